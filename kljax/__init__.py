@@ -1,0 +1,1 @@
+"""kljax: divergences with the right digits, for JAX."""

@@ -1,0 +1,117 @@
+"""Turns what the caller passed into arrays, or into an error that names the argument.
+
+Everything here runs at trace time and looks only at shapes, dtypes and Python values. What depends on
+traced values follows the boundary contract instead, except under ``jax.experimental.checkify``, where
+``measure`` raises on negative or NaN entries.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+from jax.experimental import checkify
+from jax.typing import ArrayLike
+
+Axis = int | Sequence[int]
+
+
+def floating(name: str, value: ArrayLike, *, allow_complex: bool = False) -> jax.Array:
+    """``value`` as a float32 or float64 array; half-precision input is computed in float32."""
+    if value is None or isinstance(value, str):
+        raise TypeError(f"{name} must be a floating-point array; got {value!r}.")
+    try:
+        array = jnp.asarray(value)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{name} must be a floating-point array; got {type(value).__name__} ({error}).") from None
+    if allow_complex and jnp.issubdtype(array.dtype, jnp.complexfloating):
+        return array
+    if not jnp.issubdtype(array.dtype, jnp.floating):
+        raise TypeError(
+            f"{name} must have a floating-point dtype; got {array.dtype} with shape {array.shape}. "
+            f"Convert it first, for instance {name}.astype(jnp.float32)."
+        )
+    if array.dtype.itemsize < 4:
+        return array.astype(jnp.float32)
+    return array
+
+
+def broadcast(**arrays: jax.Array) -> list[jax.Array]:
+    """The named arrays in one dtype and one shape."""
+    shapes = {name: array.shape for name, array in arrays.items()}
+    try:
+        shape = jnp.broadcast_shapes(*shapes.values())
+    except ValueError:
+        listed = ", ".join(f"{name} has shape {shape}" for name, shape in shapes.items())
+        raise ValueError(f"The shapes of {' and '.join(shapes)} must broadcast together; {listed}.") from None
+    dtype = jnp.result_type(*arrays.values())
+    return [jnp.broadcast_to(array.astype(dtype), shape) for array in arrays.values()]
+
+
+def axes(axis: Axis, ndim: int, *, name: str = "axis") -> tuple[int, ...]:
+    """``axis`` as a sorted tuple of non-negative axes of an array with ``ndim`` dimensions."""
+    listed = tuple(axis) if isinstance(axis, Sequence) else (axis,)
+    for one in listed:
+        if isinstance(one, bool) or not hasattr(one, "__index__"):
+            raise TypeError(f"{name} must be an integer or a tuple of integers; got {axis!r}.")
+        if not -ndim <= one < ndim:
+            raise ValueError(f"{name} must lie in [{-ndim}, {ndim - 1}] for operands of {ndim} dimensions; got {axis!r}.")
+    normal = tuple(sorted(int(one) % ndim for one in listed))
+    if not normal or len(set(normal)) != len(normal):
+        raise ValueError(f"{name} must name at least one axis, each once; got {axis!r}.")
+    return normal
+
+
+def last(array: jax.Array, normal_axes: tuple[int, ...]) -> jax.Array:
+    """The reduced axes, moved to the end and merged into one."""
+    count = len(normal_axes)
+    if normal_axes == tuple(range(array.ndim - count, array.ndim)):
+        moved = array
+    else:
+        moved = jnp.moveaxis(array, normal_axes, tuple(range(-count, 0)))
+    return moved if count == 1 else moved.reshape(*moved.shape[: array.ndim - count], -1)
+
+
+def mask(where: ArrayLike | None, shape: tuple[int, ...]) -> jax.Array | None:
+    """``where`` as a boolean array of the operands' shape."""
+    if where is None:
+        return None
+    array = jnp.asarray(where)
+    if array.dtype != jnp.bool_:
+        raise TypeError(f"where must be boolean; got {array.dtype} with shape {array.shape}.")
+    try:
+        return jnp.broadcast_to(array, shape)
+    except ValueError:
+        raise ValueError(f"where must broadcast to the operands' shape {shape}; got shape {array.shape}.") from None
+
+
+def number(
+    name: str,
+    value: ArrayLike,
+    *,
+    low: float = -math.inf,
+    high: float = math.inf,
+    open_low: bool = False,
+    open_high: bool = False,
+) -> None:
+    """Raises unless a Python number lies in the interval; traced and array values pass."""
+    if isinstance(value, bool) or isinstance(value, str) or value is None:
+        raise TypeError(f"{name} must be a real number; got {value!r}.")
+    if not isinstance(value, (int, float)):
+        return
+    below = value <= low if open_low and low > -math.inf else value < low
+    above = value >= high if open_high and high < math.inf else value > high
+    if below or above or math.isnan(value):
+        brackets = ("(" if open_low or low == -math.inf else "[") + f"{low:g}, {high:g}"
+        brackets += ")" if open_high or high == math.inf else "]"
+        raise ValueError(f"{name} must lie in {brackets}; got {value!r}.")
+
+
+def measure(name: str, array: jax.Array) -> jax.Array:
+    """``array`` itself; under checkify, negative or NaN entries raise."""
+    checkify.debug_check(
+        jnp.all(array >= 0), f"{name} must be non-negative and not NaN; its smallest entry is {{low}}.", low=jnp.min(array, initial=jnp.inf)
+    )
+    return array
