@@ -1,0 +1,31 @@
+"""What every test runs under: strict promotion of dtypes and ranks, and sweeps of a chosen size.
+
+Warnings are errors (``pyproject.toml``). Double precision is not switched on here: a test that wants it says
+``with jax.enable_x64(True):`` and so shows which dtype it speaks of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import hypothesis
+import jax
+import pytest
+
+jax.config.update("jax_numpy_dtype_promotion", "strict")
+jax.config.update("jax_numpy_rank_promotion", "raise")
+
+# The first call of a jitted function compiles, so a deadline would time the compiler; and a failure must come again.
+hypothesis.settings.register_profile("kljax", deadline=None, derandomize=True, print_blob=True)
+hypothesis.settings.load_profile("kljax")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--full", action="store_true", help="run the sweeps over all their points, not a reduced set")
+
+
+@pytest.fixture(scope="session")
+def sweep_size(request: pytest.FixtureRequest) -> Callable[[int, int], int]:
+    """``sweep_size(reduced, full)``: how many points a sweep covers; ``full`` of them under ``--full``."""
+    chosen = request.config.getoption("--full")
+    return lambda reduced, full: full if chosen else reduced

@@ -1,0 +1,258 @@
+"""Nothing public is undocumented, and no documented code goes unrun: docstring examples, the README, the site."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import doctest
+import importlib
+import inspect
+import io
+import itertools
+import re
+import tomllib
+import types
+from pathlib import Path
+
+import jax
+import pytest
+
+import kljax
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "kljax"
+FILES = sorted(PACKAGE.rglob("*.py"))
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+SECTION = re.compile(r"^(Args|Returns|Raises|Example|Examples|References|Attributes|Notes?):$", re.MULTILINE)
+
+
+def module_name(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def is_public(name: str) -> bool:
+    return not any(part.startswith("_") for part in name.split("."))
+
+
+PUBLIC_MODULES = [module_name(path) for path in FILES if is_public(module_name(path))]
+
+
+def public_names() -> list[tuple[str, str]]:
+    return [(name, member) for name in PUBLIC_MODULES for member in importlib.import_module(name).__all__]
+
+
+def is_routine(value: object) -> bool:
+    """A function, a jitted one included; a callable record is none."""
+    return inspect.isroutine(inspect.unwrap(value))  # type: ignore[arg-type]
+
+
+PUBLIC_FUNCTIONS = [(m, n) for m, n in public_names() if is_routine(getattr(importlib.import_module(m), n))]
+
+
+def constant_docs(source: str) -> dict[str, str]:
+    """The string below each assignment at module level: a constant's documentation, as the site shows it."""
+    docs = {}
+    body = ast.parse(source).body
+    for statement, below in itertools.pairwise(body):
+        if isinstance(statement, ast.Assign):
+            targets = statement.targets
+        elif isinstance(statement, ast.AnnAssign):
+            targets = [statement.target]
+        else:
+            continue
+        if isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant) and isinstance(below.value.value, str):
+            docs.update({target.id: below.value.value for target in targets if isinstance(target, ast.Name)})
+    return docs
+
+
+def documentation(module: types.ModuleType, name: str) -> str:
+    value = getattr(module, name)
+    if isinstance(value, types.ModuleType) or inspect.isclass(value) or is_routine(value):
+        return inspect.getdoc(value) or ""
+    # An instance would answer with its class's docstring.
+    return constant_docs(inspect.getsource(module)).get(name, "")
+
+
+def sections(doc: str) -> dict[str, str]:
+    """A Google-style docstring as {"": opening, "Args": …, "Returns": …}."""
+    pieces = SECTION.split(inspect.cleandoc(doc))
+    return {"": pieces[0], **dict(zip(pieces[1::2], pieces[2::2], strict=True))}
+
+
+def faults(name: str, doc: str, signature: inspect.Signature) -> list[str]:
+    """What a public function's docstring lacks."""
+    found = sections(doc)
+    faults = [] if found[""].strip() else [f"{name} says nothing before its sections"]
+    described = set(re.findall(r"^ {4}\*{0,2}(\w+)(?: \([^)]*\))?:", found.get("Args", ""), re.MULTILINE))
+    parameters = set(signature.parameters)
+    if parameters - described:
+        faults.append(f"{name} does not describe {sorted(parameters - described)} under Args")
+    if described - parameters:
+        faults.append(f"{name} describes {sorted(described - parameters)}, which it does not take")
+    if not found.get("Returns", "").strip():
+        faults.append(f"{name} does not say what it returns")
+    if ">>>" not in found.get("Example", "") + found.get("Examples", ""):
+        faults.append(f"{name} has no example that runs")
+    bare = [p.name for p in signature.parameters.values() if p.annotation is inspect.Parameter.empty]
+    if bare or signature.return_annotation is inspect.Signature.empty:
+        faults.append(f"{name} is not fully annotated: {bare or 'return'}")
+    return faults
+
+
+@pytest.mark.parametrize("name", PUBLIC_MODULES)
+def test_every_public_module_says_what_it_is_for_and_lists_its_names(name):
+    module = importlib.import_module(name)
+    assert (module.__doc__ or "").strip()
+    assert len(set(module.__all__)) == len(module.__all__)
+    assert all(is_public(member) and hasattr(module, member) for member in module.__all__)
+
+
+def test_every_public_name_is_documented():
+    bare = [f"{m}.{n}" for m, n in public_names() if not documentation(importlib.import_module(m), n).strip()]
+    assert not bare, f"no documentation: {', '.join(bare)}"
+
+
+def test_every_public_function_describes_its_arguments_its_result_and_shows_an_example():
+    found = []
+    for module, name in PUBLIC_FUNCTIONS:
+        function = getattr(importlib.import_module(module), name)
+        found += faults(f"{module}.{name}", inspect.getdoc(function) or "", inspect.signature(function))
+    assert not found, "\n".join(found)
+
+
+def test_every_public_method_is_documented():
+    bare = []
+    for module, name in public_names():
+        value = getattr(importlib.import_module(module), name)
+        if inspect.isclass(value):
+            bare += [
+                f"{module}.{name}.{member}"
+                for member, method in vars(value).items()
+                if is_public(member) and is_routine(method) and not inspect.getdoc(method)
+            ]
+    assert not bare, f"no documentation: {', '.join(bare)}"
+
+
+GOOD = """Σ p log(p/q).
+
+Args:
+    p: probabilities.
+    q: probabilities.
+
+Returns:
+    Nats.
+
+Example:
+    >>> 1 + 1
+    2
+"""
+
+
+def good(p: float, q: float) -> float: ...
+def without_annotation(p: float, q) -> float: ...
+def with_another(p: float, q: float, r: float) -> float: ...
+def with_fewer(p: float) -> float: ...
+
+
+def test_the_documentation_check_can_fail():
+    assert not faults("good", GOOD, inspect.signature(good))
+    for function in (without_annotation, with_another, with_fewer):
+        assert faults("changed", GOOD, inspect.signature(function))
+    for cut in ("Σ p log(p/q).", "    q: probabilities.\n", "Returns:\n", "    >>> 1 + 1\n"):
+        assert faults("changed", GOOD.replace(cut, ""), inspect.signature(good))
+
+
+# --- code that is shown is code that runs -----------------------------------------------------------------
+
+
+@pytest.fixture
+def as_a_user():
+    """JAX's own defaults for promotion, under which shown code runs."""
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        yield
+
+
+def docstring_examples() -> list:
+    """Every docstring with a prompt in it, read from the source, so that no wrapper can hide one."""
+    found = []
+    for path in FILES:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+                doc = ast.get_docstring(node)
+                if doc and ">>>" in doc:
+                    name = f"{module_name(path)}.{getattr(node, 'name', '__doc__')}"
+                    found.append(pytest.param(name, doc, id=name))
+    return found
+
+
+@pytest.mark.parametrize(("name", "doc"), docstring_examples())
+@pytest.mark.usefixtures("as_a_user")
+def test_docstring_examples(name, doc):
+    examples = doctest.DocTestParser().get_doctest(doc, {}, name, None, 0)
+    report = io.StringIO()
+    runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS, verbose=False)
+    outcome = runner.run(examples, out=report.write)
+    assert outcome.attempted > 0
+    assert outcome.failed == 0, report.getvalue()
+
+
+def code_blocks(text: str, language: str) -> list[tuple[int, str]]:
+    """(line of the first line of code, code) of each fenced block in ``language``."""
+    pattern = re.compile(rf"^```{language}[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+    return [(text[: m.start(1)].count("\n") + 1, m.group(1)) for m in pattern.finditer(text)]
+
+
+def run_page(text: str, filename: str) -> None:
+    """Runs a page's Python blocks in one namespace; ``print(...)  # shown`` must print what is shown."""
+    namespace: dict = {}
+    for line, code in code_blocks(text, "python"):
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            exec(compile("\n" * (line - 1) + code, filename, "exec"), namespace)
+        shown = re.findall(r"^print\(.*\)  # (.*)$", code, re.MULTILINE)
+        assert printed.getvalue().splitlines() == shown, f"{filename}:{line} does not print what it shows"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+@pytest.mark.usefixtures("as_a_user")
+def test_code_on_the_pages_runs(page):
+    run_page(page.read_text(encoding="utf-8"), str(page))
+
+
+def test_the_page_runner_can_fail():
+    run_page("```python\nprint(1 + 1)  # 2\n```\n", "right")
+    with pytest.raises(AssertionError, match="wrong:2"):
+        run_page("```python\nprint(1 + 1)  # 3\n```\n", "wrong")
+    with pytest.raises(NameError):
+        run_page("```python\nx = 1\n```\n\n```python\ny = x + z\n```\n", "broken")
+
+
+# --- what the project says of itself ----------------------------------------------------------------------
+
+
+def test_the_quick_start_has_two_blocks_that_stand_alone():
+    section = (ROOT / "README.md").read_text(encoding="utf-8").split("## Quick start\n")[1].split("\n## ")[0]
+    blocks = [code.splitlines() for _, code in code_blocks(section, "shell")]
+    assert section.count("```") == 4
+    assert len(blocks) == 2
+    assert all(block[0] == "python3 -m venv .venv" for block in blocks)
+    assert all(line.startswith(".venv/bin/") for block in blocks for line in block[1:])
+    assert "examples/fit_q_to_p.py" in blocks[0][-1]
+    assert (ROOT / "examples" / "fit_q_to_p.py").is_file()
+    # .ci/run takes the last line of the second block for the tests and the lines above it for the setup.
+    assert blocks[1][-1].endswith("-m pytest")
+
+
+def test_the_site_documents_every_public_module():
+    directives = set(
+        re.findall(r"^::: ([\w.]+)$", "\n".join(p.read_text(encoding="utf-8") for p in PAGES), re.MULTILINE)
+    )
+    assert directives >= set(PUBLIC_MODULES) - {"kljax"}
+
+
+def test_the_version_is_the_same_everywhere():
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    assert f"\nversion: {version}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)[1] == version
+    assert getattr(kljax, "__version__", version) == version
