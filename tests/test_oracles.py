@@ -47,7 +47,11 @@ CASES = [
     ("entropy", {"order": 2.5}),
 ]
 EXACT = mpmath.mpf(10) ** -55  # what 100 digits leave of numbers of order one, with a wide margin
-BOTH = {"probs": lambda: oracles.from_probs(P, Q), "logits": lambda: oracles.from_logits(A, B)}
+BOTH = {
+    "probs": lambda: oracles.from_probs(P, Q),
+    "logits": lambda: oracles.from_logits(A, B),
+    "normalised": lambda: oracles.from_probs(3 * P, 7 * Q, normalise=True),
+}
 
 
 def _log_sum(*parts: tuple[float, float]) -> mpmath.mpf:

@@ -110,7 +110,7 @@ def _settled(compute: Callable[[int], Any], size: Callable[[Any], Any]) -> Any:
     """
     with mp.digits(DIGITS):
         result = compute(DIGITS)
-        if size(result) > mpmath.mpf(10) ** (GUARD - DIGITS):
+        if float(size(result)) > 10.0 ** (GUARD - DIGITS):
             return result
     with mp.digits(MORE_DIGITS):
         return compute(MORE_DIGITS)
@@ -161,8 +161,15 @@ def _through_softmax(p: Array, present: np.ndarray, dp: Array, temperature: floa
     return out
 
 
+def _through_sum(p: Array, dp: Array, given: np.ndarray) -> Array:
+    """∂xⱼ = (∂pⱼ - Σᵢ pᵢ ∂pᵢ)/Σx for p = x/Σx."""
+    return (dp - np.sum(p * dp)) / np.sum(numbers(given))
+
+
 def _gradient(pair: Pair, term: Term, state: State) -> tuple[Array, Array]:
     dp, dq = _partials(term, state)
+    if pair.normalise:
+        return _through_sum(state.p, dp, pair.x), _through_sum(state.q, dq, pair.y)
     if not pair.logits:
         return dp, dq
     return (
