@@ -15,9 +15,11 @@ import types
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import pytest
 
 import kljax
+from kljax import generators, logits, probs
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "kljax"
@@ -70,7 +72,11 @@ def documentation(module: types.ModuleType, name: str) -> str:
     if isinstance(value, types.ModuleType) or inspect.isclass(value) or is_routine(value):
         return inspect.getdoc(value) or ""
     # An instance would answer with its class's docstring.
-    return constant_docs(inspect.getsource(module)).get(name, "")
+    source = inspect.getsource(module)
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and any(name == (alias.asname or alias.name) for alias in node.names):
+            source = inspect.getsource(importlib.import_module(node.module))
+    return constant_docs(source).get(name, "")
 
 
 def sections(doc: str) -> dict[str, str]:
@@ -226,6 +232,43 @@ def test_the_page_runner_can_fail():
         run_page("```python\nprint(1 + 1)  # 3\n```\n", "wrong")
     with pytest.raises(NameError):
         run_page("```python\nx = 1\n```\n\n```python\ny = x + z\n```\n", "broken")
+
+
+# --- tables of values -------------------------------------------------------------------------------------
+
+
+def table(page: str) -> list[list[str]]:
+    """The cells of each row that begins with code, without that code's ticks."""
+    rows = re.findall(r"^\| `(.*?)` \| (.*) \|$", (ROOT / "docs" / page).read_text(encoding="utf-8"), re.MULTILINE)
+    return [[code, *(cell.strip() for cell in re.split(r"(?<!\\)\|", rest))] for code, rest in rows]
+
+
+PAIRS = [([1.0, 0.0], [0.5, 0.5]), ([0.5, 0.5], [1.0, 0.0]), ([1.0, 0.0], [0.0, 1.0])]
+
+
+@pytest.mark.parametrize("row", table("boundaries.md"), ids=lambda row: row[0])
+def test_the_values_at_the_boundaries_are_those_of_the_table(row):
+    call, *shown = row
+    assert len(shown) == len(PAIRS)
+    for (p, q), value in zip(PAIRS, shown, strict=True):
+        p, q = jnp.array(p), jnp.array(q)
+        scope = {"probs": probs, "logits": logits, "p": p, "q": q, "log_p": jnp.log(p), "log_q": jnp.log(q)}
+        from_probs = eval("probs." + call.replace("(", "(p, q, ", 1), scope)
+        from_logits = eval("logits." + call.replace("(", "(log_p, log_q, ", 1), scope)
+        assert (f"{from_probs:.4f}", f"{from_logits:.4f}") == (value, value)
+
+
+@pytest.mark.parametrize("row", table("generators.md"), ids=lambda row: row[0])
+def test_the_limits_of_the_generators_are_those_of_the_table(row):
+    expression, _, at_zero, at_infinity, _ = row
+    generator = eval(expression, vars(generators).copy())
+    assert (f"{generator.at_zero:.4f}", f"{generator.at_infinity:.4f}") == (at_zero, at_infinity)
+
+
+def test_the_table_of_generators_has_them_all():
+    listed = {row[0].split("(")[0] for row in table("generators.md")}
+    built_from_others = {"combine", "from_function", "reverse", "scale", "skew", "symmetrise"}
+    assert listed == set(generators.__all__) - built_from_others - {"Generator"}
 
 
 # --- what the project says of itself ----------------------------------------------------------------------
