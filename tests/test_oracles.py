@@ -107,6 +107,20 @@ def test_mixtures_are_two_kls_to_the_middle(weight):
         assert abs(oracles.value(pair, "skew_kl", weight=weight) - to_p) < EXACT
         together = oracles.generalized_jensen_shannon([P, Q], [weight, 1 - weight])
         assert abs(together - mixed) < EXACT
+        by_default = oracles.value(pair, "jensen_shannon") - oracles.generalized_jensen_shannon([P, Q])
+        assert abs(by_default) < EXACT
+
+
+def test_order_zero_counts_what_p_misses():
+    missing = oracles.from_probs([0.5, 0.5, 0.0], [0.25, 0.5, 0.25])
+    assert oracles.value(missing, "tsallis", order=0.0) == 0.25
+    assert abs(oracles.value(missing, "renyi", order=0.0) - _log_sum((-1, 0.75))) < EXACT
+    full = oracles.from_probs(P, Q)
+    assert oracles.value(full, "tsallis", order=0.0) == oracles.value(full, "renyi", order=0.0) == 0
+    # -log(1 - q_3): the derivative is 1/(1 - q_3) there, as the rule for a measure has it, and zero elsewhere
+    np.testing.assert_allclose(
+        oracles.gradient(missing, "renyi", order=0.0)[1].astype(float), [0, 0, 4 / 3], rtol=1e-15
+    )
 
 
 def test_logits_are_the_softmax():
@@ -218,6 +232,15 @@ def test_chernoff_information_is_the_maximum():
             term = terms.affinity(precision.mp.from_mpmath(mpmath.mpf(other)))
             near = precision.mp.to_mpmath(term.outer(rows._total(term, pair.state(100))))
             assert found - 1e-17 < near < found
+    for row, slope in enumerate(oracles.chernoff_gradient(pair)):
+        for index in range(4):
+            sides = []
+            for sign in (1, -1):
+                moved = [P.copy(), Q.copy()]
+                moved[row][index] += sign * 2.0**-30
+                sides.append(oracles.chernoff_information(oracles.from_probs(*moved))[0])
+            # central differences err by h² times the third derivative, some 1e4 at most
+            assert abs(float(sides[0] - sides[1]) * 2.0**29 - float(slope[index])) < 1e-13
     back, complement = oracles.chernoff_information(oracles.from_probs(Q, P))
     assert abs(back - found) < EXACT
     assert abs(order + complement - 1) < 1e-15

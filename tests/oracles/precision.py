@@ -1,4 +1,4 @@
-"""Numbers of any precision, from gmpy2 where installed (ten times as fast on long rows), else from mpmath.
+"""Numbers of any precision, from gmpy2 where installed (three times as fast), else from mpmath.
 
 Arrays are numpy object arrays, so formulas read as they do in the textbook. Everything is to be evaluated inside
 ``with mp.digits(count):``; outside, arithmetic rounds to whatever precision the surrounding code has.

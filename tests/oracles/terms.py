@@ -7,6 +7,7 @@ does (s = q f(p/q) with f(1) = f'(1) = 0), which changes nothing on rows that su
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -24,14 +25,18 @@ class Atoms:
     q: Array
     lp: Array
     lq: Array
+    mixtures: dict[Any, tuple[Array, Array]] = dataclasses.field(default_factory=dict)
 
-    @property
+    @functools.cached_property
     def log_ratio(self) -> Array:
         return self.lp - self.lq
 
     def mixture(self, weight: Any) -> tuple[Array, Array]:
-        m = weight * self.p + (1 - weight) * self.q
-        return m, mp.log(m)
+        """(m, log m) for m = weight p + (1 - weight) q; kept, as logarithms are most of the work."""
+        if weight not in self.mixtures:
+            m = weight * self.p + (1 - weight) * self.q
+            self.mixtures[weight] = m, mp.log(m)
+        return self.mixtures[weight]
 
     def power(self, order: Any) -> Array:
         """(p/q)^order; the orders that need no exponential are spelt out for speed."""
