@@ -1,0 +1,61 @@
+"""Generators: what you hold is a convex function f with f(1) = 0, and D_f(p‖q) = Σ q f(p/q).
+
+log-ratio ─▶ balanced f ─▶ summand q f(p/q). Every record is normalised so that f(1) = f'(1) = 0; adding
+c(u - 1) to f changes no divergence between distributions, and with this choice every summand is ≥ 0, so that
+nothing cancels in the sum.
+"""
+
+from kljax.generators._build import combine, from_function, reverse, scale, skew, symmetrise
+from kljax.generators._catalogue import (
+    arithmetic_geometric,
+    jeffreys,
+    jensen_shannon,
+    kl,
+    le_cam,
+    reverse_kl,
+    skew_kl,
+    skew_reverse_kl,
+    squared_hellinger,
+    total_variation,
+)
+from kljax.generators._powers import (
+    alpha,
+    cressie_read,
+    log1p_abs,
+    modified_gan,
+    neyman,
+    pearson,
+    squared_log,
+    t_power,
+    tsallis,
+)
+from kljax.generators._record import Generator
+
+__all__ = [
+    "Generator",
+    "alpha",
+    "arithmetic_geometric",
+    "combine",
+    "cressie_read",
+    "from_function",
+    "jeffreys",
+    "jensen_shannon",
+    "kl",
+    "le_cam",
+    "log1p_abs",
+    "modified_gan",
+    "neyman",
+    "pearson",
+    "reverse",
+    "reverse_kl",
+    "scale",
+    "skew",
+    "skew_kl",
+    "skew_reverse_kl",
+    "squared_hellinger",
+    "squared_log",
+    "symmetrise",
+    "t_power",
+    "total_variation",
+    "tsallis",
+]
