@@ -110,5 +110,3 @@ def log_divided_twice(a: jax.Array, b: jax.Array, c: jax.Array) -> jax.Array:
         series = series + term * (1.0 / (k + 2))
     recursion = (log_divided(low, middle) - log_divided(middle, high)) / jnp.where(near, 1.0, high - low)
     return -jnp.where(near, series / high / high, recursion)
-
-

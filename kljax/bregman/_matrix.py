@@ -65,9 +65,7 @@ def _congruence(a: jax.Array, d: jax.Array, b: jax.Array) -> jax.Array:
 def _solve(factor: jax.Array, d: jax.Array) -> jax.Array:
     """(L L†)⁻¹ D."""
     half = jax.lax.linalg.triangular_solve(factor, d, left_side=True, lower=True)
-    return jax.lax.linalg.triangular_solve(
-        factor, half, left_side=True, lower=True, transpose_a=True, conjugate_a=True
-    )
+    return jax.lax.linalg.triangular_solve(factor, half, left_side=True, lower=True, transpose_a=True, conjugate_a=True)
 
 
 @jax.custom_jvp
@@ -185,7 +183,7 @@ def _log_derivative_jvp(rtol, primals, tangents):
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
 def _log_gap(rtol: float, x: jax.Array, y: jax.Array) -> jax.Array:
-    """log X - log Y: in the bases (u, v) its entries are log[λᵢ, μⱼ] uᵢ†(X - Y)vⱼ, with no cancellation."""
+    """The gap log X - log Y: in the bases (u, v) its entries are log[λᵢ, μⱼ] uᵢ†(X - Y)vⱼ, with no cancellation."""
     (values_x, u), (values_y, v) = _spectrum(x, rtol), _spectrum(y, rtol)
     a, b = _grid(values_x, values_y)
     inside = _multiply(_adjoint(u), x - y, v)

@@ -1,6 +1,6 @@
 """From the caller's points, arrays or pytrees with batch axes, to one flat vector a point, and back.
 
-    (φ of one event, points)  ─check, broadcast, ravel─▶  (φ of one vector, [batch..., n])  ─vmap a core─▶  [batch...]
+(φ of one event, points)  ─check, broadcast, ravel─▶  (φ of one vector, [batch..., n])  ─vmap a core─▶  [batch...]
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def gather(name: str, phi: Callable[[Any], Any], event_ndims: Any, **points: Any
     if not callable(phi):
         raise TypeError(f"{name} must be a function of one point; got {type(phi).__name__}.")
     flat = {key: _leaves(key, value) for key, value in points.items()}
-    first, (leaves, treedef) = next(iter(flat.items()))
+    first, (_, treedef) = next(iter(flat.items()))
     for key, (_, other) in flat.items():
         if other != treedef:
             raise ValueError(f"{key} must have the structure of {first}, {treedef}; got {other}.")
@@ -130,7 +130,7 @@ def _scalar(
         return jnp.asarray(phi(unravel(z))).astype(z.dtype)
 
     result = jax.eval_shape(lambda z: phi(unravel(z)), example)
-    if jax.tree.structure(result) != jax.tree.structure(0.0) or result.shape != ():
+    if not jax.tree_util.treedef_is_leaf(jax.tree.structure(result)) or result.shape != ():
         shown = jax.tree.map(lambda leaf: leaf.shape, result)
         raise ValueError(f"{name} must map one point to one number, with shape (); it returned shape {shown}.")
     if not jnp.issubdtype(result.dtype, jnp.floating):

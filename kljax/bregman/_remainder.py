@@ -113,7 +113,9 @@ def fix(phi: Closed, constants: list[jax.Array]) -> Function:
     return lambda z: phi(z, constants)
 
 
-def by_constants(of: Callable[[list[jax.Array]], jax.Array], constants: list, tangents: list) -> jax.Array | float:
+def by_constants(
+    of: Callable[[list[jax.Array]], jax.Array], constants: list[jax.Array], tangents: list[jax.Array]
+) -> jax.Array | float:
     """The derivative of ``of`` by φ's constants along their tangents; 0 where φ closes over none."""
     return jax.jvp(of, (constants,), (tangents,))[1] if constants else 0.0
 

@@ -181,25 +181,25 @@ def itakura_saito(x: ArrayLike, y: ArrayLike, *, axis: _checks.Axis = -1, where:
     return _total(_special.itakura_saito_term, x, y, axis, where, measure=True)
 
 
+_KNOWN_BETA: dict[float, Callable[[jax.Array, jax.Array], jax.Array]] = {
+    0.0: _special.itakura_saito_term,
+    1.0: _special.kl_term,
+    2.0: lambda x, y: 0.5 * jnp.square(x - y),
+}
+
+
 @functools.partial(jax.jit, static_argnames=(*_TERM_OPTIONS, "beta"))
-def _beta_known(
-    x: ArrayLike, y: ArrayLike, beta: float, axis: _checks.Axis, where: ArrayLike | None
-) -> jax.Array:
-    term = {0.0: _special.itakura_saito_term, 1.0: _special.kl_term, 2.0: lambda x, y: 0.5 * jnp.square(x - y)}[beta]
-    return _total(term, x, y, axis, where, measure=True)
+def _beta_known(x: ArrayLike, y: ArrayLike, beta: float, axis: _checks.Axis, where: ArrayLike | None) -> jax.Array:
+    return _total(_KNOWN_BETA[beta], x, y, axis, where, measure=True)
 
 
 @functools.partial(jax.jit, static_argnames=_TERM_OPTIONS)
-def _beta_any(
-    x: ArrayLike, y: ArrayLike, beta: jax.Array, axis: _checks.Axis, where: ArrayLike | None
-) -> jax.Array:
+def _beta_any(x: ArrayLike, y: ArrayLike, beta: jax.Array, axis: _checks.Axis, where: ArrayLike | None) -> jax.Array:
     def term(x: jax.Array, y: jax.Array) -> jax.Array:
         try:
             order = jnp.broadcast_to(beta.astype(x.dtype), x.shape)
         except ValueError:
-            raise ValueError(
-                f"beta must broadcast to the points' shape {x.shape}; got shape {beta.shape}."
-            ) from None
+            raise ValueError(f"beta must broadcast to the points' shape {x.shape}; got shape {beta.shape}.") from None
         return _beta.beta_term(x, y, order)
 
     return _total(term, x, y, axis, where, measure=True)
