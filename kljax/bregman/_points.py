@@ -24,6 +24,7 @@ class Points(NamedTuple):
     vectors: list[jax.Array]  # each [batch..., n]
     batch: tuple[int, ...]
     unravel: Callable[[jax.Array], Any]
+    ravel: Callable[[Any], jax.Array]
 
 
 def gather(name: str, phi: Callable[[Any], Any], event_ndims: Any, **points: Any) -> Points:
@@ -66,7 +67,14 @@ def gather(name: str, phi: Callable[[Any], Any], event_ndims: Any, **points: Any
     # What φ closes over becomes an argument where it may be differentiated, so that its derivative is not lost.
     converted, constants = jax.closure_convert(scalar, example)
     vectors = [vector(its) for its, _ in flat.values()]
-    return Points(lambda z, its: converted(z, *its), constants, vectors, batch, unravel)
+    return Points(
+        phi=lambda z, its: converted(z, *its),
+        constants=constants,
+        vectors=vectors,
+        batch=batch,
+        unravel=unravel,
+        ravel=lambda event: ravel_pytree(event)[0],
+    )
 
 
 def broadcast_batches(batches: dict[str, tuple[int, ...]]) -> tuple[int, ...]:
