@@ -1,6 +1,6 @@
-"""The named generators without an order: each is f with f(1) = f'(1) = 0, written in r = log u so that no digit cancels.
+"""The named generators without an order: f with f(1) = f'(1) = 0, written in r = log u so that no digit cancels.
 
-Comments give f(u). ``balanced`` is f(eʳ) for r ≤ 0 and e⁻ʳ f(eʳ) for r > 0, so a symmetric divergence has an
+The string below each gives f(u). ``balanced`` is f(eʳ) for r ≤ 0 and e⁻ʳ f(eʳ) for r > 0, so a symmetric divergence has an
 even ``balanced`` and its ``coderivative`` is the derivative at -r.
 """
 
@@ -41,23 +41,21 @@ def _kl_balanced(r: jax.Array) -> jax.Array:
     return jnp.where(r > 0.0, expm1_minus_x(-jnp.maximum(r, 0.0)), exp_decay_excess(-jnp.minimum(r, 0.0)))
 
 
-kl = Generator(
-    "kl", _kl_balanced, lambda r: r, lambda r: -expm1(r), 1.0, _INF, closed_conjugate=lambda t: expm1(t)
-)
+kl = Generator("kl", _kl_balanced, lambda r: r, lambda r: -expm1(r), 1.0, _INF, closed_conjugate=lambda t: expm1(t))
+"""u log u - u + 1: KL(p‖q), the Kullback–Leibler divergence."""
 
-# -log u + u - 1
 reverse_kl = reverse(
     kl,
     name="reverse_kl",
     closed_conjugate=lambda t: jnp.where(t < 1.0, -jnp.log1p(-jnp.where(t < 1.0, t, 0.0)), jnp.inf),
 )
+"""-log u + u - 1: KL(q‖p)."""
 
 
 def _jeffreys_slope(r: jax.Array) -> jax.Array:
     return r - expm1(-r)
 
 
-# (u - 1) log u
 jeffreys = Generator(
     "jeffreys",
     lambda r: -jnp.abs(r) * expm1(-jnp.abs(r)),
@@ -67,6 +65,7 @@ jeffreys = Generator(
     _INF,
     symmetric=True,
 )
+"""(u - 1) log u: KL(p‖q) + KL(q‖p)."""
 
 # --- Mixtures: m = w u + 1 - w -------------------------------------------------------------------------------
 
@@ -233,7 +232,6 @@ def _hellinger_slope(r: jax.Array) -> jax.Array:
     return -0.5 * expm1(-0.5 * r)
 
 
-# (√u - 1)²/2
 squared_hellinger = Generator(
     "squared_hellinger",
     lambda r: 0.5 * jnp.square(expm1(-0.5 * jnp.abs(r))),
@@ -244,8 +242,8 @@ squared_hellinger = Generator(
     symmetric=True,
     closed_conjugate=lambda t: jnp.where(t < 0.5, t / (1.0 - 2.0 * jnp.where(t < 0.5, t, 0.0)), jnp.inf),
 )
+"""(√u - 1)²/2: H² = ½Σ(√p - √q)², in [0, 1]."""
 
-# |u - 1|/2; at the kink the subgradient 0 is taken
 total_variation = Generator(
     "total_variation",
     lambda r: -0.5 * expm1(-jnp.abs(r)),
@@ -256,6 +254,7 @@ total_variation = Generator(
     symmetric=True,
     closed_conjugate=lambda t: jnp.where(t <= 0.5, jnp.maximum(t, -0.5), jnp.inf),
 )
+"""|u - 1|/2: TV = ½Σ|p - q|, in [0, 1]; at the kink the subgradient 0 is taken."""
 
 
 def _le_cam_slope(r: jax.Array) -> jax.Array:
@@ -269,7 +268,6 @@ def _le_cam_conjugate(t: jax.Array) -> jax.Array:
     return jnp.where(t <= 0.5, 0.5 * h * (2.0 + h), jnp.inf)
 
 
-# (u - 1)²/(2(u + 1))
 le_cam = Generator(
     "le_cam",
     lambda r: 0.5 * jnp.square(expm1(-jnp.abs(r))) / (1.0 + jnp.exp(-jnp.abs(r))),
@@ -280,13 +278,13 @@ le_cam = Generator(
     symmetric=True,
     closed_conjugate=_le_cam_conjugate,
 )
+"""(u - 1)²/(2(u + 1)): ½Σ(p - q)²/(p + q), in [0, 1], the triangular discrimination."""
 
 
 def _ag_slope(r: jax.Array) -> jax.Array:
     return 0.5 * log_cosh(0.5 * r) - 0.25 * expm1(-r)
 
 
-# ½(1 + u) log((1 + u)/(2√u)): the mean of KL(m‖p) and KL(m‖q), m = (p + q)/2 (Taneja 1995)
 arithmetic_geometric = Generator(
     "arithmetic_geometric",
     lambda r: 0.5 * (1.0 + jnp.exp(-jnp.abs(r))) * log_cosh(0.5 * r),
@@ -296,3 +294,4 @@ arithmetic_geometric = Generator(
     _INF,
     symmetric=True,
 )
+"""½(1 + u) log((1 + u)/(2√u)): the mean of KL(m‖p) and KL(m‖q), m = (p + q)/2 (Taneja 1995)."""

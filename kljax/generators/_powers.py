@@ -1,6 +1,6 @@
 """The generators of power form: χ², Amari's α, Cressie–Read, Tsallis, and TFP's t-power and others.
 
-As in ``_catalogue``: comments give f(u), and ``balanced`` is f(eʳ)/max(1, eʳ).
+As in ``_catalogue``: the string below each constant gives f(u), and ``balanced`` is f(eʳ)/max(1, eʳ).
 """
 
 from __future__ import annotations
@@ -34,7 +34,6 @@ def _pearson_conjugate(t: jax.Array) -> jax.Array:
     return jnp.where(t >= -2.0, t + 0.25 * t * t, -1.0)
 
 
-# (u - 1)²: χ²(p‖q) = Σ (p - q)²/q
 pearson = Generator(
     "pearson",
     lambda r: jnp.square(expm1(jnp.minimum(r, 0.0))) - expm1(jnp.maximum(r, 0.0)) * expm1(-jnp.maximum(r, 0.0)),
@@ -44,14 +43,15 @@ pearson = Generator(
     _INF,
     closed_conjugate=_pearson_conjugate,
 )
+"""(u - 1)²: χ²(p‖q) = Σ(p - q)²/q."""
 
 
 def _neyman_conjugate(t: jax.Array) -> jax.Array:
     return jnp.where(t <= 1.0, 2.0 * t / (1.0 + jnp.sqrt(jnp.maximum(1.0 - t, 0.0))), jnp.inf)
 
 
-# (u - 1)²/u: χ²(q‖p) = Σ (p - q)²/p
 neyman = reverse(pearson, name="neyman", closed_conjugate=_neyman_conjugate)
+"""(u - 1)²/u: χ²(q‖p) = Σ(p - q)²/p."""
 
 
 def _alpha_upper(r: jax.Array, order: Scalar) -> jax.Array:
@@ -246,7 +246,6 @@ def _zero(r: jax.Array) -> jax.Array:
 
 # --- Others that TFP has, and Schulman's k2 --------------------------------------------------------------------
 
-# ½(log u)²; convex only up to u = e, but never negative
 squared_log = Generator(
     "squared_log",
     lambda r: 0.5 * jnp.square(r) * jnp.exp(-jnp.maximum(r, 0.0)),
@@ -255,8 +254,8 @@ squared_log = Generator(
     _INF,
     0.0,
 )
+"""½(log u)²: convex only up to u = e, but never negative (Schulman's k2)."""
 
-# u - 1 for u > 1, 1/u - 1 for u < 1; at the kink the subgradient 0 is taken
 log1p_abs = Generator(
     "log1p_abs",
     lambda r: jnp.where(r > 0.0, -expm1(-jnp.maximum(r, 0.0)), expm1(-jnp.minimum(r, 0.0))),
@@ -268,6 +267,7 @@ log1p_abs = Generator(
         t > 1.0, jnp.inf, jnp.where(t >= -1.0, t, 1.0 - 2.0 * jnp.sqrt(jnp.maximum(-t, 1.0)))
     ),
 )
+"""u - 1 for u > 1, 1/u - 1 for u < 1; at the kink the subgradient 0 is taken."""
 
 
 def _modified_gan_balanced(r: jax.Array) -> jax.Array:
@@ -283,7 +283,6 @@ def _modified_gan_coslope(r: jax.Array) -> jax.Array:
     return jnp.where(r > 0.0, jnp.log1p(0.5 * expm1(-up)), below) - 0.5 * tanh(0.5 * r)
 
 
-# log((1 + u)/(2u)) + (u - 1)/2
 modified_gan = Generator(
     "modified_gan",
     _modified_gan_balanced,
@@ -292,3 +291,4 @@ modified_gan = Generator(
     _INF,
     0.5,
 )
+"""log((1 + u)/(2u)) + (u - 1)/2, TFP's modified GAN."""
