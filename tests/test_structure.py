@@ -20,7 +20,7 @@ LAYERS = {
     for layer, units in enumerate(
         [
             ["_checks", "_special"],
-            ["generators", "bregman"],
+            ["_units", "generators", "bregman"],
             ["_kernels"],
             ["probs", "logits", "hidden", "expfam", "quadrature", "montecarlo", "samples"],
             ["families"],

@@ -1,7 +1,7 @@
 """The named generators without an order: f with f(1) = f'(1) = 0, written in r = log u so that no digit cancels.
 
-The string below each gives f(u). ``balanced`` is f(eʳ) for r ≤ 0 and e⁻ʳ f(eʳ) for r > 0, so a symmetric divergence has an
-even ``balanced`` and its ``coderivative`` is the derivative at -r.
+The string below each gives f(u). ``balanced`` is f(eʳ) for r ≤ 0 and e⁻ʳ f(eʳ) for r > 0, so a symmetric divergence
+has an even ``balanced`` and its ``coderivative`` is the derivative at -r.
 """
 
 from __future__ import annotations
