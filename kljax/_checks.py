@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.experimental import checkify
 from jax.typing import ArrayLike
 
@@ -57,7 +58,9 @@ def axes(axis: Axis, ndim: int, *, name: str = "axis") -> tuple[int, ...]:
         if isinstance(one, bool) or not hasattr(one, "__index__"):
             raise TypeError(f"{name} must be an integer or a tuple of integers; got {axis!r}.")
         if not -ndim <= one < ndim:
-            raise ValueError(f"{name} must lie in [{-ndim}, {ndim - 1}] for operands of {ndim} dimensions; got {axis!r}.")
+            raise ValueError(
+                f"{name} must lie in [{-ndim}, {ndim - 1}] for operands of {ndim} dimensions; got {axis!r}."
+            )
     normal = tuple(sorted(int(one) % ndim for one in listed))
     if not normal or len(set(normal)) != len(normal):
         raise ValueError(f"{name} must name at least one axis, each once; got {axis!r}.")
@@ -67,6 +70,8 @@ def axes(axis: Axis, ndim: int, *, name: str = "axis") -> tuple[int, ...]:
 def last(array: jax.Array, normal_axes: tuple[int, ...]) -> jax.Array:
     """The reduced axes, moved to the end and merged into one."""
     count = len(normal_axes)
+    if 0 in (array.shape[one] for one in normal_axes):
+        raise ValueError(f"axis must have at least one outcome; the operands have shape {array.shape}.")
     if normal_axes == tuple(range(array.ndim - count, array.ndim)):
         moved = array
     else:
@@ -97,7 +102,7 @@ def number(
     open_high: bool = False,
 ) -> None:
     """Raises unless a Python number lies in the interval; traced and array values pass."""
-    if isinstance(value, bool) or isinstance(value, str) or value is None:
+    if isinstance(value, (bool, str)) or value is None:
         raise TypeError(f"{name} must be a real number; got {value!r}.")
     if not isinstance(value, (int, float)):
         return
@@ -109,9 +114,66 @@ def number(
         raise ValueError(f"{name} must lie in {brackets}; got {value!r}.")
 
 
+def scalar(name: str, value: ArrayLike) -> jax.Array:
+    """A number or array of shape () as an array."""
+    array = jnp.asarray(value)
+    if array.shape != () or not jnp.issubdtype(array.dtype, jnp.number) or jnp.iscomplexobj(array):
+        raise ValueError(f"{name} must be one real number; got {array.dtype} with shape {array.shape}.")
+    return array if jnp.issubdtype(array.dtype, jnp.floating) else array.astype(jnp.float32)
+
+
+def stack(array: jax.Array, weights: ArrayLike | None, axis: Axis, stack_axis: int) -> tuple[jax.Array, jax.Array]:
+    """A stack of distributions as [..., K, V], and the weights [..., K] of its K members."""
+    (along,) = axes(stack_axis, array.ndim, name="stack_axis")
+    over = axes(axis, array.ndim)
+    if along in over:
+        raise ValueError(f"stack_axis and axis must differ; got stack_axis={stack_axis!r} and axis={axis!r}.")
+    moved = jnp.moveaxis(array, (along, *over), tuple(range(-1 - len(over), 0)))
+    rows = moved.reshape(*moved.shape[: array.ndim - len(over)], -1)
+    count = rows.shape[-2]
+    if weights is None:
+        return rows, jnp.full(rows.shape[:-1], 1.0 / count, array.dtype)
+    given = floating("weights", weights).astype(array.dtype)
+    try:
+        return rows, jnp.broadcast_to(given, rows.shape[:-1])
+    except ValueError:
+        raise ValueError(
+            f"weights must have shape ({count},), one for each member of the stack, or broadcast to "
+            f"{rows.shape[:-1]}; got shape {given.shape}."
+        ) from None
+
+
+def parameter(name: str, value: ArrayLike) -> float | jax.Array:
+    """An order or weight: a Python number stays static, anything else becomes a traced scalar."""
+    number(name, value)
+    if isinstance(value, (int, float)):
+        return float(value)
+    return scalar(name, value)
+
+
+def instance(name: str, value: object, kind: type, expected: str) -> None:
+    """Raises unless ``value`` is a ``kind``."""
+    if not isinstance(value, kind):
+        raise TypeError(f"{name} must be {expected}; got {value!r}.")
+
+
+def simplex(name: str, value: ArrayLike | None) -> ArrayLike | None:
+    """``value`` itself; weights given as numbers rather than traced must be non-negative and sum to 1."""
+    if value is None or isinstance(value, jax.core.Tracer):
+        return value
+    weights = np.asarray(value)
+    if not np.issubdtype(weights.dtype, np.number) or np.iscomplexobj(weights) or weights.ndim == 0:
+        raise TypeError(f"{name} must be an array of real numbers, one for each member; got {value!r}.")
+    weights = weights.astype(np.float64)
+    if not (weights >= 0.0).all() or not np.allclose(weights.sum(-1), 1.0, rtol=0.0, atol=1e-4):
+        raise ValueError(f"{name} must be non-negative and sum to 1; got {value!r}.")
+    return jnp.asarray(value) if np.issubdtype(np.asarray(value).dtype, np.floating) else jnp.asarray(weights)
+
+
 def measure(name: str, array: jax.Array) -> jax.Array:
     """``array`` itself; under checkify, negative or NaN entries raise."""
+    lowest = jnp.min(array, initial=jnp.inf)
     checkify.debug_check(
-        jnp.all(array >= 0), f"{name} must be non-negative and not NaN; its smallest entry is {{low}}.", low=jnp.min(array, initial=jnp.inf)
+        jnp.all(array >= 0), f"{name} must be non-negative and not NaN; its smallest entry is {{low}}.", low=lowest
     )
     return array

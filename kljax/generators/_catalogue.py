@@ -1,4 +1,4 @@
-"""The named generators without an order: f with f(1) = f'(1) = 0, written in r = log u so that no digit cancels.
+"""The named generators without an order: f with f(1) = f'(1) = 0, written in r = log u so that none cancels.
 
 The string below each gives f(u). ``balanced`` is f(eʳ) for r ≤ 0 and e⁻ʳ f(eʳ) for r > 0, so a symmetric divergence
 has an even ``balanced`` and its ``coderivative`` is the derivative at -r.
@@ -41,7 +41,7 @@ def _kl_balanced(r: jax.Array) -> jax.Array:
     return jnp.where(r > 0.0, expm1_minus_x(-jnp.maximum(r, 0.0)), exp_decay_excess(-jnp.minimum(r, 0.0)))
 
 
-kl = Generator("kl", _kl_balanced, lambda r: r, lambda r: -expm1(r), 1.0, _INF, closed_conjugate=lambda t: expm1(t))
+kl = Generator("kl", _kl_balanced, lambda r: r, lambda r: -expm1(r), 1.0, _INF, closed_conjugate=expm1)
 """u log u - u + 1: KL(p‖q), the Kullback–Leibler divergence."""
 
 reverse_kl = reverse(

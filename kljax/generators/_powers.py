@@ -179,7 +179,7 @@ def cressie_read(order: Scalar) -> Generator:
 
     Example:
         >>> from kljax import generators
-        >>> float(generators.cressie_read(1.0)(3.0))
+        >>> round(float(generators.cressie_read(1.0)(3.0)), 4)
         2.0
 
     References:
@@ -203,7 +203,7 @@ def tsallis(order: Scalar) -> Generator:
 
     Example:
         >>> from kljax import generators
-        >>> float(generators.tsallis(2.0)(3.0))
+        >>> round(float(generators.tsallis(2.0)(3.0)), 4)
         4.0
 
     References:
@@ -228,7 +228,7 @@ def t_power(t: Scalar) -> Generator:
 
     Example:
         >>> from kljax import generators
-        >>> float(generators.t_power(2.0)(3.0))
+        >>> round(float(generators.t_power(2.0)(3.0)), 4)
         4.0
 
     References:

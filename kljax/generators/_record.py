@@ -55,25 +55,40 @@ class _Graded:
     growth: Form
 
     def __call__(self, r: jax.Array, *parameters: Scalar) -> jax.Array:
-        return _graded(self, r, tuple(jnp.asarray(one, r.dtype) if not is_static(one) else one for one in parameters))
+        # Python numbers stay static; only arrays become operands of the rule.
+        static = tuple(one if is_static(one) else None for one in parameters)
+        return _graded(_Bound(self.form, static), _Bound(self.growth, static), r, _dynamic(parameters))
 
 
-@functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
-def _graded(graded_form: _Graded, r: jax.Array, parameters: tuple[Scalar, ...]) -> jax.Array:
-    return graded_form.form(r, *parameters)
+@dataclasses.dataclass(frozen=True)
+class _Bound:
+    """A form with its static parameters filled in; the traced ones come in order."""
+
+    form: Form
+    static: tuple[Scalar, ...]
+
+    def __call__(self, r: jax.Array, *dynamic: jax.Array) -> jax.Array:
+        rest = iter(dynamic)
+        return self.form(r, *(next(rest) if one is None else one for one in self.static))
+
+
+def _dynamic(parameters: tuple[Scalar, ...]) -> tuple[jax.Array, ...]:
+    return tuple(one for one in parameters if not is_static(one))
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(0, 1))
+def _graded(form: _Bound, growth: _Bound, r: jax.Array, parameters: tuple[jax.Array, ...]) -> jax.Array:
+    return form(r, *parameters)
 
 
 @_graded.defjvp
-def _graded_jvp(graded_form, primals, tangents):
+def _graded_jvp(form, growth, primals, tangents):
     r, parameters = primals
     dr, d_parameters = tangents
-    value = _graded(graded_form, r, parameters)
-    tangent = graded_form.growth(r, *parameters) * dr
-    for at, (one, d_one) in enumerate(zip(parameters, d_parameters, strict=True)):
-        _, slope = jax.jvp(
-            lambda x, at=at: graded_form.form(r, *parameters[:at], x, *parameters[at + 1 :]), (one,), (d_one,)
-        )
-        tangent = tangent + slope
+    value = _graded(form, growth, r, parameters)
+    tangent = growth(r, *parameters) * dr
+    if parameters:
+        tangent = tangent + jax.jvp(lambda *ps: form(r, *ps), parameters, d_parameters)[1]
     return value, tangent
 
 
@@ -195,9 +210,7 @@ def weighted_slopes(generator: Generator, p: jax.Array, q: jax.Array, r: jax.Arr
     # ∂P/∂log p = M w'; where p > q, ∂P/∂log q = -M w'. Each is a sum of terms of one sign.
     p_absent, q_absent = r == -jnp.inf, r == jnp.inf
     inside = jnp.where(p_absent | q_absent, 0.0, r)
-    value, growth = jax.jvp(
-        lambda s: generator.balanced(s, *generator.parameters), (inside,), (jnp.ones_like(inside),)
-    )
+    value, growth = jax.jvp(lambda s: generator.balanced(s, *generator.parameters), (inside,), (jnp.ones_like(inside),))
     larger = jnp.maximum(p, q)
     below = inside <= 0.0
     in_log_p = larger * jnp.where(below, growth, value + growth)
@@ -213,18 +226,12 @@ def parameter_tangent(
     """The tangent of the summand in the generator's traced parameters."""
     if not jax.tree.leaves(generator):
         return jnp.zeros_like(r)
-    dynamic = [not is_static(one) for one in generator.parameters]
-    values = tuple(one for one, traced in zip(generator.parameters, dynamic, strict=True) if traced)
-    tangents = tuple(one for one, traced in zip(d_generator.parameters, dynamic, strict=True) if traced)
     inside = jnp.where(jnp.isinf(r), 0.0, r)
-
-    def value(*traced_values: jax.Array) -> jax.Array:
-        rest = iter(traced_values)
-        parameters = (next(rest) if traced else one for one, traced in zip(generator.parameters, dynamic, strict=True))
-        return jnp.maximum(p, q) * generator.balanced(inside, *parameters)
-
-    _, tangent = jax.jvp(value, values, tangents)
-    tangent = jnp.where(jnp.isinf(r), 0.0, tangent)
+    bound = _Bound(generator.balanced, tuple(one if is_static(one) else None for one in generator.parameters))
+    _, growth = jax.jvp(
+        lambda *traced: bound(inside, *traced), _dynamic(generator.parameters), _dynamic(d_generator.parameters)
+    )
+    tangent = jnp.where(jnp.isinf(r), 0.0, jnp.maximum(p, q) * growth)
     for price, d_price, mass, limit in (
         (generator.at_zero, d_generator.at_zero, q, -jnp.inf),
         (generator.at_infinity, d_generator.at_infinity, p, jnp.inf),

@@ -1,0 +1,183 @@
+"""Entropy and cross-entropy of rows of logits, and the Jensen–Shannon divergence of many rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jax.scipy.special import logsumexp
+
+from kljax._kernels.powers import order_slope
+from kljax._kernels.rows import _excess, _scaled, _weights, centre, logit_tangent, normalise, statistics
+from kljax._kernels.sums import Temperature, row_tangent
+from kljax._special import expm1, expm1_ratio, log1p, log1p_excess, two_diff
+
+
+def log_norm(a: jax.Array, temperature: Temperature) -> tuple[jax.Array, jax.Array]:
+    """(max, log Σ exp((a - max)/T)), the latter to relative accuracy also where it is small."""
+    a, temperature = lax.stop_gradient((a, temperature))
+    top = a.max(-1, keepdims=True)
+    top = jnp.where(jnp.isfinite(top), top, jnp.nan)
+    at_top = a == top
+    # One maximum counts 1 in Σ exp; the others and the rest are the small part.
+    others = jnp.where(at_top, 0.0, _weights(a, top, temperature)).sum(-1, keepdims=True)
+    return top, log1p(others + (at_top.sum(-1, keepdims=True) - 1).astype(a.dtype))
+
+
+@jax.custom_jvp
+def log_softmax(a: jax.Array, temperature: Temperature, top: jax.Array, norm: jax.Array) -> jax.Array:
+    """log p, from the statistics of ``log_norm``."""
+    return _scaled(two_diff(a, top), temperature)[0] - norm
+
+
+@log_softmax.defjvp
+def _log_softmax_jvp(primals, tangents):
+    a, temperature, top, norm = primals
+    da, dt, _, _ = tangents
+    log_p = log_softmax(a, temperature, top, norm)
+    return log_p, centre(jnp.exp(log_p), logit_tangent(a, top, temperature, da, dt))
+
+
+def entropy(a: jax.Array, temperature: Temperature) -> jax.Array:
+    """-Σ p log p over the last axis."""
+    log_p = log_softmax(a, temperature, *log_norm(a, temperature))
+    return neg_p_log_p(log_p).sum(-1)
+
+
+@jax.custom_jvp
+def neg_p_log_p(log_p: jax.Array) -> jax.Array:
+    """-p log p, and 0 at p = 0."""
+    absent = log_p == -jnp.inf
+    safe = jnp.where(absent, 0.0, log_p)
+    return jnp.where(absent, 0.0, -jnp.exp(safe) * safe)
+
+
+@neg_p_log_p.defjvp
+def _neg_p_log_p_jvp(primals, tangents):
+    # The slope in log p is -p(log p + 1); Σ p d log p = 0, so the 1 only costs digits and is left out.
+    (log_p,), (d_log_p,) = primals, tangents
+    value = neg_p_log_p(log_p)
+    return value, value * d_log_p
+
+
+def renyi_entropy(order: jax.Array, a: jax.Array, temperature: Temperature) -> jax.Array:
+    """log(Σ pᵅ)/(1 - α) over the last axis; Shannon's at α = 1, continuously."""
+    return renyi_entropy_of_log(order, log_softmax(a, temperature, *log_norm(a, temperature)))
+
+
+@jax.custom_jvp
+def renyi_entropy_of_log(order: jax.Array, log_p: jax.Array) -> jax.Array:
+    # H = -log(Σ p e^{β log p})/β with β = α - 1; every log p ≤ 0, so that the terms have one sign.
+    beta = order - 1.0
+    absent = log_p == -jnp.inf
+    level = jnp.where(absent, 0.0, log_p)
+    p = jnp.where(absent, 0.0, jnp.exp(level))
+    power = beta * level
+    small = jnp.abs(power) < 1.0
+    near_term = p * level * expm1_ratio(jnp.where(small, power, 0.0))
+    far_term = (jnp.exp(order * level) - p) / jnp.where(small & (beta == 0.0), 1.0, beta)
+    total = jnp.where(absent, 0.0, jnp.where(small, near_term, far_term)).sum(-1)  # (Σ pᵅ - 1)/β
+    x = beta * total
+    near = jnp.abs(x) < 0.5
+    s = jnp.where(near, x, 0.0)
+    ratio = jnp.where(s == 0.0, 1.0, log1p(s) / jnp.where(s == 0.0, 1.0, s))
+    far = -logsumexp(jnp.where(absent, -jnp.inf, order * level), axis=-1) / jnp.where(near & (beta == 0.0), 1.0, beta)
+    return jnp.where(near, -jnp.where(near, total, 0.0) * ratio, far)
+
+
+@renyi_entropy_of_log.defjvp
+def _renyi_entropy_jvp(primals, tangents):
+    # With t = pᵅ/Σpᵅ: the slope in log p is -α(t - p)/β, less a multiple of p that the normalisation takes out.
+    order, log_p = primals
+    d_order, d_log_p = tangents
+    value = renyi_entropy_of_log(order, log_p)
+    beta = order - 1.0
+    absent = log_p == -jnp.inf
+    level = jnp.where(absent, 0.0, log_p)
+    p = jnp.where(absent, 0.0, jnp.exp(level))
+    y = level + value[..., None]
+    small = jnp.abs(beta * y) < 1.0
+    tilted = jnp.where(absent, 0.0, jnp.exp(order * level + beta * value[..., None]))
+    apart = (tilted - p) / jnp.where(small & (beta == 0.0), 1.0, beta)
+    slope = -order * jnp.where(small, p * y * expm1_ratio(jnp.where(small, beta * y, 0.0)), apart)
+    in_order = -order_slope(order, -value, tilted, log_p) * d_order
+    return value, (jnp.where(absent, 0.0, slope) * d_log_p).sum(-1) + in_order
+
+
+@jax.custom_jvp
+def cross_entropy(a: jax.Array, b: jax.Array, temperature: Temperature) -> jax.Array:
+    """-Σ p log q over the last axis."""
+    return _cross_entropy_terms(a, b, temperature).sum(-1)
+
+
+def _cross_entropy_terms(a: jax.Array, b: jax.Array, temperature: Temperature) -> jax.Array:
+    log_p = log_softmax(a, temperature, *log_norm(a, temperature))
+    log_q = log_softmax(b, temperature, *log_norm(b, temperature))
+    missed = (b == -jnp.inf) & (a > -jnp.inf)
+    safe = jnp.where(b == -jnp.inf, 0.0, log_q)
+    return jnp.where(missed, jnp.inf, -jnp.exp(log_p) * safe)
+
+
+def _cross_entropy_jvp(primals, tangents):
+    # dC = -Σ p log q d log p + Σ (q - p) d log q, the second with Σ (q - p) = 0 taken into account.
+    value = cross_entropy(*primals)
+    a, b, temperature = primals
+    da, db, dt = tangents
+
+    def slopes(carried, p, q, r):
+        (logits_q,) = carried
+        log_q = log_softmax(logits_q, temperature, *log_norm(logits_q, temperature))
+        paid = jnp.where(jnp.isinf(r) | (log_q == -jnp.inf), 0.0, -p * log_q)
+        return paid, jnp.where(r == jnp.inf, 0.0, _excess(p, q, r))
+
+    rows = statistics(a, b, temperature)
+    carried = ((b,), a, b, temperature)
+    tangent = row_tangent(carried, ((None,), da, db, dt), rows, slopes)
+    return value, jnp.zeros_like(value) + tangent
+
+
+cross_entropy.defjvp(_cross_entropy_jvp, symbolic_zeros=True)
+
+
+def mixture_terms(p: jax.Array, apart: jax.Array, weights: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """(K(p_k, m), log(p_k/m)) for the rows k of p [..., K, V], m = Σ w_k p_k; ``apart`` is p_k - p_0."""
+    w = weights[..., None]
+    m = (w * p).sum(-2, keepdims=True)
+    gap = apart - (w * apart).sum(-2, keepdims=True)  # p_k - m
+    safe = jnp.where(m > 0.0, m, 1.0)
+    t = jnp.maximum(gap / safe, -1.0)
+    present = p > 0.0
+    low = jnp.log(jnp.where(present, p, 1.0)) - jnp.log(safe)
+    log_ratio = jnp.where(t > -0.5, log1p(jnp.maximum(t, -0.5)), low)
+    return m * log1p_excess(t), jnp.where(present, log_ratio, 0.0)
+
+
+@jax.custom_jvp
+def jensen_shannon_of_many(a: jax.Array, weights: jax.Array, temperature: Temperature) -> jax.Array:
+    """Σ w_k KL(p_k‖m), m = Σ w_k p_k, for logits [..., K, V] and weights [..., K]."""
+    p, apart = _rows_apart(a, temperature)
+    terms, _ = mixture_terms(p, apart, weights)
+    return (weights * terms.sum(-1)).sum(-1)
+
+
+def _rows_apart(a: jax.Array, temperature: Temperature) -> tuple[jax.Array, jax.Array]:
+    first = jnp.broadcast_to(a[..., :1, :], a.shape)
+    p, p_first, r = normalise(a, first, temperature, statistics(a, first, temperature))
+    close = jnp.abs(r) < 0.5
+    return p, jnp.where(close, p_first * expm1(jnp.where(close, r, 0.0)), p - p_first)
+
+
+@jensen_shannon_of_many.defjvp
+def _jensen_shannon_of_many_jvp(primals, tangents):
+    # ∂/∂p_k = w_k log(p_k/m), ∂/∂w_k = KL(p_k‖m).
+    a, weights, temperature = primals
+    da, d_weights, dt = tangents
+    value = jensen_shannon_of_many(a, weights, temperature)
+    p, apart = _rows_apart(a, temperature)
+    terms, log_ratio = mixture_terms(p, apart, weights)
+    top = lax.stop_gradient(a).max(-1, keepdims=True)
+    d_log_p = centre(p, logit_tangent(a, top, temperature, da, dt))
+    tangent: Any = (weights[..., None] * p * log_ratio * d_log_p).sum((-1, -2))
+    return value, tangent + (d_weights * terms.sum(-1)).sum(-1)

@@ -1,0 +1,136 @@
+"""The jitted cores of the verbs on logits: arguments ─▶ rows along the last axis ─▶ kernel."""
+
+from __future__ import annotations
+
+import functools
+
+import jax
+import jax.numpy as jnp
+from jax.typing import ArrayLike
+
+from kljax import _checks, generators
+from kljax._checks import Axis
+from kljax._kernels import normalise, powers, shannon, statistics, sums
+from kljax.generators import Generator
+
+jit = functools.partial(jax.jit, static_argnames=("axis",))
+
+
+def temperature(value: ArrayLike) -> jax.Array | None:
+    """``None`` for the common temperature 1, else a traced scalar, so that no temperature compiles anew."""
+    if isinstance(value, (int, float)) and value == 1:
+        return None
+    _checks.number("temperature", value, low=0.0, open_low=True)
+    return _checks.scalar("temperature", value)
+
+
+def pair(
+    logits_p: ArrayLike, logits_q: ArrayLike, where: ArrayLike | None, scale: jax.Array | None, axis: Axis
+) -> tuple[jax.Array, jax.Array, jax.Array | None]:
+    """The two operands as rows of one shape; outcomes outside ``where`` get probability zero in both."""
+    a = _checks.floating("logits_p", logits_p)
+    b = _checks.floating("logits_q", logits_q)
+    a, b = _checks.broadcast(logits_p=a, logits_q=b)
+    mask = _checks.mask(where, a.shape)
+    axes = _checks.axes(axis, a.ndim)
+    if mask is not None:
+        a, b = jnp.where(mask, a, -jnp.inf), jnp.where(mask, b, -jnp.inf)
+    return _checks.last(a, axes), _checks.last(b, axes), None if scale is None else scale.astype(a.dtype)
+
+
+def single(
+    logits: ArrayLike, where: ArrayLike | None, scale: jax.Array | None, axis: Axis
+) -> tuple[jax.Array, jax.Array | None]:
+    """One operand as rows."""
+    a = _checks.floating("logits", logits)
+    mask = _checks.mask(where, a.shape)
+    axes = _checks.axes(axis, a.ndim)
+    if mask is not None:
+        a = jnp.where(mask, a, -jnp.inf)
+    return _checks.last(a, axes), None if scale is None else scale.astype(a.dtype)
+
+
+@jit
+def f_divergence(logits_p, logits_q, generator: Generator, where, scale, *, axis: Axis = -1):
+    return sums.f_divergence(generator, *pair(logits_p, logits_q, where, scale, axis))
+
+
+def evaluate(logits_p, logits_q, generator: Generator, axis: Axis, where, temperature_: ArrayLike):
+    """The f-divergence, with the arguments as the caller of a verb gave them."""
+    return f_divergence(logits_p, logits_q, generator, where, temperature(temperature_), axis=axis)
+
+
+@jax.jit
+def kl(logits_p, logits_q):
+    return sums.f_divergence(generators.kl, *pair(logits_p, logits_q, None, None, -1))
+
+
+@jit
+def renyi(logits_p, logits_q, generator: Generator, where, scale, *, axis: Axis = -1):
+    return powers.renyi(generator, *pair(logits_p, logits_q, where, scale, axis))
+
+
+@jit
+def renyi_zero(logits_p, logits_q, where, scale, *, axis: Axis = -1):
+    """-log Q(p > 0): order 0."""
+    a, b, scale = pair(logits_p, logits_q, where, scale, axis)
+    top, norm = shannon.log_norm(b, scale)
+    log_q = shannon.log_softmax(b, scale, top, norm)
+    missing = jnp.where(a == -jnp.inf, jnp.exp(log_q), 0.0).sum(-1)
+    return jnp.where(jnp.isnan(a.max(-1)) | (a.max(-1) == -jnp.inf), jnp.nan, -jnp.log1p(-missing))
+
+
+@jit
+def renyi_infinity(logits_p, logits_q, where, scale, *, axis: Axis = -1):
+    """log max p/q: order ∞."""
+    a, b, scale = pair(logits_p, logits_q, where, scale, axis)
+    rows = statistics(a, b, scale)
+    _, _, r = normalise(a, b, scale, rows)
+    return jnp.where(a == -jnp.inf, jnp.where(jnp.isnan(r), jnp.nan, -jnp.inf), r).max(-1)
+
+
+@jit
+def chernoff(logits_p, logits_q, where, scale, *, axis: Axis = -1):
+    return powers.chernoff(*pair(logits_p, logits_q, where, scale, axis))
+
+
+@jit
+def entropy(logits, where, scale, *, axis: Axis = -1):
+    return shannon.entropy(*single(logits, where, scale, axis))
+
+
+@jit
+def renyi_entropy(logits, order, where, scale, *, axis: Axis = -1):
+    a, scale = single(logits, where, scale, axis)
+    return shannon.renyi_entropy(order.astype(a.dtype), a, scale)
+
+
+@jit
+def hartley_entropy(logits, where, scale, *, axis: Axis = -1):
+    """log of the number of outcomes that are possible: order 0."""
+    a, _ = single(logits, where, scale, axis)
+    top = a.max(-1)
+    count = jnp.log((a > -jnp.inf).sum(-1).astype(a.dtype))
+    return jnp.where(jnp.isfinite(top), count, jnp.nan)
+
+
+@jit
+def min_entropy(logits, where, scale, *, axis: Axis = -1):
+    """-log max p: order ∞."""
+    a, scale = single(logits, where, scale, axis)
+    return -shannon.log_softmax(a, scale, *shannon.log_norm(a, scale)).max(-1)
+
+
+@jit
+def cross_entropy(logits_p, logits_q, where, scale, *, axis: Axis = -1):
+    return shannon.cross_entropy(*pair(logits_p, logits_q, where, scale, axis))
+
+
+@functools.partial(jax.jit, static_argnames=("axis", "stack_axis"))
+def jensen_shannon_of_many(logits, weights, where, scale, *, stack_axis: int, axis: Axis):
+    a = _checks.floating("logits", logits)
+    mask = _checks.mask(where, a.shape)
+    if mask is not None:
+        a = jnp.where(mask, a, -jnp.inf)
+    rows, weights = _checks.stack(a, weights, axis, stack_axis)
+    return shannon.jensen_shannon_of_many(rows, weights, None if scale is None else scale.astype(a.dtype))

@@ -1,0 +1,167 @@
+"""The jitted cores of the verbs on probabilities: arguments ─▶ rows along the last axis ─▶ kernel."""
+
+from __future__ import annotations
+
+import functools
+
+import jax
+import jax.numpy as jnp
+from jax.typing import ArrayLike
+
+from kljax import _checks
+from kljax._checks import Axis
+from kljax._kernels import measures, shannon
+from kljax.generators import Generator
+
+jit = functools.partial(jax.jit, static_argnames=("axis",))
+
+
+def pair(p: ArrayLike, q: ArrayLike, where: ArrayLike | None, axis: Axis) -> tuple[jax.Array, jax.Array]:
+    """The two operands as rows of one shape; outcomes outside ``where`` are absent from both."""
+    p, q = _checks.broadcast(p=_checks.floating("p", p), q=_checks.floating("q", q))
+    mask = _checks.mask(where, p.shape)
+    axes = _checks.axes(axis, p.ndim)
+    if mask is not None:
+        p, q = jnp.where(mask, p, 0.0), jnp.where(mask, q, 0.0)
+    return _checks.last(_checks.measure("p", p), axes), _checks.last(_checks.measure("q", q), axes)
+
+
+def single(p: ArrayLike, where: ArrayLike | None, axis: Axis) -> jax.Array:
+    """One operand as rows."""
+    p = _checks.floating("p", p)
+    mask = _checks.mask(where, p.shape)
+    axes = _checks.axes(axis, p.ndim)
+    return _checks.last(_checks.measure("p", p if mask is None else jnp.where(mask, p, 0.0)), axes)
+
+
+@jit
+def f_divergence(p, q, generator: Generator, where, *, axis: Axis = -1):
+    return measures.f_divergence(generator, *pair(p, q, where, axis))
+
+
+@jit
+def renyi(p, q, generator: Generator, where, *, axis: Axis = -1):
+    return measures.renyi(generator, *pair(p, q, where, axis))
+
+
+@jit
+def renyi_zero(p, q, where, *, axis: Axis = -1):
+    """-log Q(p > 0): order 0."""
+    p, q = pair(p, q, where, axis)
+    missing = jnp.where(p == 0.0, q, 0.0).sum(-1)
+    return jnp.where(jnp.isnan(p).any(-1), jnp.nan, -jnp.log1p(-missing))
+
+
+@jit
+def renyi_infinity(p, q, where, *, axis: Axis = -1):
+    """log max p/q: order ∞."""
+    p, q = pair(p, q, where, axis)
+    r = measures.ratio(p, q)
+    return jnp.maximum(jnp.where((p == 0.0) & ~jnp.isnan(r), -jnp.inf, r).max(-1), 0.0)
+
+
+@jit
+def chernoff(p, q, where, *, axis: Axis = -1):
+    return measures.chernoff(*pair(p, q, where, axis))
+
+
+@jax.custom_jvp
+def _log(p: jax.Array) -> jax.Array:
+    """log p, whose derivative at 0 is taken at the smallest positive normal number."""
+    return jnp.log(p)
+
+
+@_log.defjvp
+def _log_jvp(primals, tangents):
+    (p,), (dp,) = primals, tangents
+    return _log(p), dp / jnp.maximum(p, float(jnp.finfo(p.dtype).tiny))
+
+
+@jax.custom_jvp
+def _times_log(p: jax.Array, q: jax.Array) -> jax.Array:
+    """p log q, 0 where p = 0, and -∞ where q misses p."""
+    absent = (p == 0.0) & ~jnp.isnan(q)
+    return jnp.where(absent, 0.0, p * jnp.log(jnp.where(absent, 1.0, q)))
+
+
+@_times_log.defjvp
+def _times_log_jvp(primals, tangents):
+    p, q = primals
+    dp, dq = tangents
+    dead = q == 0.0
+    safe = jnp.where(dead, 1.0, q)
+    return _times_log(p, q), jnp.where(dead, 0.0, jnp.log(safe) * dp + p * (dq / safe))
+
+
+@jax.custom_jvp
+def _p_log_p(p: jax.Array) -> jax.Array:
+    absent = p == 0.0
+    return jnp.where(absent, 0.0, p * jnp.log(jnp.where(absent, 1.0, p)))
+
+
+@_p_log_p.defjvp
+def _p_log_p_jvp(primals, tangents):
+    # log p + 1, at p = 0 that of the smallest positive normal number
+    (p,), (dp,) = primals, tangents
+    edge = p + jax.lax.stop_gradient(jnp.maximum(p, float(jnp.finfo(p.dtype).tiny)) - p)
+    return _p_log_p(p), (_log(edge) + 1.0) * dp
+
+
+@jit
+def entropy(p, where, *, axis: Axis = -1):
+    return -_p_log_p(single(p, where, axis)).sum(-1)
+
+
+@jit
+def renyi_entropy(p, order, where, *, axis: Axis = -1):
+    p = single(p, where, axis)
+    order = order.astype(p.dtype)
+    present = p > 0.0
+    log_p = jnp.where(present, _log(jnp.where(present, p, 1.0)), -jnp.inf)
+    return shannon.renyi_entropy_of_log(order, jnp.where(jnp.isnan(p) | (p < 0.0), jnp.nan, log_p))
+
+
+@jit
+def hartley_entropy(p, where, *, axis: Axis = -1):
+    """log of the number of outcomes that are possible: order 0."""
+    p = single(p, where, axis)
+    return jnp.where(jnp.isnan(p).any(-1), jnp.nan, jnp.log((p > 0.0).sum(-1).astype(p.dtype)))
+
+
+@jit
+def min_entropy(p, where, *, axis: Axis = -1):
+    """-log max p: order ∞."""
+    return -_log(single(p, where, axis).max(-1))
+
+
+@jit
+def cross_entropy(p, q, where, *, axis: Axis = -1):
+    return -_times_log(*pair(p, q, where, axis)).sum(-1)
+
+
+@functools.partial(jax.jit, static_argnames=("axis", "stack_axis"))
+def jensen_shannon_of_many(p, weights, where, *, stack_axis: int, axis: Axis):
+    p = _checks.floating("p", p)
+    mask = _checks.mask(where, p.shape)
+    rows, weights = _checks.stack(p if mask is None else jnp.where(mask, p, 0.0), weights, axis, stack_axis)
+    return _of_many(_checks.measure("p", rows), weights)
+
+
+@jax.custom_jvp
+def _of_many(p: jax.Array, weights: jax.Array) -> jax.Array:
+    terms, _ = shannon.mixture_terms(p, p - p[..., :1, :], weights)
+    return (weights * terms.sum(-1)).sum(-1)
+
+
+@_of_many.defjvp
+def _of_many_jvp(primals, tangents):
+    # ∂/∂p_k = w_k log(p_k/m), at p_k = 0 < m taken at the smallest normal number; ∂/∂w_k = KL(p_k‖m)
+    p, weights = primals
+    dp, d_weights = tangents
+    edge = p + jax.lax.stop_gradient(jnp.maximum(p, float(jnp.finfo(p.dtype).tiny)) - p)
+    absent = ((weights[..., None] * p).sum(-2, keepdims=True)) == 0.0
+    apart = p - p[..., :1, :]
+    terms, _ = shannon.mixture_terms(p, apart, weights)
+    _, slope = shannon.mixture_terms(edge, apart, weights)
+    tangent = (weights[..., None] * jnp.where(absent, 0.0, slope) * dp).sum((-1, -2))
+    return _of_many(p, weights), tangent + (d_weights * terms.sum(-1)).sum(-1)
