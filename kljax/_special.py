@@ -11,9 +11,11 @@ taken at the smallest positive normal number, and where the value itself is infi
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 
 def _is_double(x: jax.Array) -> bool:
@@ -33,16 +35,41 @@ def horner(coefficients: list[float], x: jax.Array) -> jax.Array:
     return total
 
 
+def _economised(function: Callable[[np.ndarray], np.ndarray], low: float, high: float, degree: int) -> list[float]:
+    """Coefficients in x of the Chebyshev interpolant of a function on [low, high]: nearly the best polynomial."""
+    fit = np.polynomial.Chebyshev.interpolate(function, degree, domain=[low, high])
+    return [float(c) for c in fit.convert(kind=np.polynomial.Polynomial).coef]
+
+
+def _power_series(terms: list[float]) -> Callable[[np.ndarray], np.ndarray]:
+    return lambda x: sum(c * x**k for k, c in reversed(list(enumerate(terms))))
+
+
+# Truncation errors, relative: below 1e-8 for float32 and 1e-17 for float64.
+_EXP_TAIL = _power_series([1.0 / math.factorial(k + 2) for k in range(20)])
+_EXP_TAIL_SINGLE, _EXP_TAIL_DOUBLE = (_economised(_EXP_TAIL, -1.0, 1.0, n) for n in (7, 14))
+_ATANH_TAIL = _power_series([1.0 / (2 * k + 3) for k in range(30)])
+_ATANH_TAIL_SINGLE, _ATANH_TAIL_DOUBLE = (_economised(_ATANH_TAIL, 0.0, 0.25, n) for n in (6, 14))
+
+
 def _exp_tail_series(t: jax.Array) -> jax.Array:
     """(eᵗ - 1 - t)/t² for |t| ≤ 1."""
-    count = 18 if _is_double(t) else 10
-    return horner([1.0 / math.factorial(k + 2) for k in range(count)], t)
+    return horner(_EXP_TAIL_DOUBLE if _is_double(t) else _EXP_TAIL_SINGLE, t)
+
+
+def expm1_near(t: jax.Array) -> jax.Array:
+    """eᵗ - 1 for |t| ≤ 1."""
+    return t + t * t * _exp_tail_series(t)
+
+
+def expm1_minus_x_near(t: jax.Array) -> jax.Array:
+    """eᵗ - 1 - t for |t| ≤ 1."""
+    return t * t * _exp_tail_series(t)
 
 
 def atanh_tail(z: jax.Array) -> jax.Array:
     """W(z) = Σ zᵏ/(2k+3) for 0 ≤ z ≤ 1/4, so that atanh(s) = s + s³ W(s²)."""
-    count = 24 if _is_double(z) else 11
-    return horner([1.0 / (2 * k + 3) for k in range(count)], z)
+    return horner(_ATANH_TAIL_DOUBLE if _is_double(z) else _ATANH_TAIL_SINGLE, z)
 
 
 # --- error-free transformations (Dekker 1971; Knuth, TAOCP 2, 4.2.2) ---------------------------------------

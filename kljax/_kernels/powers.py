@@ -15,8 +15,8 @@ from jax import lax
 from jax.scipy.special import logsumexp
 
 from kljax import _checks
-from kljax._kernels.rows import normalise, statistics
-from kljax._kernels.sums import Temperature, row_tangent
+from kljax._kernels.rows import Temperature, normalise, statistics
+from kljax._kernels.sums import row_tangent
 from kljax._special import divide, expm1, expm1_minus_x, expm1_minus_x_ratio, expm1_ratio, log1p
 from kljax.generators import Generator, alpha, kl
 from kljax.generators._record import summand
@@ -77,7 +77,7 @@ def renyi(generator: Generator, a: jax.Array, b: jax.Array, temperature: Tempera
     """Rényi's divergence over the last axis; the generator is that of the α-divergence and carries the order."""
     rows = statistics(a, b, temperature)
     p, q, r = normalise(a, b, temperature, rows)
-    return log_of_power_sum(generator, p, q, r, _log_weight(b, rows.max_q, rows.norm_q, temperature))
+    return log_of_power_sum(generator, p, q, r, _log_weight(b, rows.top_q, rows.norm_q, temperature))
 
 
 def _log_weight(a: jax.Array, top: jax.Array, norm: jax.Array, temperature: Temperature) -> jax.Array:

@@ -10,8 +10,9 @@ from jax import lax
 from jax.scipy.special import logsumexp
 
 from kljax._kernels.powers import order_slope
-from kljax._kernels.rows import _excess, _scaled, _weights, centre, logit_tangent, normalise, statistics
-from kljax._kernels.sums import Temperature, row_tangent
+from kljax._kernels.rows import Temperature, centre, excess, logit_tangent, normalise, scaled, statistics
+from kljax._kernels.rows import weights as exp_weights
+from kljax._kernels.sums import row_tangent
 from kljax._special import expm1, expm1_ratio, log1p, log1p_excess, two_diff
 
 
@@ -22,14 +23,14 @@ def log_norm(a: jax.Array, temperature: Temperature) -> tuple[jax.Array, jax.Arr
     top = jnp.where(jnp.isfinite(top), top, jnp.nan)
     at_top = a == top
     # One maximum counts 1 in Σ exp; the others and the rest are the small part.
-    others = jnp.where(at_top, 0.0, _weights(a, top, temperature)).sum(-1, keepdims=True)
+    others = jnp.where(at_top, 0.0, exp_weights(a, top, temperature)).sum(-1, keepdims=True)
     return top, log1p(others + (at_top.sum(-1, keepdims=True) - 1).astype(a.dtype))
 
 
 @jax.custom_jvp
 def log_softmax(a: jax.Array, temperature: Temperature, top: jax.Array, norm: jax.Array) -> jax.Array:
     """log p, from the statistics of ``log_norm``."""
-    return _scaled(two_diff(a, top), temperature)[0] - norm
+    return scaled(two_diff(a, top), temperature)[0] - norm
 
 
 @log_softmax.defjvp
@@ -130,7 +131,7 @@ def _cross_entropy_jvp(primals, tangents):
         (logits_q,) = carried
         log_q = log_softmax(logits_q, temperature, *log_norm(logits_q, temperature))
         paid = jnp.where(jnp.isinf(r) | (log_q == -jnp.inf), 0.0, -p * log_q)
-        return paid, jnp.where(r == jnp.inf, 0.0, _excess(p, q, r))
+        return paid, jnp.where(r == jnp.inf, 0.0, excess(p, q, r))
 
     rows = statistics(a, b, temperature)
     carried = ((b,), a, b, temperature)

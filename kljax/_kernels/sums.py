@@ -6,13 +6,13 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 from jax.custom_derivatives import SymbolicZero
 
-from kljax._kernels.rows import Rows, centre, logit_tangent, normalise, statistics
-from kljax.generators import Generator
+from kljax._kernels.blocks import by_blocks, fresh, strategy, sum_over
+from kljax._kernels.rows import Rows, Temperature, balance, logit_tangent, masses, normalise, norms, refine
+from kljax.generators import Generator, kl
 from kljax.generators._record import parameter_tangent, summand, weighted_slopes
-
-Temperature = jax.Array | None
 
 
 def _absent(tangent: Any) -> bool:
@@ -41,44 +41,68 @@ def row_tangent(primals: Any, tangents: Any, rows: Rows, slopes: Any, in_paramet
         filled = [leaf if _absent(leaf) else next(rest) for leaf in leaves]
         d_parameters, da, db, dt = jax.tree.unflatten(structure, filled)
         parameters, a, b, temperature = primals
-        p, q, r = normalise(a, b, temperature, rows)
-        in_log_p, in_log_q = slopes(parameters, p, q, r)
-        total = _slope_in_logits(p, a, rows.max_p, in_log_p, temperature, da, dt)
-        total += _slope_in_logits(q, b, rows.max_q, in_log_q, temperature, db, dt)
+        wanted = [not (_absent(d) and _absent(dt)) for d in (da, db)]
+
+        def gradients(parameters, a, b, *rest):
+            p, q, r = normalise(a, b, temperature, Rows(*rest))
+            sides = zip(wanted, (p, q), slopes(parameters, p, q, r), strict=True)
+            return [balance(x, slope) for present, x, slope in sides if present]
+
+        found = iter(by_blocks(gradients, parameters, a, b, *rows))
+        total = 0.0
+        for present, x, top, dx in ((wanted[0], a, rows.top_p, da), (wanted[1], b, rows.top_q, db)):
+            if present:
+                d_temperature = None if temperature is None else _some(dt, temperature)
+                total += (next(found) * logit_tangent(x, top, temperature, _some(dx, x), d_temperature)).sum(-1)
         if not all(map(_absent, jax.tree.leaves(d_parameters, is_leaf=_absent))):
+            p, q, r = normalise(a, b, temperature, rows)
             total += in_parameters(parameters, _some(d_parameters, parameters), p, q, r)
         return total
 
     return tangent_map(primals, present) if present else 0.0
 
 
-def _slope_in_logits(
-    probability: jax.Array, a: jax.Array, top: jax.Array, weights: jax.Array, temperature: Temperature, da: Any, dt: Any
-) -> jax.Array | float:
-    """Σ weights · d log p, for the tangents of the logits and of the temperature."""
-    if _absent(da) and _absent(dt):
-        return 0.0
-    tangent = logit_tangent(a, top, temperature, _some(da, a), None if temperature is None else _some(dt, temperature))
-    return (weights * centre(probability, tangent)).sum(-1)
+def evaluate(generator: Generator, a: jax.Array, b: jax.Array, temperature: Temperature) -> tuple[jax.Array, Rows]:
+    """(Σ q f(p/q), the statistics of the rows), without a derivative."""
+    generator, a, b, temperature = lax.stop_gradient((generator, a, b, temperature))
+    first = norms(a, b, temperature)
+
+    def accurate(a, b, *first):
+        def of_block(_, a, b, *first):
+            rows = refine(a, b, temperature, Rows(*first))
+            a, b, *fixed = fresh(a, b, *rows)
+            return summand(generator, *masses(a, b, temperature, Rows(*fixed))).sum(-1), *rows
+
+        value, *rows = by_blocks(of_block, (), a, b, *first)
+        return value, Rows(*rows)
+
+    if generator.name != kl.name or temperature is not None or strategy(a) == "whole":
+        return accurate(a, b, *first)
+    # KL = E_p[a - b] - (log Z_p - log Z_q): where it is not small beside its parts, no second look at the rows is needed.
+    a, b = fresh(a, b)
+    mean = sum_over(lambda a, b: jnp.exp(a) * (a - b), a, b) / first.norm_p
+    direct = mean - first.shift
+    parts = jnp.maximum(jnp.abs(mean), jnp.abs(first.shift))
+    certain = (first.top_p == 0.0) & (first.top_q == 0.0) & (direct > 0.5) & (direct > 0.5 * parts)
+    a, b, *operands = fresh(a, b, *first)
+    return lax.cond(certain.all(), lambda *_: (direct[..., 0], first), accurate, a, b, *operands)
 
 
 @jax.custom_jvp
 def f_divergence(generator: Generator, a: jax.Array, b: jax.Array, temperature: Temperature) -> jax.Array:
     """Σ q f(p/q) over the last axis of two rows of logits."""
-    rows = statistics(a, b, temperature)
-    return summand(generator, *normalise(a, b, temperature, rows)).sum(-1)
+    return evaluate(generator, a, b, temperature)[0]
 
 
 def _f_divergence_jvp(primals, tangents):
     # dD = Σ ∂P/∂log p · d log p + Σ ∂P/∂log q · d log q, with P = q f(p/q).
-    generator, a, b, temperature = primals
-    rows = statistics(a, b, temperature)
-    value = summand(generator, *normalise(a, b, temperature, rows)).sum(-1)
-    tangent = row_tangent(primals, tangents, rows, weighted_slopes, _f_parameters)
+    _, rows = evaluate(*primals)
+    value = f_divergence(*primals)
+    tangent = row_tangent(primals, tangents, rows, weighted_slopes, _in_parameters)
     return value, jnp.zeros_like(value) + tangent
 
 
-def _f_parameters(generator: Generator, d_generator: Generator, p: jax.Array, q: jax.Array, r: jax.Array) -> jax.Array:
+def _in_parameters(generator: Generator, d_generator: Generator, p: jax.Array, q: jax.Array, r: jax.Array) -> jax.Array:
     return parameter_tangent(generator, d_generator, p, q, r).sum(-1)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from kljax import _checks
 from kljax._special import expm1
 from kljax.generators._mixture import log_p_over_mixture, mixture
-from kljax.generators._record import Form, Generator, Scalar, graded, is_static
+from kljax.generators._record import ByMass, Form, Generator, Scalar, graded, is_static
 
 # The composed forms are small frozen records rather than closures, so that building the same generator twice
 # gives equal values and ``jit`` compiles once.
@@ -86,7 +86,22 @@ def reverse(generator: Generator, *, name: str | None = None, closed_conjugate: 
         generator.parameters,
         generator.symmetric,
         closed_conjugate,
+        _reversed_masses(generator.by_mass),
     )
+
+
+def _reversed_masses(forms: ByMass | None) -> ByMass | None:
+    if forms is None:
+        return None
+    return ByMass(_Exchanged(forms.summand), _Exchanged(forms.in_log_q), _Exchanged(forms.in_log_p))
+
+
+@dataclasses.dataclass(frozen=True)
+class _Exchanged:
+    form: Form
+
+    def __call__(self, p: jax.Array, q: jax.Array, gap: jax.Array, r: jax.Array) -> jax.Array:
+        return self.form(q, p, -gap, -r)
 
 
 def scale(generator: Generator, factor: Scalar, *, name: str | None = None) -> Generator:

@@ -17,13 +17,14 @@ from kljax._special import (
     exp_decay_excess,
     expm1,
     expm1_minus_x,
+    expm1_minus_x_near,
     log1p_excess,
     log_cosh,
     tanh,
 )
 from kljax.generators._build import reverse, scale
 from kljax.generators._mixture import log_p_over_mixture, mixture
-from kljax.generators._record import Generator, Scalar, graded, is_static
+from kljax.generators._record import ByMass, Generator, Scalar, graded, is_static
 
 _INF = math.inf
 
@@ -41,7 +42,22 @@ def _kl_balanced(r: jax.Array) -> jax.Array:
     return jnp.where(r > 0.0, expm1_minus_x(-jnp.maximum(r, 0.0)), exp_decay_excess(-jnp.minimum(r, 0.0)))
 
 
-kl = Generator("kl", _kl_balanced, lambda r: r, lambda r: -expm1(r), 1.0, _INF, closed_conjugate=expm1)
+def _kl_by_mass(p: jax.Array, q: jax.Array, gap: jax.Array, r: jax.Array) -> jax.Array:
+    # p e(-r), which is p r + q - p
+    near = jnp.abs(r) <= 1.0
+    return jnp.where(near, p * expm1_minus_x_near(jnp.where(near, -r, 0.0)), p * r + gap)
+
+
+kl = Generator(
+    "kl",
+    _kl_balanced,
+    lambda r: r,
+    lambda r: -expm1(r),
+    1.0,
+    _INF,
+    closed_conjugate=expm1,
+    by_mass=ByMass(_kl_by_mass, lambda p, q, gap, r: p * r, lambda p, q, gap, r: gap),
+)
 """u log u - u + 1: KL(p‖q), the Kullback–Leibler divergence."""
 
 reverse_kl = reverse(
@@ -64,6 +80,11 @@ jeffreys = Generator(
     _INF,
     _INF,
     symmetric=True,
+    by_mass=ByMass(
+        lambda p, q, gap, r: -gap * r,
+        lambda p, q, gap, r: p * r - gap,
+        lambda p, q, gap, r: gap - q * r,
+    ),
 )
 """(u - 1) log u: KL(p‖q) + KL(q‖p)."""
 
@@ -253,6 +274,11 @@ total_variation = Generator(
     0.5,
     symmetric=True,
     closed_conjugate=lambda t: jnp.where(t <= 0.5, jnp.maximum(t, -0.5), jnp.inf),
+    by_mass=ByMass(
+        lambda p, q, gap, r: 0.5 * jnp.abs(gap),
+        lambda p, q, gap, r: 0.5 * p * jnp.sign(r),
+        lambda p, q, gap, r: -0.5 * q * jnp.sign(r),
+    ),
 )
 """|u - 1|/2: TV = ½Σ|p - q|, in [0, 1]; at the kink the subgradient 0 is taken."""
 

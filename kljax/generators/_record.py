@@ -6,13 +6,14 @@ import dataclasses
 import functools
 import numbers
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from kljax import _special
+from kljax._special import expm1_near
 
 Scalar = Any  # a Python number, or an array when the parameter is traced
 Form = Callable[..., jax.Array]
@@ -92,6 +93,17 @@ def _graded_jvp(form, growth, primals, tangents):
     return value, tangent
 
 
+class ByMass(NamedTuple):
+    """q f(p/q) and its derivatives in log p and in log q, as functions of (p, q, q - p, log(p/q)).
+
+    ``gap`` = q - p and r are both accurate when p ≈ q, and no exponential is needed.
+    """
+
+    summand: Form
+    in_log_p: Form
+    in_log_q: Form
+
+
 @dataclasses.dataclass(frozen=True)
 class Generator:
     """f: a convex function with f(1) = f'(1) = 0, and D_f(p‖q) = Σ q f(p/q).
@@ -115,6 +127,8 @@ class Generator:
             traced, so a divergence can be differentiated or mapped over its order.
         symmetric: Whether D_f(p‖q) = D_f(q‖p).
         closed_conjugate: f*(t) where it has a closed form, else ``None``.
+        by_mass: The summand and its derivatives in log p and log q as functions of (p, q, q - p, r), where they
+            are cheaper so, else ``None``.
     """
 
     name: str
@@ -126,6 +140,7 @@ class Generator:
     parameters: tuple[Scalar, ...] = ()
     symmetric: bool = False
     closed_conjugate: Form | None = None
+    by_mass: ByMass | None = None
 
     def __call__(self, u: ArrayLike) -> jax.Array:
         """f(u) for u ≥ 0; f(0) = ``at_zero``."""
@@ -153,18 +168,15 @@ def _flatten(generator: Generator) -> tuple[list[Any], tuple[Any, ...]]:
     scalars = (generator.at_zero, generator.at_infinity, *generator.parameters)
     leaves = [value for value in scalars if not is_static(value)]
     static = tuple(value if is_static(value) else None for value in scalars)
-    forms = (generator.balanced, generator.derivative, generator.coderivative, generator.closed_conjugate)
-    return leaves, (generator.name, forms, generator.symmetric, static)
+    forms = (generator.balanced, generator.derivative, generator.coderivative)
+    return leaves, (generator.name, forms, static, (generator.symmetric, generator.closed_conjugate, generator.by_mass))
 
 
 def _unflatten(static: tuple[Any, ...], leaves: list[Any]) -> Generator:
-    name, forms, symmetric, scalars = static
-    rest = iter(leaves)
-    at_zero, at_infinity, *parameters = (next(rest) if value is None else value for value in scalars)
-    balanced, derivative, coderivative, closed_conjugate = forms
-    return Generator(
-        name, balanced, derivative, coderivative, at_zero, at_infinity, tuple(parameters), symmetric, closed_conjugate
-    )
+    name, forms, scalars, rest = static
+    dynamic = iter(leaves)
+    at_zero, at_infinity, *parameters = (next(dynamic) if value is None else value for value in scalars)
+    return Generator(name, *forms, at_zero, at_infinity, tuple(parameters), *rest)
 
 
 jax.tree_util.register_pytree_node(Generator, _flatten, _unflatten)
@@ -199,9 +211,18 @@ def summand(generator: Generator, p: jax.Array, q: jax.Array, r: jax.Array) -> j
     """q f(p/q) ≥ 0."""
     p_absent, q_absent = r == -jnp.inf, r == jnp.inf
     inside = jnp.where(p_absent | q_absent, 0.0, r)
-    value = jnp.maximum(p, q) * generator.balanced(inside, *generator.parameters)
+    if generator.by_mass is None:
+        value = jnp.maximum(p, q) * generator.balanced(inside, *generator.parameters)
+    else:
+        value = generator.by_mass.summand(p, q, mass_gap(p, q, inside), inside)
     value = jnp.where(p_absent, _cost(q, generator.at_zero), value)
     return jnp.where(q_absent, _cost(p, generator.at_infinity), value)
+
+
+def mass_gap(p: jax.Array, q: jax.Array, r: jax.Array) -> jax.Array:
+    """q - p, from r where the two are close."""
+    near = jnp.abs(r) < 0.5
+    return jnp.where(near, p * expm1_near(jnp.where(near, -r, 0.0)), q - p)
 
 
 def weighted_slopes(generator: Generator, p: jax.Array, q: jax.Array, r: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -210,11 +231,17 @@ def weighted_slopes(generator: Generator, p: jax.Array, q: jax.Array, r: jax.Arr
     # ∂P/∂log p = M w'; where p > q, ∂P/∂log q = -M w'. Each is a sum of terms of one sign.
     p_absent, q_absent = r == -jnp.inf, r == jnp.inf
     inside = jnp.where(p_absent | q_absent, 0.0, r)
-    value, growth = jax.jvp(lambda s: generator.balanced(s, *generator.parameters), (inside,), (jnp.ones_like(inside),))
-    larger = jnp.maximum(p, q)
-    below = inside <= 0.0
-    in_log_p = larger * jnp.where(below, growth, value + growth)
-    in_log_q = larger * jnp.where(below, value - growth, -growth)
+    if generator.by_mass is None:
+        value, growth = jax.jvp(
+            lambda s: generator.balanced(s, *generator.parameters), (inside,), (jnp.ones_like(inside),)
+        )
+        larger = jnp.maximum(p, q)
+        below = inside <= 0.0
+        in_log_p = larger * jnp.where(below, growth, value + growth)
+        in_log_q = larger * jnp.where(below, value - growth, -growth)
+    else:
+        operands = p, q, mass_gap(p, q, inside), inside
+        in_log_p, in_log_q = generator.by_mass.in_log_p(*operands), generator.by_mass.in_log_q(*operands)
     in_log_p = jnp.where(p_absent, 0.0, jnp.where(q_absent, p * _finite(generator.at_infinity, p), in_log_p))
     in_log_q = jnp.where(q_absent, 0.0, jnp.where(p_absent, q * _finite(generator.at_zero, q), in_log_q))
     return in_log_p, in_log_q
