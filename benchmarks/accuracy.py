@@ -219,6 +219,20 @@ def by_length(results: list[Result], library: str) -> list[str]:
     return lines
 
 
+def worst(results: list[Result], count: int) -> list[str]:
+    """The largest errors for each verb, quantity, coordinates and dtype, with the input that gives them."""
+    lines = []
+    held: dict[tuple[str, ...], list[Result]] = {}
+    for r in sorted(results, key=lambda r: -r.error):
+        held.setdefault((r.dtype, r.coordinates, r.verb, r.quantity), []).append(r)
+    for key in sorted(held):
+        for r in held[key][:count]:
+            place = f"{r.coordinates}_pair({r.kind!r}, {r.outcomes}, {r.row}, np.{r.dtype})"
+            size = "" if r.quantity == "value" else "norm "
+            lines.append(f"{r.verb} {r.quantity}: {short(r.error)} eps, {size}{r.got:.9g} for {r.exact:.9g}, {place}")
+    return lines
+
+
 def report(results: list[Result], libraries: list[str]) -> str:
     parts = ["Errors in eps: median / worst. –: the library has no such function, or is not installed."]
     for dtype in ("float32", "float64"):
@@ -239,7 +253,9 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help=f"rows of {', '.join(map(str, QUICK))} outcomes only")
     parser.add_argument("--out", type=pathlib.Path, help="write the tables to this Markdown file besides printing them")
     parser.add_argument("--only", nargs="+", choices=list(LIBRARIES), help="these libraries only")
-    parser.add_argument("--worst", type=int, default=0, metavar="N", help="list kljax's N worst results, to reproduce")
+    parser.add_argument(
+        "--worst", type=int, default=0, metavar="N", help="list kljax's N worst results of each sort, to reproduce"
+    )
     parser.add_argument("--dtype", choices=["float32", "float64"], help="one dtype only")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
@@ -261,10 +277,8 @@ def main() -> None:
     print(text)
     if options.out:
         options.out.write_text(text)
-    ours = sorted((r for r in results if r.library == "kljax"), key=lambda r: -r.error)
-    for r in ours[: options.worst]:
-        place = f"{r.coordinates}_pair({r.kind!r}, {r.outcomes}, {r.row}, np.{r.dtype})"
-        print(f"{r.verb} {r.quantity}: {short(r.error)} eps at {place}; got {r.got!r}, exact {r.exact!r}")
+    ours = [r for r in results if r.library == "kljax"]
+    print("\n".join(worst(ours, options.worst)))
 
 
 if __name__ == "__main__":

@@ -140,7 +140,7 @@ def _ladder(pair, name, params, index, row):
         for sign in (1, -1):
             moved = [precision.numbers(pair.x), precision.numbers(pair.y)]
             moved[row][index] += sign * step
-            sides.append(term.outer(rows._total(term, pair.perturbed(*moved))))
+            sides.append(rows._value(term, pair.perturbed(*moved)))
         return float((sides[0] - sides[1]) / (2 * step))
 
 
@@ -230,7 +230,7 @@ def test_chernoff_information_is_the_maximum():
     for other in (order - 1e-9, order + 1e-9):
         with precision.mp.digits(100):
             term = terms.affinity(precision.mp.from_mpmath(mpmath.mpf(other)))
-            near = precision.mp.to_mpmath(term.outer(rows._total(term, pair.state(100))))
+            near = precision.mp.to_mpmath(rows._value(term, pair.state(100)))
             assert found - 1e-17 < near < found
     for row, slope in enumerate(oracles.chernoff_gradient(pair)):
         for index in range(4):

@@ -124,6 +124,11 @@ def _total(term: Term, state: State) -> Any:
     return total
 
 
+def _value(term: Term, state: State) -> Any:
+    found = term.outer(_total(term, state))
+    return found if term.less is None else found - _value(term.less, state)
+
+
 def _term(name: str | Term, params: dict[str, Any]) -> Term:
     return name if isinstance(name, Term) else TERMS[name](**params)
 
@@ -132,8 +137,7 @@ def value(pair: Pair, name: str | Term, **params: Any) -> mpmath.mpf:
     """The divergence `name` of the pair, or of a summand made by `from_function`."""
 
     def compute(digits: int) -> mpmath.mpf:
-        term = _term(name, params)
-        return mp.to_mpmath(term.outer(_total(term, pair.state(digits))))
+        return mp.to_mpmath(_value(_term(name, params), pair.state(digits)))
 
     return _settled(compute, lambda result: abs(result) / pair.mass)
 
@@ -149,8 +153,13 @@ def _partials(term: Term, state: State) -> tuple[Array, Array]:
         limit = term.dp_at_zero
         dp[state.only_q] = limit(state.q[state.only_q]) if callable(limit) else mp.number(limit)
         dq[state.only_q] = mp.number(term.at_zero)
-    slope = term.outer_slope(_total(term, state))
-    return slope * dp, slope * dq
+    total = _total(term, state)
+    slope = term.outer_slope(total) if mp.number(total) > 0 or term.less is None else mp.number(0)  # R_α(p‖q) = ∞
+    dp, dq = slope * dp, slope * dq
+    if term.less is not None:
+        less_dp, less_dq = _partials(term.less, state)
+        dp, dq = dp - less_dp, dq - less_dq
+    return dp, dq
 
 
 def _through_softmax(p: Array, present: np.ndarray, dp: Array, temperature: float) -> Array:
@@ -213,25 +222,30 @@ def hessian(pair: Pair, name: str | Term, **params: Any) -> np.ndarray:
 def chernoff_information(pair: Pair) -> tuple[mpmath.mpf, mpmath.mpf]:
     """(max over α in [0, 1] of -log Σ pᵅq¹⁻ᵅ over outcomes in both, the α that attains it); (∞, ½) if there are none.
 
-    The function is concave: its slope -E[log p/q] under the tilted row falls, and is bisected, then refined by Newton.
+    On rows that do not sum to one, of -log of that sum over α Σp + (1 - α) Σq. The slope, -E[log p/q] under the tilted
+    row, falls: its zero is found by Newton's method within a bracket.
     """
 
     def compute(digits: int) -> tuple[mpmath.mpf, mpmath.mpf]:
         c = pair.state(digits).atoms
         if not len(c.p):
             return mpmath.mpf("inf"), mpmath.mpf(0.5)
-        order = _chernoff_order(c, digits)
-        return mp.to_mpmath(-mp.log(np.sum(c.q * mp.exp(order * c.log_ratio)))), mp.to_mpmath(order)
+        order = _chernoff_order(pair.state(digits), digits)
+        return mp.to_mpmath(_value(affinity(order), pair.state(digits))), mp.to_mpmath(order)
 
     return _settled(compute, lambda found: abs(found[0]))
 
 
-def _chernoff_order(c: Atoms, digits: int) -> Any:
+def _chernoff_order(state: State, digits: int) -> Any:
+    c, mass_p, mass_q = state.atoms, np.sum(state.p), np.sum(state.q)
+
     def moments(order: Any) -> tuple[Any, Any]:
+        """The first two derivatives of log of Σ pᵅq¹⁻ᵅ over α Σp + (1 - α) Σq."""
+        tilt = (mass_p - mass_q) / (order * mass_p + (1 - order) * mass_q)
         weight = c.q * mp.exp(order * r)
         total = np.sum(weight)
         mean = np.sum(weight * r) / total
-        return mean, np.sum(weight * (r - mean) ** 2) / total
+        return mean - tilt, np.sum(weight * (r - mean) ** 2) / total + tilt**2
 
     r = c.log_ratio
     low, high = mp.number(0), mp.number(1)
@@ -255,7 +269,7 @@ def chernoff_gradient(pair: Pair) -> tuple[np.ndarray, np.ndarray]:
 
     def compute(digits: int) -> tuple[np.ndarray, np.ndarray]:
         state = pair.state(digits)
-        return tuple(map(long_double, _gradient(pair, affinity(_chernoff_order(state.atoms, digits)), state)))
+        return tuple(map(long_double, _gradient(pair, affinity(_chernoff_order(state, digits)), state)))
 
     return _settled(compute, lambda both: min(np.max(np.abs(one), initial=0.0) for one in both))
 

@@ -63,6 +63,7 @@ class Term:
     dq_at_zero: Any = -np.inf
     outer: Callable[[Any], Any] = lambda total: total
     outer_slope: Callable[[Any], Any] = lambda total: mp.number(1)
+    less: Term | None = None  # subtracted
 
 
 def _reversed(term: Term) -> Term:
@@ -200,30 +201,51 @@ def _missed() -> Term:
     return Term(lambda c: 0 * c.p, lambda c: 0 * c.p, lambda c: 0 * c.p, 1, 0, 0, 0)
 
 
-def _renyi(order: float) -> Term:
-    """log(1 + α(α - 1)A_α)/(α - 1); on normalised rows log(Σ pᵅq¹⁻ᵅ)/(α - 1)."""
+def _mixed_mass(order: Any) -> Term:
+    """log(α Σp + (1 - α) Σq), zero for normalised rows."""
+    return Term(
+        lambda c: order * c.p + (1 - order) * c.q, lambda c: order + 0 * c.p, lambda c: 1 - order + 0 * c.p,
+        1 - order, order, order, 1 - order, mp.log, lambda t: 1 / t,
+    )  # fmt: skip
+
+
+def _power_sum(order: Any) -> Term:
+    """Σ pᵅq¹⁻ᵅ, taken as the limit of positive orders at α = 0 and of orders below one at α = 1."""
+    return Term(
+        lambda c: c.q * c.power(order), lambda c: order * c.power(order - 1), lambda c: (1 - order) * c.power(order),
+        0, 0 if order <= 1 else np.inf, np.inf if order < 1 else 0, np.inf if order < 1 else -np.inf,
+    )  # fmt: skip
+
+
+def affinity(order: Any) -> Term:
+    """-log of Σ pᵅq¹⁻ᵅ over α Σp + (1 - α) Σq at an order in [0, 1]: (1 - α) times Rényi's divergence."""
+    less = _scaled_outer(_mixed_mass(order), -1)
+    return dataclasses.replace(_power_sum(order), outer=lambda t: -mp.log(t), outer_slope=lambda t: -1 / t, less=less)
+
+
+def _scaled_outer(term: Term, factor: Any) -> Term:
+    outer, slope = term.outer, term.outer_slope
+    return dataclasses.replace(term, outer=lambda t: factor * outer(t), outer_slope=lambda t: factor * slope(t))
+
+
+def _renyi(order: Any) -> Term:
+    """log(Σ pᵅq¹⁻ᵅ / (α Σp + (1 - α) Σq))/(α - 1); on normalised rows the divisor is one.
+
+    The divisor makes it non-negative for measures, and 0 at p = q, where rows sum to one only up to rounding.
+    """
     a = mp.number(order)
     if a == 1:
         return _kl()
     if a == 0:
         return dataclasses.replace(_missed(), outer=lambda t: -mp.log(1 - t), outer_slope=lambda t: 1 / (1 - t))
     return dataclasses.replace(
-        _alpha(order),
-        outer=lambda t: mp.log(1 + a * (a - 1) * t) / (a - 1),
-        outer_slope=lambda t: a / (1 + a * (a - 1) * t),
-    )
+        _power_sum(a), outer=lambda t: mp.log(t) / (a - 1), outer_slope=lambda t: 1 / (t * (a - 1)),
+        less=_scaled_outer(_mixed_mass(a), 1 / (a - 1)),
+    )  # fmt: skip
 
 
 def _bhattacharyya() -> Term:
-    return dataclasses.replace(_squared_hellinger(), outer=lambda t: -mp.log(1 - t), outer_slope=lambda t: 1 / (1 - t))
-
-
-def affinity(order: Any) -> Term:
-    """-log Σ pᵅq¹⁻ᵅ at an order in (0, 1)."""
-    return Term(
-        lambda c: c.q * c.power(order), lambda c: order * c.power(order - 1), lambda c: (1 - order) * c.power(order),
-        0, 0, np.inf, np.inf, lambda t: -mp.log(t), lambda t: -1 / t,
-    )  # fmt: skip
+    return affinity(mp.number(0.5))
 
 
 def _cross_entropy() -> Term:
