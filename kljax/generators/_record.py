@@ -173,10 +173,10 @@ def _flatten(generator: Generator) -> tuple[list[Any], tuple[Any, ...]]:
 
 
 def _unflatten(static: tuple[Any, ...], leaves: list[Any]) -> Generator:
-    name, forms, scalars, rest = static
+    name, (balanced, derivative, coderivative), scalars, rest = static
     dynamic = iter(leaves)
     at_zero, at_infinity, *parameters = (next(dynamic) if value is None else value for value in scalars)
-    return Generator(name, *forms, at_zero, at_infinity, tuple(parameters), *rest)
+    return Generator(name, balanced, derivative, coderivative, at_zero, at_infinity, tuple(parameters), *rest)
 
 
 jax.tree_util.register_pytree_node(Generator, _flatten, _unflatten)
