@@ -8,7 +8,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.flatten_util import ravel_pytree
 from jax.typing import ArrayLike
 
 from kljax import _checks
@@ -119,14 +118,26 @@ def left_centroid(
     if inverse_gradient is not None and not callable(inverse_gradient):
         raise TypeError(f"inverse_gradient must be a function of one point; got {type(inverse_gradient).__name__}.")
 
-    def core(f: Function, unravel: Callable[[jax.Array], Any], vectors: jax.Array, each: jax.Array) -> jax.Array:
+    weights = None if weights is None else _checks.floating("weights", weights)
+    inverses = () if inverse_gradient is None else (inverse_gradient,)
+    return _points.run(_left, "phi", phi, event_ndims, {"points": points}, weights, functions=inverses, axis=axis)
+
+
+def _left(
+    points: _points.Points,
+    weights: jax.Array | None,
+    inverse_gradient: Callable[[Any], Any] | None = None,
+    *,
+    axis: int,
+) -> Any:
+    def core(f: Function, vectors: jax.Array, each: jax.Array) -> jax.Array:
         target = _mean(jax.vmap(jax.grad(f))(vectors), each)
         if inverse_gradient is not None:
-            return ravel_pytree(inverse_gradient(unravel(target)))[0].astype(target.dtype)
+            return points.ravel(inverse_gradient(points.unravel(target))).astype(target.dtype)
         # The gradient of φ(c) - ⟨target, c⟩ is to vanish.
         return _minimum(f, lambda c: f(c) - _dot(target, c), lambda c: jax.grad(f)(c) - target, _mean(vectors, each))
 
-    return _over_stacks(core, phi, points, weights, axis, event_ndims)
+    return _over_stacks(core, points, weights, axis)
 
 
 def symmetrized_centroid(
@@ -170,8 +181,12 @@ def symmetrized_centroid(
         Nielsen and Nock, "Sided and symmetrized Bregman centroids", IEEE Trans. Inf. Theory 55 (2009), section III.C;
         for the generalised KL in closed form Nielsen, "Jeffreys centroids", IEEE Signal Process. Lett. 20 (2013).
     """
+    weights = None if weights is None else _checks.floating("weights", weights)
+    return _points.run(_symmetrized, "phi", phi, event_ndims, {"points": points}, weights, axis=axis)
 
-    def core(f: Function, _: Callable[[jax.Array], Any], vectors: jax.Array, each: jax.Array) -> jax.Array:
+
+def _symmetrized(points: _points.Points, weights: jax.Array | None, *, axis: int) -> Any:
+    def core(f: Function, vectors: jax.Array, each: jax.Array) -> jax.Array:
         mean = _mean(vectors, each)
         target = _mean(jax.vmap(jax.grad(f))(vectors), each)
 
@@ -183,30 +198,27 @@ def symmetrized_centroid(
 
         return _minimum(f, merit, slope, mean)
 
-    return _over_stacks(core, phi, points, weights, axis, event_ndims)
+    return _over_stacks(core, points, weights, axis)
 
 
 def _over_stacks(
-    core: Callable[..., jax.Array],
-    phi: Callable[[Any], Any],
-    points: Any,
-    weights: ArrayLike | None,
+    core: Callable[[Function, jax.Array, jax.Array], jax.Array],
+    points: _points.Points,
+    weights: jax.Array | None,
     axis: int,
-    event_ndims: Any,
 ) -> Any:
-    """``core(φ, unravel, [n, event], [n])`` for each stack of points, back in the caller's structure."""
-    gathered = _points.gather("phi", phi, event_ndims, points=points)
-    (vectors,) = gathered.vectors
-    if not gathered.batch:
+    """``core(φ, [n, event], [n])`` for each stack of points, back in the caller's structure."""
+    (vectors,) = points.vectors
+    if not points.batch:
         raise ValueError("points must have a batch axis to be stacked along; got one point.")
-    along = _stack_axis(axis, len(gathered.batch))
-    each = jnp.moveaxis(_weights(weights, gathered.batch, along, vectors.dtype), along, -1)
-    f = fix(gathered.phi, gathered.constants)
+    along = _stack_axis(axis, len(points.batch))
+    each = jnp.moveaxis(_weights(weights, points.batch, along, vectors.dtype), along, -1)
+    f = fix(points.phi, points.constants)
 
     def one(vectors: jax.Array, each: jax.Array) -> Any:
-        return gathered.unravel(core(f, gathered.unravel, vectors, each))
+        return points.unravel(core(f, vectors, each))
 
-    for _ in range(len(gathered.batch) - 1):
+    for _ in range(len(points.batch) - 1):
         one = jax.vmap(one)
     return one(jnp.moveaxis(vectors, along, -2), each)
 

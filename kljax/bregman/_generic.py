@@ -23,7 +23,8 @@ def divergence(phi: Callable[[Any], Any], x: Any, y: Any, *, event_ndims: Any = 
     a zero gradient. φ must return ∞ or NaN outside its domain if that is to be seen. An infinite slope at the
     boundary is returned as the largest finite number.
 
-    φ is traced on every call, because what it closes over may have changed: put repeated calls under ``jax.jit``.
+    A function that closes over nothing is compiled once. One that closes over something, parameters for instance, is
+    traced on every call, because that may have changed: put repeated calls under ``jax.jit``.
 
     Args:
         phi: the convex function, of one unbatched point, returning one number; twice differentiable by JAX.
@@ -53,5 +54,8 @@ def divergence(phi: Callable[[Any], Any], x: Any, y: Any, *, event_ndims: Any = 
         7 (1967), eq. 1.4; Banerjee, Merugu, Dhillon and Ghosh, "Clustering with Bregman divergences", JMLR 6 (2005),
         definition 1.
     """
-    points = _points.gather("phi", phi, event_ndims, x=x, y=y)
+    return _points.run(_divergence, "phi", phi, event_ndims, {"x": x, "y": y})
+
+
+def _divergence(points: _points.Points) -> jax.Array:
     return _points.over_batch(_remainder.bregman, points)

@@ -1,4 +1,4 @@
-"""From the caller's points, arrays or pytrees with batch axes, to one flat vector a point, and back.
+"""From the caller's function and points, arrays or pytrees with batch axes, to one flat vector a point, and back.
 
 (φ of one event, points)  ─check, broadcast, ravel─▶  (φ of one vector, [batch..., n])  ─vmap a core─▶  [batch...]
 """
@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import math
+import types
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -27,10 +28,81 @@ class Points(NamedTuple):
     ravel: Callable[[Any], jax.Array]
 
 
-def gather(name: str, phi: Callable[[Any], Any], event_ndims: Any, **points: Any) -> Points:
-    """Checks and flattens; ``name`` is what the caller's function φ is called in errors."""
+# Functions of these types do nothing but call what they wrap.
+_JAX_WRAPPERS = (type(jax.jit(lambda: None)), jax.custom_jvp, jax.custom_vjp)
+
+
+class _Code:
+    """A function that closes over nothing, equal to every other function made of the same code."""
+
+    def __init__(self, function: types.FunctionType) -> None:
+        self.function = function
+        self.key = function.__code__, id(function.__globals__)
+
+    def __call__(self, *args: Any) -> Any:
+        return self.function(*args)
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Code) and self.key == other.key
+
+
+def _static(function: Callable[..., Any]) -> Callable[..., Any] | None:
+    """The function as a key of the compilation cache; None if what it closes over could change between calls."""
+    if isinstance(function, types.FunctionType) and function.__defaults__ is function.__kwdefaults__ is None:
+        # One lambda, made anew on every call, is then compiled once.
+        return None if function.__closure__ else _Code(function)
+    inner: Any = function
+    while isinstance(inner, _JAX_WRAPPERS):
+        inner = inner.__wrapped__
+    return function if isinstance(inner, types.FunctionType) and not inner.__closure__ else None
+
+
+def run(
+    body: Callable[..., Any],
+    name: str,
+    phi: Callable[[Any], Any],
+    event_ndims: Any,
+    points: dict[str, Any],
+    *operands: Any,
+    functions: tuple[Callable[..., Any], ...] = (),
+    **options: Any,
+) -> Any:
+    """``body(gathered points, *operands, *functions, **options)``, compiled where its functions close over nothing.
+
+    Otherwise they are traced on every call, so that a change in what they close over is seen.
+    """
     if not callable(phi):
         raise TypeError(f"{name} must be a function of one point; got {type(phi).__name__}.")
+    for key, value in points.items():
+        _leaves(key, value)
+    static = [_static(function) for function in (phi, *functions)]
+    settings = tuple(sorted(options.items()))
+    if None in static or not isinstance(event_ndims, int):
+        return _run(body, name, (phi, *functions), event_ndims, settings, points, operands)
+    return _run_compiled(body, name, tuple(static), event_ndims, settings, points, operands)
+
+
+def _run(
+    body: Callable[..., Any],
+    name: str,
+    functions: tuple[Callable[..., Any], ...],
+    event_ndims: Any,
+    settings: tuple[tuple[str, Any], ...],
+    points: dict[str, Any],
+    operands: tuple[Any, ...],
+) -> Any:
+    phi, *others = functions
+    return body(gather(name, phi, event_ndims, **points), *operands, *others, **dict(settings))
+
+
+_run_compiled = jax.jit(_run, static_argnums=(0, 1, 2, 3, 4))
+
+
+def gather(name: str, phi: Callable[[Any], Any], event_ndims: Any, **points: Any) -> Points:
+    """Checks and flattens; ``name`` is what the caller's function φ is called in errors."""
     flat = {key: _leaves(key, value) for key, value in points.items()}
     first, (_, treedef) = next(iter(flat.items()))
     for key, (_, other) in flat.items():
@@ -86,11 +158,14 @@ def broadcast_batches(batches: dict[str, tuple[int, ...]]) -> tuple[int, ...]:
         raise ValueError(f"The batch shapes of {' and '.join(batches)} must broadcast together; {listed}.") from None
 
 
-def over_batch(core: Callable[..., Any], points: Points, **scalars: jax.Array) -> Any:
-    """``core(phi, constants, *vectors, *scalars)`` for each member of the batch; scalars broadcast with the batch."""
-    batch = broadcast_batches({"the points": points.batch, **{key: value.shape for key, value in scalars.items()}})
-    operands = [jnp.broadcast_to(vector, (*batch, vector.shape[-1])) for vector in points.vectors]
-    operands += [jnp.broadcast_to(value.astype(operands[0].dtype), batch) for value in scalars.values()]
+def over_batch(core: Callable[..., Any], points: Points, scalar: tuple[str, jax.Array] | None = None) -> Any:
+    """``core(phi, constants, *vectors[, scalar])`` for each member of the batch; a named scalar broadcasts with it."""
+    operands, batch = points.vectors, points.batch
+    if scalar is not None:
+        name, value = scalar
+        batch = broadcast_batches({"the points": batch, name: value.shape})
+        operands = [jnp.broadcast_to(vector, (*batch, vector.shape[-1])) for vector in operands]
+        operands = [*operands, jnp.broadcast_to(value.astype(operands[0].dtype), batch)]
 
     def one(*operands: jax.Array) -> Any:
         return core(points.phi, points.constants, *operands)
@@ -138,9 +213,10 @@ def _scalar(
         return jnp.asarray(phi(unravel(z))).astype(z.dtype)
 
     result = jax.eval_shape(lambda z: phi(unravel(z)), example)
-    if not jax.tree_util.treedef_is_leaf(jax.tree.structure(result)) or result.shape != ():
-        shown = jax.tree.map(lambda leaf: leaf.shape, result)
-        raise ValueError(f"{name} must map one point to one number, with shape (); it returned shape {shown}.")
+    if not isinstance(result, jax.ShapeDtypeStruct):
+        raise ValueError(f"{name} must map one point to one number; it returned {jax.tree.structure(result)}.")
+    if result.shape != ():
+        raise ValueError(f"{name} must map one point to one number, of shape (); it returned shape {result.shape}.")
     if not jnp.issubdtype(result.dtype, jnp.floating):
         raise TypeError(f"{name} must return a floating-point number; it returned {result.dtype}.")
     return scalar

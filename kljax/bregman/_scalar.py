@@ -291,7 +291,7 @@ def _logistic_term(x: jax.Array, y: jax.Array) -> jax.Array:
     y = jnp.where(settled, 0.0, y)
     p, rest = jax.nn.sigmoid(y), jax.nn.sigmoid(-y)
     d = jnp.where(jnp.isinf(x), jnp.inf, y - x)
-    near = jnp.abs(d) <= 2.0
+    near = jnp.abs(d) <= 4.0
     v = jnp.where(near, d, 0.0)
     # log E[q/p] is 0, so KL(p‖q) = log E e^{-u} for u = log(p/q) - KL, which is (1-p)d or -p d.
     mean = p * _special.expm1_minus_x(-rest * v) + rest * _special.expm1_minus_x(p * v)

@@ -7,8 +7,9 @@ with derivatives. Each is written as a sum of remainders ∫(1 - t) dᵀ∇²A d
 relative accuracy for close parameters. What remains is the accuracy of A itself and of the natural parameters: where
 a family has a closed form in its ordinary parameters, that form is the better conditioned one.
 
-A is traced on every call, because what it closes over may have changed (and is differentiated): put repeated calls
-under ``jax.jit``. A must return ∞ or NaN outside the natural parameter space.
+A function A that closes over nothing is compiled once. One that closes over something, parameters for instance, is
+traced on every call, because that may have changed (and is differentiated): put repeated calls under ``jax.jit``. A
+must return ∞ or NaN outside the natural parameter space.
 """
 
 from kljax.expfam._divergences import bhattacharyya as bhattacharyya

@@ -10,7 +10,6 @@ from jax.typing import ArrayLike
 
 from kljax import _checks, _special
 from kljax.bregman import _points, _remainder
-from kljax.bregman._remainder import Closed, fix
 from kljax.expfam import _segment
 
 LogPartition = Callable[[Any], Any]
@@ -47,8 +46,7 @@ def kl(log_partition: LogPartition, eta_p: Any, eta_q: Any, *, event_ndims: Any 
         Banerjee, Merugu, Dhillon and Ghosh, "Clustering with Bregman divergences", JMLR 6 (2005), section 4; Nielsen
         and Garcia, "Statistical exponential families: A digest with flash cards" (2009), arXiv:0911.4863.
     """
-    points = _points.gather("log_partition", log_partition, event_ndims, eta_q=eta_q, eta_p=eta_p)
-    return _points.over_batch(_remainder.bregman, points)
+    return _points.run(_kl, "log_partition", log_partition, event_ndims, {"eta_q": eta_q, "eta_p": eta_p})
 
 
 def skew_jensen(
@@ -83,8 +81,8 @@ def skew_jensen(
         Nielsen and Boltz, "The Burbea-Rao and Bhattacharyya centroids", IEEE Trans. Inf. Theory 57 (2011), eq. 41.
     """
     _checks.number("weight", weight, low=0.0, high=1.0)
-    points = _points.gather("log_partition", log_partition, event_ndims, eta_p=eta_p, eta_q=eta_q)
-    return _points.over_batch(_segment.jensen, points, weight=_scalar("weight", weight))
+    points = {"eta_p": eta_p, "eta_q": eta_q}
+    return _points.run(_jensen, "log_partition", log_partition, event_ndims, points, _scalar("weight", weight))
 
 
 def bhattacharyya(log_partition: LogPartition, eta_p: Any, eta_q: Any, *, event_ndims: Any = 1) -> jax.Array:
@@ -177,8 +175,8 @@ def renyi(log_partition: LogPartition, eta_p: Any, eta_q: Any, *, order: ArrayLi
         distributions", Information Sciences 249 (2013), remark 2.1.
     """
     _checks.number("order", order, low=0.0, open_high=True)
-    points = _points.gather("log_partition", log_partition, event_ndims, eta_p=eta_p, eta_q=eta_q)
-    return _points.over_batch(_segment.renyi, points, order=_scalar("order", order))
+    points = {"eta_p": eta_p, "eta_q": eta_q}
+    return _points.run(_renyi, "log_partition", log_partition, event_ndims, points, _scalar("order", order))
 
 
 def chernoff_information(
@@ -219,14 +217,28 @@ def chernoff_information(
     """
     if not isinstance(with_order, bool):
         raise TypeError(f"with_order must be True or False; got {with_order!r}.")
-    points = _points.gather("log_partition", log_partition, event_ndims, eta_p=eta_p, eta_q=eta_q)
-
-    def core(phi: Closed, constants: list[jax.Array], p: jax.Array, q: jax.Array) -> tuple[jax.Array, jax.Array]:
-        order = _segment.best_weight(fix(phi, constants), p, q)
-        return _segment.jensen(phi, constants, p, q, order), order
-
-    value, order = _points.over_batch(core, points)
+    points = {"eta_p": eta_p, "eta_q": eta_q}
+    value, order = _points.run(_chernoff, "log_partition", log_partition, event_ndims, points)
     return (value, order) if with_order else value
+
+
+# --- bodies, on points made vectors -----------------------------------------------------------------------
+
+
+def _kl(points: _points.Points) -> jax.Array:
+    return _points.over_batch(_remainder.bregman, points)
+
+
+def _jensen(points: _points.Points, weight: jax.Array) -> jax.Array:
+    return _points.over_batch(_segment.jensen, points, ("weight", weight))
+
+
+def _renyi(points: _points.Points, order: jax.Array) -> jax.Array:
+    return _points.over_batch(_segment.renyi, points, ("order", order))
+
+
+def _chernoff(points: _points.Points) -> tuple[jax.Array, jax.Array]:
+    return _points.over_batch(_segment.chernoff, points)
 
 
 def _scalar(name: str, value: ArrayLike) -> jax.Array:

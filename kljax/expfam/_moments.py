@@ -35,8 +35,10 @@ def mean_parameters(log_partition: LogPartition, eta: Any, *, event_ndims: Any =
     References:
         Wainwright and Jordan, "Graphical models, exponential families, and variational inference" (2008), prop. 3.1.
     """
-    points = _points.gather("log_partition", log_partition, event_ndims, eta=eta)
+    return _points.run(_mean_parameters, "log_partition", log_partition, event_ndims, {"eta": eta})
 
+
+def _mean_parameters(points: _points.Points) -> Any:
     def core(phi: Closed, constants: list[jax.Array], eta: jax.Array) -> Any:
         return points.unravel(jax.grad(fix(phi, constants))(eta))
 
@@ -67,8 +69,10 @@ def fisher(log_partition: LogPartition, eta: Any, *, event_ndims: Any = 1) -> An
     References:
         Amari and Nagaoka, "Methods of Information Geometry" (2000), section 3.5.
     """
-    points = _points.gather("log_partition", log_partition, event_ndims, eta=eta)
+    return _points.run(_fisher, "log_partition", log_partition, event_ndims, {"eta": eta})
 
+
+def _fisher(points: _points.Points) -> Any:
     def core(phi: Closed, constants: list[jax.Array], eta: jax.Array) -> Any:
         return jax.hessian(lambda event: phi(points.ravel(event), constants))(points.unravel(eta))
 

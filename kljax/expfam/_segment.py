@@ -99,7 +99,7 @@ def _renyi_jvp(phi, primals, tangents):
     return value, jnp.where(dead, 0.0, tangent)
 
 
-def best_weight(a: Function, p: jax.Array, q: jax.Array) -> jax.Array:
+def _best_weight(a: Function, p: jax.Array, q: jax.Array) -> jax.Array:
     """Where ∂J/∂w = B(p; m) - B(q; m), which falls from KL(q‖p) to -KL(p‖q), vanishes; ½ where p = q."""
     d = p - q
 
@@ -130,3 +130,9 @@ def best_weight(a: Function, p: jax.Array, q: jax.Array) -> jax.Array:
         return jnp.where(fall == 0.0, 0.0, y / jnp.where(fall == 0.0, 1.0, fall))
 
     return jax.lax.custom_root(slope, jnp.full((), 0.5, p.dtype), solve, tangent)
+
+
+def chernoff(phi: Closed, constants: list[jax.Array], p: jax.Array, q: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """The maximum of J over its weight, and that weight."""
+    order = _best_weight(fix(phi, constants), p, q)
+    return jensen(phi, constants, p, q, order), order
