@@ -197,6 +197,10 @@ def test_missing_outcomes():
     grad_a, grad_b = oracles.gradient(oracles.from_logits(a, b), "kl")
     assert grad_a[1] == grad_a[3] == grad_b[3] == 0.0
     assert abs(float(grad_b[1]) - float(np.exp(2.0) / (np.exp(0.25) + np.exp(2.0) + np.exp(-1.0)))) < 1e-15  # q - p
+    # all that is left of a row whose Rényi divergence is infinite has no say
+    for pair in (oracles.from_logits(b, a), oracles.from_probs([1.0, 1.0], [1.0, 0.0])):
+        assert oracles.value(pair, "renyi", order=2.0) == mpmath.inf
+        assert not np.any(oracles.gradient(pair, "renyi", order=2.0))
     masked = oracles.value(oracles.from_logits(A, B, where=[True, True, False, True]), "renyi", order=2.0)
     assert masked == oracles.value(oracles.from_logits(A[[0, 1, 3]], B[[0, 1, 3]]), "renyi", order=2.0)
 

@@ -154,7 +154,9 @@ def _partials(term: Term, state: State) -> tuple[Array, Array]:
         dp[state.only_q] = limit(state.q[state.only_q]) if callable(limit) else mp.number(limit)
         dq[state.only_q] = mp.number(term.at_zero)
     total = _total(term, state)
-    slope = term.outer_slope(total) if mp.number(total) > 0 or term.less is None else mp.number(0)  # R_α(p‖q) = ∞
+    if term.less is not None and not 0 < total < np.inf:  # the logarithm of the sum is infinite
+        return numbers(np.zeros(dp.shape)), numbers(np.zeros(dq.shape))
+    slope = term.outer_slope(total)
     dp, dq = slope * dp, slope * dq
     if term.less is not None:
         less_dp, less_dq = _partials(term.less, state)
@@ -318,13 +320,13 @@ def value_error(got: Any, exact: mpmath.mpf) -> float:
         return float(abs(mpmath.mpf(number) - exact) / scale / float(kind.eps))
 
 
-def norm_error(got: Any, exact: np.ndarray) -> float:
-    """‖got - exact‖₂/‖exact‖₂ in units of eps; each entry may be off by the smallest normal number besides."""
+def norm_error(got: Any, exact: np.ndarray, flushed: float = 1.0) -> float:
+    """‖got - exact‖₂/‖exact‖₂ in units of eps; each entry may be off by `flushed` smallest normal numbers besides."""
     array = np.asarray(got)
     kind = np.finfo(array.dtype)
     if not np.isfinite(array).all():
         return float("inf")
     largest = np.max(np.abs(exact), initial=np.longdouble(kind.tiny))  # scaled by it, squares do not underflow
-    off = np.maximum(np.abs(array.astype(np.longdouble) - exact) - kind.tiny, 0.0) / largest
+    off = np.maximum(np.abs(array.astype(np.longdouble) - exact) - flushed * kind.tiny, 0.0) / largest
     norm = max(np.linalg.norm((exact / largest).astype(np.float64)), float(kind.tiny))
     return float(np.linalg.norm(off.astype(np.float64)) / norm / float(kind.eps))
