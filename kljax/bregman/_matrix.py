@@ -153,7 +153,7 @@ def _log_step(values: jax.Array, vectors: jax.Array, step: jax.Array) -> jax.Arr
     a, b = _grid(values, values)
     inside = _multiply(_adjoint(vectors), step, vectors)
     # What lies outside the range costs nothing, or an infinite amount whose gradient is zero.
-    inside = jnp.where((a > 0.0) & (b > 0.0), inside * log_divided(_floor(a, 1), _floor(b, 1)), 0.0)
+    inside = jnp.where((a > 0.0) & (b > 0.0), inside * log_divided(_floor(a, 1), _floor(b, 1)).astype(step.dtype), 0.0)
     return _multiply(vectors, inside, _adjoint(vectors))
 
 
@@ -189,7 +189,7 @@ def _log_gap(rtol: float, x: jax.Array, y: jax.Array) -> jax.Array:
     inside = _multiply(_adjoint(u), x - y, v)
     # Where X has no mass the slope is taken at the smallest normal number; where Y has none it is zero.
     low = _special.tiny(a)
-    inside = jnp.where(b > 0.0, inside * log_divided(jnp.maximum(a, low), jnp.maximum(b, low)), 0.0)
+    inside = jnp.where(b > 0.0, inside * log_divided(jnp.maximum(a, low), jnp.maximum(b, low)).astype(x.dtype), 0.0)
     gap = _multiply(u, inside, _adjoint(v))
     return 0.5 * gap + 0.5 * _adjoint(gap)
 
