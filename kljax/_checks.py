@@ -19,8 +19,8 @@ from jax.typing import ArrayLike
 Axis = int | Sequence[int]
 
 
-def floating(name: str, value: ArrayLike, *, allow_complex: bool = False) -> jax.Array:
-    """``value`` as a float32 or float64 array; half-precision input is computed in float32."""
+def floating(name: str, value: ArrayLike, *, allow_complex: bool = False, keep_half: bool = False) -> jax.Array:
+    """``value`` as a float32 or float64 array; half-precision input is computed in float32, or kept on request."""
     if value is None or isinstance(value, str):
         raise TypeError(f"{name} must be a floating-point array; got {value!r}.")
     try:
@@ -34,7 +34,7 @@ def floating(name: str, value: ArrayLike, *, allow_complex: bool = False) -> jax
             f"{name} must have a floating-point dtype; got {array.dtype} with shape {array.shape}. "
             f"Convert it first, for instance {name}.astype(jnp.float32)."
         )
-    if array.dtype.itemsize < 4:
+    if array.dtype.itemsize < 4 and not keep_half:
         return array.astype(jnp.float32)
     return array
 
@@ -47,7 +47,11 @@ def broadcast(**arrays: jax.Array) -> list[jax.Array]:
     except ValueError:
         listed = ", ".join(f"{name} has shape {shape}" for name, shape in shapes.items())
         raise ValueError(f"The shapes of {' and '.join(shapes)} must broadcast together; {listed}.") from None
-    dtype = jnp.result_type(*arrays.values())
+    dtypes = {array.dtype for array in arrays.values()}
+    if len(dtypes) == 1:
+        (dtype,) = dtypes
+    else:
+        dtype = jnp.dtype(jnp.float64 if jnp.dtype(jnp.float64) in dtypes else jnp.float32)
     return [jnp.broadcast_to(array.astype(dtype), shape) for array in arrays.values()]
 
 

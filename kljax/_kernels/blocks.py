@@ -12,13 +12,14 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 from jax import lax
 
 BLOCK_BYTES = (
     1 << 20
 )  # of one operand; two operands and their intermediates then fit a 2 MiB cache slice and its neighbours
 LONG_BYTES = 1 << 21
-SPAN = 32768  # columns that one reduction of XLA's CPU backend walks well
+SPAN = 8192  # columns that one reduction of XLA's CPU backend walks well
 
 
 def choose(platform: str, devices: int, itemsize: int, shape: tuple[int, ...]) -> str:
@@ -32,19 +33,20 @@ def strategy(a: jax.Array) -> str:
     return choose(jax.default_backend(), jax.device_count(), a.dtype.itemsize, a.shape)
 
 
-def by_blocks(function: Callable[..., Any], carried: Any, *rows: jax.Array) -> Any:
+def by_blocks(function: Callable[..., Any], carried: Any, *rows: Any) -> Any:
     """``function(carried, *rows)`` of operands [..., V] or [..., 1], which acts on each row by itself.
 
-    A leaf of ``carried`` is one value for all rows (a scalar), or one for each row.
+    A leaf of ``carried`` whose leading axes are those of the rows goes with them; another is the same for all.
+    An operand may be ``None``.
     """
     lead, length = rows[0].shape[:-1], rows[0].shape[-1]
     if strategy(rows[0]) == "whole":
         return function(carried, *rows)
     count = math.prod(lead)
     leaves, structure = jax.tree.flatten(carried)
-    per_row = [leaf.ndim > 0 and leaf.shape == lead for leaf in leaves]
-    mapped = [leaf.reshape(count) for leaf, each in zip(leaves, per_row, strict=True) if each]
-    flat = [row.reshape(count, row.shape[-1]) for row in rows]
+    per_row = [bool(lead) and leaf.shape[: len(lead)] == lead for leaf in leaves]
+    mapped = [leaf.reshape(count, *leaf.shape[len(lead) :]) for leaf, each in zip(leaves, per_row, strict=True) if each]
+    flat = [None if row is None else row.reshape(count, row.shape[-1]) for row in rows]
     height = min(count, max(1, BLOCK_BYTES // (length * rows[0].dtype.itemsize)))
 
     def on_block(block):
@@ -58,16 +60,31 @@ def by_blocks(function: Callable[..., Any], carried: Any, *rows: jax.Array) -> A
 
 
 def sum_over(term: Callable[..., jax.Array], *rows: jax.Array) -> jax.Array:
-    """Σ term(rows) over the last axis, kept as [..., 1]; a long row is summed in spans on one CPU."""
-    length = rows[0].shape[-1]
-    span = next((d for d in range(SPAN, SPAN // 16, -1) if length % d == 0), length)
-    if span == length or strategy(rows[0]) == "whole":
-        return term(*rows).sum(-1, keepdims=True)
-    lead = rows[0].shape[:-1]
-    parts = term(*(row.reshape(-1, span) for row in rows)).sum(-1)
-    return lax.optimization_barrier(parts).reshape(*lead, -1).sum(-1, keepdims=True)
+    """Σ term(rows) over the last axis, kept as [..., 1], span by span."""
+    return _spans(term, *rows).sum(-1, keepdims=True)
+
+
+def sum_and_largest(term: Callable[..., jax.Array], *rows: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """The same, and the largest of the spans' sums: a bound on every single term, if they are non-negative."""
+    parts = _spans(term, *rows)
+    return parts.sum(-1, keepdims=True), parts.max(-1, keepdims=True)
+
+
+def _spans(term: Callable[..., jax.Array], *rows: jax.Array) -> jax.Array:
+    """The sums [..., n] of the n spans of each row."""
+    lead, length = rows[0].shape[:-1], rows[0].shape[-1]
+    span = next((d for d in range(SPAN, SPAN // 8, -1) if length % d == 0), length)
+    # The barriers keep XLA from merging the reshapes into the reduction, which is slower.
+    spans = fresh(*(row.reshape(-1, span) for row in rows))
+    parts = term(*map(single_or_double, spans)).sum(-1)
+    return lax.optimization_barrier(parts).reshape(*lead, -1)
 
 
 def fresh(*arrays: jax.Array) -> tuple[jax.Array, ...]:
     """The same arrays, as new values to the compiler: what was made of them before is made again, not kept."""
     return lax.optimization_barrier(arrays)
+
+
+def single_or_double(x: jax.Array) -> jax.Array:
+    """Half precision is read as it is and computed in float32."""
+    return x.astype(jnp.float32) if x.dtype.itemsize < 4 else x

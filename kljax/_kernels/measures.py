@@ -11,7 +11,8 @@ from jax import lax
 from kljax._kernels.powers import chernoff_order, log_of_power_sum, order_slope, tilted_slopes
 from kljax._special import log_ratio, tiny
 from kljax.generators import Generator, alpha
-from kljax.generators._record import is_static, parameter_tangent, summand
+from kljax.generators._forms import is_static
+from kljax.generators._record import parameter_tangent, summand
 
 
 def ratio(p: jax.Array, q: jax.Array) -> jax.Array:

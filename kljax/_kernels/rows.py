@@ -16,8 +16,9 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from kljax._kernels.blocks import by_blocks, fresh, strategy, sum_over
-from kljax._special import expm1_near, log1p, two_diff, two_sum
+from kljax._kernels.blocks import by_blocks, fresh, single_or_double, strategy, sum_and_largest, sum_over
+from kljax._special import log1p, two_diff, two_sum
+from kljax.generators._record import mass_gap
 
 Temperature = jax.Array | None
 
@@ -29,6 +30,7 @@ class Rows(NamedTuple):
     top_q: jax.Array
     norm_p: jax.Array  # Σ exp((a - top_p)/T)
     norm_q: jax.Array
+    spread: jax.Array  # whether it is known that no outcome holds more than half of p, and that both tops are 0
     shift: jax.Array  # log(p/q) = (a - b)/T - shift - shift_tail
     shift_tail: jax.Array
 
@@ -50,15 +52,10 @@ def weights(a: jax.Array, top: jax.Array, temperature: Temperature) -> jax.Array
 
 def log_ratio(a: jax.Array, b: jax.Array, rows: Rows, temperature: Temperature) -> jax.Array:
     """(a - b)/T - shift = log(p/q), and 0 where both are -∞."""
+    a, b = single_or_double(a), single_or_double(b)
     both = (a == -jnp.inf) & (b == -jnp.inf)
     head, tail = scaled(two_diff(jnp.where(both, 0.0, a), jnp.where(both, 0.0, b)), temperature)
     return jnp.where(both, 0.0, (head - rows.shift) + (tail - rows.shift_tail))
-
-
-def excess(p: jax.Array, q: jax.Array, r: jax.Array) -> jax.Array:
-    """q - p, from r where the two are close."""
-    near = jnp.abs(r) < 0.5
-    return jnp.where(near, p * expm1_near(jnp.where(near, -r, 0.0)), q - p)
 
 
 def norms(a: jax.Array, b: jax.Array, temperature: Temperature) -> Rows:
@@ -66,14 +63,16 @@ def norms(a: jax.Array, b: jax.Array, temperature: Temperature) -> Rows:
     if temperature is not None or strategy(a) == "whole":
         return _safe_norms(a, b, temperature)
     # Without a shift of the exponent two passes are saved; it serves where no exponential over- or underflows.
-    norm_p, norm_q = sum_over(jnp.exp, a), sum_over(jnp.exp, b)
+    norm_p, largest = sum_and_largest(jnp.exp, a)
+    norm_q = sum_over(jnp.exp, b)
     top = jnp.zeros_like(norm_p)
-    plain = Rows(top, top, norm_p, norm_q, jnp.log(norm_p / norm_q), top)
+    plain = Rows(top, top, norm_p, norm_q, largest < 0.5 * norm_p, jnp.log(norm_p / norm_q), top)
     in_range = (norm_p > 1e-6) & (norm_p < 1e30) & (norm_q > 1e-6) & (norm_q < 1e30)
     return lax.cond(in_range.all(), lambda *_: plain, _safe_norms_by_blocks, *fresh(a, b))
 
 
 def _safe_norms(a: jax.Array, b: jax.Array, temperature: Temperature = None) -> Rows:
+    a, b = single_or_double(a), single_or_double(b)
     # A row without a finite maximum is no distribution: NaN, which then spreads to the result.
     top_p, top_q = (
         jnp.where(jnp.isfinite(t), t, jnp.nan) for t in (a.max(-1, keepdims=True), b.max(-1, keepdims=True))
@@ -81,17 +80,16 @@ def _safe_norms(a: jax.Array, b: jax.Array, temperature: Temperature = None) -> 
     norm_p, norm_q = (weights(x, t, temperature).sum(-1, keepdims=True) for x, t in ((a, top_p), (b, top_q)))
     head, tail = scaled(two_diff(top_p, top_q), temperature)
     shift, rest = two_sum(head, jnp.log(norm_p / norm_q))
-    return Rows(top_p, top_q, norm_p, norm_q, shift, rest + tail)
+    return Rows(top_p, top_q, norm_p, norm_q, jnp.zeros_like(norm_p, bool), shift, rest + tail)
 
 
 def _safe_norms_by_blocks(a: jax.Array, b: jax.Array) -> Rows:
     return by_blocks(lambda _, a, b: _safe_norms(a, b), (), a, b)
 
 
-def refine(a: jax.Array, b: jax.Array, temperature: Temperature, rows: Rows) -> Rows:
+def refine(p: jax.Array, q: jax.Array, r: jax.Array, rows: Rows) -> Rows:
     """The rows with their shift corrected by log Σq̂/Σp̂, of which nothing should be left."""
-    p, q, r = masses(a, b, temperature, rows)
-    gap = excess(p, q, r).sum(-1, keepdims=True)
+    gap = mass_gap(p, q, r).sum(-1, keepdims=True)
     shift, rest = two_sum(rows.shift, -log1p(gap))
     return rows._replace(shift=shift, shift_tail=rows.shift_tail + rest)
 
@@ -99,12 +97,17 @@ def refine(a: jax.Array, b: jax.Array, temperature: Temperature, rows: Rows) -> 
 def statistics(a: jax.Array, b: jax.Array, temperature: Temperature = None) -> Rows:
     """The statistics of the rows along the last axis; they carry no derivative (``normalise`` does)."""
     a, b, temperature = lax.stop_gradient((a, b, temperature))
-    rows = norms(a, b, temperature)
-    return by_blocks(lambda _, a, b, *rows: refine(a, b, temperature, Rows(*rows)), (), a, b, *rows)
+
+    def of_block(_, a, b, *first):
+        rows = Rows(*first)
+        return refine(*masses(a, b, temperature, rows), rows)
+
+    return by_blocks(of_block, (), a, b, *norms(a, b, temperature))
 
 
 def masses(a: jax.Array, b: jax.Array, temperature: Temperature, rows: Rows) -> tuple[jax.Array, jax.Array, jax.Array]:
     """(p, q, r): the probabilities of both rows and r = log(p/q); r = ∓∞ where only p, only q is zero."""
+    a, b = single_or_double(a), single_or_double(b)
     p = weights(a, rows.top_p, temperature) / rows.norm_p
     q = weights(b, rows.top_q, temperature) / rows.norm_q
     return p, q, log_ratio(a, b, rows, temperature)
@@ -118,6 +121,7 @@ def _normalise_jvp(primals, tangents):
     a, b, temperature, rows = primals
     da, db, d_temperature, _ = tangents
     p, q, r = normalise(a, b, temperature, rows)
+    da, db = da.astype(p.dtype), db.astype(q.dtype)
     d_log_p = centre(p, logit_tangent(a, rows.top_p, temperature, da, d_temperature))
     d_log_q = centre(q, logit_tangent(b, rows.top_q, temperature, db, d_temperature))
     inside = ~jnp.isinf(r)
@@ -150,7 +154,8 @@ def logit_tangent(
     a: jax.Array, top: jax.Array, temperature: Temperature, da: jax.Array, d_temperature: jax.Array | None
 ) -> jax.Array:
     """The tangent of a/T, up to a constant in each row."""
-    if temperature is None:
+    if temperature is None or d_temperature is None:
         return da
+    a = single_or_double(a)
     offset = jnp.where(a == -jnp.inf, 0.0, a - top)
     return (da - offset * (d_temperature / temperature)) / temperature

@@ -10,10 +10,11 @@ from jax import lax
 from jax.scipy.special import logsumexp
 
 from kljax._kernels.powers import order_slope
-from kljax._kernels.rows import Temperature, centre, excess, logit_tangent, normalise, scaled, statistics
+from kljax._kernels.rows import Temperature, centre, logit_tangent, normalise, scaled, statistics
 from kljax._kernels.rows import weights as exp_weights
 from kljax._kernels.sums import row_tangent
 from kljax._special import expm1, expm1_ratio, log1p, log1p_excess, two_diff
+from kljax.generators._record import mass_gap
 
 
 def log_norm(a: jax.Array, temperature: Temperature) -> tuple[jax.Array, jax.Array]:
@@ -131,7 +132,7 @@ def _cross_entropy_jvp(primals, tangents):
         (logits_q,) = carried
         log_q = log_softmax(logits_q, temperature, *log_norm(logits_q, temperature))
         paid = jnp.where(jnp.isinf(r) | (log_q == -jnp.inf), 0.0, -p * log_q)
-        return paid, jnp.where(r == jnp.inf, 0.0, excess(p, q, r))
+        return paid, jnp.where(r == jnp.inf, 0.0, mass_gap(p, q, r))
 
     rows = statistics(a, b, temperature)
     carried = ((b,), a, b, temperature)

@@ -10,9 +10,18 @@ from jax import lax
 from jax.custom_derivatives import SymbolicZero
 
 from kljax._kernels.blocks import by_blocks, fresh, strategy, sum_over
-from kljax._kernels.rows import Rows, Temperature, balance, logit_tangent, masses, normalise, norms, refine
+from kljax._kernels.rows import (
+    Rows,
+    Temperature,
+    balance,
+    logit_tangent,
+    masses,
+    normalise,
+    norms,
+    refine,
+)
 from kljax.generators import Generator, kl
-from kljax.generators._record import parameter_tangent, summand, weighted_slopes
+from kljax.generators._record import mass_gap, parameter_tangent, summand, weighted_slopes
 
 
 def _absent(tangent: Any) -> bool:
@@ -33,59 +42,62 @@ def row_tangent(primals: Any, tangents: Any, rows: Rows, slopes: Any, in_paramet
     the long arrays only the logits are kept for the backward pass. Tangents known to be zero cost nothing.
     """
     leaves, structure = jax.tree.flatten(tangents, is_leaf=_absent)
-    present = [leaf for leaf in leaves if not _absent(leaf)]
+    parameters, a, b, temperature = primals
+    d_parameters, da, db, dt = jax.tree.unflatten(structure, [None if _absent(leaf) else leaf for leaf in leaves])
+    moving = bool(jax.tree.leaves(d_parameters))
+    if da is None and db is None and dt is None and not moving:
+        return 0.0
 
     @jax.checkpoint
-    def tangent_map(primals, present):
-        rest = iter(present)
-        filled = [leaf if _absent(leaf) else next(rest) for leaf in leaves]
-        d_parameters, da, db, dt = jax.tree.unflatten(structure, filled)
-        parameters, a, b, temperature = primals
-        wanted = [not (_absent(d) and _absent(dt)) for d in (da, db)]
-
-        def gradients(parameters, a, b, *rest):
-            p, q, r = normalise(a, b, temperature, Rows(*rest))
-            sides = zip(wanted, (p, q), slopes(parameters, p, q, r), strict=True)
-            return [balance(x, slope) for present, x, slope in sides if present]
-
-        found = iter(by_blocks(gradients, parameters, a, b, *rows))
-        total = 0.0
-        for present, x, top, dx in ((wanted[0], a, rows.top_p, da), (wanted[1], b, rows.top_q, db)):
-            if present:
+    def of_block(carried, a, b, *rest):
+        parameters, temperature, d_parameters, dt = carried
+        *given, da, db = rest
+        fixed = Rows(*given)
+        p, q, r = normalise(a, b, temperature, fixed)
+        total = jnp.zeros_like(p[..., 0])
+        both = zip((p, q), (a, b), (fixed.top_p, fixed.top_q), (da, db), slopes(parameters, p, q, r), strict=True)
+        for weight, x, top, dx, slope in both:
+            if dx is not None or dt is not None:
                 d_temperature = None if temperature is None else _some(dt, temperature)
-                total += (next(found) * logit_tangent(x, top, temperature, _some(dx, x), d_temperature)).sum(-1)
-        if not all(map(_absent, jax.tree.leaves(d_parameters, is_leaf=_absent))):
-            p, q, r = normalise(a, b, temperature, rows)
+                dx = _some(dx, x).astype(weight.dtype)
+                total += (balance(weight, slope) * logit_tangent(x, top, temperature, dx, d_temperature)).sum(-1)
+        if moving:
             total += in_parameters(parameters, _some(d_parameters, parameters), p, q, r)
         return total
 
-    return tangent_map(primals, present) if present else 0.0
+    return by_blocks(of_block, (parameters, temperature, d_parameters, dt), a, b, *rows, da, db)
+
+
+def _weighted_gap(a: jax.Array, b: jax.Array) -> jax.Array:
+    return jnp.exp(a) * (a - b)
 
 
 def evaluate(generator: Generator, a: jax.Array, b: jax.Array, temperature: Temperature) -> tuple[jax.Array, Rows]:
-    """(Σ q f(p/q), the statistics of the rows), without a derivative."""
+    """Σ q f(p/q) and the statistics of the rows, without a derivative."""
     generator, a, b, temperature = lax.stop_gradient((generator, a, b, temperature))
     first = norms(a, b, temperature)
 
     def accurate(a, b, *first):
-        def of_block(_, a, b, *first):
-            rows = refine(a, b, temperature, Rows(*first))
+        def of_block(generator, a, b, *first):
+            rows = refine(*masses(a, b, temperature, Rows(*first)), Rows(*first))
+            # Two fused loops, each with its own exponentials, are faster than one that stores p, q and r.
             a, b, *fixed = fresh(a, b, *rows)
             return summand(generator, *masses(a, b, temperature, Rows(*fixed))).sum(-1), *rows
 
-        value, *rows = by_blocks(of_block, (), a, b, *first)
+        value, *rows = by_blocks(of_block, generator, a, b, *first)
         return value, Rows(*rows)
 
     if generator.name != kl.name or temperature is not None or strategy(a) == "whole":
         return accurate(a, b, *first)
-    # KL = E_p[a - b] - (log Z_p - log Z_q): where it is not small beside its parts, no second look at the rows is needed.
+    # KL = E_p[a - b] - (log Z_p - log Z_q). Where it is not small beside its parts, and no outcome dominates, no second
+    # look at the rows is needed; the errors of the parts are then a few eps of the result.
     a, b = fresh(a, b)
-    mean = sum_over(lambda a, b: jnp.exp(a) * (a - b), a, b) / first.norm_p
+    mean = sum_over(_weighted_gap, a, b) / first.norm_p
     direct = mean - first.shift
     parts = jnp.maximum(jnp.abs(mean), jnp.abs(first.shift))
-    certain = (first.top_p == 0.0) & (first.top_q == 0.0) & (direct > 0.5) & (direct > 0.5 * parts)
+    certain = (first.spread & (direct > 0.5) & (direct > 0.5 * parts)).all()
     a, b, *operands = fresh(a, b, *first)
-    return lax.cond(certain.all(), lambda *_: (direct[..., 0], first), accurate, a, b, *operands)
+    return lax.cond(certain, lambda *_: (direct[..., 0], first), accurate, a, b, *operands)
 
 
 @jax.custom_jvp
@@ -96,10 +108,29 @@ def f_divergence(generator: Generator, a: jax.Array, b: jax.Array, temperature: 
 
 def _f_divergence_jvp(primals, tangents):
     # dD = Σ ∂P/∂log p · d log p + Σ ∂P/∂log q · d log q, with P = q f(p/q).
+    generator, _, _, temperature = primals
     _, rows = evaluate(*primals)
     value = f_divergence(*primals)
+    if generator.name == kl.name and temperature is None and _absent(tangents[1]) and not _absent(tangents[2]):
+        return value, _kl_in_q(primals, tangents, rows, value)
     tangent = row_tangent(primals, tangents, rows, weighted_slopes, _in_parameters)
     return value, jnp.zeros_like(value) + tangent
+
+
+def _kl_in_q(primals: Any, tangents: Any, rows: Rows, value: jax.Array) -> jax.Array:
+    """The tangent of KL in the logits of q, a student's: Σ (q - p) db, one pass unless an outcome is missed."""
+    db = tangents[2]
+
+    @jax.checkpoint
+    def plain(a, b, db):
+        p, q, r = normalise(a, b, None, rows)
+        return (mass_gap(p, q, r) * db.astype(q.dtype)).sum(-1)
+
+    @jax.checkpoint
+    def missing(a, b, db):
+        return row_tangent(primals, (tangents[0], tangents[1], db, tangents[3]), rows, weighted_slopes)
+
+    return lax.cond(jnp.isinf(value).any(), missing, plain, *primals[1:3], db)
 
 
 def _in_parameters(generator: Generator, d_generator: Generator, p: jax.Array, q: jax.Array, r: jax.Array) -> jax.Array:

@@ -5,19 +5,17 @@ c(u - 1) to f changes no divergence between distributions, and with this choice 
 nothing cancels in the sum.
 """
 
-from kljax.generators._build import combine, from_function, reverse, scale, skew, symmetrise
+from kljax.generators._build import combine, reverse, scale, skew, symmetrise
 from kljax.generators._catalogue import (
     arithmetic_geometric,
     jeffreys,
-    jensen_shannon,
     kl,
     le_cam,
     reverse_kl,
-    skew_kl,
-    skew_reverse_kl,
     squared_hellinger,
     total_variation,
 )
+from kljax.generators._from_function import from_function
 from kljax.generators._powers import (
     alpha,
     cressie_read,
@@ -30,6 +28,7 @@ from kljax.generators._powers import (
     tsallis,
 )
 from kljax.generators._record import Generator
+from kljax.generators._shannon import jensen_shannon, skew_kl, skew_reverse_kl
 
 __all__ = [
     "Generator",

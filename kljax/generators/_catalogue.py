@@ -12,19 +12,17 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
-from kljax import _checks
 from kljax._special import (
     exp_decay_excess,
     expm1,
     expm1_minus_x,
     expm1_minus_x_near,
-    log1p_excess,
+    log1p,
     log_cosh,
     tanh,
 )
-from kljax.generators._build import reverse, scale
-from kljax.generators._mixture import log_p_over_mixture, mixture
-from kljax.generators._record import ByMass, Generator, Scalar, graded, is_static
+from kljax.generators._build import reverse
+from kljax.generators._record import ByMass, Generator
 
 _INF = math.inf
 
@@ -63,7 +61,7 @@ kl = Generator(
 reverse_kl = reverse(
     kl,
     name="reverse_kl",
-    closed_conjugate=lambda t: jnp.where(t < 1.0, -jnp.log1p(-jnp.where(t < 1.0, t, 0.0)), jnp.inf),
+    closed_conjugate=lambda t: jnp.where(t < 1.0, -log1p(-jnp.where(t < 1.0, t, 0.0)), jnp.inf),
 )
 """-log u + u - 1: KL(q‖p)."""
 
@@ -87,164 +85,6 @@ jeffreys = Generator(
     ),
 )
 """(u - 1) log u: KL(p‖q) + KL(q‖p)."""
-
-# --- Mixtures: m = w u + 1 - w -------------------------------------------------------------------------------
-
-
-def _skew_kl_value(r: jax.Array, weight: Scalar) -> jax.Array:
-    # K(u, m) = m k((u - m)/m) with u - m = (1 - w)(u - 1), everything divided by M. Where the mixture is all but
-    # missing, K(1, m) = -log m - 1 + m.
-    m, gap = mixture(r, weight)
-    present = m > 1e-18
-    safe = jnp.where(present, m, 1.0)
-    near = safe * log1p_excess(jnp.maximum((1.0 - weight) * gap / safe, -1.0))
-    up = jnp.maximum(r, 1.0)
-    deep = log_p_over_mixture(up, weight) + (1.0 - weight) * expm1(-up)
-    return jnp.where(present, near, jnp.where(r > 0.0, deep, 0.0))
-
-
-def _skew_excess(r: jax.Array, weight: Scalar) -> jax.Array:
-    """(u - m)/m"""
-    m, gap = mixture(r, weight)
-    return (1.0 - weight) * gap / jnp.where(m > 0.0, m, 1.0)
-
-
-def _skew_slope(r: jax.Array, weight: Scalar) -> jax.Array:
-    return log_p_over_mixture(r, weight) - weight * _skew_excess(r, weight)
-
-
-def _skew_coslope(r: jax.Array, weight: Scalar) -> jax.Array:
-    return -(1.0 - weight) * _skew_excess(r, weight)
-
-
-def _js_value(r: jax.Array, weight: Scalar) -> jax.Array:
-    # Each side is a skew KL to the same mixture; seen from q its weight is 1 - w.
-    return weight * _skew_kl_value(r, weight) + (1.0 - weight) * _skew_kl_value(-r, 1.0 - weight)
-
-
-def _js_slope(r: jax.Array, weight: Scalar) -> jax.Array:
-    return weight * log_p_over_mixture(r, weight)
-
-
-def _js_coslope(r: jax.Array, weight: Scalar) -> jax.Array:
-    return _js_slope(-r, 1.0 - weight)
-
-
-_skew_kl_balanced = graded(_skew_kl_value, slopes=(_skew_slope, _skew_coslope))
-_js_balanced = graded(_js_value, slopes=(_js_slope, _js_coslope))
-
-
-def _js_conjugate(t: jax.Array, weight: Scalar) -> jax.Array:
-    # With y = e^{t/w} = u/m: f* = (1 - w) log m, m = (1 - w)/(1 - w y), for w y < 1.
-    room = weight * expm1(t / weight) / (1.0 - weight)
-    inside = room < 1.0
-    return jnp.where(inside, -(1.0 - weight) * jnp.log1p(-jnp.where(inside, room, 0.0)), jnp.inf)
-
-
-def _negative_xlogx(x: Scalar) -> Scalar:
-    if is_static(x):
-        return -x * math.log(x) if x > 0 else 0.0
-    return -jax.scipy.special.xlogy(x, x)
-
-
-def jensen_shannon(weight: Scalar = 0.5, *, scaled: bool = False) -> Generator:
-    """w u log(u/m) + (1 - w) log(1/m), m = w u + 1 - w: the Jensen–Shannon divergence of weight w on p.
-
-    Args:
-        weight: w in [0, 1], the weight of p in the mixture.
-        scaled: Divide by w(1 - w); then w → 0 gives KL(p‖q) and w → 1 gives KL(q‖p), both ends included.
-
-    Returns:
-        The generator.
-
-    Raises:
-        ValueError: If ``weight`` is a Python number outside [0, 1].
-
-    Example:
-        >>> from kljax import generators
-        >>> bool(abs(generators.jensen_shannon()(2.0) - 0.0849) < 1e-4)
-        True
-
-    References:
-        Lin (1991), "Divergence measures based on the Shannon entropy", eq. (4.1).
-    """
-    _checks.number("weight", weight, low=0.0, high=1.0)
-    if scaled and is_static(weight) and weight in (0, 1):
-        return kl if weight == 0 else reverse_kl
-    plain = Generator(
-        "jensen_shannon",
-        _js_balanced,
-        _js_slope,
-        _js_coslope,
-        _negative_xlogx(1.0 - weight),
-        _negative_xlogx(weight),
-        (weight,),
-        symmetric=is_static(weight) and weight == 0.5,
-        closed_conjugate=_js_conjugate if is_static(weight) and 0 < weight < 1 else None,
-    )
-    if not scaled:
-        return plain
-    return scale(plain, 1.0 / (weight * (1.0 - weight)), name="scaled_jensen_shannon")
-
-
-def skew_kl(weight: Scalar) -> Generator:
-    """u log(u/m) - u + m, m = w u + 1 - w: KL(p‖w p + (1 - w) q), Lee's skew divergence.
-
-    Args:
-        weight: w in [0, 1], the weight of p in the mixture; w = 0 is KL(p‖q) and w = 1 is identically zero.
-
-    Returns:
-        The generator.
-
-    Raises:
-        ValueError: If ``weight`` is a Python number outside [0, 1].
-
-    Example:
-        >>> from kljax import generators
-        >>> generators.skew_kl(0.1).at_infinity < generators.kl.at_infinity
-        True
-
-    References:
-        Lee (1999), "Measures of distributional similarity", eq. (5).
-    """
-    _checks.number("weight", weight, low=0.0, high=1.0)
-    if is_static(weight):
-        at_infinity = -math.log(weight) - 1.0 + weight if weight > 0 else _INF
-    else:
-        at_infinity = -jnp.log(weight) - 1.0 + weight
-    return Generator(
-        "skew_kl",
-        _skew_kl_balanced,
-        _skew_slope,
-        _skew_coslope,
-        1.0 - weight,
-        at_infinity,
-        (weight,),
-    )
-
-
-def skew_reverse_kl(weight: Scalar) -> Generator:
-    """log(1/m) - 1 + m, m = w + (1 - w) u: KL(q‖w q + (1 - w) p), the skew divergence with p and q exchanged.
-
-    Args:
-        weight: w in [0, 1], the weight of q in the mixture; w = 0 is KL(q‖p).
-
-    Returns:
-        The generator.
-
-    Raises:
-        ValueError: If ``weight`` is a Python number outside [0, 1].
-
-    Example:
-        >>> from kljax import generators
-        >>> generators.skew_reverse_kl(0.1).name
-        'skew_reverse_kl'
-
-    References:
-        Ko et al. (2024), "DistiLLM", eq. (5).
-    """
-    return reverse(skew_kl(weight), name="skew_reverse_kl")
-
 
 # --- Symmetric and bounded ------------------------------------------------------------------------------------
 

@@ -18,12 +18,14 @@ from kljax._special import (
     expm1_minus_x,
     expm1_minus_x_ratio,
     expm1_ratio,
+    log1p,
     log_cosh,
     tanh,
 )
 from kljax.generators._build import reverse, scale
 from kljax.generators._catalogue import kl, reverse_kl
-from kljax.generators._record import Generator, Scalar, graded, is_static
+from kljax.generators._forms import Scalar, graded, is_static
+from kljax.generators._record import Generator
 
 _INF = math.inf
 
@@ -61,13 +63,13 @@ def _alpha_upper(r: jax.Array, order: Scalar) -> jax.Array:
     s = jnp.where(near, r, 0.0)
     # f/u = [e(βr)/β + e(-r)]/α
     close = beta * s * s * expm1_minus_x_ratio(beta * s) + expm1_minus_x(-s)
-    close = jnp.exp(jnp.minimum(s, 0.0)) * close
+    close = jnp.exp(jnp.minimum(s, 0.0)) * close / order
     up = jnp.where(near, 3.0, jnp.maximum(r, 3.0))
-    above = up * expm1_ratio(beta * up) + expm1(-up)
+    above = (up / order) * expm1_ratio(beta * up) + expm1(-up) / order
     # f = [(e^{αr} - eʳ)/β + 1 - eʳ]/α, where e^{βr} might overflow before eʳ underflows
     down = jnp.where(near, -3.0, jnp.minimum(r, -3.0))
-    below = _power_difference(down, order, 1.0) - expm1(down)
-    return jnp.where(near, close, jnp.where(r > 0.0, above, below)) / order
+    below = (_power_difference(down, order, 1.0) - expm1(down)) / order
+    return jnp.where(near, close, jnp.where(r > 0.0, above, below))
 
 
 def _alpha_value(r: jax.Array, order: Scalar) -> jax.Array:
@@ -106,12 +108,13 @@ def _alpha_coslope(r: jax.Array, order: Scalar) -> jax.Array:
 
 
 def _alpha_conjugate(t: jax.Array, order: Scalar) -> jax.Array:
-    # f*(t) = [(1 + βt)^{α/β} - 1]/α, β = α - 1, for 1 + βt > 0.
+    # f*(t) = [(1 + βt)^{α/β} - 1]/α, β = α - 1, for 1 + βt > 0
     beta = order - 1.0
     inside = 1.0 + beta * t > 0.0
-    power = jnp.log1p(jnp.where(inside, beta * t, 0.0)) * (order / beta)
-    at_edge = -1.0 / order if order > 1 else _INF
-    return jnp.where(inside, power * expm1_ratio(power) / order, at_edge)
+    power = log1p(jnp.where(inside, beta * t, 0.0)) * (order / beta)
+    # At the edge 1 + βt = 0 the power is zero for α < 0 and α > 1; beyond it, f* = -f(0) for α > 1, else ∞.
+    edge = jnp.where(beta * t == -1.0, -1.0 / order, jnp.inf) if order < 0 else -1.0 / order if order > 1 else jnp.inf
+    return jnp.where(inside, power * expm1_ratio(power) / order, edge)
 
 
 def _price(order: Scalar) -> Scalar:
@@ -144,7 +147,6 @@ def alpha(order: Scalar) -> Generator:
     _finite_order(order)
     if is_static(order) and order in (0, 1):
         return dataclasses.replace(kl if order == 1 else reverse_kl, name="alpha")
-    closed = is_static(order) and order > 0
     return Generator(
         "alpha",
         _alpha_balanced,
@@ -154,7 +156,7 @@ def alpha(order: Scalar) -> Generator:
         _price(1.0 - order),
         (order,),
         symmetric=is_static(order) and order == 0.5,
-        closed_conjugate=_alpha_conjugate if closed else None,
+        closed_conjugate=_alpha_conjugate if is_static(order) else None,
     )
 
 
@@ -236,12 +238,8 @@ def t_power(t: Scalar) -> Generator:
     """
     _finite_order(t, "t")
     if is_static(t) and t in (0, 1):
-        return Generator("t_power", _zero, _zero, _zero, 0.0, 0.0, symmetric=True)
+        return scale(kl, 0.0, name="t_power")
     return scale(alpha(t), abs(t * (t - 1.0)) if is_static(t) else jnp.abs(t * (t - 1.0)), name="t_power")
-
-
-def _zero(r: jax.Array) -> jax.Array:
-    return jnp.zeros_like(r)
 
 
 # --- Others that TFP has, and Schulman's k2 --------------------------------------------------------------------
@@ -280,13 +278,17 @@ def _modified_gan_balanced(r: jax.Array) -> jax.Array:
 def _modified_gan_coslope(r: jax.Array) -> jax.Array:
     down, up = jnp.minimum(r, 0.0), jnp.maximum(r, 0.0)
     below = log_cosh(0.5 * down) - 0.5 * down
-    return jnp.where(r > 0.0, jnp.log1p(0.5 * expm1(-up)), below) - 0.5 * tanh(0.5 * r)
+    return jnp.where(r > 0.0, log1p(0.5 * expm1(-up)), below) - 0.5 * tanh(0.5 * r)
+
+
+def _modified_gan_slope(r: jax.Array) -> jax.Array:
+    return -0.5 * expm1(-r) + 0.5 * jnp.exp(-r) * tanh(0.5 * r)
 
 
 modified_gan = Generator(
     "modified_gan",
-    _modified_gan_balanced,
-    lambda r: -0.5 * expm1(-r) + 0.5 * jnp.exp(-r) * tanh(0.5 * r),
+    graded(_modified_gan_balanced, slopes=(_modified_gan_slope, _modified_gan_coslope)),
+    _modified_gan_slope,
     _modified_gan_coslope,
     _INF,
     0.5,

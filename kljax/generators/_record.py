@@ -3,94 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
-import numbers
-from collections.abc import Callable
+import math
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from kljax import _special
+from kljax import _checks, _special
 from kljax._special import expm1_near
-
-Scalar = Any  # a Python number, or an array when the parameter is traced
-Form = Callable[..., jax.Array]
-
-
-def is_static(value: Scalar) -> bool:
-    """Whether a parameter is a Python number, known when tracing."""
-    return isinstance(value, numbers.Real)
-
-
-def graded(form: Form, *, slopes: tuple[Form, Form] | None = None, growth: Form | None = None) -> Form:
-    """``form``, a ``balanced``, with its derivative in r given instead of found by autodiff, which may cancel.
-
-    The derivative is ``growth(r)``, or follows from ``slopes`` = (f'(u), f(u) - u f'(u)) as functions of r.
-    """
-    if growth is None:
-        if slopes is None:
-            raise TypeError("graded needs slopes or growth.")
-        growth = _Growth(*slopes)
-    return _Graded(form, growth)
-
-
-@dataclasses.dataclass(frozen=True)
-class _Growth:
-    """d/dr f(eʳ) = eʳ f'(eʳ) where r ≤ 0, and d/dr e⁻ʳ f(eʳ) = -e⁻ʳ (f - u f') where r > 0."""
-
-    slope: Form
-    coslope: Form
-
-    def __call__(self, r: jax.Array, *parameters: Scalar) -> jax.Array:
-        limit = 87.0 if r.dtype == jnp.float32 else 708.0
-        down, up = jnp.clip(r, -limit, 0.0), jnp.clip(r, 0.0, limit)
-        below = jnp.exp(down) * self.slope(down, *parameters)
-        return jnp.where(r <= 0.0, below, -jnp.exp(-up) * self.coslope(up, *parameters))
-
-
-@dataclasses.dataclass(frozen=True)
-class _Graded:
-    form: Form
-    growth: Form
-
-    def __call__(self, r: jax.Array, *parameters: Scalar) -> jax.Array:
-        # Python numbers stay static; only arrays become operands of the rule.
-        static = tuple(one if is_static(one) else None for one in parameters)
-        return _graded(_Bound(self.form, static), _Bound(self.growth, static), r, _dynamic(parameters))
-
-
-@dataclasses.dataclass(frozen=True)
-class _Bound:
-    """A form with its static parameters filled in; the traced ones come in order."""
-
-    form: Form
-    static: tuple[Scalar, ...]
-
-    def __call__(self, r: jax.Array, *dynamic: jax.Array) -> jax.Array:
-        rest = iter(dynamic)
-        return self.form(r, *(next(rest) if one is None else one for one in self.static))
-
-
-def _dynamic(parameters: tuple[Scalar, ...]) -> tuple[jax.Array, ...]:
-    return tuple(one for one in parameters if not is_static(one))
-
-
-@functools.partial(jax.custom_jvp, nondiff_argnums=(0, 1))
-def _graded(form: _Bound, growth: _Bound, r: jax.Array, parameters: tuple[jax.Array, ...]) -> jax.Array:
-    return form(r, *parameters)
-
-
-@_graded.defjvp
-def _graded_jvp(form, growth, primals, tangents):
-    r, parameters = primals
-    dr, d_parameters = tangents
-    value = _graded(form, growth, r, parameters)
-    tangent = growth(r, *parameters) * dr
-    if parameters:
-        tangent = tangent + jax.jvp(lambda *ps: form(r, *ps), parameters, d_parameters)[1]
-    return value, tangent
+from kljax.generators._forms import Form, Scalar, bind, dynamic, is_static, partial_derivative, tame
 
 
 class ByMass(NamedTuple):
@@ -144,23 +66,20 @@ class Generator:
 
     def __call__(self, u: ArrayLike) -> jax.Array:
         """f(u) for u ≥ 0; f(0) = ``at_zero``."""
-        u = jnp.asarray(u)
-        return self.perspective(_special.log_ratio(u, jnp.ones_like(u)), jnp.zeros_like(u))
+        return _jitted_at(self, _checks.floating("u", u))
 
     def perspective(self, log_p: ArrayLike, log_q: ArrayLike) -> jax.Array:
         """q f(p/q) from log p and log q, with the limits of the boundary contract where either is -∞."""
-        return _perspective(self, *jnp.broadcast_arrays(jnp.asarray(log_p), jnp.asarray(log_q)))
+        operands = {"log_p": _checks.floating("log_p", log_p), "log_q": _checks.floating("log_q", log_q)}
+        return _jitted_perspective(self, *_checks.broadcast(**operands))
 
     def slope(self, log_u: ArrayLike) -> jax.Array:
         """f'(u) as a function of log u."""
-        return self.derivative(jnp.asarray(log_u), *self.parameters)
+        return _slope(self, _checks.floating("log_u", log_u))
 
     def conjugate(self, t: ArrayLike) -> jax.Array:
         """f*(t) = sup_u ut - f(u), the convex conjugate; +∞ beyond lim f(u)/u."""
-        t = jnp.asarray(t)
-        if self.closed_conjugate is not None:
-            return self.closed_conjugate(t, *self.parameters)
-        return _numeric_conjugate(self, t)
+        return _conjugate(self, _checks.floating("t", t))
 
 
 def _flatten(generator: Generator) -> tuple[list[Any], tuple[Any, ...]]:
@@ -254,10 +173,9 @@ def parameter_tangent(
     if not jax.tree.leaves(generator):
         return jnp.zeros_like(r)
     inside = jnp.where(jnp.isinf(r), 0.0, r)
-    bound = _Bound(generator.balanced, tuple(one if is_static(one) else None for one in generator.parameters))
-    _, growth = jax.jvp(
-        lambda *traced: bound(inside, *traced), _dynamic(generator.parameters), _dynamic(d_generator.parameters)
-    )
+    balanced, traced = bind(generator.balanced, generator.parameters)
+    d_traced = dynamic(d_generator.parameters)
+    growth = sum(tame(partial_derivative(balanced, inside, traced, at)) * one for at, one in enumerate(d_traced))
     tangent = jnp.where(jnp.isinf(r), 0.0, jnp.maximum(p, q) * growth)
     for price, d_price, mass, limit in (
         (generator.at_zero, d_generator.at_zero, q, -jnp.inf),
@@ -280,42 +198,96 @@ def _finite(price: Scalar, like: jax.Array) -> jax.Array:
 
 
 @jax.custom_jvp
+def _at(generator: Generator, u: jax.Array) -> jax.Array:
+    # At u = ∞ the limit; a convex f whose slope tends to 0 there is constant above 1.
+    price = jnp.asarray(generator.at_infinity, u.dtype)
+    reached = jnp.where((u == jnp.inf) & (price == 0.0), float(jnp.finfo(u.dtype).max), u)
+    return _perspective(generator, _special.log_ratio(reached, jnp.ones_like(u)), jnp.zeros_like(u))
+
+
+@_at.defjvp
+def _at_jvp(primals, tangents):
+    generator, u = primals
+    d_generator, du = tangents
+    # At u = 0 the slope of the smallest normal number, unless f(0) is infinite.
+    dead = (u == 0.0) & jnp.isinf(jnp.asarray(generator.at_zero, u.dtype))
+    edge = u + jax.lax.stop_gradient(jnp.maximum(u, _special.tiny(u)) - u)
+    slope = generator.derivative(_special.log_ratio(edge, jnp.ones_like(u)), *generator.parameters)
+    one = jnp.ones_like(u)
+    in_parameters = parameter_tangent(generator, d_generator, u, one, _special.log_ratio(u, one))
+    return _at(generator, u), jnp.where(dead, 0.0, slope) * du + in_parameters
+
+
+_jitted_at, _jitted_perspective = jax.jit(_at), jax.jit(_perspective)
+
+
+@jax.jit
+def _slope(generator: Generator, log_u: jax.Array) -> jax.Array:
+    return generator.derivative(log_u, *generator.parameters)
+
+
+@jax.jit
+def _conjugate(generator: Generator, t: jax.Array) -> jax.Array:
+    if generator.closed_conjugate is not None:
+        return generator.closed_conjugate(t, *generator.parameters)
+    return _numeric_conjugate(generator, t)
+
+
+@jax.custom_jvp
 def _numeric_conjugate(generator: Generator, t: jax.Array) -> jax.Array:
     log_u = _invert_slope(generator, t)
     u = jnp.exp(log_u)
-    value = u * t - generator.perspective(log_u, jnp.zeros_like(log_u))
-    return jnp.where(t > jnp.asarray(generator.at_infinity, t.dtype), jnp.inf, value)
+    last = jnp.asarray(generator.at_infinity, t.dtype)
+    at_last = -generator.coderivative(jnp.full_like(t, jnp.inf), *generator.parameters)
+    # A maximiser that overflows brings the supremum with it.
+    value = u * _within(t) - _perspective(generator, log_u, jnp.zeros_like(log_u))
+    value = jnp.where(jnp.isinf(u), jnp.inf, value)
+    return jnp.where(t > last, jnp.inf, jnp.where((t == last) & ~jnp.isinf(last), at_last, value))
+
+
+def _within(t: jax.Array) -> jax.Array:
+    """t, with infinity replaced by the largest number."""
+    top = float(jnp.finfo(t.dtype).max)
+    return jnp.clip(t, -top, top)
 
 
 @_numeric_conjugate.defjvp
 def _numeric_conjugate_jvp(primals, tangents):
-    # Danskin: the derivative of sup_u ut - f(u) is the maximiser u.
+    # Danskin: the derivatives of sup_u ut - f(u) are those at the maximiser, u in t and -∂f in the parameters.
     generator, t = primals
-    _, dt = tangents
-    beyond = t > jnp.asarray(generator.at_infinity, t.dtype)
-    maximiser = jnp.exp(_invert_slope(generator, t))
-    return _numeric_conjugate(generator, t), jnp.where(beyond, 0.0, maximiser) * dt
+    d_generator, dt = tangents
+    value = _numeric_conjugate(generator, t)
+    finite = ~jnp.isinf(value)
+    log_u = jnp.where(finite, _invert_slope(generator, t), 0.0)
+    u, one = jnp.exp(log_u), jnp.ones_like(log_u)
+    in_parameters = parameter_tangent(generator, d_generator, u, one, log_u)
+    return value, jnp.where(finite, u * dt - in_parameters, 0.0)
 
 
 @jax.custom_jvp
 def _invert_slope(generator: Generator, t: jax.Array) -> jax.Array:
     """The log u at which f'(u) = t, by bisection; f' is non-decreasing."""
-    span = 80.0 if t.dtype == jnp.float32 else 700.0
+    top = 1.1 * math.log(float(jnp.finfo(t.dtype).max))
 
     def halve(_, bounds):
         low, high = bounds
         middle = 0.5 * (low + high)
-        right = generator.slope(middle) < t
+        right = generator.derivative(middle, *generator.parameters) < t
         return jnp.where(right, middle, low), jnp.where(right, high, middle)
 
-    low, high = jax.lax.fori_loop(0, 70, halve, (jnp.full_like(t, -span), jnp.full_like(t, span)))
+    low, high = jax.lax.fori_loop(0, 75, halve, (jnp.full_like(t, -top), jnp.full_like(t, top)))
     return 0.5 * (low + high)
 
 
 @_invert_slope.defjvp
 def _invert_slope_jvp(primals, tangents):
+    # f''(u) du = dt - ∂f'(u), the last in the parameters
     generator, t = primals
-    _, dt = tangents
+    d_generator, dt = tangents
     log_u = _invert_slope(generator, t)
-    _, curvature = jax.jvp(generator.slope, (log_u,), (jnp.ones_like(log_u),))
-    return log_u, _special.divide(dt, jnp.where(curvature > 0.0, curvature, jnp.inf))
+    _, curvature = jax.jvp(lambda r: generator.derivative(r, *generator.parameters), (log_u,), (jnp.ones_like(log_u),))
+    slope, traced = bind(generator.derivative, generator.parameters)
+    moved = jnp.zeros_like(t)
+    for at, d_parameter in enumerate(dynamic(d_generator.parameters)):
+        moved += partial_derivative(slope, log_u, traced, at) * d_parameter
+    return log_u, _special.divide(dt - moved, jnp.where(curvature > 0.0, curvature, jnp.inf))

@@ -25,17 +25,24 @@ def temperature(value: ArrayLike) -> jax.Array | None:
 
 
 def pair(
-    logits_p: ArrayLike, logits_q: ArrayLike, where: ArrayLike | None, scale: jax.Array | None, axis: Axis
+    logits_p: ArrayLike,
+    logits_q: ArrayLike,
+    where: ArrayLike | None,
+    scale: jax.Array | None,
+    axis: Axis,
+    *,
+    keep_half: bool = False,
 ) -> tuple[jax.Array, jax.Array, jax.Array | None]:
     """The two operands as rows of one shape; outcomes outside ``where`` get probability zero in both."""
-    a = _checks.floating("logits_p", logits_p)
-    b = _checks.floating("logits_q", logits_q)
+    a = _checks.floating("logits_p", logits_p, keep_half=keep_half)
+    b = _checks.floating("logits_q", logits_q, keep_half=keep_half)
     a, b = _checks.broadcast(logits_p=a, logits_q=b)
     mask = _checks.mask(where, a.shape)
     axes = _checks.axes(axis, a.ndim)
     if mask is not None:
         a, b = jnp.where(mask, a, -jnp.inf), jnp.where(mask, b, -jnp.inf)
-    return _checks.last(a, axes), _checks.last(b, axes), None if scale is None else scale.astype(a.dtype)
+    wide = a.dtype if a.dtype.itemsize >= 4 else jnp.float32
+    return _checks.last(a, axes), _checks.last(b, axes), None if scale is None else scale.astype(wide)
 
 
 def single(
@@ -52,7 +59,7 @@ def single(
 
 @jit
 def f_divergence(logits_p, logits_q, generator: Generator, where, scale, *, axis: Axis = -1):
-    return sums.f_divergence(generator, *pair(logits_p, logits_q, where, scale, axis))
+    return sums.f_divergence(generator, *pair(logits_p, logits_q, where, scale, axis, keep_half=True))
 
 
 def evaluate(logits_p, logits_q, generator: Generator, axis: Axis, where, temperature_: ArrayLike):
@@ -62,7 +69,7 @@ def evaluate(logits_p, logits_q, generator: Generator, axis: Axis, where, temper
 
 @jax.jit
 def kl(logits_p, logits_q):
-    return sums.f_divergence(generators.kl, *pair(logits_p, logits_q, None, None, -1))
+    return sums.f_divergence(generators.kl, *pair(logits_p, logits_q, None, None, -1, keep_half=True))
 
 
 @jit

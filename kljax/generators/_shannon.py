@@ -1,0 +1,259 @@
+"""The generators of Kullback–Leibler divergences to a mixture m = w u + 1 - w: skew and Jensen–Shannon."""
+
+from __future__ import annotations
+
+import math
+
+import jax
+import jax.numpy as jnp
+
+from kljax import _checks
+from kljax._special import expm1_ratio, log1p, x_minus_log1p
+from kljax.generators._build import reverse
+from kljax.generators._catalogue import kl, reverse_kl
+from kljax.generators._forms import Scalar, graded, is_static
+from kljax.generators._mixture import (
+    excess,
+    kl_to_mixture_by_rest,
+    log1p_ratio,
+    log_p_over_mixture,
+    log_p_over_mixture_by_rest,
+    mixture,
+    scaled_js_drift,
+)
+from kljax.generators._record import Generator
+
+_INF = math.inf
+
+
+def _skew_value(r: jax.Array, weight: Scalar) -> jax.Array:
+    rest = 1.0 - weight
+    return rest * kl_to_mixture_by_rest(r, weight, rest)
+
+
+def _skew_slope(r: jax.Array, weight: Scalar) -> jax.Array:
+    # log(u/m) - w (u - m)/m; near u = 1, and for m ≈ u, as (1 - w) t - h(t)
+    rest = 1.0 - weight
+    t = rest * excess(r, weight, rest)
+    near = jnp.abs(t) <= 0.75
+    v = jnp.where(near, t, 0.0)
+    return jnp.where(near, rest * v - x_minus_log1p(v), log_p_over_mixture(r, weight, rest) - weight * t)
+
+
+def _skew_coslope(r: jax.Array, weight: Scalar) -> jax.Array:
+    rest = 1.0 - weight
+    return -rest * rest * excess(r, weight, rest)
+
+
+def _js_scaled_value(r: jax.Array, weight: Scalar) -> jax.Array:
+    # w K(u, m) + (1 - w) K(1, m), divided by w (1 - w); seen from q the two weights change places.
+    rest = 1.0 - weight
+    return kl_to_mixture_by_rest(r, weight, rest) + kl_to_mixture_by_rest(-r, rest, weight)
+
+
+def _js_value(r: jax.Array, weight: Scalar) -> jax.Array:
+    return weight * (1.0 - weight) * _js_scaled_value(r, weight)
+
+
+def _js_slope(r: jax.Array, weight: Scalar) -> jax.Array:
+    return weight * log_p_over_mixture(r, weight, 1.0 - weight)
+
+
+def _js_coslope(r: jax.Array, weight: Scalar) -> jax.Array:
+    rest = 1.0 - weight
+    return rest * log_p_over_mixture(-r, rest, weight)
+
+
+def _js_scaled_slope(r: jax.Array, weight: Scalar) -> jax.Array:
+    return log_p_over_mixture_by_rest(r, weight, 1.0 - weight)
+
+
+def _js_scaled_coslope(r: jax.Array, weight: Scalar) -> jax.Array:
+    return log_p_over_mixture_by_rest(-r, 1.0 - weight, weight)
+
+
+# The derivatives in w.
+
+
+def _skew_drift(r: jax.Array, weight: Scalar) -> jax.Array:
+    # -(1 - w)(u - 1)²/m
+    rest = 1.0 - weight
+    return -rest * mixture(r, weight, rest)[1] * excess(r, weight, rest)
+
+
+def _js_drift(r: jax.Array, weight: Scalar) -> jax.Array:
+    # K(u, m) - K(1, m)
+    rest = 1.0 - weight
+    return rest * kl_to_mixture_by_rest(r, weight, rest) - weight * kl_to_mixture_by_rest(-r, rest, weight)
+
+
+def _js_scaled_drift(r: jax.Array, weight: Scalar) -> jax.Array:
+    return scaled_js_drift(r, weight, 1.0 - weight)
+
+
+_skew_balanced = graded(_skew_value, slopes=(_skew_slope, _skew_coslope), drift=_skew_drift)
+_js_balanced = graded(_js_value, slopes=(_js_slope, _js_coslope), drift=_js_drift)
+_js_scaled_balanced = graded(_js_scaled_value, slopes=(_js_scaled_slope, _js_scaled_coslope), drift=_js_scaled_drift)
+
+
+def _js_scaled_conjugate(t: jax.Array, weight: Scalar) -> jax.Array:
+    # With y = e^{(1 - w) t} = u/m: f* = log(m)/w and m = (1 - w)/(1 - w y), for w y < 1.
+    rest = 1.0 - weight
+    room = weight * t * expm1_ratio(rest * t)
+    inside = room < 1.0
+    return jnp.where(inside, -log1p(-jnp.where(inside, room, 0.0)) / weight, jnp.inf)
+
+
+def _js_conjugate(t: jax.Array, weight: Scalar) -> jax.Array:
+    factor = weight * (1.0 - weight)
+    return factor * _js_scaled_conjugate(t / factor, weight)
+
+
+def _price(weight: Scalar) -> Scalar:
+    """-log(w)/(1 - w): what scaled Jensen–Shannon costs where all of the mixture comes from the weight w."""
+    if not is_static(weight):
+        log_weight, low = _log_of_small(weight)
+        return jnp.where(low, -log_weight / jnp.where(low, 1.0 - weight, 1.0), log1p_ratio(weight - 1.0))
+    if weight in (0, 1):
+        return 1.0 if weight == 1 else _INF
+    return -math.log(weight) / (1.0 - weight)
+
+
+def _price_of_rest(weight: Scalar) -> Scalar:
+    """-log(1 - w)/w, likewise; 1 - w itself would have lost a small w."""
+    if not is_static(weight):
+        return log1p_ratio(-weight)
+    if weight in (0, 1):
+        return 1.0 if weight == 0 else _INF
+    return -math.log1p(-weight) / weight
+
+
+def _price_of_skew(weight: Scalar) -> Scalar:
+    """-log w - (1 - w): what skew KL costs where q is missing."""
+    rest = 1.0 - weight
+    if not is_static(weight):
+        log_weight, low = _log_of_small(weight)
+        return jnp.where(low, -log_weight - rest, x_minus_log1p(weight - 1.0))
+    if weight == 0:
+        return _INF
+    return -math.log(weight) - rest if rest > 0.125 else sum(rest**k / k for k in range(20, 1, -1))
+
+
+def _log_of_small(weight: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """(log w, whether it is to be used: w is not so small that it is zero, and w - 1 would round it)"""
+    low = (weight > 0.0) & (weight < 0.25)
+    return jnp.log(jnp.where(low, weight, 1.0)), low
+
+
+def jensen_shannon(weight: Scalar = 0.5, *, scaled: bool = False) -> Generator:
+    """w u log(u/m) + (1 - w) log(1/m), m = w u + 1 - w: the Jensen–Shannon divergence of weight w on p.
+
+    Args:
+        weight: w in [0, 1], the weight of p in the mixture.
+        scaled: Divide by w(1 - w); then w → 0 gives KL(p‖q) and w → 1 gives KL(q‖p), both ends included.
+
+    Returns:
+        The generator.
+
+    Raises:
+        ValueError: If ``weight`` is a Python number outside [0, 1].
+
+    Example:
+        >>> from kljax import generators
+        >>> bool(abs(generators.jensen_shannon()(2.0) - 0.0849) < 1e-4)
+        True
+
+    References:
+        Lin (1991), "Divergence measures based on the Shannon entropy", eq. (4.1).
+    """
+    _checks.number("weight", weight, low=0.0, high=1.0)
+    if scaled and is_static(weight) and weight in (0, 1):
+        return kl if weight == 0 else reverse_kl
+    at_zero, at_infinity = _price_of_rest(weight), _price(weight)
+    interior = is_static(weight) and 0 < weight < 1
+    symmetric = is_static(weight) and weight == 0.5
+    if scaled:
+        return Generator(
+            "scaled_jensen_shannon",
+            _js_scaled_balanced,
+            _js_scaled_slope,
+            _js_scaled_coslope,
+            at_zero,
+            at_infinity,
+            (weight,),
+            symmetric=symmetric,
+            closed_conjugate=_js_scaled_conjugate if interior else None,
+        )
+    return Generator(
+        "jensen_shannon",
+        _js_balanced,
+        _js_slope,
+        _js_coslope,
+        _weigh(1.0 - weight, weight, at_zero),
+        _weigh(weight, 1.0 - weight, at_infinity),
+        (weight,),
+        symmetric=symmetric,
+        closed_conjugate=_js_conjugate if interior else None,
+    )
+
+
+def _weigh(weight: Scalar, other: Scalar, price: Scalar) -> Scalar:
+    """w w' times the price, which is infinite only where w is zero."""
+    if is_static(weight):
+        return weight * other * price if weight > 0 else 0.0
+    return weight * other * jnp.where(jnp.isinf(price), 0.0, price)
+
+
+def skew_kl(weight: Scalar) -> Generator:
+    """u log(u/m) - u + m, m = w u + 1 - w: KL(p‖w p + (1 - w) q), Lee's skew divergence.
+
+    Args:
+        weight: w in [0, 1], the weight of p in the mixture; w = 0 is KL(p‖q) and w = 1 is identically zero.
+
+    Returns:
+        The generator.
+
+    Raises:
+        ValueError: If ``weight`` is a Python number outside [0, 1].
+
+    Example:
+        >>> from kljax import generators
+        >>> generators.skew_kl(0.1).at_infinity < generators.kl.at_infinity
+        True
+
+    References:
+        Lee (1999), "Measures of distributional similarity", eq. (5).
+    """
+    _checks.number("weight", weight, low=0.0, high=1.0)
+    return Generator(
+        "skew_kl",
+        _skew_balanced,
+        _skew_slope,
+        _skew_coslope,
+        1.0 - weight,
+        _price_of_skew(weight),
+        (weight,),
+    )
+
+
+def skew_reverse_kl(weight: Scalar) -> Generator:
+    """log(1/m) - 1 + m, m = w + (1 - w) u: KL(q‖w q + (1 - w) p), the skew divergence with p and q exchanged.
+
+    Args:
+        weight: w in [0, 1], the weight of q in the mixture; w = 0 is KL(q‖p).
+
+    Returns:
+        The generator.
+
+    Raises:
+        ValueError: If ``weight`` is a Python number outside [0, 1].
+
+    Example:
+        >>> from kljax import generators
+        >>> generators.skew_reverse_kl(0.1).name
+        'skew_reverse_kl'
+
+    References:
+        Ko et al. (2024), "DistiLLM", eq. (5).
+    """
+    return reverse(skew_kl(weight), name="skew_reverse_kl")
