@@ -30,7 +30,6 @@ class Rows(NamedTuple):
     top_q: jax.Array
     norm_p: jax.Array  # Σ exp((a - top_p)/T)
     norm_q: jax.Array
-    spread: jax.Array  # whether it is known that no outcome holds more than half of p, and that both tops are 0
     shift: jax.Array  # log(p/q) = (a - b)/T - shift - shift_tail
     shift_tail: jax.Array
 
@@ -58,17 +57,22 @@ def log_ratio(a: jax.Array, b: jax.Array, rows: Rows, temperature: Temperature) 
     return jnp.where(both, 0.0, (head - rows.shift) + (tail - rows.shift_tail))
 
 
-def norms(a: jax.Array, b: jax.Array, temperature: Temperature) -> Rows:
-    """The norms and the first estimate of the shift, whose error is a few eps."""
+def norms(a: jax.Array, b: jax.Array, temperature: Temperature) -> tuple[Rows, jax.Array]:
+    """The norms with a first estimate of the shift, whose error is a few eps; and where p is known to be spread.
+
+    Spread means that no outcome holds more than half of p; the tops are then 0.
+    """
     if temperature is not None or strategy(a) == "whole":
-        return _safe_norms(a, b, temperature)
+        rows = _safe_norms(a, b, temperature)
+        return rows, jnp.zeros_like(rows.norm_p, bool)
     # Without a shift of the exponent two passes are saved; it serves where no exponential over- or underflows.
     norm_p, largest = sum_and_largest(jnp.exp, a)
     norm_q = sum_over(jnp.exp, b)
     top = jnp.zeros_like(norm_p)
-    plain = Rows(top, top, norm_p, norm_q, largest < 0.5 * norm_p, jnp.log(norm_p / norm_q), top)
-    in_range = (norm_p > 1e-6) & (norm_p < 1e30) & (norm_q > 1e-6) & (norm_q < 1e30)
-    return lax.cond(in_range.all(), lambda *_: plain, _safe_norms_by_blocks, *fresh(a, b))
+    plain = Rows(top, top, norm_p, norm_q, jnp.log(norm_p / norm_q), top)
+    in_range = ((norm_p > 1e-6) & (norm_p < 1e30) & (norm_q > 1e-6) & (norm_q < 1e30)).all()
+    rows = lax.cond(in_range, lambda *_: plain, _safe_norms_by_blocks, *fresh(a, b))
+    return rows, in_range & (largest < 0.5 * norm_p)
 
 
 def _safe_norms(a: jax.Array, b: jax.Array, temperature: Temperature = None) -> Rows:
@@ -80,7 +84,7 @@ def _safe_norms(a: jax.Array, b: jax.Array, temperature: Temperature = None) -> 
     norm_p, norm_q = (weights(x, t, temperature).sum(-1, keepdims=True) for x, t in ((a, top_p), (b, top_q)))
     head, tail = scaled(two_diff(top_p, top_q), temperature)
     shift, rest = two_sum(head, jnp.log(norm_p / norm_q))
-    return Rows(top_p, top_q, norm_p, norm_q, jnp.zeros_like(norm_p, bool), shift, rest + tail)
+    return Rows(top_p, top_q, norm_p, norm_q, shift, rest + tail)
 
 
 def _safe_norms_by_blocks(a: jax.Array, b: jax.Array) -> Rows:
@@ -102,7 +106,7 @@ def statistics(a: jax.Array, b: jax.Array, temperature: Temperature = None) -> R
         rows = Rows(*first)
         return refine(*masses(a, b, temperature, rows), rows)
 
-    return by_blocks(of_block, (), a, b, *norms(a, b, temperature))
+    return by_blocks(of_block, (), a, b, *norms(a, b, temperature)[0])
 
 
 def masses(a: jax.Array, b: jax.Array, temperature: Temperature, rows: Rows) -> tuple[jax.Array, jax.Array, jax.Array]:

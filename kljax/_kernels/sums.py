@@ -75,7 +75,7 @@ def _weighted_gap(a: jax.Array, b: jax.Array) -> jax.Array:
 def evaluate(generator: Generator, a: jax.Array, b: jax.Array, temperature: Temperature) -> tuple[jax.Array, Rows]:
     """Σ q f(p/q) and the statistics of the rows, without a derivative."""
     generator, a, b, temperature = lax.stop_gradient((generator, a, b, temperature))
-    first = norms(a, b, temperature)
+    first, spread = norms(a, b, temperature)
 
     def accurate(a, b, *first):
         def of_block(generator, a, b, *first):
@@ -95,26 +95,29 @@ def evaluate(generator: Generator, a: jax.Array, b: jax.Array, temperature: Temp
     mean = sum_over(_weighted_gap, a, b) / first.norm_p
     direct = mean - first.shift
     parts = jnp.maximum(jnp.abs(mean), jnp.abs(first.shift))
-    certain = (first.spread & (direct > 0.5) & (direct > 0.5 * parts)).all()
+    certain = (spread & (direct > 0.5) & (direct > 0.5 * parts)).all()
     a, b, *operands = fresh(a, b, *first)
     return lax.cond(certain, lambda *_: (direct[..., 0], first), accurate, a, b, *operands)
 
 
-@jax.custom_jvp
 def f_divergence(generator: Generator, a: jax.Array, b: jax.Array, temperature: Temperature) -> jax.Array:
     """Σ q f(p/q) over the last axis of two rows of logits."""
-    return evaluate(generator, a, b, temperature)[0]
+    return _with_rows(generator, a, b, temperature)[0]
 
 
-def _f_divergence_jvp(primals, tangents):
-    # dD = Σ ∂P/∂log p · d log p + Σ ∂P/∂log q · d log q, with P = q f(p/q).
+_with_rows = jax.custom_jvp(evaluate)
+
+
+def _with_rows_jvp(primals, tangents):
+    # dD = Σ ∂P/∂log p · d log p + Σ ∂P/∂log q · d log q, with P = q f(p/q). The statistics are for this rule alone; they
+    # pass as constants.
     generator, _, _, temperature = primals
-    _, rows = evaluate(*primals)
-    value = f_divergence(*primals)
+    value, rows = _with_rows(*primals)
+    still = jax.tree.map(jnp.zeros_like, rows)
     if generator.name == kl.name and temperature is None and _absent(tangents[1]) and not _absent(tangents[2]):
-        return value, _kl_in_q(primals, tangents, rows, value)
+        return (value, rows), (_kl_in_q(primals, tangents, rows, value), still)
     tangent = row_tangent(primals, tangents, rows, weighted_slopes, _in_parameters)
-    return value, jnp.zeros_like(value) + tangent
+    return (value, rows), (jnp.zeros_like(value) + tangent, still)
 
 
 def _kl_in_q(primals: Any, tangents: Any, rows: Rows, value: jax.Array) -> jax.Array:
@@ -137,4 +140,4 @@ def _in_parameters(generator: Generator, d_generator: Generator, p: jax.Array, q
     return parameter_tangent(generator, d_generator, p, q, r).sum(-1)
 
 
-f_divergence.defjvp(_f_divergence_jvp, symbolic_zeros=True)
+_with_rows.defjvp(_with_rows_jvp, symbolic_zeros=True)

@@ -89,6 +89,22 @@ jeffreys = Generator(
 # --- Symmetric and bounded ------------------------------------------------------------------------------------
 
 
+def _hellinger_conjugate(t: jax.Array) -> jax.Array:
+    return jnp.where(t < 0.5, _below_half(jnp.where(t < 0.5, t, 0.0)), jnp.inf)
+
+
+@jax.custom_jvp
+def _below_half(t: jax.Array) -> jax.Array:
+    """t/(1 - 2t), whose derivative (1 - 2t)⁻² autodiff would find as a difference."""
+    return t / (1.0 - 2.0 * t)
+
+
+@_below_half.defjvp
+def _below_half_jvp(primals, tangents):
+    (t,), (dt,) = primals, tangents
+    return _below_half(t), (1.0 - 2.0 * t) ** -2 * dt
+
+
 def _hellinger_slope(r: jax.Array) -> jax.Array:
     return -0.5 * expm1(-0.5 * r)
 
@@ -101,7 +117,7 @@ squared_hellinger = Generator(
     0.5,
     0.5,
     symmetric=True,
-    closed_conjugate=lambda t: jnp.where(t < 0.5, t / (1.0 - 2.0 * jnp.where(t < 0.5, t, 0.0)), jnp.inf),
+    closed_conjugate=_hellinger_conjugate,
 )
 """(√u - 1)²/2: H² = ½Σ(√p - √q)², in [0, 1]."""
 
@@ -148,7 +164,7 @@ le_cam = Generator(
 
 
 def _ag_slope(r: jax.Array) -> jax.Array:
-    return 0.5 * log_cosh(0.5 * r) - 0.25 * expm1(-r)
+    return 0.5 * log_cosh(0.5 * jnp.maximum(r, -1e4)) - 0.25 * expm1(-r)
 
 
 arithmetic_geometric = Generator(

@@ -246,9 +246,9 @@ def t_power(t: Scalar) -> Generator:
 
 squared_log = Generator(
     "squared_log",
-    lambda r: 0.5 * jnp.square(r) * jnp.exp(-jnp.maximum(r, 0.0)),
-    lambda r: jnp.maximum(r, -1e4) * jnp.exp(-jnp.maximum(r, -1e4)),
-    lambda r: 0.5 * jnp.square(r) - r,
+    lambda r: 0.5 * jnp.square(r * jnp.exp(-0.5 * jnp.maximum(r, 0.0))),  # e⁻ʳ is zero before e⁻ʳ r² is
+    lambda r: jnp.clip(r, -1e4, 1e4) * jnp.exp(-jnp.clip(r, -1e4, 1e4)),
+    lambda r: 0.5 * r * (r - 2.0),
     _INF,
     0.0,
 )

@@ -201,7 +201,7 @@ def _finite(price: Scalar, like: jax.Array) -> jax.Array:
 def _at(generator: Generator, u: jax.Array) -> jax.Array:
     # At u = ∞ the limit; a convex f whose slope tends to 0 there is constant above 1.
     price = jnp.asarray(generator.at_infinity, u.dtype)
-    reached = jnp.where((u == jnp.inf) & (price == 0.0), float(jnp.finfo(u.dtype).max), u)
+    reached = jnp.where((u == jnp.inf) & (price == 0.0), 0.25 * float(jnp.finfo(u.dtype).max), u)
     return _perspective(generator, _special.log_ratio(reached, jnp.ones_like(u)), jnp.zeros_like(u))
 
 
@@ -229,7 +229,9 @@ def _slope(generator: Generator, log_u: jax.Array) -> jax.Array:
 @jax.jit
 def _conjugate(generator: Generator, t: jax.Array) -> jax.Array:
     if generator.closed_conjugate is not None:
-        return generator.closed_conjugate(t, *generator.parameters)
+        lowest = t == -jnp.inf
+        value = generator.closed_conjugate(jnp.where(lowest, 0.0, t), *generator.parameters)
+        return jnp.where(lowest, -jnp.asarray(generator.at_zero, t.dtype), value)
     return _numeric_conjugate(generator, t)
 
 
@@ -242,7 +244,7 @@ def _numeric_conjugate(generator: Generator, t: jax.Array) -> jax.Array:
     # A maximiser that overflows brings the supremum with it.
     value = u * _within(t) - _perspective(generator, log_u, jnp.zeros_like(log_u))
     value = jnp.where(jnp.isinf(u), jnp.inf, value)
-    return jnp.where(t > last, jnp.inf, jnp.where((t == last) & ~jnp.isinf(last), at_last, value))
+    return jnp.where(t > last, jnp.inf, jnp.where((t == last) & (at_last > -jnp.inf), at_last, value))
 
 
 def _within(t: jax.Array) -> jax.Array:

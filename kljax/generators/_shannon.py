@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 
 from kljax import _checks
-from kljax._special import expm1_ratio, log1p, x_minus_log1p
-from kljax.generators._build import reverse
+from kljax._special import expm1, log1p, x_minus_log1p
+from kljax.generators._build import reverse, scale
 from kljax.generators._catalogue import kl, reverse_kl
 from kljax.generators._forms import Scalar, graded, is_static
 from kljax.generators._mixture import (
@@ -99,7 +99,7 @@ _js_scaled_balanced = graded(_js_scaled_value, slopes=(_js_scaled_slope, _js_sca
 def _js_scaled_conjugate(t: jax.Array, weight: Scalar) -> jax.Array:
     # With y = e^{(1 - w) t} = u/m: f* = log(m)/w and m = (1 - w)/(1 - w y), for w y < 1.
     rest = 1.0 - weight
-    room = weight * t * expm1_ratio(rest * t)
+    room = weight * (expm1(rest * t) / rest)
     inside = room < 1.0
     return jnp.where(inside, -log1p(-jnp.where(inside, room, 0.0)) / weight, jnp.inf)
 
@@ -167,10 +167,10 @@ def jensen_shannon(weight: Scalar = 0.5, *, scaled: bool = False) -> Generator:
         Lin (1991), "Divergence measures based on the Shannon entropy", eq. (4.1).
     """
     _checks.number("weight", weight, low=0.0, high=1.0)
-    if scaled and is_static(weight) and weight in (0, 1):
-        return kl if weight == 0 else reverse_kl
+    if is_static(weight) and weight in (0, 1):
+        end = kl if weight == 0 else reverse_kl
+        return end if scaled else scale(end, 0.0, name="jensen_shannon")
     at_zero, at_infinity = _price_of_rest(weight), _price(weight)
-    interior = is_static(weight) and 0 < weight < 1
     symmetric = is_static(weight) and weight == 0.5
     if scaled:
         return Generator(
@@ -182,7 +182,7 @@ def jensen_shannon(weight: Scalar = 0.5, *, scaled: bool = False) -> Generator:
             at_infinity,
             (weight,),
             symmetric=symmetric,
-            closed_conjugate=_js_scaled_conjugate if interior else None,
+            closed_conjugate=_js_scaled_conjugate if is_static(weight) else None,
         )
     return Generator(
         "jensen_shannon",
@@ -193,7 +193,7 @@ def jensen_shannon(weight: Scalar = 0.5, *, scaled: bool = False) -> Generator:
         _weigh(weight, 1.0 - weight, at_infinity),
         (weight,),
         symmetric=symmetric,
-        closed_conjugate=_js_conjugate if interior else None,
+        closed_conjugate=_js_conjugate if is_static(weight) else None,
     )
 
 
