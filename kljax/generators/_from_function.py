@@ -92,8 +92,10 @@ class _FromFunction:
         u = jnp.exp(jnp.where(near, 1.0, _within(r)))
         one = jnp.ones_like(u)
         far = (self.f(u) - u * self._slope(u)) - (self.f(one) - self._slope(one))
-        beyond = -jnp.exp(jnp.maximum(r, 0.0)) * self._tail(r)[1]  # the derivative of f̃/u is -(f̃ - u f̃')/u
-        return jnp.where(near, close, jnp.where(r > _spans(r)[1], beyond, far))
+        # The derivative of f̃/u in r is -(f̃ - u f̃')/u.
+        rate = self._tail(r)[1]
+        beyond = -jnp.exp(jnp.clip(r, 0.0, _spans(r)[0])) * rate
+        return jnp.where(near, close, jnp.where((r > _spans(r)[1]) & (rate > 0.0), beyond, far))
 
 
 def _spans(r: jax.Array) -> tuple[float, float]:
