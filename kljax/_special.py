@@ -85,6 +85,20 @@ def two_diff(a: jax.Array, b: jax.Array) -> tuple[jax.Array, jax.Array]:
     return two_sum(a, -b)
 
 
+def two_product(a: jax.Array, b: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """(p, e) with p = fl(a b) and p + e = a b exactly, for |a|, |b| far from overflow."""
+    p = a * b
+    (a_head, a_tail), (b_head, b_tail) = _split(a), _split(b)
+    return p, ((a_head * b_head - p) + a_head * b_tail + a_tail * b_head) + a_tail * b_tail
+
+
+def _split(a: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """A number as two of half its digits (Dekker 1971)."""
+    c = (134217729.0 if _is_double(a) else 4097.0) * a
+    head = c - (c - a)
+    return head, a - head
+
+
 # --- division whose derivatives do not overflow -----------------------------------------------------------
 
 

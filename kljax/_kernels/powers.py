@@ -12,56 +12,54 @@ import math
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jax.scipy.special import logsumexp
 
 from kljax import _checks
-from kljax._kernels.rows import Temperature, normalise, statistics
+from kljax._kernels.rows import (
+    Rows,
+    Temperature,
+    centre,
+    normalise,
+    power_exponent,
+    power_of_rows,
+    statistics,
+)
 from kljax._kernels.sums import row_tangent
 from kljax._special import divide, expm1, expm1_minus_x, expm1_minus_x_ratio, expm1_ratio, log1p
 from kljax.generators import Generator, alpha, kl
-from kljax.generators._record import summand
+from kljax.generators._record import Power, summand
 
 
-def log_of_power_sum(generator: Generator, p: jax.Array, q: jax.Array, r: jax.Array, log_q: jax.Array) -> jax.Array:
+def log_of_power_sum(
+    generator: Generator, p: jax.Array, q: jax.Array, r: jax.Array, log_sum: jax.Array, power: Power = None
+) -> jax.Array:
     """log(Σ pᵅ q¹⁻ᵅ)/(α - 1) ≥ 0, for the generator of the α-divergence; continuous at α = 1."""
     (order,) = generator.parameters
     beta = order - 1.0
-    divergence = summand(generator, p, q, r).sum(-1)
+    divergence = summand(generator, p, q, r, power).sum(-1)
     x = order * beta * divergence
     near = jnp.abs(x) < 0.5
     s = jnp.where(near, x, 0.0)
     ratio = jnp.where(s == 0.0, 1.0, log1p(s) / jnp.where(s == 0.0, 1.0, s))
     close = order * jnp.where(near, divergence, 0.0) * ratio
-    missed = jnp.where(jnp.asarray(order) < 1.0, -jnp.inf, jnp.inf)
-    inside = jnp.where(jnp.isinf(r), 0.0, r)
-    exponent = jnp.where(r == -jnp.inf, -jnp.inf, jnp.where(r == jnp.inf, missed, log_q + order * inside))
-    far = logsumexp(exponent, axis=-1) / jnp.where(near & (beta == 0.0), 1.0, beta)
-    return jnp.where(near, close, jnp.maximum(far, 0.0))
+    return jnp.where(near, close, jnp.maximum(log_sum / jnp.where(near & (beta == 0.0), 1.0, beta), 0.0))
 
 
 def tilted_slopes(
-    order: float | jax.Array, value: jax.Array, p: jax.Array, q: jax.Array, r: jax.Array
-) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """(α(t - p)/(α - 1), q - t, t), with t = pᵅq¹⁻ᵅ/Σpᵅq¹⁻ᵅ: the slopes of Rényi's divergence R in log p, log q."""
+    order: float | jax.Array, value: jax.Array, p: jax.Array, q: jax.Array, r: jax.Array, tilted: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """(α(t - p)/(α - 1), q - t), with t = pᵅq¹⁻ᵅ/Σpᵅq¹⁻ᵅ: the slopes of Rényi's divergence R in log p and log q."""
     beta = order - 1.0
-    finite = jnp.isfinite(value)
-    level = jnp.where(finite, value, 0.0)[..., None]
-    inside = ~jnp.isinf(r) & finite[..., None]
+    finite = jnp.isfinite(value)[..., None]
+    level = jnp.where(finite, value[..., None], 0.0)
+    inside = ~jnp.isinf(r) & finite
     r = jnp.where(inside, r, 0.0)
-    # t = p e^{β(r - R)} = q e^{αr - βR}, each used where its exponent is small or negative.
+    # t = p e^{β(r - R)} = q e^{αr - βR}
     from_p, from_q = beta * (r - level), order * r - beta * level
-    use_p = from_p <= from_q
-    tilted = jnp.where(use_p, p * jnp.exp(jnp.where(use_p, from_p, 0.0)), q * jnp.exp(jnp.where(use_p, 0.0, from_q)))
-    tilted = jnp.where(inside, tilted, 0.0)
-    near_p, near_q = jnp.abs(from_p) < 1.0, jnp.abs(from_q) < 1.0
-    apart = (tilted - p) / jnp.where(near_p & (beta == 0.0), 1.0, beta)
-    in_p = order * jnp.where(near_p, p * (r - level) * expm1_ratio(jnp.clip(from_p, -1.0, 1.0)), apart)
-    in_q = jnp.where(near_q, -q * expm1(jnp.clip(from_q, -1.0, 1.0)), q - tilted)
-    # A missing outcome has no tilted mass, and none of its cost depends on it where the whole is infinite.
-    in_p = jnp.where(inside | ~finite[..., None], in_p, -order * p / jnp.where(beta == 0.0, 1.0, beta))
-    in_q = jnp.where(inside | ~finite[..., None], in_q, q)
-    keep = finite[..., None]
-    return jnp.where(keep, in_p, 0.0), jnp.where(keep, in_q, 0.0), tilted
+    near_p, near_q = inside & (jnp.abs(from_p) < 1.0), inside & (jnp.abs(from_q) < 1.0)
+    apart = (tilted - p) / jnp.where(beta == 0.0, 1.0, beta)
+    in_p = order * jnp.where(near_p, p * (r - level) * expm1_ratio(jnp.where(near_p, from_p, 0.0)), apart)
+    in_q = jnp.where(near_q, -q * expm1(jnp.where(near_q, from_q, 0.0)), q - tilted)
+    return jnp.where(finite, in_p, 0.0), jnp.where(finite, in_q, 0.0)
 
 
 def order_slope(order: float | jax.Array, value: jax.Array, tilted: jax.Array, r: jax.Array) -> jax.Array:
@@ -72,40 +70,78 @@ def order_slope(order: float | jax.Array, value: jax.Array, tilted: jax.Array, r
     return jnp.where(finite, (tilted * y * y * expm1_minus_x_ratio(-(order - 1.0) * y)).sum(-1), 0.0)
 
 
+def _log_sum(
+    order: float | jax.Array, a: jax.Array, b: jax.Array, rows: Rows, temperature: Temperature
+) -> tuple[jax.Array, jax.Array]:
+    """(log Σ pᵅq¹⁻ᵅ, pᵅq¹⁻ᵅ over its sum); the former ∞ where α ≥ 1 and q misses an outcome of p."""
+    head, tail = power_exponent(order, a, b, rows, temperature)
+    top = head.max(-1, keepdims=True)
+    safe = jnp.where(top == -jnp.inf, 0.0, top)
+    weight = jnp.exp(head - safe)
+    weight = weight + weight * tail
+    total = weight.sum(-1, keepdims=True)
+    norm = order * jnp.log(rows.norm_p) + (1.0 - order) * jnp.log(rows.norm_q)
+    log_sum = (safe + jnp.log(total) - norm)[..., 0]
+    missed = ((b == -jnp.inf) & (a > -jnp.inf)).any(-1) & (jnp.asarray(order) >= 1.0)
+    return jnp.where(missed, jnp.inf, log_sum), weight / jnp.where(total > 0.0, total, 1.0)
+
+
 @jax.custom_jvp
 def renyi(generator: Generator, a: jax.Array, b: jax.Array, temperature: Temperature) -> jax.Array:
     """Rényi's divergence over the last axis; the generator is that of the α-divergence and carries the order."""
+    (order,) = generator.parameters
     rows = statistics(a, b, temperature)
     p, q, r = normalise(a, b, temperature, rows)
-    return log_of_power_sum(generator, p, q, r, _log_weight(b, rows.top_q, rows.norm_q, temperature))
-
-
-def _log_weight(a: jax.Array, top: jax.Array, norm: jax.Array, temperature: Temperature) -> jax.Array:
-    return (a - top if temperature is None else (a - top) / temperature) - jnp.log(norm)
+    power = power_of_rows(a, b, rows, temperature, p, q, r)
+    return log_of_power_sum(generator, p, q, r, _log_sum(order, a, b, rows, temperature)[0], power)
 
 
 def _renyi_jvp(primals, tangents):
     # dR = Σ α(t - p)/(α - 1) d log p + Σ (q - t) d log q.
-    value = renyi(*primals)
-    rows = statistics(*primals[1:])
-
-    def slopes(carried, p, q, r):
-        generator, value = carried
-        return tilted_slopes(generator.parameters[0], value, p, q, r)[:2]
-
-    def in_order(carried, d_carried, p, q, r):
-        generator, value = carried
-        order, tilted = generator.parameters[0], tilted_slopes(generator.parameters[0], value, p, q, r)[2]
-        return order_slope(order, value, tilted, r) * d_carried[0].parameters[0]
-
     generator, a, b, temperature = primals
     d_generator, da, db, dt = tangents
-    carried = ((generator, value), a, b, temperature)
-    tangent = row_tangent(carried, ((d_generator, None), da, db, dt), rows, slopes, in_order)
+    value = renyi(*primals)
+    rows = statistics(a, b, temperature)
+
+    def tilted_mass(order, a, b, p, q, r):
+        exact = _log_sum(order, *lax.stop_gradient((a, b)), rows, temperature)[1]
+        return _tilted(lax.stop_gradient(exact), jnp.asarray(order, p.dtype), p, q, r)
+
+    def slopes(carried, p, q, r, _):
+        generator, value, a, b = carried
+        (order,) = generator.parameters
+        return tilted_slopes(order, value, p, q, r, tilted_mass(order, a, b, p, q, r))
+
+    def in_order(carried, d_carried, p, q, r):
+        generator, value, a, b = carried
+        (order,) = generator.parameters
+        return order_slope(order, value, tilted_mass(order, a, b, p, q, r), r) * d_carried[0].parameters[0]
+
+    carried = ((generator, value, a, b), a, b, temperature)
+    tangent = row_tangent(carried, ((d_generator, None, None, None), da, db, dt), rows, slopes, in_order)
     return value, jnp.zeros_like(value) + tangent
 
 
 renyi.defjvp(_renyi_jvp, symbolic_zeros=True)
+
+
+@jax.custom_jvp
+def _tilted(value: jax.Array, order: jax.Array, p: jax.Array, q: jax.Array, r: jax.Array) -> jax.Array:
+    """``value`` = t = pᵅq¹⁻ᵅ/Σpᵅq¹⁻ᵅ, with the derivative of that."""
+    return value
+
+
+@_tilted.defjvp
+def _tilted_jvp(primals, tangents):
+    value, order, p, q, r = primals
+    _, d_order, dp, dq, dr = tangents
+    inside = ~jnp.isinf(r) & (jnp.maximum(p, q) > 0.0)
+    use_p = p >= q
+    larger = jnp.where(inside, jnp.maximum(p, q), 1.0)
+    slope = divide(jnp.where(use_p, dp, dq), larger) + jnp.where(use_p, order - 1.0, order) * dr
+    slope = jnp.where(inside, slope + jnp.where(inside, r, 0.0) * d_order, 0.0)
+    tilted = _tilted(value, order, p, q, r)
+    return tilted, tilted * centre(tilted, slope)
 
 
 def _stationarity(order: jax.Array, p: jax.Array, q: jax.Array, r: jax.Array) -> tuple[jax.Array, jax.Array]:

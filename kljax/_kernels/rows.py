@@ -10,15 +10,17 @@ terms when p ≈ q. Then r has relative accuracy, and so has every divergence.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
 from kljax._kernels.blocks import by_blocks, fresh, single_or_double, strategy, sum_and_largest, sum_over
-from kljax._special import log1p, two_diff, two_sum
-from kljax.generators._record import mass_gap
+from kljax._special import divide, log1p, two_diff, two_product, two_sum
+from kljax.generators._forms import Scalar
+from kljax.generators._masses import mass_gap
+from kljax.generators._record import Power
 
 Temperature = jax.Array | None
 
@@ -115,6 +117,54 @@ def masses(a: jax.Array, b: jax.Array, temperature: Temperature, rows: Rows) -> 
     p = weights(a, rows.top_p, temperature) / rows.norm_p
     q = weights(b, rows.top_q, temperature) / rows.norm_q
     return p, q, log_ratio(a, b, rows, temperature)
+
+
+def power_exponent(
+    order: Scalar, a: jax.Array, b: jax.Array, rows: Rows, temperature: Temperature
+) -> tuple[jax.Array, jax.Array]:
+    """log(pᵅq¹⁻ᵅ) without the norms, as a two-term sum; -∞ where p or q is absent."""
+    a, b = single_or_double(a), single_or_double(b)
+    absent = (a == -jnp.inf) | (b == -jnp.inf)
+    order = jnp.asarray(order, a.dtype)
+    parts = []
+    for x, top, power in ((a, rows.top_p, order), (b, rows.top_q, 1.0 - order)):
+        head, tail = scaled(two_diff(jnp.where(absent, top, x), top), temperature)
+        product, rest = two_product(head, jnp.broadcast_to(power, head.shape))
+        parts.append((product, rest + power * tail))
+    head, rest = two_sum(parts[0][0], parts[1][0])
+    return jnp.where(absent, -jnp.inf, head), jnp.where(absent, 0.0, rest + parts[0][1] + parts[1][1])
+
+
+def power_of_rows(a: jax.Array, b: jax.Array, rows: Rows, temperature: Temperature, p: Any, q: Any, r: Any) -> Power:
+    """α ↦ pᵅq¹⁻ᵅ with the digits that p·e^{(α-1)r} would lose, or underflow with p; it moves with p, q and r."""
+
+    def power(order: Scalar) -> jax.Array:
+        order_ = jnp.asarray(order, p.dtype)
+        head, tail = power_exponent(lax.stop_gradient(order_), *lax.stop_gradient((a, b)), rows, temperature)
+        norm = jnp.exp(-order_ * jnp.log(rows.norm_p) - (1.0 - order_) * jnp.log(rows.norm_q))
+        weight = jnp.exp(head)
+        return _moving_with(lax.stop_gradient((weight + weight * tail) * norm), order_, p, q, r)
+
+    return power
+
+
+@jax.custom_jvp
+def _moving_with(value: jax.Array, order: jax.Array, p: jax.Array, q: jax.Array, r: jax.Array) -> jax.Array:
+    """``value`` = pᵅq¹⁻ᵅ, with the derivative of that."""
+    return value
+
+
+@_moving_with.defjvp
+def _moving_with_jvp(primals, tangents):
+    # d log(pᵅq¹⁻ᵅ) = d log p + (α - 1) dr = d log q + α dr, plus r dα
+    value, order, p, q, r = primals
+    _, d_order, dp, dq, dr = tangents
+    inside = ~jnp.isinf(r) & (jnp.maximum(p, q) > 0.0)
+    use_p = p >= q
+    larger = jnp.where(inside, jnp.maximum(p, q), 1.0)
+    slope = divide(jnp.where(use_p, dp, dq), larger) + jnp.where(use_p, order - 1.0, order) * dr
+    slope = jnp.where(inside, slope + jnp.where(inside, r, 0.0) * d_order, 0.0)
+    return _moving_with(value, order, p, q, r), jnp.where(jnp.isinf(value), 0.0, value) * slope
 
 
 normalise = jax.custom_jvp(masses)

@@ -14,7 +14,7 @@ from kljax._kernels.rows import Temperature, centre, logit_tangent, normalise, s
 from kljax._kernels.rows import weights as exp_weights
 from kljax._kernels.sums import row_tangent
 from kljax._special import expm1, expm1_ratio, log1p, log1p_excess, two_diff
-from kljax.generators._record import mass_gap
+from kljax.generators._masses import mass_gap
 
 
 def log_norm(a: jax.Array, temperature: Temperature) -> tuple[jax.Array, jax.Array]:
@@ -128,7 +128,7 @@ def _cross_entropy_jvp(primals, tangents):
     a, b, temperature = primals
     da, db, dt = tangents
 
-    def slopes(carried, p, q, r):
+    def slopes(carried, p, q, r, _):
         (logits_q,) = carried
         log_q = log_softmax(logits_q, temperature, *log_norm(logits_q, temperature))
         paid = jnp.where(jnp.isinf(r) | (log_q == -jnp.inf), 0.0, -p * log_q)

@@ -18,10 +18,12 @@ from kljax._kernels.rows import (
     masses,
     normalise,
     norms,
+    power_of_rows,
     refine,
 )
 from kljax.generators import Generator, kl
-from kljax.generators._record import mass_gap, parameter_tangent, summand, weighted_slopes
+from kljax.generators._masses import mass_gap
+from kljax.generators._record import parameter_tangent, slopes_of_rows, summand
 
 
 def _absent(tangent: Any) -> bool:
@@ -37,7 +39,7 @@ def _some(tangents: Any, like: Any) -> Any:
 def row_tangent(primals: Any, tangents: Any, rows: Rows, slopes: Any, in_parameters: Any = None) -> Any:
     """The tangent of a row functional of (parameters, a, b, temperature).
 
-    ``slopes(parameters, p, q, r)`` gives the derivatives with respect to log p and log q outcome by outcome, and
+    ``slopes(parameters, p, q, r, power)`` gives the derivatives with respect to log p and log q outcome by outcome, and
     ``in_parameters(parameters, tangents, p, q, r)`` the tangent in the parameters. The map is checkpointed: of
     the long arrays only the logits are kept for the backward pass. Tangents known to be zero cost nothing.
     """
@@ -54,8 +56,11 @@ def row_tangent(primals: Any, tangents: Any, rows: Rows, slopes: Any, in_paramet
         *given, da, db = rest
         fixed = Rows(*given)
         p, q, r = normalise(a, b, temperature, fixed)
+        power = power_of_rows(a, b, fixed, temperature, p, q, r)
         total = jnp.zeros_like(p[..., 0])
-        both = zip((p, q), (a, b), (fixed.top_p, fixed.top_q), (da, db), slopes(parameters, p, q, r), strict=True)
+        both = zip(
+            (p, q), (a, b), (fixed.top_p, fixed.top_q), (da, db), slopes(parameters, p, q, r, power), strict=True
+        )
         for weight, x, top, dx, slope in both:
             if dx is not None or dt is not None:
                 d_temperature = None if temperature is None else _some(dt, temperature)
@@ -82,15 +87,17 @@ def evaluate(generator: Generator, a: jax.Array, b: jax.Array, temperature: Temp
             rows = refine(*masses(a, b, temperature, Rows(*first)), Rows(*first))
             # Two fused loops, each with its own exponentials, are faster than one that stores p, q and r.
             a, b, *fixed = fresh(a, b, *rows)
-            return summand(generator, *masses(a, b, temperature, Rows(*fixed))).sum(-1), *rows
+            p, q, r = masses(a, b, temperature, Rows(*fixed))
+            power = power_of_rows(a, b, Rows(*fixed), temperature, p, q, r)
+            return summand(generator, p, q, r, power).sum(-1), *rows
 
         value, *rows = by_blocks(of_block, generator, a, b, *first)
         return value, Rows(*rows)
 
     if generator.name != kl.name or temperature is not None or strategy(a) == "whole":
         return accurate(a, b, *first)
-    # KL = E_p[a - b] - (log Z_p - log Z_q). Where it is not small beside its parts, and no outcome dominates, no second
-    # look at the rows is needed; the errors of the parts are then a few eps of the result.
+    # KL = E_p[a - b] - (log Z_p - log Z_q). Where it is not small beside its parts, and no outcome dominates, no
+    # second look at the rows is needed; the errors of the parts are then a few eps of the result.
     a, b = fresh(a, b)
     mean = sum_over(_weighted_gap, a, b) / first.norm_p
     direct = mean - first.shift
@@ -109,14 +116,14 @@ _with_rows = jax.custom_jvp(evaluate)
 
 
 def _with_rows_jvp(primals, tangents):
-    # dD = Σ ∂P/∂log p · d log p + Σ ∂P/∂log q · d log q, with P = q f(p/q). The statistics are for this rule alone; they
-    # pass as constants.
+    # dD = Σ ∂P/∂log p · d log p + Σ ∂P/∂log q · d log q, with P = q f(p/q). The statistics are for this rule
+    # alone; they pass as constants.
     generator, _, _, temperature = primals
     value, rows = _with_rows(*primals)
     still = jax.tree.map(jnp.zeros_like, rows)
     if generator.name == kl.name and temperature is None and _absent(tangents[1]) and not _absent(tangents[2]):
         return (value, rows), (_kl_in_q(primals, tangents, rows, value), still)
-    tangent = row_tangent(primals, tangents, rows, weighted_slopes, _in_parameters)
+    tangent = row_tangent(primals, tangents, rows, slopes_of_rows, _in_parameters)
     return (value, rows), (jnp.zeros_like(value) + tangent, still)
 
 
@@ -131,7 +138,7 @@ def _kl_in_q(primals: Any, tangents: Any, rows: Rows, value: jax.Array) -> jax.A
 
     @jax.checkpoint
     def missing(a, b, db):
-        return row_tangent(primals, (tangents[0], tangents[1], db, tangents[3]), rows, weighted_slopes)
+        return row_tangent(primals, (tangents[0], tangents[1], db, tangents[3]), rows, slopes_of_rows)
 
     return lax.cond(jnp.isinf(value).any(), missing, plain, *primals[1:3], db)
 

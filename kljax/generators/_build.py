@@ -12,7 +12,7 @@ from kljax import _checks
 from kljax._special import divide
 from kljax.generators._forms import Form, Scalar, graded, is_static
 from kljax.generators._mixture import log_p_over_mixture, mixture
-from kljax.generators._record import ByMass, Generator
+from kljax.generators._record import Generator
 
 # The composed forms are small frozen records rather than closures, so that building the same generator twice
 # gives equal values and ``jit`` compiles once.
@@ -84,22 +84,8 @@ def reverse(generator: Generator, *, name: str | None = None, closed_conjugate: 
         generator.parameters,
         generator.symmetric,
         closed_conjugate,
-        _reversed_masses(generator.by_mass),
+        None if generator.by_mass is None else generator.by_mass.reversed(),
     )
-
-
-def _reversed_masses(forms: ByMass | None) -> ByMass | None:
-    if forms is None:
-        return None
-    return ByMass(_Exchanged(forms.summand), _Exchanged(forms.in_log_q), _Exchanged(forms.in_log_p))
-
-
-@dataclasses.dataclass(frozen=True)
-class _Exchanged:
-    form: Form
-
-    def __call__(self, p: jax.Array, q: jax.Array, gap: jax.Array, r: jax.Array) -> jax.Array:
-        return self.form(q, p, -gap, -r)
 
 
 def scale(generator: Generator, factor: Scalar, *, name: str | None = None) -> Generator:
@@ -136,6 +122,7 @@ def scale(generator: Generator, factor: Scalar, *, name: str | None = None) -> G
         (factor, *generator.parameters),
         generator.symmetric,
         None if conjugate is None else _ScaledConjugate(conjugate),
+        None if generator.by_mass is None else generator.by_mass.scaled(),
     )
 
 

@@ -22,7 +22,8 @@ from kljax._special import (
     tanh,
 )
 from kljax.generators._build import reverse
-from kljax.generators._record import ByMass, Generator
+from kljax.generators._masses import ByMass, Masses
+from kljax.generators._record import Generator
 
 _INF = math.inf
 
@@ -40,10 +41,10 @@ def _kl_balanced(r: jax.Array) -> jax.Array:
     return jnp.where(r > 0.0, expm1_minus_x(-jnp.maximum(r, 0.0)), exp_decay_excess(-jnp.minimum(r, 0.0)))
 
 
-def _kl_by_mass(p: jax.Array, q: jax.Array, gap: jax.Array, r: jax.Array) -> jax.Array:
+def _kl_by_mass(m: Masses) -> jax.Array:
     # p e(-r), which is p r + q - p
-    near = jnp.abs(r) <= 1.0
-    return jnp.where(near, p * expm1_minus_x_near(jnp.where(near, -r, 0.0)), p * r + gap)
+    near = jnp.abs(m.r) <= 1.0
+    return jnp.where(near, m.p * expm1_minus_x_near(jnp.where(near, -m.r, 0.0)), m.p * m.r + m.gap)
 
 
 kl = Generator(
@@ -54,7 +55,7 @@ kl = Generator(
     1.0,
     _INF,
     closed_conjugate=expm1,
-    by_mass=ByMass(_kl_by_mass, lambda p, q, gap, r: p * r, lambda p, q, gap, r: gap),
+    by_mass=ByMass(_kl_by_mass, lambda m: m.p * m.r, lambda m: m.gap),
 )
 """u log u - u + 1: KL(p‖q), the Kullback–Leibler divergence."""
 
@@ -79,9 +80,9 @@ jeffreys = Generator(
     _INF,
     symmetric=True,
     by_mass=ByMass(
-        lambda p, q, gap, r: -gap * r,
-        lambda p, q, gap, r: p * r - gap,
-        lambda p, q, gap, r: gap - q * r,
+        lambda m: -m.gap * m.r,
+        lambda m: m.p * m.r - m.gap,
+        lambda m: m.gap - m.q * m.r,
     ),
 )
 """(u - 1) log u: KL(p‖q) + KL(q‖p)."""
@@ -109,6 +110,14 @@ def _hellinger_slope(r: jax.Array) -> jax.Array:
     return -0.5 * expm1(-0.5 * r)
 
 
+def _close(m: Masses) -> jax.Array:
+    return jnp.abs(m.r) < 3.0
+
+
+def _hellinger_near(m: Masses) -> jax.Array:
+    return 0.5 * jnp.maximum(m.p, m.q) * jnp.square(expm1(-0.5 * jnp.abs(m.r)))
+
+
 squared_hellinger = Generator(
     "squared_hellinger",
     lambda r: 0.5 * jnp.square(expm1(-0.5 * jnp.abs(r))),
@@ -118,6 +127,13 @@ squared_hellinger = Generator(
     0.5,
     symmetric=True,
     closed_conjugate=_hellinger_conjugate,
+    by_mass=ByMass(
+        lambda m: jnp.where(_close(m), _hellinger_near(m), 0.5 * (m.p + m.q) - m.power(0.5)),
+        lambda m: jnp.where(_close(m), -0.5 * m.p * expm1(-0.5 * m.r), 0.5 * (m.p - m.power(0.5))),
+        lambda m: jnp.where(_close(m), -0.5 * m.q * expm1(0.5 * m.r), 0.5 * (m.q - m.power(0.5))),
+        lambda m: 0.5 * m.power(0.5),
+        lambda m: 0.5 * m.power(0.5),
+    ),
 )
 """(√u - 1)²/2: H² = ½Σ(√p - √q)², in [0, 1]."""
 
@@ -131,9 +147,9 @@ total_variation = Generator(
     symmetric=True,
     closed_conjugate=lambda t: jnp.where(t <= 0.5, jnp.maximum(t, -0.5), jnp.inf),
     by_mass=ByMass(
-        lambda p, q, gap, r: 0.5 * jnp.abs(gap),
-        lambda p, q, gap, r: 0.5 * p * jnp.sign(r),
-        lambda p, q, gap, r: -0.5 * q * jnp.sign(r),
+        lambda m: 0.5 * jnp.abs(m.gap),
+        lambda m: 0.5 * m.p * jnp.sign(m.r),
+        lambda m: -0.5 * m.q * jnp.sign(m.r),
     ),
 )
 """|u - 1|/2: TV = ½Σ|p - q|, in [0, 1]; at the kink the subgradient 0 is taken."""

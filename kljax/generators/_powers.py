@@ -25,35 +25,12 @@ from kljax._special import (
 from kljax.generators._build import reverse, scale
 from kljax.generators._catalogue import kl, reverse_kl
 from kljax.generators._forms import Scalar, graded, is_static
+from kljax.generators._masses import AtOrder, ByMass, PowerForms
 from kljax.generators._record import Generator
 
 _INF = math.inf
 
 # --- Powers ---------------------------------------------------------------------------------------------------
-
-
-def _pearson_conjugate(t: jax.Array) -> jax.Array:
-    return jnp.where(t >= -2.0, t + 0.25 * t * t, -1.0)
-
-
-pearson = Generator(
-    "pearson",
-    lambda r: jnp.square(expm1(jnp.minimum(r, 0.0))) - expm1(jnp.maximum(r, 0.0)) * expm1(-jnp.maximum(r, 0.0)),
-    lambda r: 2.0 * expm1(r),
-    lambda r: -expm1(2.0 * r),
-    1.0,
-    _INF,
-    closed_conjugate=_pearson_conjugate,
-)
-"""(u - 1)²: χ²(p‖q) = Σ(p - q)²/q."""
-
-
-def _neyman_conjugate(t: jax.Array) -> jax.Array:
-    return jnp.where(t <= 1.0, 2.0 * t / (1.0 + jnp.sqrt(jnp.maximum(1.0 - t, 0.0))), jnp.inf)
-
-
-neyman = reverse(pearson, name="neyman", closed_conjugate=_neyman_conjugate)
-"""(u - 1)²/u: χ²(q‖p) = Σ(p - q)²/p."""
 
 
 def _alpha_upper(r: jax.Array, order: Scalar) -> jax.Array:
@@ -95,6 +72,35 @@ def _alpha_growth(r: jax.Array, order: Scalar) -> jax.Array:
 
 
 _alpha_balanced = graded(_alpha_value, growth=_alpha_growth)
+
+
+_power = PowerForms(_alpha_value, _alpha_growth)
+_chi_squared = _power.forms(bounded_p=False, bounded_q=True)
+
+
+def _pearson_conjugate(t: jax.Array) -> jax.Array:
+    return jnp.where(t >= -2.0, t + 0.25 * t * t, -1.0)
+
+
+pearson = Generator(
+    "pearson",
+    lambda r: jnp.square(expm1(jnp.minimum(r, 0.0))) - expm1(jnp.maximum(r, 0.0)) * expm1(-jnp.maximum(r, 0.0)),
+    lambda r: 2.0 * expm1(r),
+    lambda r: -expm1(2.0 * r),
+    1.0,
+    _INF,
+    closed_conjugate=_pearson_conjugate,
+    by_mass=ByMass(*(None if form is None else AtOrder(form, 2.0, 2.0) for form in _chi_squared)),
+)
+"""(u - 1)²: χ²(p‖q) = Σ(p - q)²/q."""
+
+
+def _neyman_conjugate(t: jax.Array) -> jax.Array:
+    return jnp.where(t <= 1.0, 2.0 * t / (1.0 + jnp.sqrt(jnp.maximum(1.0 - t, 0.0))), jnp.inf)
+
+
+neyman = reverse(pearson, name="neyman", closed_conjugate=_neyman_conjugate)
+"""(u - 1)²/u: χ²(q‖p) = Σ(p - q)²/p."""
 
 
 def _alpha_slope(r: jax.Array, order: Scalar) -> jax.Array:
@@ -157,6 +163,7 @@ def alpha(order: Scalar) -> Generator:
         (order,),
         symmetric=is_static(order) and order == 0.5,
         closed_conjugate=_alpha_conjugate if is_static(order) else None,
+        by_mass=_power.forms(bounded_p=is_static(order) and order < 1, bounded_q=is_static(order) and order > 0),
     )
 
 

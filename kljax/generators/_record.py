@@ -4,26 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from kljax import _checks, _special
-from kljax._special import expm1_near
 from kljax.generators._forms import Form, Scalar, bind, dynamic, is_static, partial_derivative, tame
+from kljax.generators._masses import ByMass, masses
 
-
-class ByMass(NamedTuple):
-    """q f(p/q) and its derivatives in log p and in log q, as functions of (p, q, q - p, log(p/q)).
-
-    ``gap`` = q - p and r are both accurate when p ≈ q, and no exponential is needed.
-    """
-
-    summand: Form
-    in_log_p: Form
-    in_log_q: Form
+Power = Callable[[Scalar], jax.Array] | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,8 +41,7 @@ class Generator:
             traced, so a divergence can be differentiated or mapped over its order.
         symmetric: Whether D_f(p‖q) = D_f(q‖p).
         closed_conjugate: f*(t) where it has a closed form, else ``None``.
-        by_mass: The summand and its derivatives in log p and log q as functions of (p, q, q - p, r), where they
-            are cheaper so, else ``None``.
+        by_mass: Forms in p and q themselves, where these are cheaper or reach further, else ``None``.
     """
 
     name: str
@@ -126,31 +117,28 @@ def _perspective_jvp(primals, tangents):
 # logarithm of their quotient. r = -∞ marks p = 0 < q, r = ∞ marks q = 0 < p, and p = q = 0 comes with r = 0.
 
 
-def summand(generator: Generator, p: jax.Array, q: jax.Array, r: jax.Array) -> jax.Array:
-    """q f(p/q) ≥ 0."""
+def summand(generator: Generator, p: jax.Array, q: jax.Array, r: jax.Array, power: Power = None) -> jax.Array:
+    """q f(p/q) ≥ 0; ``power`` gives pᵅq¹⁻ᵅ where the caller knows it better."""
     p_absent, q_absent = r == -jnp.inf, r == jnp.inf
     inside = jnp.where(p_absent | q_absent, 0.0, r)
-    if generator.by_mass is None:
+    if generator.by_mass is None or generator.by_mass.summand is None:
         value = jnp.maximum(p, q) * generator.balanced(inside, *generator.parameters)
     else:
-        value = generator.by_mass.summand(p, q, mass_gap(p, q, inside), inside)
+        value = generator.by_mass.summand(masses(p, q, inside, power), *generator.parameters)
     value = jnp.where(p_absent, _cost(q, generator.at_zero), value)
     return jnp.where(q_absent, _cost(p, generator.at_infinity), value)
 
 
-def mass_gap(p: jax.Array, q: jax.Array, r: jax.Array) -> jax.Array:
-    """q - p, from r where the two are close."""
-    near = jnp.abs(r) < 0.5
-    return jnp.where(near, p * expm1_near(jnp.where(near, -r, 0.0)), q - p)
-
-
-def weighted_slopes(generator: Generator, p: jax.Array, q: jax.Array, r: jax.Array) -> tuple[jax.Array, jax.Array]:
+def weighted_slopes(
+    generator: Generator, p: jax.Array, q: jax.Array, r: jax.Array, power: Power = None
+) -> tuple[jax.Array, jax.Array]:
     """(∂P/∂log p, ∂P/∂log q) of the summand P = q f(p/q); zero where the cost is infinite."""
     # P is homogeneous of degree one, so the two add up to P. With w = balanced and M = max(p, q): where p ≤ q,
     # ∂P/∂log p = M w'; where p > q, ∂P/∂log q = -M w'. Each is a sum of terms of one sign.
     p_absent, q_absent = r == -jnp.inf, r == jnp.inf
     inside = jnp.where(p_absent | q_absent, 0.0, r)
-    if generator.by_mass is None:
+    forms = generator.by_mass
+    if forms is None or forms.in_log_p is None or forms.in_log_q is None:
         value, growth = jax.jvp(
             lambda s: generator.balanced(s, *generator.parameters), (inside,), (jnp.ones_like(inside),)
         )
@@ -159,10 +147,36 @@ def weighted_slopes(generator: Generator, p: jax.Array, q: jax.Array, r: jax.Arr
         in_log_p = larger * jnp.where(below, growth, value + growth)
         in_log_q = larger * jnp.where(below, value - growth, -growth)
     else:
-        operands = p, q, mass_gap(p, q, inside), inside
-        in_log_p, in_log_q = generator.by_mass.in_log_p(*operands), generator.by_mass.in_log_q(*operands)
+        operands = masses(p, q, inside, power)
+        in_log_p, in_log_q = (form(operands, *generator.parameters) for form in (forms.in_log_p, forms.in_log_q))
     in_log_p = jnp.where(p_absent, 0.0, jnp.where(q_absent, p * _finite(generator.at_infinity, p), in_log_p))
     in_log_q = jnp.where(q_absent, 0.0, jnp.where(p_absent, q * _finite(generator.at_zero, q), in_log_q))
+    return in_log_p, in_log_q
+
+
+def slopes_of_rows(
+    generator: Generator, p: jax.Array, q: jax.Array, r: jax.Array, power: Power = None
+) -> tuple[jax.Array, jax.Array]:
+    """The same for rows that sum to one, up to a multiple of p and of q, which their normalisation takes out.
+
+    Where p and q are all but disjoint, every derivative lies at its bound f'(∞) p or f(0) q, and only what is missing
+    there tells outcomes apart.
+    """
+    in_log_p, in_log_q = weighted_slopes(generator, p, q, r, power)
+    if generator.by_mass is None:
+        return in_log_p, in_log_q
+    inside = jnp.where(jnp.isinf(r), 0.0, r)
+    operands = masses(p, q, inside, power)
+    if generator.by_mass.tail_p is not None:
+        bound = jnp.asarray(generator.at_infinity, p.dtype)
+        apart = in_log_p.sum(-1, keepdims=True) > 0.5 * bound
+        tail = jnp.where(r == -jnp.inf, 0.0, generator.by_mass.tail_p(operands, *generator.parameters))
+        in_log_p = jnp.where(apart, jnp.where(r == jnp.inf, 0.0, -tail), in_log_p)
+    if generator.by_mass.tail_q is not None:
+        bound = jnp.asarray(generator.at_zero, q.dtype)
+        apart = in_log_q.sum(-1, keepdims=True) > 0.5 * bound
+        tail = jnp.where(r == jnp.inf, 0.0, generator.by_mass.tail_q(operands, *generator.parameters))
+        in_log_q = jnp.where(apart, jnp.where(r == -jnp.inf, 0.0, -tail), in_log_q)
     return in_log_p, in_log_q
 
 

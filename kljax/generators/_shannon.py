@@ -12,6 +12,7 @@ from kljax._special import expm1, log1p, x_minus_log1p
 from kljax.generators._build import reverse, scale
 from kljax.generators._catalogue import kl, reverse_kl
 from kljax.generators._forms import Scalar, graded, is_static
+from kljax.generators._masses import ByMass, Masses
 from kljax.generators._mixture import (
     excess,
     kl_to_mixture_by_rest,
@@ -109,6 +110,21 @@ def _js_conjugate(t: jax.Array, weight: Scalar) -> jax.Array:
     return factor * _js_scaled_conjugate(t / factor, weight)
 
 
+def _js_tail_p(m: Masses, weight: Scalar) -> jax.Array:
+    # w p log(1 + (1 - w) q/(w p)): what p's derivative lacks of its bound where q is all but missing
+    rest = 1.0 - weight
+    x = (rest / weight) * jnp.exp(-jnp.maximum(m.r, 0.0))
+    bound = -weight * jnp.log(jnp.asarray(weight, m.p.dtype))
+    return jnp.where(m.r > 0.0, rest * m.q * log1p_ratio(x), m.p * (bound - _js_slope(m.r, weight)))
+
+
+def _js_tail_q(m: Masses, weight: Scalar) -> jax.Array:
+    return _js_tail_p(Masses(m.q, m.p, -m.gap, -m.r, m.power), 1.0 - weight)
+
+
+_JS_TAILS = ByMass(tail_p=_js_tail_p, tail_q=_js_tail_q)
+
+
 def _price(weight: Scalar) -> Scalar:
     """-log(w)/(1 - w): what scaled Jensen–Shannon costs where all of the mixture comes from the weight w."""
     if not is_static(weight):
@@ -194,6 +210,7 @@ def jensen_shannon(weight: Scalar = 0.5, *, scaled: bool = False) -> Generator:
         (weight,),
         symmetric=symmetric,
         closed_conjugate=_js_conjugate if is_static(weight) else None,
+        by_mass=_JS_TAILS if is_static(weight) else None,
     )
 
 
