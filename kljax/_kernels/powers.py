@@ -6,12 +6,14 @@ non-negative terms and nothing cancels when p ≈ q; where the sum is far from 1
 
 from __future__ import annotations
 
-import functools
 import math
+from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.scipy.special import logsumexp
 
 from kljax import _checks
 from kljax._kernels.rows import (
@@ -60,6 +62,15 @@ def tilted_slopes(
     in_p = order * jnp.where(near_p, p * (r - level) * expm1_ratio(jnp.where(near_p, from_p, 0.0)), apart)
     in_q = jnp.where(near_q, -q * expm1(jnp.where(near_q, from_q, 0.0)), q - tilted)
     return jnp.where(finite, in_p, 0.0), jnp.where(finite, in_q, 0.0)
+
+
+def minus_log_kept(log_q: jax.Array, absent: jax.Array) -> jax.Array:
+    """-log Q(p > 0), Rényi's divergence of order 0, from log q and where p = 0."""
+    lost = jnp.where(absent, jnp.exp(log_q), 0.0).sum(-1)
+    kept = jnp.where(absent, -jnp.inf, log_q)
+    near, none = lost < 0.5, (kept == -jnp.inf).all(-1)
+    far = jnp.maximum(-logsumexp(jnp.where(none[..., None], 0.0, kept), axis=-1), 0.0)
+    return jnp.where(near, -log1p(-jnp.where(near, lost, 0.0)), jnp.where(none, jnp.inf, far))
 
 
 def order_slope(order: float | jax.Array, value: jax.Array, tilted: jax.Array, r: jax.Array) -> jax.Array:
@@ -147,7 +158,9 @@ def _tilted_jvp(primals, tangents):
 def _stationarity(order: jax.Array, p: jax.Array, q: jax.Array, r: jax.Array) -> tuple[jax.Array, jax.Array]:
     """(F', F'') of F(α) = Σ pᵅq¹⁻ᵅ; F' = Σ [q e^{αr} r - (p - q)], whose terms are small when p ≈ q."""
     inside = ~jnp.isinf(r)
-    s = jnp.where(inside, r, 0.0)
+    # Beyond 1/eps² no order at least eps away from its ends can tell the difference.
+    limit = 1e12 if r.dtype == jnp.float32 else 1e30
+    s = jnp.clip(jnp.where(inside, r, 0.0), -limit, limit)
     down, up, alpha_ = jnp.minimum(s, 0.0), jnp.maximum(s, 0.0), order[..., None]
     below = q * (down * expm1(alpha_ * down) - expm1_minus_x(down))
     above = p * (up * expm1((alpha_ - 1.0) * up) + expm1_minus_x(-up))
@@ -156,15 +169,14 @@ def _stationarity(order: jax.Array, p: jax.Array, q: jax.Array, r: jax.Array) ->
     return first, (jnp.where(inside, mass, 0.0) * s * s).sum(-1)
 
 
+@jax.custom_jvp
 def chernoff_order(p: jax.Array, q: jax.Array, r: jax.Array) -> jax.Array:
-    """The α in (0, 1) that minimises Σ pᵅq¹⁻ᵅ, by bisection; one Newton step at the end carries the derivative."""
-    fixed = lax.stop_gradient((p, q, r))
-    margin = float(jnp.finfo(r.dtype).eps)
+    """The α in (0, 1) that minimises Σ pᵅq¹⁻ᵅ, by bisection and one Newton step."""
 
     def halve(_, bounds):
         low, high = bounds
         middle = 0.5 * (low + high)
-        rising = _stationarity(middle, *fixed)[0] > 0.0
+        rising = _stationarity(middle, p, q, r)[0] > 0.0
         return jnp.where(rising, low, middle), jnp.where(rising, middle, high)
 
     start = jnp.zeros_like(r[..., 0])
@@ -173,28 +185,54 @@ def chernoff_order(p: jax.Array, q: jax.Array, r: jax.Array) -> jax.Array:
     order = 0.5 * (low + high)
     slope, curvature = _stationarity(order, p, q, r)
     flat = curvature <= 0.0
-    step = divide(slope, jnp.where(flat, 1.0, curvature))
-    order = jnp.clip(order - jnp.where(flat, 0.0, step), margin, 1.0 - margin)
-    return jnp.where(flat, 0.5, order)
+    order = order - jnp.where(flat, 0.0, slope / jnp.where(flat, 1.0, curvature))
+    return jnp.where(flat, 0.5, jnp.clip(order, _margin(r), 1.0 - _margin(r)))
+
+
+def _margin(r: jax.Array) -> float:
+    return float(jnp.finfo(r.dtype).eps)
+
+
+@chernoff_order.defjvp
+def _chernoff_order_jvp(primals, tangents):
+    # F'(α) = 0, so dα = -dF'/F''; at an end of the interval the order stays there.
+    order = chernoff_order(*primals)
+    _, curvature = _stationarity(order, *primals)
+    margin = _margin(order)
+    inside = (order > 2.0 * margin) & (order < 1.0 - 2.0 * margin) & (curvature > 0.0)
+    _, d_slope = jax.jvp(lambda *rows: _stationarity(order, *rows)[0], primals, tangents)
+    return order, jnp.where(inside, -divide(d_slope, jnp.where(inside, curvature, 1.0)), 0.0)
 
 
 def chernoff(a: jax.Array, b: jax.Array, temperature: Temperature) -> tuple[jax.Array, jax.Array]:
     """(max over α of -log Σ pᵅq¹⁻ᵅ, that α)"""
     rows = statistics(a, b, temperature)
     order = chernoff_order(*normalise(a, b, temperature, rows))
-    return (1.0 - order) * _batched_renyi(order, a, b, temperature), order
+    return at_optimum(_one_renyi, temperature, order, a, b), order
 
 
-def _batched_renyi(order: jax.Array, a: jax.Array, b: jax.Array, temperature: Temperature) -> jax.Array:
-    """Rényi's divergence of one order for each row."""
-    one = functools.partial(_one_renyi, temperature)
-    for _ in range(order.ndim):
-        one = jax.vmap(one)
-    return one(order, a, b)
-
-
-def _one_renyi(temperature: Temperature, order: jax.Array, a: jax.Array, b: jax.Array) -> jax.Array:
+def _one_renyi(order: jax.Array, a: jax.Array, b: jax.Array, temperature: Temperature) -> jax.Array:
     return renyi(alpha(order), a, b, temperature)
+
+
+def at_optimum(one_renyi: Callable[..., jax.Array], shared: Any, order: jax.Array, *rows: jax.Array) -> jax.Array:
+    """(1 - α) R_α of each row at its own order, where that is stationary in α."""
+
+    @jax.custom_jvp
+    def stationary(order, rows, shared):
+        return (1.0 - order) * one_renyi(order, *rows, shared)
+
+    @stationary.defjvp
+    def _stationary_jvp(primals, tangents):
+        # The slope in α is zero; left out, it cannot bring in the second derivative of the optimal order.
+        order, *others = primals
+        return jax.jvp(
+            lambda rows, shared: (1.0 - order) * one_renyi(order, *rows, shared), tuple(others), tuple(tangents[1:])
+        )
+
+    for _ in range(order.ndim):
+        stationary = jax.vmap(stationary, (0, 0, None))
+    return stationary(order, rows, shared)
 
 
 def renyi_generator(order: float | jax.Array) -> Generator | None:

@@ -83,8 +83,7 @@ def renyi_zero(logits_p, logits_q, where, scale, *, axis: Axis = -1):
     a, b, scale = pair(logits_p, logits_q, where, scale, axis)
     top, norm = shannon.log_norm(b, scale)
     log_q = shannon.log_softmax(b, scale, top, norm)
-    missing = jnp.where(a == -jnp.inf, jnp.exp(log_q), 0.0).sum(-1)
-    return jnp.where(jnp.isnan(a.max(-1)) | (a.max(-1) == -jnp.inf), jnp.nan, -jnp.log1p(-missing))
+    return jnp.where(jnp.isfinite(a.max(-1)), powers.minus_log_kept(log_q, a == -jnp.inf), jnp.nan)
 
 
 @jit
@@ -93,7 +92,9 @@ def renyi_infinity(logits_p, logits_q, where, scale, *, axis: Axis = -1):
     a, b, scale = pair(logits_p, logits_q, where, scale, axis)
     rows = statistics(a, b, scale)
     _, _, r = normalise(a, b, scale, rows)
-    return jnp.where(a == -jnp.inf, jnp.where(jnp.isnan(r), jnp.nan, -jnp.inf), r).max(-1)
+    largest = jnp.where(a == -jnp.inf, jnp.where(jnp.isnan(r), jnp.nan, -jnp.inf), r).max(-1)
+    # At p = q every outcome is the largest, and the subgradient 0 is taken.
+    return jnp.where(largest <= 0.0, 0.0, largest)
 
 
 @jit

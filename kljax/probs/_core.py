@@ -10,7 +10,8 @@ from jax.typing import ArrayLike
 
 from kljax import _checks
 from kljax._checks import Axis
-from kljax._kernels import measures, shannon
+from kljax._kernels import measures, powers, shannon
+from kljax._special import tiny
 from kljax.generators import Generator
 
 jit = functools.partial(jax.jit, static_argnames=("axis",))
@@ -48,21 +49,32 @@ def renyi(p, q, generator: Generator, where, *, axis: Axis = -1):
 def renyi_zero(p, q, where, *, axis: Axis = -1):
     """-log Q(p > 0): order 0."""
     p, q = pair(p, q, where, axis)
-    missing = jnp.where(p == 0.0, q, 0.0).sum(-1)
-    return jnp.where(jnp.isnan(p).any(-1), jnp.nan, -jnp.log1p(-missing))
+    present = q > 0.0
+    log_q = jnp.where(present, _log(jnp.where(present, q, 1.0)), -jnp.inf)
+    return jnp.where(jnp.isnan(measures.ratio(p, q)).any(-1), jnp.nan, powers.minus_log_kept(log_q, p == 0.0))
 
 
 @jit
 def renyi_infinity(p, q, where, *, axis: Axis = -1):
     """log max p/q: order ∞."""
     p, q = pair(p, q, where, axis)
-    r = measures.ratio(p, q)
-    return jnp.maximum(jnp.where((p == 0.0) & ~jnp.isnan(r), -jnp.inf, r).max(-1), 0.0)
+    r = jax.lax.stop_gradient(measures.ratio(p, q))
+    at = jnp.where((p == 0.0) & ~jnp.isnan(r), -jnp.inf, r).argmax(-1, keepdims=True)
+    p, q, r = (jnp.take_along_axis(x, at, -1)[..., 0] for x in (p, q, r))
+    # Where no ratio is above 1, or the largest is infinite, nothing depends on a single outcome.
+    inside = (r > 0.0) & (r < jnp.inf)
+    return jnp.where(inside, measures.ratio(jnp.where(inside, p, 1.0), jnp.where(inside, q, 1.0)), jnp.maximum(r, 0.0))
 
 
 @jit
 def chernoff(p, q, where, *, axis: Axis = -1):
     return measures.chernoff(*pair(p, q, where, axis))
+
+
+def _saturated(x: jax.Array) -> jax.Array:
+    """x, or a finite number where it overflows, so that a zero tangent stays zero."""
+    top = 0.125 * float(jnp.finfo(x.dtype).max)
+    return jnp.clip(x, -top, top)
 
 
 @jax.custom_jvp
@@ -74,7 +86,19 @@ def _log(p: jax.Array) -> jax.Array:
 @_log.defjvp
 def _log_jvp(primals, tangents):
     (p,), (dp,) = primals, tangents
-    return _log(p), dp / jnp.maximum(p, float(jnp.finfo(p.dtype).tiny))
+    return _log(p), _inverse(p) * dp
+
+
+@jax.custom_jvp
+def _inverse(p: jax.Array) -> jax.Array:
+    return 1.0 / jnp.maximum(p, tiny(p))
+
+
+@_inverse.defjvp
+def _inverse_jvp(primals, tangents):
+    (p,), (dp,) = primals, tangents
+    inverse = _inverse(p)
+    return inverse, -_saturated(inverse * inverse) * dp
 
 
 @jax.custom_jvp
@@ -88,9 +112,27 @@ def _times_log(p: jax.Array, q: jax.Array) -> jax.Array:
 def _times_log_jvp(primals, tangents):
     p, q = primals
     dp, dq = tangents
+    in_p, in_q = _times_log_slopes(p, q)
+    return _times_log(p, q), in_p * dp + in_q * dq
+
+
+@jax.custom_jvp
+def _times_log_slopes(p: jax.Array, q: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """(log q, p/q), both zero at q = 0, where the cost is infinite or the outcome absent."""
     dead = q == 0.0
     safe = jnp.where(dead, 1.0, q)
-    return _times_log(p, q), jnp.where(dead, 0.0, jnp.log(safe) * dp + p * (dq / safe))
+    return jnp.where(dead, 0.0, jnp.log(safe)), jnp.where(dead, 0.0, _saturated(p / safe))
+
+
+@_times_log_slopes.defjvp
+def _times_log_slopes_jvp(primals, tangents):
+    p, q = primals
+    dp, dq = tangents
+    dead = q == 0.0
+    safe = jnp.where(dead, 1.0, jnp.maximum(q, tiny(q)))
+    _, ratio = slopes = _times_log_slopes(p, q)
+    inverse = jnp.where(dead, 0.0, 1.0 / safe)
+    return slopes, (inverse * dq, inverse * dp - jnp.where(dead, 0.0, _saturated(ratio / safe)) * dq)
 
 
 @jax.custom_jvp
