@@ -79,10 +79,11 @@ def run(
     for key, value in points.items():
         _leaves(key, value)
     static = [_static(function) for function in (phi, *functions)]
+    names, values = tuple(points), tuple(points.values())  # a dict would come out of jit with its keys sorted
     settings = tuple(sorted(options.items()))
     if None in static or not isinstance(event_ndims, int):
-        return _run(body, name, (phi, *functions), event_ndims, settings, points, operands)
-    return _run_compiled(body, name, tuple(static), event_ndims, settings, points, operands)
+        return _run(body, name, (phi, *functions), event_ndims, settings, names, values, operands)
+    return _run_compiled(body, name, tuple(static), event_ndims, settings, names, values, operands)
 
 
 def _run(
@@ -91,14 +92,16 @@ def _run(
     functions: tuple[Callable[..., Any], ...],
     event_ndims: Any,
     settings: tuple[tuple[str, Any], ...],
-    points: dict[str, Any],
+    names: tuple[str, ...],
+    values: tuple[Any, ...],
     operands: tuple[Any, ...],
 ) -> Any:
     phi, *others = functions
-    return body(gather(name, phi, event_ndims, **points), *operands, *others, **dict(settings))
+    points = gather(name, phi, event_ndims, **dict(zip(names, values, strict=True)))
+    return body(points, *operands, *others, **dict(settings))
 
 
-_run_compiled = jax.jit(_run, static_argnums=(0, 1, 2, 3, 4))
+_run_compiled = jax.jit(_run, static_argnums=(0, 1, 2, 3, 4, 5))
 
 
 def gather(name: str, phi: Callable[[Any], Any], event_ndims: Any, **points: Any) -> Points:
