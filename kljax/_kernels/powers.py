@@ -20,13 +20,15 @@ from kljax._kernels.rows import (
     Rows,
     Temperature,
     centre,
+    closed,
+    exp_of_sum,
     normalise,
     power_exponent,
     power_of_rows,
     statistics,
 )
 from kljax._kernels.sums import row_tangent
-from kljax._special import divide, expm1, expm1_minus_x, expm1_minus_x_ratio, expm1_ratio, log1p
+from kljax._special import divide, expm1, expm1_minus_x, expm1_minus_x_ratio, expm1_ratio, log1p, two_diff
 from kljax.generators import Generator, alpha, kl
 from kljax.generators._record import Power, summand
 
@@ -61,7 +63,8 @@ def tilted_slopes(
     apart = (tilted - p) / jnp.where(beta == 0.0, 1.0, beta)
     in_p = order * jnp.where(near_p, p * (r - level) * expm1_ratio(jnp.where(near_p, from_p, 0.0)), apart)
     in_q = jnp.where(near_q, -q * expm1(jnp.where(near_q, from_q, 0.0)), q - tilted)
-    return jnp.where(finite, in_p, 0.0), jnp.where(finite, in_q, 0.0)
+    # Both sum to zero. Where R is large, r - R has lost the digits of an outcome that dominates.
+    return jnp.where(finite, closed(p, in_p), 0.0), jnp.where(finite, closed(q, in_q), 0.0)
 
 
 def minus_log_kept(log_q: jax.Array, absent: jax.Array) -> jax.Array:
@@ -88,8 +91,8 @@ def _log_sum(
     head, tail = power_exponent(order, a, b, rows, temperature)
     top = head.max(-1, keepdims=True)
     safe = jnp.where(top == -jnp.inf, 0.0, top)
-    weight = jnp.exp(head - safe)
-    weight = weight + weight * tail
+    head, rest = two_diff(head, safe)
+    weight = exp_of_sum(head, tail + rest)
     total = weight.sum(-1, keepdims=True)
     norm = order * jnp.log(rows.norm_p) + (1.0 - order) * jnp.log(rows.norm_q)
     log_sum = (safe + jnp.log(total) - norm)[..., 0]

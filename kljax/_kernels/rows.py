@@ -44,11 +44,15 @@ def scaled(pair: tuple[jax.Array, jax.Array], temperature: Temperature) -> tuple
     return head / temperature, tail / temperature
 
 
+def exp_of_sum(head: jax.Array, tail: jax.Array) -> jax.Array:
+    """exp of a two-term sum, to first order in the small term."""
+    value = jnp.exp(head)
+    return jnp.where(jnp.isinf(value), value, value + value * tail)
+
+
 def weights(a: jax.Array, top: jax.Array, temperature: Temperature) -> jax.Array:
     """exp((a - top)/T); the rounding error of the difference is put back to first order."""
-    head, tail = scaled(two_diff(a, top), temperature)
-    weight = jnp.exp(head)
-    return weight + weight * tail
+    return exp_of_sum(*scaled(two_diff(a, top), temperature))
 
 
 def log_ratio(a: jax.Array, b: jax.Array, rows: Rows, temperature: Temperature) -> jax.Array:
@@ -141,9 +145,10 @@ def power_of_rows(a: jax.Array, b: jax.Array, rows: Rows, temperature: Temperatu
     def power(order: Scalar) -> jax.Array:
         order_ = jnp.asarray(order, p.dtype)
         head, tail = power_exponent(lax.stop_gradient(order_), *lax.stop_gradient((a, b)), rows, temperature)
-        norm = jnp.exp(-order_ * jnp.log(rows.norm_p) - (1.0 - order_) * jnp.log(rows.norm_q))
-        weight = jnp.exp(head)
-        return _moving_with(lax.stop_gradient((weight + weight * tail) * norm), order_, p, q, r)
+        fixed = lax.stop_gradient(order_)
+        norm = fixed * jnp.log(rows.norm_p) + (1.0 - fixed) * jnp.log(rows.norm_q)
+        head, rest = two_diff(head, norm)
+        return _moving_with(lax.stop_gradient(exp_of_sum(head, tail + rest)), order_, p, q, r)
 
     return power
 
@@ -197,11 +202,20 @@ def centre(p: jax.Array, tangent: jax.Array) -> jax.Array:
 def balance(p: jax.Array, slopes: jax.Array) -> jax.Array:
     """slopes - p Σ slopes, the gradient in the logits from that in log p: the transpose of ``centre``.
 
-    A gradient sums to zero; the entry of an outcome that holds more than half of p is what the others leave.
+    A gradient sums to zero; the entry of an outcome that holds more than half of p is what the others leave. Slopes
+    that overflow saturate, so that their sum is finite.
     """
+    top = float(jnp.finfo(p.dtype).max) / (4 * p.shape[-1])
+    slopes = jnp.clip(slopes, -top, top)
     dominant = p > 0.5
     gradient = jnp.where(dominant, 0.0, slopes - p * slopes.sum(-1, keepdims=True))
     return jnp.where(dominant, -gradient.sum(-1, keepdims=True), gradient)
+
+
+def closed(p: jax.Array, slopes: jax.Array) -> jax.Array:
+    """Slopes that must sum to zero: that of an outcome which holds more than half of p becomes what the others leave."""
+    dominant = p > 0.5
+    return jnp.where(dominant, -jnp.where(dominant, 0.0, slopes).sum(-1, keepdims=True), slopes)
 
 
 def logit_tangent(
