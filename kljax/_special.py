@@ -192,6 +192,13 @@ def _x_minus_log1p_jvp(primals, tangents):
     return x_minus_log1p(t), jnp.where(t == jnp.inf, 1.0, slope) * dt
 
 
+def _lift(y: jax.Array, x: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """(cy, cx, 1/c), c = 2⁶⁴ where y and x are so small that their difference might be flushed to zero, else 1."""
+    small = jnp.maximum(y, x) < 2.0**-64
+    scale = jnp.where(small, jnp.full_like(y, 2.0**64), 1.0)
+    return scale * y, scale * x, jnp.where(small, jnp.full_like(y, 2.0**-64), 1.0)
+
+
 def _symmetric_ratio(y: jax.Array, x: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
     """(near, d, s): where y and x lie within a factor of three, d = y - x and s = (y - x)/(y + x), else 0."""
     total = 0.5 * y + 0.5 * x  # halved so that it cannot overflow
@@ -204,6 +211,7 @@ def _symmetric_ratio(y: jax.Array, x: jax.Array) -> tuple[jax.Array, jax.Array, 
 @jax.custom_jvp
 def log_ratio(y: jax.Array, x: jax.Array) -> jax.Array:
     """log(y/x) for y, x ≥ 0 with relative accuracy for y ≈ x; log(0/x) = -∞, log(y/0) = ∞, and 0 for 0/0."""
+    y, x, _ = _lift(y, x)
     near, _, s = _symmetric_ratio(y, x)
     series = 2.0 * s + 2.0 * s * s * s * atanh_tail(s * s)
     both_zero = (y == 0.0) & (x == 0.0)
@@ -232,6 +240,7 @@ def _log_ratio_jvp(primals, tangents):
 @jax.custom_jvp
 def kl_term(y: jax.Array, x: jax.Array) -> jax.Array:
     """K(y, x) = y log(y/x) - y + x ≥ 0, with K(0, x) = x and K(y, 0) = ∞ for y > 0 (generalised KL summand)."""
+    y, x, back = _lift(y, x)
     near, d, s = _symmetric_ratio(y, x)
     # With d = y - x: y·2s - d = d s, and y·2s³W = d s² (1 + s) W.
     series = d * s * (1.0 + s * (1.0 + s) * atanh_tail(s * s))
@@ -240,24 +249,26 @@ def kl_term(y: jax.Array, x: jax.Array) -> jax.Array:
     far = near | absent | missed
     safe_y, safe_x = jnp.where(far, 1.0, y), jnp.where(far, 1.0, x)
     direct = safe_y * log_ratio(safe_y, safe_x) - (safe_y - safe_x)
-    return jnp.where(near, series, jnp.where(absent, x, jnp.where(missed, jnp.inf, direct)))
+    return back * jnp.where(near, series, jnp.where(absent, x, jnp.where(missed, jnp.inf, direct)))
 
 
 @kl_term.defjvp
 def _kl_term_jvp(primals, tangents):
-    # ∂y = log(y/x), ∂x = 1 - y/x = (x - y)/x; both zero where the outcome is absent or its cost infinite.
+    # ∂y = log(y/x), infinite at y = 0; ∂x = 1 - y/x = (x - y)/x; both zero where the cost is infinite or 0/0.
     y, x = primals
     dy, dx = tangents
     dead = (x == 0.0) & (y >= 0.0)
     safe_y, safe_x = jnp.where(dead, 1.0, jnp.maximum(y, tiny(y))), jnp.where(dead, 1.0, x)
     in_y = log_ratio(safe_y, safe_x) * dy
-    in_x = divide((safe_x - jnp.where(dead, 1.0, y)) * dx, safe_x)
+    lifted_y, lifted_x, _ = _lift(jnp.where(dead, 1.0, y), safe_x)
+    in_x = divide((lifted_x - lifted_y) * dx, lifted_x)
     return kl_term(y, x), jnp.where(dead, 0.0, in_y + in_x)
 
 
 @jax.custom_jvp
 def itakura_saito_term(y: jax.Array, x: jax.Array) -> jax.Array:
     """H(y, x) = y/x - 1 - log(y/x) ≥ 0 for y, x > 0; ∞ where just one of them is zero, 0 where both are."""
+    y, x, _ = _lift(y, x)
     near, d, s = _symmetric_ratio(y, x)
     # With ρ = y/x - 1 = d/x: ρ - 2s = ρ s.
     series = divide(d, jnp.where(near, x, 1.0)) * s - 2.0 * s * s * s * atanh_tail(s * s)
@@ -276,7 +287,8 @@ def _itakura_saito_term_jvp(primals, tangents):
     dy, dx = tangents
     dead = (x == 0.0) | (y == 0.0)
     safe_y, safe_x = jnp.where(dead, 1.0, y), jnp.where(dead, 1.0, x)
-    relative = divide(safe_y - safe_x, safe_x)
+    lifted_y, lifted_x, _ = _lift(safe_y, safe_x)
+    relative = divide(lifted_y - lifted_x, lifted_x)
     tangent = divide(relative * dy, safe_y) - divide(relative * dx, safe_x)
     return itakura_saito_term(y, x), jnp.where(dead, 0.0, tangent)
 

@@ -1,18 +1,27 @@
-"""f-divergences, Rényi's and Chernoff's of rows of probabilities or measures, with their derivative rules."""
+"""f-divergences, Rényi's and Chernoff's of rows of probabilities or measures, with their derivative rules.
+
+A power of u = p/q found as e^{βr} from the rounded r = log u is off by β|r| eps, hundreds of eps for small
+probabilities. So what r lost to rounding is found from p and q (``_residual``), and enters to first order.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.scipy.special import logsumexp
 
-from kljax._kernels.powers import chernoff_order, log_of_power_sum, order_slope, tilted_slopes
-from kljax._special import log_ratio, tiny
+from kljax._kernels.powers import _stationarity, at_optimum, order_slope
+from kljax._special import divide, expm1, expm1_ratio, log1p, log_ratio, tiny, two_diff, two_product, two_sum
 from kljax.generators import Generator, alpha
-from kljax.generators._forms import is_static
-from kljax.generators._record import parameter_tangent, summand
+from kljax.generators._forms import Scalar, bind, is_static, tame
+from kljax.generators._record import parameter_tangent, summand, weighted_slopes
+
+_FAR = 4.0  # |log u| from which the rounding of log u shows in u
 
 
 def ratio(p: jax.Array, q: jax.Array) -> jax.Array:
@@ -20,23 +29,67 @@ def ratio(p: jax.Array, q: jax.Array) -> jax.Array:
     return jnp.where((p < 0.0) | (q < 0.0), jnp.nan, log_ratio(p, q))
 
 
-def _edge_ratio(p: jax.Array, q: jax.Array) -> jax.Array:
-    """log(p/q) with zeros replaced by the smallest normal number: there the slopes are taken."""
-    return log_ratio(
-        p + lax.stop_gradient(jnp.maximum(p, tiny(p)) - p), q + lax.stop_gradient(jnp.maximum(q, tiny(q)) - q)
-    )
+def _residual(p: jax.Array, q: jax.Array, r: jax.Array) -> jax.Array:
+    """log(p/q) - r where r is rounded and |r| is large, else 0."""
+    far = (jnp.abs(r) > _FAR) & (jnp.abs(r) < jnp.inf)
+    half = jnp.exp(0.5 * jnp.where(far, r, 0.0))  # both p/half and q half are √(pq), which does not underflow
+    usable = far & (half > tiny(half)) & (half < jnp.inf)
+    half = jnp.where(usable, half, 1.0)
+    off = jnp.where(usable, p, 1.0) / half / (jnp.where(usable, q, 1.0) * half) - 1.0
+    return jnp.where(jnp.abs(off) < 0.01, off, 0.0)
 
 
-def _finite(x: jax.Array) -> jax.Array:
+def _at_edge(p: jax.Array, q: jax.Array, dead: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """p and q with zeros replaced by the smallest normal number: there infinite slopes are taken."""
+    return jnp.where(dead, 1.0, jnp.maximum(p, tiny(p))), jnp.where(dead, 1.0, jnp.maximum(q, tiny(q)))
+
+
+def _finite(x: jax.Array, part: float = 1.0) -> jax.Array:
     """Overflow saturates, so that an infinite slope times a zero tangent is zero and not NaN."""
-    top = float(jnp.finfo(x.dtype).max)
-    return jnp.clip(x, -top, top)
+    top = part * float(jnp.finfo(x.dtype).max)
+    return jnp.clip(jnp.where(jnp.isnan(x), 0.0, x), -top, top)
+
+
+def _pinned(slope: jax.Array, here: jax.Array, limit: Scalar) -> jax.Array:
+    """``slope`` replaced by a limit that is finite."""
+    limit = jnp.asarray(limit, slope.dtype)
+    return jnp.where(here & jnp.isfinite(limit), limit, slope)
+
+
+# --- f-divergences ----------------------------------------------------------------------------------------
 
 
 @jax.custom_jvp
 def f_divergence(generator: Generator, p: jax.Array, q: jax.Array) -> jax.Array:
     """Σ q f(p/q) over the last axis."""
-    return summand(generator, p, q, ratio(p, q)).sum(-1)
+    return _summand(generator, p, q, ratio(p, q)).sum(-1)
+
+
+def _summand(generator: Generator, p: jax.Array, q: jax.Array, r: jax.Array) -> jax.Array:
+    """q f(p/q)"""
+    by_mass = generator.by_mass is not None and generator.by_mass.summand is not None
+    value = summand(generator, p, q, r, lambda order: _power_mass(order, p, q, r))
+    if by_mass or not (_may_be_infinite(generator.at_zero) or _may_be_infinite(generator.at_infinity)):
+        return value
+    inside = jnp.where(jnp.isinf(r), 0.0, r)
+    residual = _residual(p, q, r)
+    _, lost = jax.jvp(lambda s: generator.balanced(s, *generator.parameters), (inside,), (residual,))
+    return value + tame(jnp.maximum(p, q) * lost)
+
+
+def _power_mass(order: Scalar, p: jax.Array, q: jax.Array, r: jax.Array) -> jax.Array:
+    """pᵅq¹⁻ᵅ from the larger of p and q and a power of their quotient, in two steps, for one may overflow."""
+    from_p = r > 0.0
+    larger, smaller = jnp.where(from_p, p, q), jnp.where(from_p, q, p)
+    absent = smaller == 0.0
+    exponent = 0.5 * (1.0 - order) * jnp.ones_like(r)
+    quotient = jnp.where(absent, 1.0, smaller) / jnp.where(absent, 1.0, larger)
+    step = jnp.power(quotient, jnp.where(from_p, exponent, 0.5 - exponent))
+    return larger * step * step
+
+
+def _may_be_infinite(price: Scalar) -> bool:
+    return not is_static(price) or price == jnp.inf
 
 
 @f_divergence.defjvp
@@ -45,15 +98,71 @@ def _f_divergence_jvp(primals, tangents):
     generator, p, q = primals
     d_generator, dp, dq = tangents
     value = f_divergence(generator, p, q)
-    r = _edge_ratio(p, q)
-    dead = free(generator, p, q)
-    inside = jnp.where(dead, 0.0, r)
-    in_p = jnp.where(dead, 0.0, _finite(generator.derivative(inside, *generator.parameters)))
-    in_q = jnp.where(dead, 0.0, _finite(generator.coderivative(inside, *generator.parameters)))
+    in_p, in_q = _slopes(generator, p, q)
     tangent = (in_p * dp + in_q * dq).sum(-1)
     if jax.tree.leaves(generator):
         tangent += parameter_tangent(generator, d_generator, p, q, ratio(p, q)).sum(-1)
     return value, tangent
+
+
+@jax.custom_jvp
+def _slopes(generator: Generator, p: jax.Array, q: jax.Array) -> tuple[jax.Array, jax.Array]:
+    dead = free(generator, p, q)
+    at_p, at_q = _at_edge(p, q, dead)
+    r = log_ratio(at_p, at_q)
+    forms = generator.by_mass
+    if forms is None or forms.in_log_p is None or forms.in_log_q is None:
+        residual = _residual(at_p, at_q, r)
+        in_p = _corrected(generator, generator.derivative, r, residual)
+        in_q = _corrected(generator, generator.coderivative, r, residual)
+    else:
+        # Of degree zero: the slopes in log p at p = 1, in log q at q = 1.
+        one = jnp.ones_like(r)
+        for_p, for_q = (one, _finite(at_q / at_p), r), (_finite(at_p / at_q), one, r)
+        in_p = weighted_slopes(generator, *for_p, lambda order: _power_mass(order, *for_p))[0]
+        in_q = weighted_slopes(generator, *for_q, lambda order: _power_mass(order, *for_q))[1]
+    # Only what is infinite is taken at the edge: at p = 0 f'(u) if f'(0) is; at q = 0 f(u) - u f'(u) likewise.
+    no_p, no_q = p == 0.0, q == 0.0
+    in_p = _pinned(_pinned(in_p, no_p, _limit(generator, generator.derivative, -1.0, p)), no_q, generator.at_infinity)
+    in_q = _pinned(_pinned(in_q, no_p, generator.at_zero), no_q, _limit(generator, generator.coderivative, 1.0, q))
+    return jnp.where(dead, 0.0, _finite(in_p)), jnp.where(dead, 0.0, _finite(in_q))
+
+
+@_slopes.defjvp
+def _slopes_jvp(primals, tangents):
+    # Both are functions of r = log(p/q), and dr = dp/p - dq/q.
+    generator, p, q = primals
+    d_generator, dp, dq = tangents
+    dead = free(generator, p, q)
+    at_p, at_q = _at_edge(p, q, dead)
+    r = log_ratio(at_p, at_q)
+    moved = []
+    for form in (generator.derivative, generator.coderivative):
+        bound, traced = bind(form, generator.parameters)
+        _, growth = jax.jvp(lambda s, f=bound, t=traced: f(s, *t), (r,), (jnp.ones_like(r),))
+        by_p, by_q = (jnp.where(dead, 0.0, _finite(growth / x, 0.125)) for x in (at_p, at_q))
+        tangent = by_p * dp - by_q * dq
+        if traced:
+            d_traced = tuple(
+                d for d, x in zip(d_generator.parameters, generator.parameters, strict=True) if not is_static(x)
+            )
+            _, drift = jax.jvp(lambda *t, f=bound: f(r, *t), traced, d_traced)
+            tangent += jnp.where(dead, 0.0, tame(drift))
+        moved.append(tangent)
+    return _slopes(generator, p, q), tuple(moved)
+
+
+def _corrected(generator: Generator, form: Callable[..., jax.Array], r: jax.Array, residual: jax.Array) -> jax.Array:
+    """form(r + residual)"""
+    value, lost = jax.jvp(lambda s: form(s, *generator.parameters), (r,), (residual,))
+    return value + tame(lost)
+
+
+def _limit(generator: Generator, form: Callable[..., jax.Array], side: float, like: jax.Array) -> jax.Array:
+    """A slope at log u = ±∞; ∞ where it still grows at the smallest normal number."""
+    last = form(jnp.asarray(side * 1e5, like.dtype), *generator.parameters)
+    edge = form(jnp.asarray(-side * math.log(tiny(like)), like.dtype), *generator.parameters)
+    return jnp.where(jnp.abs(last - edge) <= 0.5 * jnp.abs(last), last, jnp.inf)
 
 
 def free(generator: Generator, p: jax.Array, q: jax.Array) -> jax.Array:
@@ -66,45 +175,228 @@ def _infinite(price: Any) -> Any:
     return bool(price == jnp.inf) if is_static(price) else jnp.isinf(price)
 
 
+# --- Rényi's ----------------------------------------------------------------------------------------------
+
+
+def _order(generator: Generator) -> Scalar:
+    return generator.parameters[0] if generator.parameters else 1.0
+
+
+def mixed_mass(order: Scalar, p: jax.Array, q: jax.Array) -> jax.Array:
+    """M = α Σp + (1 - α) Σq"""
+    return order * p.sum(-1) + (1.0 - order) * q.sum(-1)
+
+
 @jax.custom_jvp
 def renyi(generator: Generator, p: jax.Array, q: jax.Array) -> jax.Array:
-    """Rényi's divergence over the last axis, for the generator of the α-divergence."""
-    safe = jnp.where(q > 0.0, q, 1.0)
-    log_q = jnp.where(q > 0.0, jnp.log(safe), -jnp.inf)
-    return log_of_power_sum(generator, p, q, ratio(p, q), log_q)
+    """log(S/M)/(α - 1) for S = Σ pᵅq¹⁻ᵅ and M the mixed mass, for the generator of the α-divergence A."""
+    # S = M + α(α - 1) A with A ≥ 0 a sum of non-negative terms, so nothing cancels when p ≈ q.
+    order = _order(generator)
+    beta = order - 1.0
+    r = ratio(p, q)
+    divergence = _summand(generator, p, q, r).sum(-1)
+    mass = mixed_mass(order, p, q)
+    some = jnp.where(mass > 0.0, mass, 1.0)
+    infinite = divergence == jnp.inf
+    divergence = jnp.where(infinite, 0.0, divergence)
+    x = jnp.where(infinite, jnp.inf, order * beta * (divergence / some))
+    near, usable = jnp.abs(x) < 0.5, (x > -0.5) & (x < 0.1 * float(jnp.finfo(x.dtype).max))
+    s = jnp.where(usable, x, 0.0)
+    log_s = log1p(s)
+    close = order * (divergence / some) * jnp.where(s == 0.0, 1.0, log_s / jnp.where(s == 0.0, 1.0, s))
+    log_power = jnp.where(usable, log_s, _log_power_sum(order, p, q, r) - jnp.log(some))
+    far = jnp.maximum(log_power / jnp.where(near | (beta == 0.0), 1.0, beta), 0.0)
+    value = jnp.where(near, close, far)
+    return jnp.where(mass <= 0.0, jnp.where((divergence == 0.0) & ~infinite, 0.0, jnp.inf), value)
+
+
+def _log_power_sum(order: Scalar, p: jax.Array, q: jax.Array, r: jax.Array) -> jax.Array:
+    """log Σ pᵅq¹⁻ᵅ"""
+    positive = q > 0.0
+    log_q = jnp.where(positive, jnp.log(jnp.where(positive, q, 1.0)), -jnp.inf)
+    missed = jnp.where(jnp.asarray(order) < 1.0, -jnp.inf, jnp.inf)
+    inside = jnp.where(jnp.isinf(r), 0.0, r)
+    exponent = jnp.where(r == -jnp.inf, -jnp.inf, jnp.where(r == jnp.inf, missed, log_q + order * inside))
+    return logsumexp(exponent, axis=-1)
 
 
 @renyi.defjvp
 def _renyi_jvp(primals, tangents):
-    # R = log(1 + αβA)/β, so dR = α dA/(1 + αβA) and 1 + αβA = e^{βR}: with f' = (u^β - 1)/β of the α-divergence,
-    # ∂/∂p = α (e^{β(r - R)} - e^{-βR})/β and likewise ∂/∂q = (1 - e^{αr}) e^{-βR}.
     generator, p, q = primals
     d_generator, dp, dq = tangents
     value = renyi(generator, p, q)
-    (order,) = generator.parameters
-    finite = jnp.isfinite(value)[..., None]
-    level = jnp.where(finite, value[..., None], 0.0)
-    dead = free(generator, p, q) | ~finite
-    r = jnp.where(dead, 0.0, _edge_ratio(p, q))
-    discount = jnp.exp(-(order - 1.0) * level)
-    in_p = jnp.where(dead, 0.0, _finite(order * generator.derivative(r, order) * discount))
-    in_q = jnp.where(dead, 0.0, _finite(order * generator.coderivative(r, order) * discount))
+    in_p, in_q = _renyi_slopes(generator, p, q)
     tangent = (in_p * dp + in_q * dq).sum(-1)
     if jax.tree.leaves(generator):
-        exact = ratio(p, q)
-        tilted = tilted_slopes(order, value, p, q, exact)[2]
-        tangent += order_slope(order, value, tilted, exact) * d_generator.parameters[0]
+        tangent += _order_slope(_order(generator), value, p, q) * d_generator.parameters[0]
     return value, tangent
 
 
+class _Level(NamedTuple):
+    """What the slopes of Rényi's divergence share: [..., 1], and safe where it is infinite."""
+
+    mass: jax.Array
+    level: jax.Array  # R
+    finite: jax.Array
+
+
+def _level(generator: Generator, p: jax.Array, q: jax.Array) -> _Level:
+    value = renyi(generator, p, q)[..., None]
+    mass = mixed_mass(_order(generator), p, q)[..., None]
+    finite = jnp.isfinite(value) & (mass > 0.0)
+    return _Level(jnp.where(finite, mass, 1.0), jnp.where(finite, value, 0.0), finite)
+
+
+@jax.custom_jvp
+def _renyi_slopes(generator: Generator, p: jax.Array, q: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """∂R/∂p = α (e^{β(r - R)} - 1)/(βM) and ∂R/∂q = (1 - e^{αr - βR})/M, with β = α - 1."""
+    order = _order(generator)
+    beta = order - 1.0
+    mass, level, finite = _level(generator, p, q)
+    dead = free(generator, p, q) | ~finite
+    no_p, no_q = p == 0.0, q == 0.0
+    at_p, at_q = _at_edge(p, q, dead)
+    r = log_ratio(at_p, at_q)
+    # What r - R and αr - βR lose to rounding enters to first order.
+    lost = _residual(at_p, at_q, r)
+    y, lost_y = two_diff(r, level)
+    power, lost_power = two_product(y, beta * jnp.ones_like(y))
+    power = jnp.where(jnp.isfinite(power), power, 0.0)  # and so no compiler fuses the product into the sum below
+    x, lost_x = two_sum(r, power)
+    # Σ p e^{β(r - R)} = M tells what R itself has lost where it is large.
+    from_p = power <= x
+    tilted = jnp.where(no_p | no_q | dead, 0.0, jnp.where(from_p, p, q) * jnp.exp(jnp.where(from_p, power, x)))
+    known = lost_power + beta * (lost_y + lost)
+    tilted = tilted * (1.0 + jnp.where(from_p, known, lost_x + lost + known))
+    off = tilted.sum(-1, keepdims=True) / mass - 1.0
+    large = (jnp.abs(beta * level) > 1.0) & (jnp.abs(off) < 0.01)
+    lost_power = known - jnp.where(large, off, 0.0)
+    lost_x = lost_x + lost + lost_power
+    small = beta == 0.0
+    by_power = jnp.where(small, 0.0, jnp.exp(power) * (lost_power / jnp.where(small, 1.0, beta)))
+    in_p = order * (y * expm1_ratio(power) + by_power) / mass
+    in_q = -(expm1(x) + jnp.exp(x) * lost_x) / mass
+    # Only what is infinite is taken at the edge.
+    bound = -order / (jnp.where(small, 1.0, beta) * mass)
+    in_p = _pinned(in_p, (no_p & (beta > 0.0)) | (no_q & (beta < 0.0)), bound)
+    in_q = _pinned(in_q, no_p, 1.0 / mass)
+    return jnp.where(dead, 0.0, _finite(in_p)), jnp.where(dead, 0.0, _finite(in_q))
+
+
+@_renyi_slopes.defjvp
+def _renyi_slopes_jvp(primals, tangents):
+    generator, p, q = primals
+    d_generator, dp, dq = tangents
+    order = _order(generator)
+    beta = order - 1.0
+    mass, level, finite = _level(generator, p, q)
+    dead = free(generator, p, q) | ~finite
+    at_p, at_q = _at_edge(p, q, dead)
+    r = log_ratio(at_p, at_q)
+    in_p, in_q = _renyi_slopes(generator, p, q)
+    d_level = (in_p * dp + in_q * dq).sum(-1, keepdims=True)
+    d_mass = mixed_mass(order, dp, dq)[..., None]
+    by_p, by_q = order * jnp.exp(beta * (r - level)) / mass, jnp.exp(r + beta * (r - level)) / mass
+
+    def moved(weight: jax.Array, rate: Scalar, back: Scalar, slope: jax.Array) -> jax.Array:
+        # weight · (rate dr - back dR) - slope dM/M, with dr = dp/p - dq/q
+        in_r = _finite(rate * weight / at_p, 0.125) * dp - _finite(rate * weight / at_q, 0.125) * dq
+        return jnp.where(dead, 0.0, in_r - _finite(back * weight, 0.125) * d_level - slope * (d_mass / mass))
+
+    tangent = moved(by_p, 1.0, 1.0, in_p), moved(-by_q, order, beta, in_q)
+    if jax.tree.leaves(generator):
+        in_order = jax.jvp(lambda o: _slopes_in_order(o, p, q, dead, r), (order,), (d_generator.parameters[0],))[1]
+        tangent = tuple(one + jnp.where(dead, 0.0, _finite(two)) for one, two in zip(tangent, in_order, strict=True))
+    return (in_p, in_q), tangent
+
+
+def _slopes_in_order(
+    order: jax.Array, p: jax.Array, q: jax.Array, dead: jax.Array, r: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """The formulas of ``_renyi_slopes``, to be differentiated in the order."""
+    beta = order - 1.0
+    mass, level, _ = _level(alpha(order), p, q)
+    y = jnp.where(dead, 0.0, r - level)
+    return order * y * expm1_ratio(beta * y) / mass, -expm1(jnp.where(dead, 0.0, r + beta * y)) / mass
+
+
+def _order_slope(order: Scalar, value: jax.Array, p: jax.Array, q: jax.Array) -> jax.Array:
+    """dR/dα = Σ t y² e(-βy)/(βy)² + Σ_{q = 0} p/(Mβ²), y = r - R, t the tilted row pᵅq¹⁻ᵅ/S."""
+    beta = order - 1.0
+    r = ratio(p, q)
+    mass = mixed_mass(order, p, q)
+    finite = jnp.isfinite(value) & (mass > 0.0)
+    mass = jnp.where(finite, mass, 1.0)
+    level = jnp.where(finite, value, 0.0)[..., None]
+    inside = (p > 0.0) & (q > 0.0) & finite[..., None]
+    r = jnp.where(inside, r, level)
+    power = beta * (r - level)
+    from_p = power <= r + power
+    tilted = jnp.where(from_p, p, q) * jnp.exp(jnp.where(from_p, power, r + power))
+    tilted = jnp.where(inside, tilted, 0.0) / mass[..., None]
+    missed = jnp.where(finite, jnp.where(q == 0.0, p, 0.0).sum(-1) / mass, 0.0)
+    unseen = missed / jnp.square(jnp.where(missed > 0.0, beta, 1.0))
+    return order_slope(order, value, tilted, r) + unseen
+
+
+# --- Chernoff's -------------------------------------------------------------------------------------------
+
+
 def chernoff(p: jax.Array, q: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """(max over α of -log Σ pᵅq¹⁻ᵅ, that α)"""
-    order = chernoff_order(p, q, ratio(p, q))
-    one = _one_renyi
-    for _ in range(order.ndim):
+    """(max over α of -log Σ pᵅq¹⁻ᵅ/M, that α)"""
+    one = _order_of_row
+    for _ in range(p.ndim - 1):
         one = jax.vmap(one)
-    return (1.0 - order) * one(order, p, q), order
+    order = one(p, q)
+    return at_optimum(_one_renyi, None, order, p, q), order
 
 
-def _one_renyi(order: jax.Array, p: jax.Array, q: jax.Array) -> jax.Array:
+def _one_renyi(order: jax.Array, p: jax.Array, q: jax.Array, _: None = None) -> jax.Array:
     return renyi(alpha(order), p, q)
+
+
+def _slope_in_order(order: jax.Array, p: jax.Array, q: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """log S/M differentiated in α, times a positive number, and the derivative of that where it is zero."""
+    r = ratio(p, q)
+    tilt = (p.sum(-1) - q.sum(-1)) / mixed_mass(order, p, q)  # M'/M
+    log_relative = (order - 1.0) * _one_renyi(order, p, q)
+    # Near p = q times S/M: (S' - M')/M - (S/M - 1) M'/M. Elsewhere E_t[r] - M'/M with the tilted row t.
+    first, second = (x / mixed_mass(order, p, q) for x in _stationarity(order, p, q, r))
+    both = (p > 0.0) & (q > 0.0)
+    inside = jnp.where(both, r, 0.0)
+    t = jax.nn.softmax(jnp.where(both, jnp.log(jnp.where(both, q, 1.0)) + order * inside, -jnp.inf), where=both)
+    mean = (t * inside).sum(-1)
+    spread = (t * jnp.square(inside - mean)).sum(-1) + jnp.square(tilt)
+    near = log_relative > -0.5
+    slope = jnp.where(near, first - tilt * expm1(jnp.where(near, log_relative, 0.0)), mean - tilt)
+    return jnp.where(both.any(-1), slope, 0.0), jnp.where(near, second, jnp.where(both.any(-1), spread, 0.0))
+
+
+@jax.custom_jvp
+def _order_of_row(p: jax.Array, q: jax.Array) -> jax.Array:
+    """The α in (0, 1) that minimises S/M, in which log S is convex and log M concave, by bisection."""
+
+    def halve(_, bounds):
+        low, high = bounds
+        middle = 0.5 * (low + high)
+        slope, _ = _slope_in_order(middle, p, q)
+        return jnp.where(slope > 0.0, low, middle), jnp.where(slope > 0.0, middle, high)
+
+    zero = jnp.zeros((), p.dtype)
+    rounds, margin = (24 if p.dtype == jnp.float32 else 52), float(jnp.finfo(p.dtype).eps)
+    low, high = lax.fori_loop(0, rounds, halve, (zero, zero + 1.0))
+    order = 0.5 * (low + high)
+    slope, curvature = _slope_in_order(order, p, q)
+    flat = curvature <= 0.0
+    order = order - jnp.where(flat, 0.0, slope / jnp.where(flat, 1.0, curvature))
+    return jnp.where(flat & (slope == 0.0), 0.5, jnp.clip(order, margin, 1.0 - margin))
+
+
+@_order_of_row.defjvp
+def _order_of_row_jvp(primals, tangents):
+    order = _order_of_row(*primals)
+    _, curvature = _slope_in_order(order, *primals)
+    margin = 2.0 * float(jnp.finfo(order.dtype).eps)
+    inside = (order > margin) & (order < 1.0 - margin) & (curvature > 0.0)
+    _, moved = jax.jvp(lambda *rows: _slope_in_order(order, *rows)[0], primals, tangents)
+    return order, jnp.where(inside, -divide(moved, jnp.where(inside, curvature, 1.0)), 0.0)
