@@ -245,7 +245,8 @@ def _conjugate(generator: Generator, t: jax.Array) -> jax.Array:
     if generator.closed_conjugate is not None:
         lowest = t == -jnp.inf
         value = generator.closed_conjugate(jnp.where(lowest, 0.0, t), *generator.parameters)
-        return jnp.where(lowest, -jnp.asarray(generator.at_zero, t.dtype), value)
+        value = jnp.where(lowest, -jnp.asarray(generator.at_zero, t.dtype), value)
+        return jnp.where(jnp.isnan(t), t, value)
     return _numeric_conjugate(generator, t)
 
 
