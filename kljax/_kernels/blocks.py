@@ -50,7 +50,8 @@ def by_blocks(function: Callable[..., Any], carried: Any, *rows: Any) -> Any:
     height = min(count, max(1, BLOCK_BYTES // (length * rows[0].dtype.itemsize)))
 
     def on_block(block):
-        each, *rows = block
+        # The barrier keeps XLA from converting half precision for all blocks at once, ahead of the loop.
+        each, *rows = lax.optimization_barrier(block)
         rest = iter(each)
         own = [next(rest) if taken else leaf for leaf, taken in zip(leaves, per_row, strict=True)]
         return function(jax.tree.unflatten(structure, own), *rows)

@@ -213,7 +213,7 @@ def balance(p: jax.Array, slopes: jax.Array) -> jax.Array:
 
 
 def closed(p: jax.Array, slopes: jax.Array) -> jax.Array:
-    """Slopes that must sum to zero: that of an outcome which holds more than half of p becomes what the others leave."""
+    """Slopes that must sum to zero: that of an outcome with more than half of p becomes what the others leave."""
     dominant = p > 0.5
     return jnp.where(dominant, -jnp.where(dominant, 0.0, slopes).sum(-1, keepdims=True), slopes)
 
