@@ -128,6 +128,8 @@ def scalar(name: str, value: ArrayLike) -> jax.Array:
 
 def stack(array: jax.Array, weights: ArrayLike | None, axis: Axis, stack_axis: int) -> tuple[jax.Array, jax.Array]:
     """A stack of distributions as [..., K, V], and the weights [..., K] of its K members."""
+    if isinstance(stack_axis, Sequence):
+        raise TypeError(f"stack_axis must be an integer; got {stack_axis!r}.")
     (along,) = axes(stack_axis, array.ndim, name="stack_axis")
     over = axes(axis, array.ndim)
     if along in over:
@@ -135,6 +137,8 @@ def stack(array: jax.Array, weights: ArrayLike | None, axis: Axis, stack_axis: i
     moved = jnp.moveaxis(array, (along, *over), tuple(range(-1 - len(over), 0)))
     rows = moved.reshape(*moved.shape[: array.ndim - len(over)], -1)
     count = rows.shape[-2]
+    if 0 in rows.shape[-2:]:
+        raise ValueError(f"axis and stack_axis must have at least one entry; the operand has shape {array.shape}.")
     if weights is None:
         return rows, jnp.full(rows.shape[:-1], 1.0 / count, array.dtype)
     given = floating("weights", weights).astype(array.dtype)
