@@ -3,10 +3,10 @@
     python benchmarks/rows.py                     # all that is installed, about two minutes
     python benchmarks/rows.py --rounds 5 --shapes 64x32768
 
-Every candidate is called in turn, round after round, so that a busy machine slows all of them alike; the figures are the
-quickest rounds. The ratio is to the plain formula in JAX, two ``log_softmax`` under jit. "of copy" compares with the
-time of copying the operands once, about the least that reading them can cost. The near rows are a student close to its
-teacher, where the plain formula loses its digits.
+Every candidate is called in turn, round after round, so that a busy machine slows all of them alike; the figures are
+the quickest rounds. The ratio is to the plain formula in JAX, two ``log_softmax`` under jit. "of copy" compares with
+the time of copying the operands once, about the least that reading them can cost. The near rows are a student close to
+its teacher, where the plain formula loses its digits.
 """
 
 from __future__ import annotations

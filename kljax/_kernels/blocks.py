@@ -33,11 +33,12 @@ def strategy(a: jax.Array) -> str:
     return choose(jax.default_backend(), jax.device_count(), a.dtype.itemsize, a.shape)
 
 
-def by_blocks(function: Callable[..., Any], carried: Any, *rows: Any) -> Any:
+def by_blocks(function: Callable[..., Any], carried: Any, *rows: Any, still: bool = False) -> Any:
     """``function(carried, *rows)`` of operands [..., V] or [..., 1], which acts on each row by itself.
 
     A leaf of ``carried`` whose leading axes are those of the rows goes with them; another is the same for all.
-    An operand may be ``None``.
+    An operand may be ``None``. ``still`` rows carry no derivative; half precision then goes through the loop as its
+    bits, because XLA's CPU backend would first convert all of it to slice it.
     """
     lead, length = rows[0].shape[:-1], rows[0].shape[-1]
     if strategy(rows[0]) == "whole":
@@ -46,12 +47,18 @@ def by_blocks(function: Callable[..., Any], carried: Any, *rows: Any) -> Any:
     leaves, structure = jax.tree.flatten(carried)
     per_row = [bool(lead) and leaf.shape[: len(lead)] == lead for leaf in leaves]
     mapped = [leaf.reshape(count, *leaf.shape[len(lead) :]) for leaf, each in zip(leaves, per_row, strict=True) if each]
+    halves = [still and row is not None and row.dtype.itemsize == 2 for row in rows]
+    kinds = [None if row is None else row.dtype for row in rows]
+    rows = tuple(
+        lax.bitcast_convert_type(row, jnp.uint16) if half else row for row, half in zip(rows, halves, strict=True)
+    )
     flat = [None if row is None else row.reshape(count, row.shape[-1]) for row in rows]
-    height = min(count, max(1, BLOCK_BYTES // (length * rows[0].dtype.itemsize)))
+    height = min(count, max(1, BLOCK_BYTES // (4 * length)))
 
     def on_block(block):
-        # The barrier keeps XLA from converting half precision for all blocks at once, ahead of the loop.
-        each, *rows = lax.optimization_barrier(block)
+        each, *rows = block
+        operands = zip(rows, halves, kinds, strict=True)
+        rows = [lax.bitcast_convert_type(row, kind) if half else row for row, half, kind in operands]
         rest = iter(each)
         own = [next(rest) if taken else leaf for leaf, taken in zip(leaves, per_row, strict=True)]
         return function(jax.tree.unflatten(structure, own), *rows)

@@ -94,7 +94,7 @@ def _safe_norms(a: jax.Array, b: jax.Array, temperature: Temperature = None) -> 
 
 
 def _safe_norms_by_blocks(a: jax.Array, b: jax.Array) -> Rows:
-    return by_blocks(lambda _, a, b: _safe_norms(a, b), (), a, b)
+    return by_blocks(lambda _, a, b: _safe_norms(a, b), (), a, b, still=True)
 
 
 def refine(p: jax.Array, q: jax.Array, r: jax.Array, rows: Rows) -> Rows:
@@ -112,7 +112,7 @@ def statistics(a: jax.Array, b: jax.Array, temperature: Temperature = None) -> R
         rows = Rows(*first)
         return refine(*masses(a, b, temperature, rows), rows)
 
-    return by_blocks(of_block, (), a, b, *norms(a, b, temperature)[0])
+    return by_blocks(of_block, (), a, b, *norms(a, b, temperature)[0], still=True)
 
 
 def masses(a: jax.Array, b: jax.Array, temperature: Temperature, rows: Rows) -> tuple[jax.Array, jax.Array, jax.Array]:

@@ -91,7 +91,7 @@ def evaluate(generator: Generator, a: jax.Array, b: jax.Array, temperature: Temp
             power = power_of_rows(a, b, Rows(*fixed), temperature, p, q, r)
             return summand(generator, p, q, r, power).sum(-1), *rows
 
-        value, *rows = by_blocks(of_block, generator, a, b, *first)
+        value, *rows = by_blocks(of_block, generator, a, b, *first, still=True)
         return value, Rows(*rows)
 
     if generator.name != kl.name or temperature is not None or strategy(a) == "whole":
