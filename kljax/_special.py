@@ -116,6 +116,18 @@ def _divide_jvp(primals, tangents):
     return ratio, divide(dy - ratio * dx, x)
 
 
+@jax.custom_jvp
+def relative_gap(y: jax.Array, x: jax.Array, d: jax.Array) -> jax.Array:
+    """(y - x)/x from the exact difference d = y - x; its derivatives 1/x and -y/x² do not cancel."""
+    return divide(d, x)
+
+
+@relative_gap.defjvp
+def _relative_gap_jvp(primals, tangents):
+    (y, x, d), (dy, dx, _) = primals, tangents
+    return relative_gap(y, x, d), divide(dy - divide(y, x) * dx, x)
+
+
 # --- exponentials -----------------------------------------------------------------------------------------
 
 
@@ -188,7 +200,7 @@ def _x_minus_log1p_jvp(primals, tangents):
     (t,), (dt,) = primals, tangents
     edge = (t <= -1.0) | (t == jnp.inf)
     safe = jnp.where(edge, 0.0, t)
-    slope = divide(safe, 1.0 + safe)
+    slope = -relative_gap(jnp.ones_like(t), 1.0 + safe, -safe)
     return x_minus_log1p(t), jnp.where(t == jnp.inf, 1.0, slope) * dt
 
 
@@ -218,12 +230,8 @@ def log_ratio(y: jax.Array, x: jax.Array) -> jax.Array:
     ratio = y / jnp.where(x == 0.0, 1.0, x)
     usable = (ratio >= tiny(ratio)) & (ratio < jnp.inf) & (x > 0.0)
     # log y - log x is well conditioned where the quotient over- or underflows.
-    far = jnp.where(usable, jnp.log(jnp.where(usable, ratio, 1.0)), _log_difference(y, x, usable | both_zero))
-    return jnp.where(near, series, far)
-
-
-def _log_difference(y: jax.Array, x: jax.Array, skip: jax.Array) -> jax.Array:
-    return jnp.log(jnp.where(skip, 1.0, y)) - jnp.log(jnp.where(skip, 1.0, x))
+    log_y, log_x = (jnp.log(jnp.where(usable | both_zero, 1.0, one)) for one in (y, x))
+    return jnp.where(near, series, jnp.where(usable, jnp.log(jnp.where(usable, ratio, 1.0)), log_y - log_x))
 
 
 @log_ratio.defjvp
@@ -246,8 +254,7 @@ def kl_term(y: jax.Array, x: jax.Array) -> jax.Array:
     series = d * s * (1.0 + s * (1.0 + s) * atanh_tail(s * s))
     absent = y == 0.0
     missed = (x == 0.0) & (y > 0.0)
-    far = near | absent | missed
-    safe_y, safe_x = jnp.where(far, 1.0, y), jnp.where(far, 1.0, x)
+    safe_y, safe_x = (jnp.where(near | absent | missed, 1.0, one) for one in (y, x))
     direct = safe_y * log_ratio(safe_y, safe_x) - (safe_y - safe_x)
     return back * jnp.where(near, series, jnp.where(absent, x, jnp.where(missed, jnp.inf, direct)))
 
@@ -261,7 +268,7 @@ def _kl_term_jvp(primals, tangents):
     safe_y, safe_x = jnp.where(dead, 1.0, jnp.maximum(y, tiny(y))), jnp.where(dead, 1.0, x)
     in_y = log_ratio(safe_y, safe_x) * dy
     lifted_y, lifted_x, _ = _lift(jnp.where(dead, 1.0, y), safe_x)
-    in_x = divide((lifted_x - lifted_y) * dx, lifted_x)
+    in_x = -relative_gap(lifted_y, lifted_x, lifted_y - lifted_x) * dx
     return kl_term(y, x), jnp.where(dead, 0.0, in_y + in_x)
 
 
@@ -273,8 +280,7 @@ def itakura_saito_term(y: jax.Array, x: jax.Array) -> jax.Array:
     # With ρ = y/x - 1 = d/x: ρ - 2s = ρ s.
     series = divide(d, jnp.where(near, x, 1.0)) * s - 2.0 * s * s * s * atanh_tail(s * s)
     zeros = (y == 0.0) | (x == 0.0)
-    edge = near | zeros
-    safe_y, safe_x = jnp.where(edge, 1.0, y), jnp.where(edge, 1.0, x)
+    safe_y, safe_x = (jnp.where(near | zeros, 1.0, one) for one in (y, x))
     direct = safe_y / safe_x - 1.0 - log_ratio(safe_y, safe_x)
     at_zero = jnp.where((y == 0.0) & (x == 0.0), 0.0, jnp.inf)
     return jnp.where(near, series, jnp.where(zeros, at_zero, direct))
@@ -288,7 +294,7 @@ def _itakura_saito_term_jvp(primals, tangents):
     dead = (x == 0.0) | (y == 0.0)
     safe_y, safe_x = jnp.where(dead, 1.0, y), jnp.where(dead, 1.0, x)
     lifted_y, lifted_x, _ = _lift(safe_y, safe_x)
-    relative = divide(lifted_y - lifted_x, lifted_x)
+    relative = relative_gap(lifted_y, lifted_x, lifted_y - lifted_x)
     tangent = divide(relative * dy, safe_y) - divide(relative * dx, safe_x)
     return itakura_saito_term(y, x), jnp.where(dead, 0.0, tangent)
 
@@ -311,7 +317,7 @@ def log1p_excess(t: jax.Array) -> jax.Array:
 @log1p_excess.defjvp
 def _log1p_excess_jvp(primals, tangents):
     (t,), (dt,) = primals, tangents
-    return log1p_excess(t), jnp.log1p(jnp.maximum(t, -1.0 + jnp.finfo(t.dtype).epsneg)) * dt
+    return log1p_excess(t), log1p(jnp.maximum(t, -1.0 + jnp.finfo(t.dtype).epsneg)) * dt
 
 
 @jax.custom_jvp

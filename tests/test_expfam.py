@@ -310,12 +310,14 @@ def test_what_the_log_partition_closes_over_is_differentiated():
         def total(copies, verb, **options):
             return verb(lambda eta: copies * jax.nn.logsumexp(eta), p, q, **options)
 
-        for verb, options in ((expfam.kl, {}), (expfam.skew_jensen, {"weight": 0.3}), (expfam.renyi, {"order": 1.7})):
+        for verb, options in ((expfam.kl, {}), (expfam.renyi, {"order": 1.7})):
             slope = jax.jit(jax.grad(functools.partial(total, verb=verb, **options)))(2.0)
             np.testing.assert_allclose(slope, total(1.0, verb, **options), rtol=1e-13)
         step = 1e-5
-        best = functools.partial(total, verb=expfam.chernoff_information)
-        np.testing.assert_allclose(jax.grad(best)(2.0), (best(2.0 + step) - best(2.0 - step)) / (2 * step), rtol=1e-8)
+        best = jax.jit(functools.partial(total, verb=expfam.chernoff_information))
+        np.testing.assert_allclose(
+            jax.jit(jax.grad(best))(2.0), (best(2.0 + step) - best(2.0 - step)) / (2 * step), rtol=1e-8
+        )
 
 
 def test_a_change_in_what_the_log_partition_closes_over_is_seen():
@@ -352,7 +354,7 @@ def test_a_function_that_closes_over_nothing_is_compiled_once():
         (TypeError, "eta_q must", lambda p: expfam.renyi(jnp.sum, p, p.astype(complex), order=0.5)),
         (ValueError, "must agree in their last 1", lambda p: expfam.bhattacharyya(jnp.sum, p, p[:1])),
         (ValueError, "batch shapes", lambda p: expfam.kl(jnp.sum, jnp.ones((2, 2)), jnp.ones((3, 2)))),
-        (ValueError, "eta_q must have the structure", lambda p: expfam.kl(jnp.sum, p, [p])),
+        (ValueError, "eta_q must have the structure", lambda p: expfam.bhattacharyya(jnp.sum, p, [p])),
         (ValueError, "weight must lie", lambda p: expfam.skew_jensen(jnp.sum, p, p, weight=1.5)),
         (TypeError, "weight must be a real number", lambda p: expfam.skew_jensen(jnp.sum, p, p, weight=None)),
         (

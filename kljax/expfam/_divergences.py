@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -174,7 +175,7 @@ def renyi(log_partition: LogPartition, eta_p: Any, eta_q: Any, *, order: ArrayLi
         (2014); Gil, Alajaji and Linder, "Rényi divergence measures for commonly used univariate continuous
         distributions", Information Sciences 249 (2013), remark 2.1.
     """
-    _checks.number("order", order, low=0.0, open_high=True)
+    _checks.number("order", order, low=0.0, high=sys.float_info.max)
     points = {"eta_p": eta_p, "eta_q": eta_q}
     return _points.run(_renyi, "log_partition", log_partition, event_ndims, points, _scalar("order", order))
 

@@ -1,0 +1,257 @@
+"""The elementwise atoms against many-digit definitions on dense sweeps: values, slopes, curvatures, edges."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import jax
+import jax.numpy as jnp
+import mpmath
+import numpy as np
+import pytest
+from mpmath import mpf
+
+from kljax import _special
+
+inf = float("inf")
+exp, log, expm1, log1p = mpmath.exp, mpmath.log, mpmath.expm1, mpmath.log1p
+
+
+@pytest.fixture(params=["float32", "float64"])
+def dtype(request):
+    with jax.enable_x64(request.param == "float64"), mpmath.workdps(60):
+        yield jnp.dtype(request.param)
+
+
+def signed(low: float, high: float, count: int, rng) -> np.ndarray:
+    return rng.choice([-1.0, 1.0], count) * 10.0 ** rng.uniform(low, high, count)
+
+
+def real_line(rng, n):
+    """Both signs, dense where series and plain formulas meet, and in magnitude from 1e-7 to 80."""
+    return (np.concatenate([rng.uniform(-3.2, 3.2, n), signed(-7, 1.9, n, rng), [-2.0, -1.0, -0.5, 0.5, 1.0, 2.0]]),)
+
+
+def above_minus_one(rng, n):
+    beyond = 10.0 ** rng.uniform(0.3, 9, n)
+    return (np.concatenate([rng.uniform(-0.999, 2.3, n), 0.9 * signed(-7, 0, n, rng), beyond, [-2 / 3, 2.0]]),)
+
+
+def positive(rng, n):
+    return (np.concatenate([10.0 ** rng.uniform(-7, 1.9, n), rng.uniform(1.5, 2.5, n)]),)
+
+
+def pairs(rng, n):
+    """Positive pairs whose ratio runs from 1 + 1e-7 to 1e4, dense about the factor of three where formulas meet."""
+    x = 10.0 ** rng.uniform(-6, 6, 2 * n)
+    ratio = np.concatenate([np.exp(signed(-7, 0.96, n, rng)), 3.0 ** signed(-0.05, 0.05, n, rng)])
+    return x * ratio, x
+
+
+@dataclass(frozen=True)
+class Atom:
+    """A function, its textbook definition, its first and second derivatives, where it is swept, what it is at edges."""
+
+    definition: Callable
+    slopes: tuple[Callable, ...]
+    curvatures: dict[tuple[int, int], Callable]
+    sweep: Callable
+    edges: dict[tuple[float, ...], float] = field(default_factory=dict)
+    value_eps: float = 4.0
+    slope_eps: float = 4.0
+    curvature_eps: float = 8.0
+
+
+ATOMS = {
+    "expm1": Atom(expm1, (exp,), {(0, 0): exp}, real_line, {(0.0,): 0.0, (-inf,): -1.0, (inf,): inf}),
+    "expm1_minus_x": Atom(
+        lambda t: expm1(t) - t, (expm1,), {(0, 0): exp}, real_line, {(0.0,): 0.0, (inf,): inf, (-inf,): inf}
+    ),
+    "log1p": Atom(
+        log1p,
+        (lambda t: 1 / (1 + t),),
+        {(0, 0): lambda t: -1 / (1 + t) ** 2},
+        above_minus_one,
+        {(0.0,): 0.0, (-1.0,): -inf},
+    ),
+    "x_minus_log1p": Atom(
+        lambda t: t - log1p(t),
+        (lambda t: t / (1 + t),),
+        {(0, 0): lambda t: 1 / (1 + t) ** 2},
+        above_minus_one,
+        {(0.0,): 0.0, (-1.0,): inf, (inf,): inf},
+    ),
+    "log1p_excess": Atom(
+        lambda t: (1 + t) * log1p(t) - t,
+        (log1p,),
+        {(0, 0): lambda t: 1 / (1 + t)},
+        above_minus_one,
+        {(0.0,): 0.0, (-1.0,): 1.0},
+    ),
+    "exp_decay_excess": Atom(
+        lambda t: 1 - (1 + t) * exp(-t),
+        (lambda t: t * exp(-t),),
+        {},
+        positive,
+        {(0.0,): 0.0, (inf,): 1.0},
+    ),
+    "log_cosh": Atom(
+        lambda t: log(mpmath.cosh(t)),
+        (mpmath.tanh,),
+        {(0, 0): lambda t: 1 / mpmath.cosh(t) ** 2},
+        real_line,
+        {(0.0,): 0.0},
+        # 1 - tanh² cancels for large x.
+        curvature_eps=inf,
+    ),
+    "tanh": Atom(mpmath.tanh, (), {}, real_line, {(0.0,): 0.0, (inf,): 1.0, (-inf,): -1.0}),
+    "expm1_ratio": Atom(
+        lambda t: expm1(t) / t,
+        (lambda t: (t * exp(t) - expm1(t)) / t**2,),
+        {},
+        real_line,
+        {(0.0,): 1.0},
+        slope_eps=8.0,
+    ),
+    "expm1_minus_x_ratio": Atom(
+        lambda t: (expm1(t) - t) / t**2,
+        (lambda t: (t * expm1(t) - 2 * (expm1(t) - t)) / t**3,),
+        {},
+        real_line,
+        {(0.0,): 0.5},
+        slope_eps=16.0,
+    ),
+    "divide": Atom(
+        lambda y, x: y / x,
+        (lambda y, x: 1 / x, lambda y, x: -y / x**2),
+        {(0, 1): lambda y, x: -1 / x**2, (1, 1): lambda y, x: 2 * y / x**3},
+        pairs,
+    ),
+    "log_ratio": Atom(
+        lambda y, x: log(y / x),
+        (lambda y, x: 1 / y, lambda y, x: -1 / x),
+        {(0, 0): lambda y, x: -1 / y**2, (1, 1): lambda y, x: 1 / x**2},
+        pairs,
+        {(0.0, 0.0): 0.0, (0.0, 1.0): -inf, (1.0, 0.0): inf},
+    ),
+    "kl_term": Atom(
+        lambda y, x: y * log(y / x) - y + x,
+        (lambda y, x: log(y / x), lambda y, x: 1 - y / x),
+        {(0, 0): lambda y, x: 1 / y, (0, 1): lambda y, x: -1 / x, (1, 1): lambda y, x: y / x**2},
+        pairs,
+        {(0.0, 0.0): 0.0, (0.0, 2.0): 2.0, (2.0, 0.0): inf},
+    ),
+    "itakura_saito_term": Atom(
+        lambda y, x: y / x - 1 - log(y / x),
+        (lambda y, x: 1 / x - 1 / y, lambda y, x: (x - y) / x**2),
+        {(0, 1): lambda y, x: -1 / x**2, (1, 1): lambda y, x: (2 * y - x) / x**3},
+        pairs,
+        {(0.0, 0.0): 0.0, (0.0, 2.0): inf, (2.0, 0.0): inf},
+    ),
+}
+
+
+def points(atom: Atom, dtype, count: int) -> tuple[list[jax.Array], list[tuple[mpf, ...]]]:
+    arrays = [jnp.asarray(a, dtype) for a in atom.sweep(np.random.default_rng(11), count)]
+    return arrays, list(zip(*([mpf(float(x)) for x in np.asarray(a)] for a in arrays), strict=True))
+
+
+def worst(got, formula: Callable, exact: list[tuple[mpf, ...]], where: str) -> tuple[float, str]:
+    """(largest relative error in eps, the point it is at), leaving out what underflows or overflows."""
+    got = np.asarray(got)
+    info = np.finfo(got.dtype)
+    found = (0.0, where)
+    for value, arguments in zip(got, exact, strict=True):
+        expected = formula(*arguments)
+        if not 4 * float(info.tiny) < abs(expected) < float(info.max) / 4:
+            continue
+        error = float(abs(mpf(float(value)) - expected) / abs(expected)) / float(info.eps)
+        found = max(found, (error, f"{where} at {[float(a) for a in arguments]}"))
+    return found
+
+
+def by(function: Callable, argument: int) -> Callable:
+    """The derivative by one argument, entry by entry."""
+
+    def slope(*arrays):
+        steps = tuple(jnp.ones_like(a) if i == argument else jnp.zeros_like(a) for i, a in enumerate(arrays))
+        return jax.jvp(function, arrays, steps)[1]
+
+    return slope
+
+
+@pytest.mark.parametrize("name", ATOMS)
+def test_values_on_a_dense_sweep(name, dtype, sweep_size):
+    atom = ATOMS[name]
+    arrays, exact = points(atom, dtype, sweep_size(400, 20000))
+    error, at = worst(jax.jit(getattr(_special, name))(*arrays), atom.definition, exact, name)
+    assert error <= atom.value_eps, at
+
+
+@pytest.mark.parametrize("name", ATOMS)
+def test_first_and_second_derivatives(name, dtype, sweep_size):
+    atom, function = ATOMS[name], getattr(_special, name)
+    arrays, exact = points(atom, dtype, sweep_size(200, 5000))
+    for i, formula in enumerate(atom.slopes):
+        error, at = worst(jax.jit(by(function, i))(*arrays), formula, exact, f"∂{i}")
+        assert error <= atom.slope_eps, at
+        reverse = jax.jit(jax.grad(lambda *a: function(*a).sum(), i))(*arrays)
+        assert worst(reverse, formula, exact, f"∂{i}")[0] <= atom.slope_eps
+    for (i, j), formula in atom.curvatures.items():
+        error, at = worst(jax.jit(by(by(function, i), j))(*arrays), formula, exact, f"∂{i}∂{j}")
+        assert error <= atom.curvature_eps, at
+
+
+@pytest.mark.parametrize("name", ATOMS)
+def test_edges_are_limits_and_no_derivative_is_nan(name, dtype):
+    function = getattr(_special, name)
+    with jax.debug_nans(True):
+        for arguments, expected in ATOMS[name].edges.items():
+            arrays = [jnp.asarray(a, dtype) for a in arguments]
+            assert jax.jit(function)(*arrays) == expected, arguments
+            count = tuple(range(len(arrays)))
+            slopes = jax.jit(jax.grad(function, count))(*arrays)
+            assert not np.any(np.isnan(slopes)), arguments
+            if name != "log_ratio":  # infinite itself; those who use it at a zero ask for no curvature
+                curves = jax.jit(jax.hessian(function, count))(*arrays)
+                assert not np.any(np.isnan(np.array(curves))), arguments
+            if arguments == (0.0, 0.0):  # the outcome is absent
+                assert not np.any(slopes)
+
+
+@pytest.mark.parametrize("name", ["expm1_minus_x", "x_minus_log1p", "log1p_excess", "kl_term", "itakura_saito_term"])
+def test_no_divergence_is_negative(name, dtype):
+    atom = ATOMS[name]
+    arrays, _ = points(atom, dtype, 5000)
+    assert np.all(jax.jit(getattr(_special, name))(*arrays) >= 0)
+    equal = [arrays[0], arrays[0]] if len(arrays) == 2 else [jnp.zeros_like(arrays[0])]
+    assert not np.any(jax.jit(getattr(_special, name))(*equal))
+
+
+def test_error_free_transformations(dtype):
+    rng = np.random.default_rng(12)
+    a, b = (jnp.asarray(signed(-8, 8, 500, rng), dtype) for _ in range(2))
+    for function, exactly in (
+        (_special.two_sum, lambda x, y: x + y),
+        (_special.two_diff, lambda x, y: x - y),
+        (_special.two_product, lambda x, y: x * y),
+    ):
+        head, tail = jax.jit(function)(a, b)  # compiled, since compilers contract and reorder
+        for x, y, h, t in zip(a, b, head, tail, strict=True):
+            assert mpf(float(h)) + mpf(float(t)) == exactly(mpf(float(x)), mpf(float(y)))
+
+
+def test_sums_that_overflow_have_no_error_term(dtype):
+    largest = jnp.asarray(float(jnp.finfo(dtype).max), dtype)
+    head, tail = _special.two_sum(largest, largest)
+    assert (head, tail) == (inf, 0.0)
+
+
+def test_a_divisor_whose_square_underflows(dtype):
+    small = jnp.asarray(1e-25 if dtype == jnp.float32 else 1e-200, dtype)
+    slope = jax.grad(_special.divide, 1)(small * small, small)
+    np.testing.assert_allclose(
+        jax.grad(_special.divide, 1)(small, small), -1.0 / small, rtol=4 * float(jnp.finfo(dtype).eps)
+    )
+    assert np.isfinite(slope)
