@@ -20,10 +20,10 @@ _PROBES = (-4.0, -2.0, -1.0, -_NEAR, _NEAR, 1.0, 2.0, 4.0)
 
 
 @functools.cache
-def _gauss_legendre() -> tuple[tuple[float, float], ...]:
+def _gauss_legendre() -> tuple[np.ndarray, np.ndarray]:
     """Nodes and weights on [0, 1]."""
     nodes, weights = np.polynomial.legendre.leggauss(12)
-    return tuple((0.5 * (1.0 + float(x)), 0.5 * float(w)) for x, w in zip(nodes, weights, strict=True))
+    return 0.5 * (1.0 + nodes), 0.5 * weights
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,8 +41,16 @@ class _FromFunction:
     def close(self, r: jax.Array) -> jax.Array:
         """f̃(eʳ)/max(1, eʳ) near r = 0, where f itself cancels: f̃(1 + d) = d² ∫₀¹ (1 - x) f''(1 + x d) dx."""
         d = expm1(r)
-        integral = sum(w * (1.0 - x) * self._curvature(1.0 + x * d) for x, w in _gauss_legendre())
-        return d * (d * jnp.exp(-jnp.maximum(r, 0.0))) * integral
+        x, w = _gauss_legendre()
+        return d * (d * jnp.exp(-jnp.maximum(r, 0.0))) * self._between(d, w * (1.0 - x))
+
+    def _between(self, d: jax.Array, weights: np.ndarray) -> jax.Array:
+        """The weighted sum of f'' at the nodes between 1 and 1 + d."""
+
+        def along(x: np.ndarray) -> jax.Array:
+            return jnp.asarray(x, d.dtype).reshape((1,) * d.ndim + x.shape)
+
+        return (along(weights) * self._curvature(1.0 + along(_gauss_legendre()[0]) * d[..., None])).sum(-1)
 
     def far(self, r: jax.Array) -> jax.Array:
         """f̃(eʳ)/max(1, eʳ)"""
@@ -80,7 +88,7 @@ class _FromFunction:
         """f̃'(eʳ)"""
         near = jnp.abs(r) <= _NEAR
         d = expm1(jnp.where(near, r, 0.0))
-        close = d * sum(w * self._curvature(1.0 + x * d) for x, w in _gauss_legendre())
+        close = d * self._between(d, _gauss_legendre()[1])
         u = jnp.exp(jnp.where(near, 1.0, _within(r)))
         return jnp.where(near, close, self._slope(u) - self._slope(jnp.ones_like(u)))
 

@@ -120,7 +120,7 @@ def _alpha_conjugate(t: jax.Array, order: Scalar) -> jax.Array:
     power = log1p(jnp.where(inside, beta * t, 0.0)) * (order / beta)
     # At the edge 1 + βt = 0 the power is zero for α < 0 and α > 1; beyond it, f* = -f(0) for α > 1, else ∞.
     edge = jnp.where(beta * t == -1.0, -1.0 / order, jnp.inf) if order < 0 else -1.0 / order if order > 1 else jnp.inf
-    return jnp.where(inside, power * expm1_ratio(power) / order, edge)
+    return jnp.where(inside, expm1(power) / order, edge)
 
 
 def _price(order: Scalar) -> Scalar:
@@ -261,11 +261,30 @@ squared_log = Generator(
 )
 """½(log u)²: convex only up to u = e, but never negative (Schulman's k2)."""
 
+
+def _log1p_abs_balanced(r: jax.Array) -> jax.Array:
+    return jnp.where(r > 0.0, -expm1(-jnp.maximum(r, 0.0)), expm1(-jnp.minimum(r, 0.0)))
+
+
+def _log1p_abs_slope(r: jax.Array) -> jax.Array:
+    return jnp.where(r > 0.0, 1.0, jnp.where(r < 0.0, -jnp.exp(-2.0 * jnp.minimum(r, 0.0)), 0.0))
+
+
+def _log1p_abs_coslope(r: jax.Array) -> jax.Array:
+    return jnp.where(r > 0.0, -1.0, jnp.where(r < 0.0, 2.0 * jnp.exp(-jnp.minimum(r, 0.0)) - 1.0, 0.0))
+
+
+def _log1p_abs_growth(r: jax.Array) -> jax.Array:
+    # f'(u) = -1/u² overflows before u f'(u)
+    below = jnp.where(r < 0.0, -jnp.exp(-jnp.minimum(r, 0.0)), 0.0)
+    return jnp.where(r > 0.0, jnp.exp(-jnp.maximum(r, 0.0)), below)
+
+
 log1p_abs = Generator(
     "log1p_abs",
-    lambda r: jnp.where(r > 0.0, -expm1(-jnp.maximum(r, 0.0)), expm1(-jnp.minimum(r, 0.0))),
-    lambda r: jnp.where(r > 0.0, 1.0, jnp.where(r < 0.0, -jnp.exp(-2.0 * jnp.minimum(r, 0.0)), 0.0)),
-    lambda r: jnp.where(r > 0.0, -1.0, jnp.where(r < 0.0, 2.0 * jnp.exp(-jnp.minimum(r, 0.0)) - 1.0, 0.0)),
+    graded(_log1p_abs_balanced, growth=_log1p_abs_growth),
+    _log1p_abs_slope,
+    _log1p_abs_coslope,
     _INF,
     1.0,
     closed_conjugate=lambda t: jnp.where(
