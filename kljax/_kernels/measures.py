@@ -18,7 +18,7 @@ from jax.scipy.special import logsumexp
 from kljax._kernels.powers import _stationarity, at_optimum, order_slope
 from kljax._special import divide, expm1, expm1_ratio, log1p, log_ratio, tiny, two_diff, two_product, two_sum
 from kljax.generators import Generator, alpha
-from kljax.generators._forms import Scalar, bind, is_static, tame
+from kljax.generators._forms import Scalar, bind, dynamic, is_static, tame
 from kljax.generators._record import parameter_tangent, summand, weighted_slopes
 
 _FAR = 4.0  # |log u| from which the rounding of log u shows in u
@@ -123,8 +123,9 @@ def _slopes(generator: Generator, p: jax.Array, q: jax.Array) -> tuple[jax.Array
         in_q = weighted_slopes(generator, *for_q, lambda order: _power_mass(order, *for_q))[1]
     # Only what is infinite is taken at the edge: at p = 0 f'(u) if f'(0) is; at q = 0 f(u) - u f'(u) likewise.
     no_p, no_q = p == 0.0, q == 0.0
-    in_p = _pinned(_pinned(in_p, no_p, _limit(generator, generator.derivative, -1.0, p)), no_q, generator.at_infinity)
-    in_q = _pinned(_pinned(in_q, no_p, generator.at_zero), no_q, _limit(generator, generator.coderivative, 1.0, q))
+    ends = _limit(generator, generator.derivative, -1.0, p), _limit(generator, generator.coderivative, 1.0, q)
+    in_p = _pinned(_pinned(in_p, no_p, ends[0]), no_q, generator.at_infinity)
+    in_q = _pinned(_pinned(in_q, no_p, generator.at_zero), no_q, ends[1])
     return jnp.where(dead, 0.0, _finite(in_p)), jnp.where(dead, 0.0, _finite(in_q))
 
 
@@ -355,21 +356,40 @@ def _one_renyi(order: jax.Array, p: jax.Array, q: jax.Array, _: None = None) -> 
     return renyi(alpha(order), p, q)
 
 
+class _Tilted(NamedTuple):
+    """The tilted row t of p and q with the first two derivatives of log S - log M in α."""
+
+    both: jax.Array
+    weight: jax.Array  # t
+    away: jax.Array  # r - E_t[r]
+    mass: jax.Array  # M
+    tilt: jax.Array  # M'/M
+    slope: jax.Array
+    curvature: jax.Array
+
+
+def _tilted(order: jax.Array, p: jax.Array, q: jax.Array) -> _Tilted:
+    both = (p > 0.0) & (q > 0.0)
+    r = jnp.where(both, ratio(p, q), 0.0)
+    weight = jax.nn.softmax(jnp.where(both, jnp.log(jnp.where(both, q, 1.0)) + order * r, -jnp.inf), where=both)
+    mean = (weight * r).sum(-1)
+    mass = mixed_mass(order, p, q)
+    tilt = (p.sum(-1) - q.sum(-1)) / jnp.where(mass > 0.0, mass, 1.0)
+    spread = (weight * jnp.square(r - mean)).sum(-1) + jnp.square(tilt)
+    return _Tilted(both, weight, jnp.where(both, r - mean, 0.0), mass, tilt, mean - tilt, spread)
+
+
 def _slope_in_order(order: jax.Array, p: jax.Array, q: jax.Array) -> tuple[jax.Array, jax.Array]:
     """log S/M differentiated in α, times a positive number, and the derivative of that where it is zero."""
-    r = ratio(p, q)
-    tilt = (p.sum(-1) - q.sum(-1)) / mixed_mass(order, p, q)  # M'/M
+    rows = _tilted(order, p, q)
     log_relative = (order - 1.0) * _one_renyi(order, p, q)
-    # Near p = q times S/M: (S' - M')/M - (S/M - 1) M'/M. Elsewhere E_t[r] - M'/M with the tilted row t.
-    first, second = (x / mixed_mass(order, p, q) for x in _stationarity(order, p, q, r))
-    both = (p > 0.0) & (q > 0.0)
-    inside = jnp.where(both, r, 0.0)
-    t = jax.nn.softmax(jnp.where(both, jnp.log(jnp.where(both, q, 1.0)) + order * inside, -jnp.inf), where=both)
-    mean = (t * inside).sum(-1)
-    spread = (t * jnp.square(inside - mean)).sum(-1) + jnp.square(tilt)
+    # Near p = q, where the tilted mean cancels, times S/M: (S' - M')/M - (S/M - 1) M'/M.
     near = log_relative > -0.5
-    slope = jnp.where(near, first - tilt * expm1(jnp.where(near, log_relative, 0.0)), mean - tilt)
-    return jnp.where(both.any(-1), slope, 0.0), jnp.where(near, second, jnp.where(both.any(-1), spread, 0.0))
+    some = jnp.where(rows.mass > 0.0, rows.mass, 1.0)
+    first, second = (x / some for x in _stationarity(order, p, q, ratio(p, q)))
+    slope = jnp.where(near, first - rows.tilt * expm1(jnp.where(near, log_relative, 0.0)), rows.slope)
+    shared = rows.both.any(-1)
+    return jnp.where(shared, slope, 0.0), jnp.where(shared, jnp.where(near, second, rows.curvature), 0.0)
 
 
 @jax.custom_jvp
@@ -385,7 +405,7 @@ def _order_of_row(p: jax.Array, q: jax.Array) -> jax.Array:
     zero = jnp.zeros((), p.dtype)
     rounds, margin = (24 if p.dtype == jnp.float32 else 52), float(jnp.finfo(p.dtype).eps)
     low, high = lax.fori_loop(0, rounds, halve, (zero, zero + 1.0))
-    order = 0.5 * (low + high)
+    order = jnp.clip(0.5 * (low + high), margin, 1.0 - margin)  # at the ends S/M may jump
     slope, curvature = _slope_in_order(order, p, q)
     flat = curvature <= 0.0
     order = order - jnp.where(flat, 0.0, slope / jnp.where(flat, 1.0, curvature))
@@ -394,9 +414,17 @@ def _order_of_row(p: jax.Array, q: jax.Array) -> jax.Array:
 
 @_order_of_row.defjvp
 def _order_of_row_jvp(primals, tangents):
-    order = _order_of_row(*primals)
-    _, curvature = _slope_in_order(order, *primals)
+    # With G = E_t[r] - M'/M: dα = -dG/G', and G moves by t (1 + α(r - E_t[r])) d log p and the like.
+    p, q = primals
+    dp, dq = tangents
+    order = _order_of_row(p, q)
+    rows = _tilted(order, p, q)
     margin = 2.0 * float(jnp.finfo(order.dtype).eps)
-    inside = (order > margin) & (order < 1.0 - margin) & (curvature > 0.0)
-    _, moved = jax.jvp(lambda *rows: _slope_in_order(order, *rows)[0], primals, tangents)
-    return order, jnp.where(inside, -divide(moved, jnp.where(inside, curvature, 1.0)), 0.0)
+    inside = (order > margin) & (order < 1.0 - margin) & (rows.curvature > 0.0)
+    scale = jnp.where(inside, 1.0, 0.0) / jnp.where(inside, rows.mass, 1.0)
+    at_p, at_q = _at_edge(p, q, ~rows.both)
+    by_p = rows.weight * (1.0 + order * rows.away) / at_p - (1.0 - order * rows.tilt) * scale
+    by_q = rows.weight * ((1.0 - order) * rows.away - 1.0) / at_q + (1.0 + (1.0 - order) * rows.tilt) * scale
+    curvature = jnp.where(inside, rows.curvature, 1.0)
+    by_p, by_q = (jnp.where(inside, _finite(x / curvature, 0.125), 0.0) for x in (by_p, by_q))
+    return order, -(by_p * dp + by_q * dq).sum(-1)
