@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import logsumexp
 from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
 
 # The grid of ``load_target``, and the width of the smoothing, in standard deviations of the scores.
 CELLS, REACH, BANDWIDTH = 48, 2.6, 0.18
@@ -37,3 +38,22 @@ def load_target(digits: Sequence[int]) -> Target:
     log_kernels = (along[:, 0, :, None] + along[:, 1, None, :]).reshape(len(scores), -1)
     log_kernels -= logsumexp(log_kernels, axis=1, keepdims=True)
     return Target(axis.astype(np.float32), scores, labels[chosen], log_kernels.astype(np.float32))
+
+
+class Split(NamedTuple):
+    """Images with pixels in [0, 1], and their labels."""
+
+    images: np.ndarray  # [images, 64]
+    labels: np.ndarray  # [images]
+    test_images: np.ndarray
+    test_labels: np.ndarray
+
+
+def load_split(seed: int) -> Split:
+    """1,000 images to train with, the other 797 to test with, every digit in proportion."""
+    pixels, labels = load_digits(return_X_y=True)
+    parts = train_test_split(
+        (pixels / 16).astype(np.float32), labels, train_size=1000, stratify=labels, random_state=seed
+    )
+    images, test_images, labels, test_labels = parts
+    return Split(images, labels, test_images, test_labels)

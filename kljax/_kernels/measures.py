@@ -16,7 +16,7 @@ from jax import lax
 from jax.scipy.special import logsumexp
 
 from kljax._kernels.powers import _stationarity, at_optimum, order_slope
-from kljax._special import divide, expm1, expm1_ratio, log1p, log_ratio, tiny, two_diff, two_product, two_sum
+from kljax._special import expm1, expm1_ratio, log1p, log_ratio, tiny, two_diff, two_product, two_sum
 from kljax.generators import Generator, alpha
 from kljax.generators._forms import Scalar, bind, dynamic, is_static, tame
 from kljax.generators._record import parameter_tangent, summand, weighted_slopes
@@ -144,10 +144,7 @@ def _slopes_jvp(primals, tangents):
         by_p, by_q = (jnp.where(dead, 0.0, _finite(growth / x, 0.125)) for x in (at_p, at_q))
         tangent = by_p * dp - by_q * dq
         if traced:
-            d_traced = tuple(
-                d for d, x in zip(d_generator.parameters, generator.parameters, strict=True) if not is_static(x)
-            )
-            _, drift = jax.jvp(lambda *t, f=bound: f(r, *t), traced, d_traced)
+            _, drift = jax.jvp(lambda *t, f=bound: f(r, *t), traced, dynamic(d_generator.parameters))
             tangent += jnp.where(dead, 0.0, tame(drift))
         moved.append(tangent)
     return _slopes(generator, p, q), tuple(moved)

@@ -22,6 +22,7 @@ from kljax._special import (
     tanh,
 )
 from kljax.generators._build import reverse
+from kljax.generators._forms import graded
 from kljax.generators._masses import ByMass, Masses
 from kljax.generators._record import Generator
 
@@ -137,11 +138,20 @@ squared_hellinger = Generator(
 )
 """(√u - 1)²/2: H² = ½Σ(√p - √q)², in [0, 1]."""
 
+
+def _tv_slope(r: jax.Array) -> jax.Array:
+    return 0.5 * jnp.sign(r)
+
+
+def _tv_coslope(r: jax.Array) -> jax.Array:
+    return -0.5 * jnp.sign(r)
+
+
 total_variation = Generator(
     "total_variation",
-    lambda r: -0.5 * expm1(-jnp.abs(r)),
-    lambda r: 0.5 * jnp.sign(r),
-    lambda r: -0.5 * jnp.sign(r),
+    graded(lambda r: -0.5 * expm1(-jnp.abs(r)), slopes=(_tv_slope, _tv_coslope)),
+    _tv_slope,
+    _tv_coslope,
     0.5,
     0.5,
     symmetric=True,
@@ -150,6 +160,8 @@ total_variation = Generator(
         lambda m: 0.5 * jnp.abs(m.gap),
         lambda m: 0.5 * m.p * jnp.sign(m.r),
         lambda m: -0.5 * m.q * jnp.sign(m.r),
+        lambda m: 0.5 * m.p * (1.0 - jnp.sign(m.r)),
+        lambda m: 0.5 * m.q * (1.0 + jnp.sign(m.r)),
     ),
 )
 """|u - 1|/2: TV = ½Σ|p - q|, in [0, 1]; at the kink the subgradient 0 is taken."""
@@ -161,9 +173,16 @@ def _le_cam_slope(r: jax.Array) -> jax.Array:
 
 
 def _le_cam_conjugate(t: jax.Array) -> jax.Array:
-    room = jnp.maximum(1.0 - 2.0 * jnp.maximum(t, -1.5), 0.0)
-    h = 2.0 * jnp.maximum(t, -1.5) / (1.0 + jnp.sqrt(room))  # 1 - √(1 - 2t)
-    return jnp.where(t <= 0.5, 0.5 * h * (2.0 + h), jnp.inf)
+    inside = (t > -1.5) & (t < 0.5)
+    v = jnp.where(inside, t, 0.0)
+    h = 2.0 * v / (1.0 + jnp.sqrt(1.0 - 2.0 * v))  # 1 - √(1 - 2t)
+    edge = jnp.where(t <= -1.5, -0.5, jnp.where(t == 0.5, 1.5, jnp.inf))
+    return jnp.where(inside, 0.5 * h * (2.0 + h), edge)
+
+
+def _le_cam_tail(m: Masses) -> jax.Array:
+    total = m.p + m.q
+    return 2.0 * m.p * jnp.square(m.q / jnp.where(total > 0.0, total, 1.0))
 
 
 le_cam = Generator(
@@ -175,6 +194,7 @@ le_cam = Generator(
     0.5,
     symmetric=True,
     closed_conjugate=_le_cam_conjugate,
+    by_mass=ByMass(tail_p=_le_cam_tail, tail_q=lambda m: _le_cam_tail(m._replace(p=m.q, q=m.p))),
 )
 """(u - 1)²/(2(u + 1)): ½Σ(p - q)²/(p + q), in [0, 1], the triangular discrimination."""
 

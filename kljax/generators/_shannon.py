@@ -125,6 +125,21 @@ def _js_tail_q(m: Masses, weight: Scalar) -> jax.Array:
 _JS_TAILS = ByMass(tail_p=_js_tail_p, tail_q=_js_tail_q)
 
 
+def _skew_tail_p(m: Masses, weight: Scalar) -> jax.Array:
+    # p (-v - log(1 - v)), v = (1 - w) q/m the share of q in the mixture
+    share = (1.0 - weight) * m.q / _positive(weight * m.p + (1.0 - weight) * m.q)
+    return m.p * x_minus_log1p(-share)
+
+
+def _skew_tail_q(m: Masses, weight: Scalar) -> jax.Array:
+    # (1 - w) p q/m
+    return (1.0 - weight) * m.q * (m.p / _positive(weight * m.p + (1.0 - weight) * m.q))
+
+
+def _positive(x: jax.Array) -> jax.Array:
+    return jnp.where(x > 0.0, x, 1.0)
+
+
 def _price(weight: Scalar) -> Scalar:
     """-log(w)/(1 - w): what scaled Jensen–Shannon costs where all of the mixture comes from the weight w."""
     if not is_static(weight):
@@ -250,6 +265,7 @@ def skew_kl(weight: Scalar) -> Generator:
         1.0 - weight,
         _price_of_skew(weight),
         (weight,),
+        by_mass=ByMass(tail_p=_skew_tail_p, tail_q=_skew_tail_q) if is_static(weight) and weight > 0 else None,
     )
 
 

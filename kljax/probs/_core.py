@@ -11,7 +11,7 @@ from jax.typing import ArrayLike
 from kljax import _checks
 from kljax._checks import Axis
 from kljax._kernels import measures, powers, shannon
-from kljax._special import tiny
+from kljax._special import log_ratio, tiny
 from kljax.generators import Generator
 
 jit = functools.partial(jax.jit, static_argnames=("axis",))
@@ -200,10 +200,10 @@ def _of_many_jvp(primals, tangents):
     # ∂/∂p_k = w_k log(p_k/m), at p_k = 0 < m taken at the smallest normal number; ∂/∂w_k = KL(p_k‖m)
     p, weights = primals
     dp, d_weights = tangents
-    edge = p + jax.lax.stop_gradient(jnp.maximum(p, float(jnp.finfo(p.dtype).tiny)) - p)
-    absent = ((weights[..., None] * p).sum(-2, keepdims=True)) == 0.0
-    apart = p - p[..., :1, :]
-    terms, _ = shannon.mixture_terms(p, apart, weights)
-    _, slope = shannon.mixture_terms(edge, apart, weights)
-    tangent = (weights[..., None] * jnp.where(absent, 0.0, slope) * dp).sum((-1, -2))
+    m = (weights[..., None] * p).sum(-2, keepdims=True)
+    absent = m == 0.0
+    terms, slope = shannon.mixture_terms(p, p - p[..., :1, :], weights)
+    edge = log_ratio(jnp.where(absent, 1.0, jnp.maximum(p, tiny(p))), jnp.where(absent, 1.0, m))
+    slope = jnp.where(absent, 0.0, jnp.where(p == 0.0, edge, slope))
+    tangent = (weights[..., None] * slope * dp).sum((-1, -2))
     return _of_many(p, weights), tangent + (d_weights * terms.sum(-1)).sum(-1)

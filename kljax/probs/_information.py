@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from kljax import _checks, generators
+from kljax import _checks
 from kljax._checks import Axis
 from kljax._kernels.powers import renyi_generator
 from kljax.probs import _core
@@ -22,8 +22,10 @@ def renyi(
     It is KL(p‖q) at α = 1, continuously, -log Q(p > 0) at α = 0 and log max p/q at α = ∞. It is inf where q misses an
     outcome of p if α ≥ 1, and where they share none.
 
-    The power sum is taken as 1 + α(α - 1) A_α with the generalised α-divergence A_α ≥ 0 of ``alpha``: the same on
-    normalised rows, but never negative, and 0 at p = q, when a row sums to 1 only up to rounding.
+    Rows are taken as measures: the power sum is divided by α Σp + (1 - α) Σq, which is 1 on normalised rows. So the
+    result is never negative, and 0 with zero gradient at p = q, also where a row sums to 1 only up to rounding; at
+    α = 1 it is the generalised KL over Σp. Where the divisor is not positive, which takes α > 1 and a q heavier than p,
+    it is inf. An infinite result has zero gradient.
 
     Args:
         p: Probabilities, or a non-negative measure, of any floating dtype. Nothing is renormalised.
@@ -56,15 +58,14 @@ def renyi(
     if generator is None:
         end = _core.renyi_zero if order == 0 else _core.renyi_infinity
         return end(p, q, where, axis=axis)
-    if generator is generators.kl:
-        return _core.f_divergence(p, q, generator, where, axis=axis)
     return _core.renyi(p, q, generator, where, axis=axis)
 
 
 def bhattacharyya(p: ArrayLike, q: ArrayLike, *, axis: Axis = -1, where: ArrayLike | None = None) -> jax.Array:
     """B(p, q) = -log Σ √(p q), the Bhattacharyya distance, half of Rényi's divergence of order ½.
 
-    It is inf where p and q share no outcome.
+    It is inf where p and q share no outcome. Rows are taken as measures: the sum is divided by ½(Σp + Σq), which is 1
+    on normalised rows.
 
     Args:
         p: Probabilities, or a non-negative measure, of any floating dtype. Nothing is renormalised.
@@ -99,7 +100,8 @@ def chernoff_information(
     """C(p, q) = max over α in [0, 1] of -log Σ p^α q^(1-α), Chernoff's information.
 
     It is the best achievable exponent of the error of deciding between p and q from many draws. The derivative is that
-    at the optimal order; the Hessian includes the motion of the order.
+    at the optimal order; the Hessian includes the motion of the order. Rows are taken as measures: the sum is divided
+    by α Σp + (1 - α) Σq, which is 1 on normalised rows.
 
     Args:
         p: Probabilities, or a non-negative measure, of any floating dtype. Nothing is renormalised.

@@ -1,0 +1,686 @@
+"""The boundary contract, a test for each line, over the verbs, modules, dtypes and modes of differentiation.
+
+``_derivatives`` compiles one function for a verb, module and dtype: value, gradient in reverse and forward mode, and
+Hessian of a batch of boundary rows, under ``vmap``, ``jit`` and ``jax_debug_nans``. The tests read what it found.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from verbs import CROSS_ENTROPY, DIVERGENCES, F_DIVERGENCES, INF, MODULES, Verb
+
+from kljax import generators, logits, probs
+
+VERBS = {verb.label: verb for verb in (*DIVERGENCES, CROSS_ENTROPY)}
+CHOSEN = ("kl", "jeffreys", "jensen_shannon", "skew_kl-0.1", "squared_hellinger", "total_variation", "chi_squared")
+CHOSEN += ("le_cam", "alpha--1.0", "alpha-0.3", "alpha-3.0", "renyi-0.5", "renyi-2.0", "chernoff_information")
+CHOSEN += ("cross_entropy", "f_divergence-reverse_kl", "f_divergence-arithmetic_geometric")
+IN_DOUBLE = ("kl", "jensen_shannon", "alpha-0.3", "renyi-2.0")
+EVERY = [(module, dtype, label) for module in MODULES for dtype in ("float32", "float64") for label in VERBS]
+REDUCED = {case for case in EVERY if case[2] in (CHOSEN if case[1] == "float32" else IN_DOUBLE)}
+
+# Rows of four outcomes, normalised exactly in binary. The outcome in question is the first.
+_E = 0.125
+ROWS: dict[str, tuple[list[float], list[float]]] = {
+    "equal": ([_E, 2 * _E, 4 * _E, _E], [_E, 2 * _E, 4 * _E, _E]),
+    "equal with zeros": ([0.0, 0.5, 0.5, 0.0], [0.0, 0.5, 0.5, 0.0]),
+    "equal, one-hot": ([0.0, 0.0, 1.0, 0.0], [0.0, 0.0, 1.0, 0.0]),
+    "inside": ([_E, 2 * _E, 4 * _E, _E], [2 * _E, _E, _E, 4 * _E]),
+    "both lack it": ([0.0, 0.25, 0.5, 0.25], [0.0, 0.5, 0.25, 0.25]),
+    "p lacks it": ([0.0, 0.25, 0.5, 0.25], [0.25, 0.25, 0.25, 0.25]),
+    "q lacks it": ([0.25, 0.25, 0.25, 0.25], [0.0, 0.25, 0.5, 0.25]),
+    "disjoint": ([0.5, 0.5, 0.0, 0.0], [0.0, 0.0, 0.25, 0.75]),
+    "p one-hot": ([0.0, 1.0, 0.0, 0.0], [0.25, 0.25, 0.25, 0.25]),
+    "q one-hot": ([0.25, 0.25, 0.25, 0.25], [0.0, 1.0, 0.0, 0.0]),
+    "both one-hot, apart": ([1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0]),
+}
+AT = {name: index for index, name in enumerate(ROWS)}
+
+
+class Found(NamedTuple):
+    p: np.ndarray
+    q: np.ndarray
+    value: np.ndarray
+    reverse: np.ndarray  # [rows, 2, outcomes]
+    forward: np.ndarray
+    hessian: np.ndarray  # [rows, 2, 2, outcomes, outcomes]
+
+
+def _rows(module: str, dtype: str) -> tuple[np.ndarray, np.ndarray]:
+    p, q = (np.array([pair[side] for pair in ROWS.values()], dtype) for side in (0, 1))
+    if module == "probs":
+        return p, q
+    with np.errstate(divide="ignore"):
+        return np.log(p), np.log(q)
+
+
+@functools.cache
+def _derivatives(module: str, dtype: str, label: str) -> Found:
+    verb = VERBS[label]
+
+    def value(pair: jax.Array) -> jax.Array:
+        return verb(MODULES[module], pair[0], pair[1])
+
+    @jax.jit
+    @jax.vmap
+    def everything(pair: jax.Array) -> tuple[jax.Array, ...]:
+        reverse = jax.jacrev(value)
+        return value(pair), reverse(pair), jax.jacfwd(value)(pair), jax.jacfwd(reverse)(pair)
+
+    p, q = _rows(module, dtype)
+    with jax.enable_x64(dtype == "float64"), jax.debug_nans(True):
+        found = everything(np.stack([p, q], 1))
+    values, reverse, forward, hessian = map(np.asarray, found)
+    return Found(p, q, values, reverse, forward, np.moveaxis(hessian, 2, 3))
+
+
+@pytest.fixture(params=EVERY, ids=["-".join(case) for case in EVERY])
+def case(request: pytest.FixtureRequest) -> tuple[str, str, Verb, Found]:
+    """One verb in one module and dtype, and its derivatives at the boundary."""
+    if request.param not in REDUCED and not request.config.getoption("--full"):
+        pytest.skip("only with --full")
+    module, dtype, label = request.param
+    return module, dtype, VERBS[label], _derivatives(module, dtype, label)
+
+
+def _eps(dtype: str) -> float:
+    return float(np.finfo(dtype).eps)
+
+
+def _probabilities(module: str, found: Found) -> tuple[np.ndarray, np.ndarray]:
+    return (found.p, found.q) if module == "probs" else (np.exp(found.p), np.exp(found.q))
+
+
+def _is_divergence(verb: Verb) -> bool:
+    return verb is not CROSS_ENTROPY
+
+
+# --- 1: never NaN; both modes agree -----------------------------------------------------------------------
+
+
+def test_nothing_is_nan(case: tuple[str, str, Verb, Found]) -> None:
+    *_, found = case
+    for name in ("value", "reverse", "forward", "hessian"):
+        wrong = np.isnan(getattr(found, name).reshape(len(ROWS), -1)).any(-1)
+        assert not wrong.any(), (name, [row for row, bad in zip(ROWS, wrong, strict=True) if bad])
+
+
+def test_gradients_are_finite_and_the_same_in_both_modes(case: tuple[str, str, Verb, Found]) -> None:
+    _, dtype, _, found = case
+    assert np.isfinite(found.reverse).all()
+    # The same products, in another order: a few roundings of the largest.
+    scale = np.abs(found.reverse).max((1, 2), keepdims=True)
+    assert (np.abs(found.forward - found.reverse) <= 16 * _eps(dtype) * scale).all()
+
+
+def test_the_hessian_is_symmetric(case: tuple[str, str, Verb, Found]) -> None:
+    _, dtype, _, found = case
+    inside = found.hessian[AT["inside"]].transpose(0, 2, 1, 3).reshape(8, 8)
+    assert np.abs(inside - inside.T).max() <= 64 * _eps(dtype) * np.abs(inside).max()
+
+
+# --- 2: D(p‖p) = 0 exactly; D ≥ 0; continuous -------------------------------------------------------------
+
+
+def test_equal_rows_have_exactly_no_divergence_and_no_gradient(case: tuple[str, str, Verb, Found]) -> None:
+    *_, verb, found = case
+    if not _is_divergence(verb):
+        pytest.skip("an entropy")
+    for row in ("equal", "equal with zeros", "equal, one-hot"):
+        assert found.value[AT[row]] == 0.0
+        assert (found.reverse[AT[row]] == 0.0).all(), row
+        assert (found.forward[AT[row]] == 0.0).all(), row
+
+
+def test_nothing_is_negative(case: tuple[str, str, Verb, Found]) -> None:
+    *_, found = case
+    assert (found.value >= 0.0).all()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("label", ["kl", "jensen_shannon", "squared_hellinger", "chi_squared", "renyi-0.5"])
+@pytest.mark.parametrize("module", MODULES)
+def test_continuous_towards_equality(module: str, label: str, dtype: str) -> None:
+    # All are c Σ d²/q to second order, and the third order is below d. So D(d)/d² settles, instead of turning into noise.
+    verb, steps = VERBS[label], 2.0 ** -np.arange(4, 12 if dtype == "float32" else 20)
+    with jax.enable_x64(dtype == "float64"):
+        q = jnp.full((len(steps), 4), 0.25, dtype)
+        p = q + jnp.asarray(steps[:, None] * np.array([0.25, -0.25, 0.125, -0.125]), dtype)
+        value = verb(probs, p, q) if module == "probs" else verb(logits, jnp.log(p), jnp.log(q))
+    ratio = np.asarray(value, np.float64) / steps**2
+    noise = 64 * _eps(dtype) / steps if module == "logits" else 64 * _eps(dtype)  # the logarithms are rounded
+    assert (np.abs(ratio / ratio[-1] - 1.0) <= 2.0 * steps + noise + 64 * _eps(dtype)).all()
+
+
+# --- 3, 4: zeros in one row or in both --------------------------------------------------------------------
+
+
+def test_an_outcome_that_both_lack_costs_nothing(case: tuple[str, str, Verb, Found]) -> None:
+    module, dtype, verb, found = case
+    at = AT["both lack it"]
+    assert (found.reverse[at, :, 0] == 0.0).all()
+    assert (found.forward[at, :, 0] == 0.0).all()
+    with jax.enable_x64(dtype == "float64"):
+        without = float(verb(MODULES[module], found.p[at, 1:], found.q[at, 1:]))
+    assert abs(found.value[at] - without) <= 8 * _eps(dtype) * without
+
+
+def test_an_outcome_that_one_lacks_costs_its_limit(case: tuple[str, str, Verb, Found]) -> None:
+    module, dtype, verb, found = case
+    p, q = _probabilities(module, found)
+    for row, price, mass in (("p lacks it", verb.at_zero, q), ("q lacks it", verb.at_infinity, p)):
+        at = AT[row]
+        infinite = price == INF and (verb.additive or not verb.function.startswith(("bhatta", "chernoff")))
+        if verb.function == "renyi":
+            infinite = price == INF and dict(verb.options)["order"] >= 1.0
+        if infinite:
+            assert found.value[at] == INF
+            assert (found.reverse[at, :, 0] == 0.0).all()
+            assert (found.hessian[at][:, :, 0] == 0.0).all()
+            continue
+        assert np.isfinite(found.value[at])
+        if verb.additive:
+            with jax.enable_x64(dtype == "float64"):
+                rest = float(verb(probs, p[at, 1:], q[at, 1:]))
+            # Logits are rounded logarithms, of size up to 2, and slopes are at most 4.
+            expected, roundings = rest + mass[at, 0] * price, 16 if module == "probs" else 64
+            assert abs(found.value[at] - expected) <= roundings * _eps(dtype) * max(expected, 1.0)
+
+
+def test_both_modules_agree_at_the_boundary(case: tuple[str, str, Verb, Found]) -> None:
+    module, dtype, verb, found = case
+    if module == "probs":
+        pytest.skip("is what logits are compared with")
+    with jax.enable_x64(dtype == "float64"):
+        expected = np.asarray(verb(probs, *_rows("probs", dtype)))
+    infinite = np.isinf(expected)
+    assert (np.isinf(found.value) == infinite).all()
+    finite = ~infinite
+    # χ² and its like multiply the rounding of a logarithm by their order; rows at equality are exactly zero above.
+    assert (np.abs(found.value - expected)[finite] <= 64 * _eps(dtype) * np.maximum(expected, 1.0)[finite]).all()
+
+
+def test_kl_is_exactly_infinite_where_q_misses_mass() -> None:
+    p = jnp.array([0.5, 0.5 - 1e-6, 1e-6])
+    q = jnp.array([0.5, 0.5, 0.0])
+    assert float(probs.kl(p, q)) == INF
+    assert float(logits.kl(jnp.log(p), jnp.log(q))) == INF
+    # Also where that mass underflows in the probability.
+    assert float(logits.kl(jnp.array([0.0, -1e4]), jnp.array([0.0, -jnp.inf]))) == INF
+    for gradient in jax.grad(logits.kl, (0, 1))(jnp.log(p), jnp.log(q)):
+        assert float(gradient[2]) == 0.0
+        assert bool(jnp.isfinite(gradient).all())
+
+
+# --- the limit of gradients -------------------------------------------------------------------------------
+
+# What changes with p where p → 0 < q is f'(0), with q where q → 0 < p it is -lim (u f' - f), and the other one tends to
+# the price. Those that are finite, by hand: (f'(0), f(0)) and (lim f', lim f - u f').
+SLOPES = {
+    "total_variation": ((-0.5, 0.5), (0.5, -0.5)),
+    "le_cam": ((-1.5, 0.5), (0.5, -1.5)),
+    "chi_squared": ((-2.0, 1.0), None),
+    "alpha-3.0": ((-0.5, 1.0 / 3.0), None),
+    "alpha--1.0": (None, (0.5, -1.0)),
+    "f_divergence-reverse_kl": (None, (1.0, -INF)),
+    "kl": ((-INF, 1.0), None),
+    "skew_kl-0.1": ((-INF, 0.9), (-math.log(0.1) - 0.9, -8.1)),
+    "jensen_shannon": ((-INF, 0.5 * math.log(2.0)), (0.5 * math.log(2.0), -INF)),
+    "squared_hellinger": ((-INF, 0.5), (0.5, -INF)),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("label", SLOPES)
+def test_gradients_tend_to_the_gradient_at_the_boundary(label: str, dtype: str) -> None:
+    verb = VERBS[label]
+    small = np.array([1e-3, 1e-6, 1e-9, 1e-15, 1e-25, 0.0])
+    here, there = np.full_like(small, 0.25), np.full((len(small), 2), [0.25, 0.5])
+
+    @jax.jit
+    def gradients(p: jax.Array, q: jax.Array) -> Any:
+        return jax.grad(lambda p, q: verb(probs, p, q).sum(), (0, 1))(p, q)
+
+    for limits, p, q in (
+        (SLOPES[label][0], small, here),
+        (SLOPES[label][1], here, small),
+    ):
+        if limits is None:
+            continue
+        rows = [np.concatenate([first[:, None], there[:, order]], 1) for first, order in ((p, [0, 1]), (q, [1, 0]))]
+        with jax.enable_x64(dtype == "float64"):
+            found = [np.asarray(one)[:, 0] for one in gradients(*(row.astype(dtype) for row in rows))]
+        for sequence, limit in zip(found, limits, strict=True):
+            assert np.isfinite(sequence).all()
+            if np.isfinite(limit):
+                # f' and f - u f' differ from the limit by a power of the small number, at worst its square root.
+                assert (np.abs(sequence - limit) <= 8 * np.sqrt(small) + 8 * _eps(dtype) * (1 + abs(limit))).all()
+            else:
+                # An infinite slope is taken at the smallest normal number, so it goes on growing, with its sign.
+                assert (np.diff(sequence) * np.sign(limit) > 0.0).all()
+                assert np.sign(sequence[-1]) == np.sign(limit)
+
+
+def test_the_other_outcomes_gradients_are_continuous_at_the_boundary(case: tuple[str, str, Verb, Found]) -> None:
+    module, dtype, verb, found = case
+    for row, side in (("p lacks it", 0), ("q lacks it", 1), ("both lack it", 0)):
+        at = AT[row]
+        if not np.isfinite(found.value[at]) or verb.function == "chernoff_information":
+            continue  # infinite values have no continuous gradient; the order of Chernoff's moves like 1/log p
+        p, q = (np.array(one[at], np.float64) for one in _probabilities(module, found))
+        (p, q)[side][0] = 1e-34 if dtype == "float32" else 1e-290
+        if module == "logits":
+            with np.errstate(divide="ignore"):
+                p, q = np.log(p), np.log(q)
+        with jax.enable_x64(dtype == "float64"):
+            pair = jnp.asarray(np.stack([p, q]), dtype)
+            if module == "logits":  # the very same logits elsewhere
+                pair = pair.at[:, 1:].set(np.stack([found.p[at], found.q[at]])[:, 1:])
+            near = np.asarray(jax.grad(lambda pair: verb(MODULES[module], pair[0], pair[1]))(pair))
+        expected = found.reverse[at][:, 1:]
+        # √(1e-34) = 1e-17 is the slowest approach, α = 0.3 in logits the exception: (1e-34)^0.3 = 6e-11.
+        assert (np.abs(near[:, 1:] - expected) <= 64 * _eps(dtype) * np.maximum(np.abs(expected).max(), 1.0)).all(), row
+
+
+# --- 5: -inf logits, masks, rows that are no distribution -------------------------------------------------
+
+
+def test_a_logit_of_minus_infinity_has_exactly_no_gradient(case: tuple[str, str, Verb, Found]) -> None:
+    module, _, _, found = case
+    if module == "probs":
+        pytest.skip("about logits")
+    absent = np.stack([found.p, found.q], 1) == -np.inf
+    assert absent.sum() > 30
+    for gradient in (found.reverse, found.forward):
+        assert (gradient[absent] == 0.0).all()
+    rows = np.nonzero(absent)
+    assert (found.hessian[rows[0], rows[1], :, rows[2]] == 0.0).all()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("label", CHOSEN)
+@pytest.mark.parametrize("module", MODULES)
+def test_a_masked_outcome_is_left_out(module: str, label: str, dtype: str) -> None:
+    rng, verb = np.random.default_rng(5), VERBS[label]
+    a, b = rng.normal(size=(2, 6, 5)).astype(dtype)
+    mask = rng.random((6, 5)) > 0.4
+    mask[:, :2] = True
+    bad = {"probs": np.nan, "logits": np.inf}[module]
+    if module == "probs":
+        a, b = np.exp(a), np.exp(b)
+    nothing = 0.0 if module == "probs" else -np.inf
+    with jax.enable_x64(dtype == "float64"):
+        both = jax.jit(jax.value_and_grad(lambda a, b, **more: verb(MODULES[module], a, b, **more).sum(), (0, 1)))
+        # Whatever stands under the mask, numbers or not.
+        hidden = [np.where(mask, one, bad) for one in (a, b)]
+        value, gradients = both(*hidden, where=mask)
+        filled, fill_gradients = both(*(np.where(mask, one, nothing) for one in (a, b)))
+        rows = verb(MODULES[module], a, b, where=mask)
+        left = [verb(MODULES[module], a[i][mask[i]], b[i][mask[i]]) for i in range(len(a))]
+    assert value == filled
+    for found, expected in zip(gradients, fill_gradients, strict=True):
+        assert (np.asarray(found) == np.where(mask, expected, 0.0)).all()
+    # Leaving out changes the order of the sums only.
+    assert np.allclose(rows, np.array(left), rtol=32 * _eps(dtype), atol=32 * _eps(dtype))
+
+
+def test_a_mask_broadcasts_and_reaches_entropies_and_stacks() -> None:
+    rng = np.random.default_rng(6)
+    a, mask = rng.normal(size=(3, 4, 5)).astype(np.float32), np.array([True, True, False, True, True])
+    kept = a[..., mask]
+    assert np.allclose(logits.entropy(a, where=mask), logits.entropy(kept), rtol=1e-6)
+    assert np.allclose(
+        logits.generalized_jensen_shannon(a, where=mask), logits.generalized_jensen_shannon(kept), rtol=1e-5
+    )
+    p, kept = np.exp(a), np.exp(kept)
+    assert np.allclose(probs.entropy(p, where=mask), probs.entropy(kept), rtol=1e-6)
+    assert np.allclose(
+        probs.generalized_jensen_shannon(p, where=mask), probs.generalized_jensen_shannon(kept), rtol=1e-5
+    )
+
+
+NO_DISTRIBUTION = {
+    "all -inf": [-np.inf] * 3,
+    "+inf": [0.0, np.inf, 1.0],
+    "NaN": [0.0, np.nan, 1.0],
+    "NaN and -inf": [-np.inf, np.nan, -np.inf],
+}
+
+
+@pytest.mark.parametrize("wrong", NO_DISTRIBUTION)
+@pytest.mark.parametrize("label", [*CHOSEN, "renyi-0.3"])
+def test_a_row_that_is_no_distribution_gives_nan(label: str, wrong: str) -> None:
+    good = np.array([[0.0, 1.0, 2.0], [0.5, 0.5, 0.5], [0.0, -np.inf, 0.0]], np.float32)
+    bad = good.copy()
+    bad[1] = NO_DISTRIBUTION[wrong]
+    for p, q in ((bad, good), (good, bad), (bad, bad)):
+        value = np.asarray(VERBS[label](logits, p, q))
+        assert np.isnan(value[1])
+        assert not np.isnan(value[[0, 2]]).any(), "a bad row must not spoil the others"
+
+
+@pytest.mark.parametrize("order", [0.0, 0.5, 1.0, 2.0, INF])
+@pytest.mark.parametrize("wrong", NO_DISTRIBUTION)
+def test_the_ends_of_renyi_and_entropies_of_no_distribution(wrong: str, order: float) -> None:
+    good, bad = np.array([0.0, 1.0, 2.0], np.float32), np.array(NO_DISTRIBUTION[wrong], np.float32)
+    assert np.isnan(logits.entropy(bad, order=order))
+    assert np.isnan(logits.renyi(bad, good, order=order))
+    assert np.isnan(logits.renyi(good, bad, order=order))
+    assert np.isnan(logits.generalized_jensen_shannon(np.stack([good, bad])))
+
+
+@pytest.mark.parametrize("wrong", [np.nan, -0.5])
+@pytest.mark.parametrize("label", CHOSEN)
+def test_a_probability_that_is_nan_or_negative_gives_no_finite_lie(label: str, wrong: float) -> None:
+    good = np.array([[0.25, 0.25, 0.5], [0.25, 0.25, 0.5]], np.float32)
+    bad = good.copy()
+    bad[1, 1] = wrong
+    for p, q in ((bad, good), (good, bad)):
+        value = np.asarray(VERBS[label](probs, p, q))
+        assert np.isfinite(value[0])
+        assert np.isnan(value[1]) or wrong < 0.0
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_kl_of_measures_is_the_generalised_one(dtype: str) -> None:
+    rng = np.random.default_rng(7)
+    p, q = (np.exp(rng.normal(scale=3.0, size=(50, 8))).astype(dtype) for _ in range(2))
+    wide_p, wide_q = p.astype(np.longdouble), q.astype(np.longdouble)
+    expected = (wide_p * np.log(wide_p / wide_q) - wide_p + wide_q).sum(-1)
+    with jax.enable_x64(dtype == "float64"):
+        found = np.asarray(probs.kl(p, q))
+        scaled = np.asarray(probs.kl(4.0 * p, 4.0 * q))
+    assert (np.abs(found - expected) <= 16 * _eps(dtype) * expected).all()
+    assert (found >= 0.0).all()
+    assert np.allclose(scaled, 4.0 * found, rtol=8 * _eps(dtype))  # homogeneous: nothing is renormalised
+    assert float(probs.kl(np.zeros(3, np.float32), np.array([1.0, 2.0, 3.0], np.float32))) == 6.0
+
+
+# --- 6: the derivative of p log p at p = 0 ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_derivative_of_p_log_p_is_that_of_the_smallest_normal_number(dtype: str) -> None:
+    tiny = float(np.finfo(dtype).tiny)
+    p, q = np.array([0.0, 0.5, 0.5], dtype), np.array([0.25, 0.25, 0.5], dtype)
+    with jax.enable_x64(dtype == "float64"):
+        entropy, divergence = jax.grad(probs.entropy)(p), jax.grad(probs.kl)(p, q)
+        curvature = jax.hessian(probs.entropy)(p)
+    assert np.isclose(entropy[0], -(math.log(tiny) + 1.0), rtol=4 * _eps(dtype))
+    assert np.isclose(divergence[0], math.log(tiny / 0.25), rtol=4 * _eps(dtype))
+    assert np.isfinite(curvature).all()
+
+
+@pytest.mark.parametrize("chain", ["softmax", "square"])
+def test_that_derivative_vanishes_under_a_chain_rule_that_multiplies_by_p(chain: str) -> None:
+    inner = {"softmax": jax.nn.softmax, "square": jnp.square}[chain]
+    x = jnp.array([-jnp.inf, 0.0, 0.0]) if chain == "softmax" else jnp.array([0.0, 0.7, 0.7])
+    q = jnp.array([0.25, 0.25, 0.5])
+    for loss in (lambda x: probs.entropy(inner(x)), lambda x: probs.kl(inner(x), q)):
+        gradient = jax.grad(loss)(x)
+        assert float(gradient[0]) == 0.0
+        assert bool(jnp.isfinite(gradient).all())
+
+
+# --- 7: shifts and permutations ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("label", CHOSEN)
+def test_shifted_and_permuted_logits(label: str, dtype: str) -> None:
+    rng, verb = np.random.default_rng(8), VERBS[label]
+    # Multiples of 1/64, so that a shift by a power of two is exact.
+    a, b = (np.round(64 * rng.normal(scale=2.0, size=(20, 7))).astype(dtype) / 64 for _ in range(2))
+    a[::3, 2] = -np.inf
+    b[::3, 2] = -np.inf
+    order = rng.permutation(7)
+    with jax.enable_x64(dtype == "float64"):
+        both = jax.jit(jax.value_and_grad(lambda a, b: verb(logits, a, b).sum(), (0, 1)))
+        rows = jax.jit(lambda a, b: verb(logits, a, b))
+        value, gradients = rows(a, b), both(a, b)[1]
+        shifted, shifted_gradients = rows(a + dtype_of(a, 128), b - dtype_of(b, 64)), both(a + dtype_of(a, 128), b)[1]
+        permuted = rows(a[:, order], b[:, order])
+        equal = rows(a + dtype_of(a, 128), a)
+    assert np.allclose(value, shifted, rtol=8 * _eps(dtype), atol=0.0)
+    assert np.allclose(value, permuted, rtol=32 * _eps(dtype), atol=0.0)
+    for one, other in zip(gradients, shifted_gradients, strict=True):
+        assert np.abs(one - other).max() <= 16 * _eps(dtype) * np.abs(one).max()
+        assert np.abs(np.sum(one, -1)).max() <= 16 * _eps(dtype) * np.abs(one).max()
+    if _is_divergence(verb):
+        assert (np.asarray(equal) == 0.0).all()
+
+
+def dtype_of(array: np.ndarray, number: float) -> np.ndarray:
+    """The number in the array's dtype."""
+    return array.dtype.type(number)
+
+
+# --- dtypes -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("half", [jnp.bfloat16, jnp.float16])
+@pytest.mark.parametrize("label", CHOSEN)
+@pytest.mark.parametrize("module", MODULES)
+def test_half_precision_is_read_as_it_is(module: str, label: str, half: Any) -> None:
+    rng, verb = np.random.default_rng(9), VERBS[label]
+    a, b = (jnp.asarray(rng.normal(size=(6, 9)), half) for _ in range(2))
+    if module == "probs":
+        a, b = jnp.exp(a), jnp.exp(b)
+    wide = [one.astype(jnp.float32) for one in (a, b)]
+    value, expected = verb(MODULES[module], a, b), verb(MODULES[module], *wide)
+    assert value.dtype == jnp.float32
+    # The same numbers; one program may sum them in another order than the other.
+    assert np.allclose(value, expected, rtol=8 * _eps("float32"), atol=0.0)
+    mixed = verb(MODULES[module], a, wide[1])
+    assert mixed.dtype == jnp.float32
+    assert np.allclose(mixed, expected, rtol=8 * _eps("float32"), atol=0.0)
+    gradient = jax.grad(lambda a: verb(MODULES[module], a, b).sum())(a)
+    exact = jax.grad(lambda a: verb(MODULES[module], a, wide[1]).sum())(wide[0])
+    assert gradient.dtype == half
+    eps = float(jnp.finfo(half).eps)
+    assert np.abs(gradient.astype(jnp.float32) - exact).max() <= eps * np.abs(exact).max()
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_double_operand_makes_a_double_result(module: str) -> None:
+    with jax.enable_x64(True):
+        single, double = np.array([0.25, 0.75], np.float32), np.array([0.5, 0.5])
+        assert MODULES[module].kl(single, single).dtype == np.float32
+        assert MODULES[module].kl(single, double).dtype == np.float64
+        assert MODULES[module].entropy(double, order=2.0).dtype == np.float64
+        assert MODULES[module].renyi(single, single, order=0.5).dtype == np.float32
+
+
+# --- axis, batches, transformations -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("label", CHOSEN)
+@pytest.mark.parametrize("module", MODULES)
+def test_axes(module: str, label: str) -> None:
+    rng, verb = np.random.default_rng(10), VERBS[label]
+    a, b = rng.normal(size=(2, 3, 4, 5)).astype(np.float32)
+    if module == "probs":
+        a, b = np.exp(a), np.exp(b)
+    call = functools.partial(verb, MODULES[module])
+    near = functools.partial(np.testing.assert_allclose, rtol=64 * _eps("float32"), atol=1e-6)
+    near(call(a, b, axis=1), call(np.moveaxis(a, 1, -1), np.moveaxis(b, 1, -1)))
+    near(call(a, b, axis=-3), call(a, b, axis=0))
+    merged = [one.transpose(1, 0, 2).reshape(4, -1) for one in (a, b)]
+    near(call(a, b, axis=(0, 2)), call(*merged))
+    near(call(a, b, axis=(-1, 0)), call(*merged))
+    assert call(a, b, axis=(0, 1, 2)).shape == ()
+    near(call(a, b[0, 0]), call(a, np.broadcast_to(b[0, 0], a.shape)))
+
+
+@pytest.mark.parametrize("label", CHOSEN)
+@pytest.mark.parametrize("module", MODULES)
+def test_vmap_over_rows_and_over_one_operand(module: str, label: str) -> None:
+    p, q = _rows(module, "float32")
+    call = functools.partial(VERBS[label], MODULES[module])
+    expected = np.asarray(call(p, q))
+    found = jax.jit(jax.vmap(call))(p, q)
+    np.testing.assert_allclose(found, expected, rtol=8 * _eps("float32"), atol=0.0)
+    matrix = jax.jit(jax.vmap(jax.vmap(call, (None, 0)), (0, None)))(p, q)
+    np.testing.assert_allclose(np.diagonal(matrix), expected, rtol=8 * _eps("float32"), atol=0.0)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_linearize_checkpoint_and_scan(module: str) -> None:
+    p, q = (one[AT["inside"]] for one in _rows(module, "float32"))
+    kl = MODULES[module].kl
+    value, gradient = jax.value_and_grad(kl)(p, q)
+    linear_value, along = jax.linearize(lambda p: kl(p, q), p)
+    assert linear_value == value
+    np.testing.assert_allclose(along(np.ones(4, np.float32)), gradient.sum(), atol=8 * _eps("float32"))
+    np.testing.assert_allclose(jax.grad(jax.checkpoint(kl))(p, q), gradient, rtol=8 * _eps("float32"), atol=1e-7)
+    total, each = jax.lax.scan(lambda sum_, p: (sum_ + kl(p, q), kl(p, q)), jnp.float32(0.0), jnp.stack([p, p]))
+    np.testing.assert_allclose([total / 2, *each], value, rtol=8 * _eps("float32"))
+
+
+# --- temperature, traced weights and orders ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("label", CHOSEN)
+def test_a_temperature_divides_the_logits(label: str, dtype: str) -> None:
+    rng, verb = np.random.default_rng(11), VERBS[label]
+    a, b = (np.round(64 * rng.normal(scale=2.0, size=(12, 6))).astype(dtype) / 64 for _ in range(2))
+    a[0, 0] = b[0, 0] = -np.inf
+    with jax.enable_x64(dtype == "float64"):
+        four = dtype_of(a, 4.0)  # a power of two, so that the division is exact
+        static = verb(logits, a, b, temperature=4.0)
+        traced = jax.jit(lambda a, b, t: verb(logits, a, b, temperature=t))(a, b, four)
+        expected = verb(logits, a / four, b / four)
+        gradient = jax.grad(lambda a: verb(logits, a, b, temperature=4.0).sum())(a)
+        plain = jax.grad(lambda a: verb(logits, a, b / four).sum())(a / four) / four
+    np.testing.assert_allclose(static, expected, rtol=16 * _eps(dtype))
+    np.testing.assert_allclose(traced, expected, rtol=16 * _eps(dtype))
+    assert np.abs(gradient - plain).max() <= 16 * _eps(dtype) * np.abs(plain).max()
+
+
+def test_near_equal_logits_keep_their_digits_at_any_temperature() -> None:
+    rng = np.random.default_rng(12)
+    a = rng.normal(scale=5.0, size=(40, 16)).astype(np.float32)
+    b = (a + 1e-4 * rng.normal(size=a.shape)).astype(np.float32)
+    with jax.enable_x64(True):
+        exact = logits.kl(a.astype(np.float64), b.astype(np.float64), temperature=float(np.float32(0.7)))
+    np.testing.assert_allclose(logits.kl(a, b, temperature=0.7), exact, rtol=16 * _eps("float32"))
+
+
+PARAMETERS = [
+    ("jensen_shannon", "weight", 0.3),
+    ("jensen_shannon", "weight", 0.5),
+    ("skew_kl", "weight", 0.2),
+    ("renyi", "order", 0.4),
+    ("renyi", "order", 1.0),
+    ("renyi", "order", 1.7),
+    ("alpha", "order", -0.5),
+    ("alpha", "order", 0.0),
+    ("alpha", "order", 0.5),
+    ("alpha", "order", 1.0),
+    ("alpha", "order", 2.5),
+    ("tsallis", "order", 1.0),
+    ("tsallis", "order", 1.6),
+    ("entropy", "order", 1.0),
+    ("entropy", "order", 2.0),
+]
+
+
+@pytest.mark.parametrize(("name", "option", "at"), PARAMETERS)
+@pytest.mark.parametrize("module", MODULES)
+def test_traced_parameters_and_their_derivatives(module: str, name: str, option: str, at: float) -> None:
+    rng = np.random.default_rng(13)
+    with jax.enable_x64(True):
+        a, b = (jnp.asarray(one) for one in rng.normal(size=(2, 6)))
+        operands = (a, b) if module == "logits" else (jax.nn.softmax(a), jax.nn.softmax(b))
+        operands = operands[:1] if name == "entropy" else operands
+        verb = getattr(MODULES[module], name)
+
+        @jax.jit
+        def value(x: jax.Array) -> jax.Array:
+            return verb(*operands, **{option: x})
+
+        x, step = jnp.asarray(at), 1e-5
+        np.testing.assert_allclose(value(x), verb(*operands, **{option: at}), rtol=32 * _eps("float64"))
+        difference = (value(x + step) - value(x - step)) / (2.0 * step)
+        # Central differences are right to step² and to eps/step.
+        for slope in (jax.grad(value)(x), jax.jacfwd(value)(x)):
+            np.testing.assert_allclose(slope, difference, rtol=1e-7, atol=1e-9)
+        second = (jax.grad(value)(x + step) - jax.grad(value)(x - step)) / (2.0 * step)
+        np.testing.assert_allclose(jax.grad(jax.grad(value))(x), second, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("label", [label for label in CHOSEN if label != "total_variation"])
+def test_the_derivative_in_the_temperature(label: str) -> None:
+    rng, verb = np.random.default_rng(14), VERBS[label]
+    with jax.enable_x64(True):
+        a, b = (jnp.asarray(one) for one in rng.normal(size=(2, 6)))
+        a, b = a.at[0].set(-jnp.inf), b.at[0].set(-jnp.inf)
+        value = jax.jit(lambda t: verb(logits, a, b, temperature=t))
+        t, step = jnp.asarray(1.3), 1e-5
+        difference = (value(t + step) - value(t - step)) / (2.0 * step)
+        for slope in (jax.grad(value)(t), jax.jacfwd(value)(t)):
+            np.testing.assert_allclose(slope, difference, rtol=1e-7, atol=1e-9)
+        second = (jax.grad(value)(t + step) - jax.grad(value)(t - step)) / (2.0 * step)
+        np.testing.assert_allclose(jax.grad(jax.grad(value))(t), second, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("module", MODULES)
+def test_traced_weights_and_orders_at_the_boundary(module: str, dtype: str) -> None:
+    p, q = _rows(module, dtype)
+    with jax.enable_x64(dtype == "float64"), jax.debug_nans(True):
+        for name, option, values in (
+            ("jensen_shannon", "weight", (0.0, 0.25, 1.0)),
+            ("skew_kl", "weight", (0.0, 0.25, 1.0)),
+            ("renyi", "order", (0.5, 1.0, 2.0)),
+            ("alpha", "order", (-1.0, 0.0, 0.5, 1.0, 2.0)),
+        ):
+            verb = getattr(MODULES[module], name)
+
+            @jax.jit
+            def both(x: jax.Array, verb: Any = verb, option: str = option) -> Any:
+                value = verb(p, q, **{option: x})
+                gradient = jax.grad(lambda p, q, x: verb(p, q, **{option: x}).sum(), (0, 1, 2))(p, q, x)
+                return value, gradient
+
+            for x in values:
+                found, gradients = both(jnp.asarray(x, dtype))
+                expected = verb(p, q, **{option: x})
+                np.testing.assert_allclose(found, expected, rtol=64 * _eps(dtype), atol=16 * _eps(dtype))
+                assert all(np.isfinite(one).all() for one in gradients[:2])
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_weights_of_the_divergence_of_many(module: str) -> None:
+    rng = np.random.default_rng(15)
+    with jax.enable_x64(True):
+        a = jnp.asarray(rng.normal(size=(3, 4, 5)))
+        stack = a if module == "logits" else jax.nn.softmax(a)
+        many = MODULES[module].generalized_jensen_shannon
+        pair = many(stack[:2], weights=np.array([0.25, 0.75]))
+        two = MODULES[module].jensen_shannon(stack[0], stack[1], weight=0.25)
+        np.testing.assert_allclose(pair, two, rtol=64 * _eps("float64"))
+        weights = jnp.array([0.2, 0.3, 0.5])
+        value = jax.jit(lambda w: many(stack, weights=w).sum())
+        step = 1e-6
+        difference = [(value(weights + step * e) - value(weights - step * e)) / (2 * step) for e in np.eye(3)]
+        np.testing.assert_allclose(jax.grad(value)(weights), difference, rtol=1e-7, atol=1e-9)
+        moved = many(jnp.moveaxis(stack, (0, 2), (1, 0)), weights=weights, stack_axis=1, axis=0)
+        np.testing.assert_allclose(moved, many(stack, weights=weights), rtol=64 * _eps("float64"))
+        # A member of weight zero counts for nothing, whatever it is.
+        np.testing.assert_allclose(many(stack, weights=np.array([0.25, 0.75, 0.0])), pair, rtol=64 * _eps("float64"))
+
+
+def test_the_table_of_verbs_covers_the_generators() -> None:
+    named = {getattr(dict(verb.options).get("generator"), "name", None) for verb in F_DIVERGENCES}
+    constants = {one.name for one in vars(generators).values() if isinstance(one, generators.Generator)}
+    by_verb = {"kl", "jeffreys", "squared_hellinger", "total_variation", "pearson", "le_cam"}
+    assert constants <= named | by_verb

@@ -1,0 +1,198 @@
+"""Values, gradients and Hessians of the verbs on logits against multiprecision, on the same exact numbers.
+
+Tolerances: a value may be off by 16 eps and by 4 in the median; a gradient by 32 eps of its norm, both from the
+promise of the library; a Hessian by 64 eps of its norm, since it is one more derivative of the same kind.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import oracles
+import pytest
+
+from kljax import logits
+
+VERBS: dict[str, dict[str, Any]] = {
+    "kl": {},
+    "jeffreys": {},
+    "jensen_shannon": {},
+    "skew_kl": {"weight": 0.25},
+    "squared_hellinger": {},
+    "total_variation": {},
+    "chi_squared": {},
+    "le_cam": {},
+    "alpha": {"order": 1.5},
+    "tsallis": {"order": 0.5},
+    "renyi": {"order": 0.5},
+    "bhattacharyya": {},
+}
+LABELLED = [
+    *VERBS.items(),
+    ("jensen_shannon", {"weight": 0.125}),
+    ("alpha", {"order": -0.5}),
+    ("renyi", {"order": 2.0}),
+]
+DTYPES = [np.float32, np.float64]
+NEAR = [1e-1, 1e-3, 1e-5, 1e-8]
+
+
+def _rows(kind: str, outcomes: int, dtype: Any) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng([len(kind), outcomes])
+    a, b = rng.standard_normal((2, 2, outcomes))
+    if kind == "normal":
+        return a.astype(dtype), b.astype(dtype)
+    if kind.startswith("±"):
+        scale = float(kind[1:])
+        return (scale * a).astype(dtype), (scale * b).astype(dtype)
+    if kind == "one peak":
+        a[:, 0] += 30.0
+        return a.astype(dtype), (a + 0.1 * b).astype(dtype)
+    near = np.asarray(NEAR)[:, None]
+    return (2.0 * a[:1] + 0.0 * near).astype(dtype), (2.0 * a[:1] + near * b[:1]).astype(dtype)
+
+
+@functools.cache
+def _compiled(verb: str, options: tuple[tuple[str, Any], ...], x64: bool) -> Any:
+    function = functools.partial(getattr(logits, verb), **dict(options))
+    return jax.jit(function), jax.jit(jax.grad(lambda a, b: function(a, b).sum(), (0, 1)))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("kind", ["normal", "±50", "±1000", "one peak", "near"])
+@pytest.mark.parametrize(("verb", "options"), LABELLED, ids=str)
+def test_values_and_gradients(verb: str, options: dict[str, Any], kind: str, dtype: Any) -> None:
+    errors = []
+    with jax.enable_x64(dtype == np.float64):
+        value, gradient = _compiled(verb, tuple(options.items()), dtype == np.float64)
+        for outcomes in (2, 10):
+            a, b = _rows(kind, outcomes, dtype)
+            got, slopes = np.asarray(value(a, b)), [np.asarray(g) for g in gradient(a, b)]
+            assert not (got < 0).any()
+            for i in range(len(a)):
+                pair = oracles.from_logits(a[i], b[i])
+                errors.append(oracles.value_error(got[i], oracles.value(pair, verb, **options)))
+                if np.isinf(got[i]) and errors[-1] == 0.0:
+                    continue  # a divergence too large for the dtype: its slopes saturate
+                for side, exact in zip(slopes, oracles.gradient(pair, verb, **options), strict=True):
+                    # Probabilities below the smallest normal number are flushed to zero, and the log-ratio that
+                    # multiplies them is below 4096.
+                    if np.isfinite(exact.astype(dtype)).all():
+                        assert oracles.norm_error(side[i], exact, 4096.0) <= 32.0, (i, outcomes)
+    assert max(errors) <= 16.0
+    assert np.median(errors) <= 4.0
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("verb", "options"), [(v, o) for v, o in LABELLED if v != "total_variation"], ids=str)
+def test_hessians(verb: str, options: dict[str, Any], dtype: Any) -> None:
+    with jax.enable_x64(dtype == np.float64):
+        function = functools.partial(getattr(logits, verb), **options)
+        for kind in ("normal", "near"):
+            a, b = (rows[:2] for rows in _rows(kind, 3, dtype))
+            both = jnp.stack([jnp.asarray(a), jnp.asarray(b)], 1)
+            for build in (jax.hessian, lambda f: jax.jacrev(jax.jacrev(f))):
+                got = jax.jit(jax.vmap(build(lambda x: function(x[0], x[1]))))(both)
+                for i in range(len(a)):
+                    exact = oracles.hessian(oracles.from_logits(a[i], b[i]), verb, **options)
+                    assert oracles.norm_error(np.asarray(got[i]).ravel(), np.asarray(exact).ravel()) <= 64.0
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("outcomes", [2, 7, 1000])
+@pytest.mark.parametrize(("verb", "options"), LABELLED, ids=str)
+def test_identical_rows_cost_exactly_nothing(verb: str, options: dict[str, Any], outcomes: int, dtype: Any) -> None:
+    with jax.enable_x64(dtype == np.float64):
+        value, gradient = _compiled(verb, tuple(options.items()), dtype == np.float64)
+        a = (10.0 * np.random.default_rng(0).standard_normal((4, outcomes))).astype(dtype)
+        assert not np.asarray(value(a, a)).any()
+        for side in gradient(a, a):
+            assert not np.asarray(side).any()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("kind", ["normal", "±50", "one peak", "near"])
+@pytest.mark.parametrize("order", [1.0, 0.5, 2.0, 0.0, np.inf])
+def test_entropy(order: float, kind: str, dtype: Any) -> None:
+    with jax.enable_x64(dtype == np.float64):
+        _, a = _rows(kind, 10, dtype)
+        got = np.asarray(logits.entropy(a, order=order))
+        for row, value in zip(a, got, strict=True):
+            pair = oracles.from_logits(row, row)
+            assert oracles.value_error(value, oracles.value(pair, "entropy", order=order)) <= 16.0
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("kind", ["normal", "±50", "±1000", "near"])
+def test_cross_entropy_and_its_gradients(kind: str, dtype: Any) -> None:
+    with jax.enable_x64(dtype == np.float64):
+        a, b = _rows(kind, 10, dtype)
+        got = np.asarray(logits.cross_entropy(a, b))
+        slopes = jax.grad(lambda a, b: logits.cross_entropy(a, b).sum(), (0, 1))(a, b)
+        for i in range(len(a)):
+            pair = oracles.from_logits(a[i], b[i])
+            assert oracles.value_error(got[i], oracles.value(pair, "cross_entropy")) <= 16.0
+            for side, exact in zip(slopes, oracles.gradient(pair, "cross_entropy"), strict=True):
+                assert oracles.norm_error(np.asarray(side[i]), exact, 4096.0) <= 32.0
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("kind", ["normal", "±50", "near"])
+def test_chernoff_information_and_its_order(kind: str, dtype: Any) -> None:
+    with jax.enable_x64(dtype == np.float64):
+        a, b = _rows(kind, 4, dtype)
+        value, order = logits.chernoff_information(a, b, with_order=True)
+        slopes = jax.grad(lambda a, b: logits.chernoff_information(a, b).sum(), (0, 1))(a, b)
+        for i in range(len(a)):
+            pair = oracles.from_logits(a[i], b[i])
+            exact, where = oracles.chernoff_information(pair)
+            # Around the maximum the value moves with the square of an error of the order, the slopes with the error.
+            assert oracles.value_error(np.asarray(value)[i], exact) <= 16.0
+            assert abs(float(order[i]) - float(where)) <= 64.0 * float(np.finfo(dtype).eps)
+            for side, expected in zip(slopes, oracles.chernoff_gradient(pair), strict=True):
+                assert oracles.norm_error(np.asarray(side[i]), expected, 4096.0) <= 64.0
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("weights", [None, [0.5, 0.25, 0.25]])
+def test_jensen_shannon_of_many(weights: list[float] | None, dtype: Any) -> None:
+    with jax.enable_x64(dtype == np.float64):
+        rng = np.random.default_rng(1)
+        start = rng.standard_normal((1, 6))
+        for gap in (1.0, 1e-2, 1e-4, 1e-6):
+            stack = (start + gap * rng.standard_normal((3, 6))).astype(dtype)
+            got = np.asarray(logits.generalized_jensen_shannon(stack, weights=weights))
+            exact = oracles.generalized_jensen_shannon(stack, weights=weights or [1 / 3] * 3, logits=True)
+            assert oracles.value_error(got, exact) <= 16.0
+
+
+def test_half_precision_is_read_exactly_and_computed_in_single() -> None:
+    rng = np.random.default_rng(2)
+    for dtype in (jnp.bfloat16, jnp.float16):
+        a, b = (jnp.asarray(x, dtype) for x in rng.standard_normal((2, 5, 100)))
+        for verb, options in LABELLED:
+            function = functools.partial(getattr(logits, verb), **options)
+            half, single = function(a, b), function(a.astype(jnp.float32), b.astype(jnp.float32))
+            assert half.dtype == jnp.float32
+            np.testing.assert_array_equal(np.asarray(half), np.asarray(single))
+        slope = jax.grad(lambda b, a=a: logits.kl(a, b).sum())(b)
+        assert slope.dtype == dtype
+
+
+def test_temperature_divides_the_logits() -> None:
+    rng = np.random.default_rng(3)
+    a, b = rng.standard_normal((2, 4, 9)).astype(np.float32)
+    for verb, options in LABELLED:
+        function = functools.partial(getattr(logits, verb), **options)
+        # Powers of two divide exactly, so both sides see the same numbers.
+        expected = np.asarray(function(a / np.float32(4.0), b / np.float32(4.0)))
+        np.testing.assert_allclose(np.asarray(function(a, b, temperature=4.0)), expected, rtol=16 * 1.2e-7)
+    near = (a + 1e-4 * b).astype(np.float32)
+    got = np.asarray(logits.kl(a, near, temperature=3.0))
+    for i in range(len(a)):
+        exact = oracles.value(oracles.from_logits(a[i], near[i], temperature=3.0), "kl")
+        assert oracles.value_error(got[i], exact) <= 16.0
