@@ -100,7 +100,7 @@ def train(
     options: argparse.Namespace,
 ) -> Trained:
     """Trains ``networks`` networks for each row of ``targets`` [labels, images, 10] and its temperature."""
-    graph = nnx.graphdef(Network(widths, dtype, nnx.Rngs(0)))
+    graph = nnx.graphdef(nnx.eval_shape(lambda: Network(widths, dtype, nnx.Rngs(0))))
     images, test_images = jnp.asarray(data.images[: targets.shape[1]]), jnp.asarray(data.test_images)
     test_labels = one_hot_logits(data.test_labels)
     optimiser = optax.adam(optax.cosine_decay_schedule(options.learning_rate, options.steps))

@@ -148,7 +148,7 @@ def test_nothing_is_negative(case: tuple[str, str, Verb, Found]) -> None:
 @pytest.mark.parametrize("label", ["kl", "jensen_shannon", "squared_hellinger", "chi_squared", "renyi-0.5"])
 @pytest.mark.parametrize("module", MODULES)
 def test_continuous_towards_equality(module: str, label: str, dtype: str) -> None:
-    # All are c Σ d²/q to second order, and the third order is below d. So D(d)/d² settles, instead of turning into noise.
+    # All are c Σ d²/q to second order, and the third order is below d. So D(d)/d² settles; it does not become noise.
     verb, steps = VERBS[label], 2.0 ** -np.arange(4, 12 if dtype == "float32" else 20)
     with jax.enable_x64(dtype == "float64"):
         q = jnp.full((len(steps), 4), 0.25, dtype)

@@ -151,7 +151,7 @@ def test_what_phi_closes_over_is_differentiated(dtype):
 
     scale, power = jnp.asarray(1.5, dtype), jnp.asarray(3.0, dtype)
     unit = bregman.divergence(lambda v: jnp.sum(v**3), x, y)
-    # 1e-5: the value itself is right to a few eps of float32 where it is close, and to the cancellation of v³ elsewhere.
+    # 1e-5: the value is right to a few eps of float32 where it is close, and to the cancellation of v³ elsewhere.
     np.testing.assert_allclose(jax.grad(total)(scale, power), unit, rtol=1e-5)
     np.testing.assert_allclose(jax.grad(jax.jit(total))(scale, power), unit, rtol=1e-5)
     if dtype == jnp.float64:  # differences of a step 1e-4 carry 1e-7 relative

@@ -48,7 +48,7 @@ def by_blocks(function: Callable[..., Any], carried: Any, *rows: Any, still: boo
     per_row = [bool(lead) and leaf.shape[: len(lead)] == lead for leaf in leaves]
     mapped = [leaf.reshape(count, *leaf.shape[len(lead) :]) for leaf, each in zip(leaves, per_row, strict=True) if each]
     halves = [still and row is not None and row.dtype.itemsize == 2 for row in rows]
-    kinds = [None if row is None else row.dtype for row in rows]
+    kinds: list[Any] = [None if row is None else row.dtype for row in rows]
     rows = tuple(
         lax.bitcast_convert_type(row, jnp.uint16) if half else row for row, half in zip(rows, halves, strict=True)
     )

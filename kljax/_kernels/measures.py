@@ -304,7 +304,8 @@ def _renyi_slopes_jvp(primals, tangents):
     tangent = moved(by_p, 1.0, 1.0, in_p), moved(-by_q, order, beta, in_q)
     if jax.tree.leaves(generator):
         in_order = jax.jvp(lambda o: _slopes_in_order(o, p, q, dead, r), (order,), (d_generator.parameters[0],))[1]
-        tangent = tuple(one + jnp.where(dead, 0.0, _finite(two)) for one, two in zip(tangent, in_order, strict=True))
+        moving = [one + jnp.where(dead, 0.0, _finite(two)) for one, two in zip(tangent, in_order, strict=True)]
+        tangent = moving[0], moving[1]
     return (in_p, in_q), tangent
 
 

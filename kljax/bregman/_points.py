@@ -51,12 +51,12 @@ class _Code:
 
 def _static(function: Callable[..., Any]) -> Callable[..., Any] | None:
     """The function as a key of the compilation cache; None if what it closes over could change between calls."""
-    if isinstance(function, types.FunctionType) and function.__defaults__ is function.__kwdefaults__ is None:
+    if isinstance(function, types.FunctionType) and not function.__defaults__ and not function.__kwdefaults__:
         # One lambda, made anew on every call, is then compiled once.
         return None if function.__closure__ else _Code(function)
     inner: Any = function
     while isinstance(inner, _JAX_WRAPPERS):
-        inner = inner.__wrapped__
+        inner = getattr(inner, "__wrapped__")  # noqa: B009 - the wrappers do not declare it
     return function if isinstance(inner, types.FunctionType) and not inner.__closure__ else None
 
 

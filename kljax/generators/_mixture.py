@@ -8,7 +8,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from kljax._special import atanh_tail, divide, expm1, log1p, tiny
+from kljax._special import atanh_tail, divide, expm1, tiny
 from kljax.generators._forms import Scalar
 
 
@@ -25,24 +25,24 @@ def excess(r: jax.Array, weight: Scalar, rest: Scalar) -> jax.Array:
 
 
 def log_p_over_mixture(r: jax.Array, weight: Scalar, rest: Scalar) -> jax.Array:
-    """log(u/m) = -log(w + (1 - w) e⁻ʳ), each branch where it neither cancels nor overflows."""
-    drop, _ = _drop(r, rest)
-    near = (drop > -0.5) & (r >= -_limit(r))
-    return jnp.where(near, -log1p(jnp.maximum(drop, -0.5)), _log_far(r, weight, rest))
+    """log(u/m) = -log(w + (1 - w) e⁻ʳ), by the series of log1p where u is near m."""
+    near, drop, _ = _drop(r, rest)
+    s = drop / (2.0 + drop)
+    return jnp.where(near, -2.0 * (s + s * s * s * atanh_tail(s * s)), _log_apart(r, weight, rest))
 
 
 def log_p_over_mixture_by_rest(r: jax.Array, weight: Scalar, rest: Scalar) -> jax.Array:
     """log(u/m)/(1 - w), which is 1 - 1/u at w = 1."""
-    drop, fall = _drop(r, rest)
-    near = jnp.abs(drop) <= 0.5
-    by_ratio = -fall * log1p_ratio(jnp.where(near, drop, 0.0))
-    return jnp.where(near, by_ratio, log_p_over_mixture(r, weight, rest) / jnp.where(near, 1.0, rest))
+    near, drop, fall = _drop(r, rest)
+    apart = _log_apart(r, weight, rest) / jnp.where(near, 1.0, rest)
+    return jnp.where(near, -fall * log1p_ratio_near(drop), apart)
 
 
-def _drop(r: jax.Array, rest: Scalar) -> tuple[jax.Array, jax.Array]:
-    """(m/u - 1, 1/u - 1)"""
+def _drop(r: jax.Array, rest: Scalar) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """(whether m/u is within a half of 1, then m/u - 1 and 1/u - 1)"""
     fall = expm1(-jnp.maximum(r, -_limit(r)))
-    return rest * fall, fall
+    near = jnp.abs(rest * fall) <= 0.5
+    return near, jnp.where(near, rest * fall, 0.0), fall
 
 
 def _limit(r: jax.Array) -> float:
@@ -50,20 +50,13 @@ def _limit(r: jax.Array) -> float:
     return 87.0 if r.dtype == jnp.float32 else 708.0
 
 
-def _log_far(r: jax.Array, weight: Scalar, rest: Scalar) -> jax.Array:
-    """log(u/m) for u well above m, or too small for its reciprocal."""
+def _log_apart(r: jax.Array, weight: Scalar, rest: Scalar) -> jax.Array:
+    """log(u/m) where u is not near m, so that the logarithm is not near zero."""
     limit = _limit(r)
-    up = jnp.clip(r, 0.0, limit)
-    growth = weight * expm1(up)
-    small = growth < 1.0
-    high = jnp.where(
-        small,
-        jnp.maximum(r, 0.0) - log1p(jnp.where(small, growth, 0.0)),
-        -jnp.log(jnp.where(small, 1.0, weight + rest * jnp.exp(-up))),
-    )
-    usable = jnp.asarray(rest, r.dtype) > 0.0
-    low = jnp.where(usable, jnp.minimum(r, -limit) - jnp.log(jnp.where(usable, rest, 1.0)), 0.0)
-    return jnp.where(r < -limit, low, high)
+    inside = jnp.clip(r, -limit, limit)
+    # Beyond the limits one of the two terms is missing, if not by its weight.
+    alone = (r < -limit) | (jnp.asarray(weight, r.dtype) == 0.0)
+    return jnp.where(alone, r - inside, 0.0) - jnp.log(jnp.maximum(weight + rest * jnp.exp(-inside), tiny(r)))
 
 
 def scaled_js_drift(r: jax.Array, weight: Scalar, rest: Scalar) -> jax.Array:
@@ -81,21 +74,25 @@ def kl_to_mixture_by_rest(r: jax.Array, weight: Scalar, rest: Scalar) -> jax.Arr
     # K = m k(t), and m t = (1 - w)(u - 1); far away K = u log(u/m) - (u - m), where no two terms are close.
     near = (t >= -2.0 / 3.0) & (t <= 2.0)
     v = jnp.where(near, t, 0.0)
-    apart = jnp.exp(jnp.minimum(r, 0.0)) * log_p_over_mixture_by_rest(r, weight, rest) - gap
-    return jnp.where(near, gap * (v * log1p_excess_ratio(v)), apart)
+    apart = jnp.exp(jnp.minimum(r, 0.0)) * _log_apart(r, weight, rest) / jnp.where(near, 1.0, rest) - gap
+    return jnp.where(near, gap * (v * log1p_excess_ratio_near(v)), apart)
 
 
 # --- Atoms: the logarithms over their argument ---------------------------------------------------------------
 
 
+def log1p_ratio_near(t: jax.Array) -> jax.Array:
+    """log(1 + t)/t for -2/3 ≤ t ≤ 2."""
+    s = t / (2.0 + t)
+    return (2.0 + 2.0 * s * s * atanh_tail(s * s)) / (2.0 + t)
+
+
 @jax.custom_jvp
 def log1p_ratio(t: jax.Array) -> jax.Array:
-    """log(1 + t)/t for t ≥ -1, which is 1 at 0; its derivative is -κ(t)/(1 + t), κ the next function."""
+    """log(1 + t)/t for t ≥ -1, which is 1 at 0; its derivative is -κ(t)/(1 + t), κ the function below."""
     near = (t >= -2.0 / 3.0) & (t <= 2.0)
-    v = jnp.where(near, t, 0.0)
-    s = v / (2.0 + v)
-    far = jnp.where(near, 1.0, t)
-    return jnp.where(near, (2.0 + 2.0 * s * s * atanh_tail(s * s)) / (2.0 + v), jnp.log1p(far) / far)
+    far = jnp.where(near, 3.0, t)
+    return jnp.where(near, log1p_ratio_near(jnp.where(near, t, 0.0)), jnp.log1p(far) / far)
 
 
 @log1p_ratio.defjvp
@@ -107,16 +104,16 @@ def _log1p_ratio_jvp(primals, tangents):
     return log1p_ratio(t), jnp.where(edge, 0.0, -slope) * dt
 
 
+def log1p_excess_ratio_near(t: jax.Array) -> jax.Array:
+    """κ(t) for -2/3 ≤ t ≤ 2."""
+    s = t / (2.0 + t)
+    return (1.0 + s * (1.0 + s) * atanh_tail(s * s)) / (2.0 + t)
+
+
 def log1p_excess_ratio(t: jax.Array) -> jax.Array:
-    """k(t)/t² for k(t) = (1 + t) log(1 + t) - t, which is 1/2 at 0."""
+    """κ(t) = k(t)/t² for k(t) = (1 + t) log(1 + t) - t, which is 1/2 at 0."""
     near = (t >= -2.0 / 3.0) & (t <= 2.0)
-    v = jnp.where(near, t, 0.0)
-    s = v / (2.0 + v)
-    far = jnp.where(near, 3.0, t)
-    direct = jnp.where(far == -1.0, 1.0, (_log1p_above(far) * (1.0 + 1.0 / far) - 1.0) / far)
-    return jnp.where(near, (1.0 + s * (1.0 + s) * atanh_tail(s * s)) / (2.0 + v), direct)
-
-
-def _log1p_above(t: jax.Array) -> jax.Array:
-    """log(1 + t), and 0 at t = -1, where it is to be multiplied by 1 + t."""
-    return jnp.log1p(jnp.where(t == -1.0, 0.0, t))
+    empty = t == -1.0
+    far = jnp.where(near | empty, 3.0, t)
+    direct = jnp.where(empty, 1.0, (jnp.log1p(far) * (1.0 + 1.0 / far) - 1.0) / far)
+    return jnp.where(near, log1p_excess_ratio_near(jnp.where(near, t, 0.0)), direct)

@@ -126,9 +126,12 @@ _JS_TAILS = ByMass(tail_p=_js_tail_p, tail_q=_js_tail_q)
 
 
 def _skew_tail_p(m: Masses, weight: Scalar) -> jax.Array:
-    # p (-v - log(1 - v)), v = (1 - w) q/m the share of q in the mixture
-    share = (1.0 - weight) * m.q / _positive(weight * m.p + (1.0 - weight) * m.q)
-    return m.p * x_minus_log1p(-share)
+    # p (-v - log(1 - v)), v = (1 - w) q/m the share of q in the mixture, and 1 - v = w p/m that of p
+    total = _positive(weight * m.p + (1.0 - weight) * m.q)
+    share, rest = (1.0 - weight) * m.q / total, weight * m.p / total
+    near = share < 0.5
+    far = -share - jnp.log(_positive(rest))
+    return m.p * jnp.where(near, x_minus_log1p(jnp.where(near, -share, 0.0)), far)
 
 
 def _skew_tail_q(m: Masses, weight: Scalar) -> jax.Array:

@@ -71,7 +71,7 @@ def check_divergence(
     if domain not in ("probs", "logits"):
         raise ValueError(f'domain must be "probs" or "logits"; got {domain!r}.')
     name = getattr(divergence, "__name__", None) or getattr(getattr(divergence, "func", None), "__name__", "divergence")
-    for dtype in map(np.dtype, dtypes):
+    for dtype in [np.dtype(one) for one in dtypes]:
         rows = _Rows(domain, dtype, np.random.default_rng(seed))
         with jax.enable_x64(dtype == _DOUBLE):
             report = Report(f"{name} of {domain}", dtype)
@@ -166,11 +166,12 @@ def _boundary_laws(report: Report, functions: _Functions, rows: _Rows) -> None:
     still = (np.asarray(gradient) == 0.0).all((0, 2))
     report.require("D(p, p) has no gradient", still, _named(same), np.moveaxis(np.asarray(gradient), 1, 0))
     for x in (rows.all, rows.edges()):
-        value, gradient = np.asarray(functions.value(jnp.asarray(x))), np.asarray(functions.gradient(jnp.asarray(x)))
-        report.require("never NaN", ~np.isnan(value), _named(x), value)
-        report.require("D ≥ 0", value >= 0.0, _named(x), value)
-        held = ~np.isnan(gradient).any((0, 2))
-        report.require("the gradient is never NaN", held, _named(x), np.moveaxis(gradient, 1, 0))
+        at = jnp.asarray(x)
+        values, slopes = np.asarray(functions.value(at)), np.asarray(functions.gradient(at))
+        report.require("never NaN", ~np.isnan(values), _named(x), values)
+        report.require("D ≥ 0", values >= 0.0, _named(x), values)
+        held = ~np.isnan(slopes).any((0, 2))
+        report.require("the gradient is never NaN", held, _named(x), np.moveaxis(slopes, 1, 0))
 
 
 def _accuracy_laws(

@@ -67,7 +67,7 @@ def check_generator(
         Liese & Vajda (2006), "On divergences and informations in statistics and information theory", for the laws.
     """
     _checks.instance("generator", generator, Generator, "a generator, see kljax.generators")
-    for dtype in map(np.dtype, dtypes):
+    for dtype in [np.dtype(one) for one in dtypes]:
         with jax.enable_x64(dtype == np.float64):
             report = Report(generator.name, dtype)
             _rounded_laws(report, generator)
@@ -78,7 +78,7 @@ def check_generator(
         _limits(report, generator)
         if convex:
             _conjugate_laws(report, generator)
-    for dtype in map(np.dtype, dtypes):
+    for dtype in [np.dtype(one) for one in dtypes]:
         _near_one(Report(generator.name, dtype), generator, tolerance)
 
 
@@ -172,8 +172,8 @@ def _conjugate_laws(report: Report, generator: Generator) -> None:
         report.agree("f(u) + f*(f'(u)) = u f'(u)", at, got, want, _FORMULA, size)
     if math.isfinite(generator.at_infinity):
         beyond = float(generator.at_infinity) + 1.0
-        got = float(generator.conjugate(jnp.asarray(beyond)))
-        report.require("f* = ∞ beyond lim f(u)/u", [got == math.inf], [f"t = {beyond:g}"], [got])
+        last = float(generator.conjugate(jnp.asarray(beyond)))
+        report.require("f* = ∞ beyond lim f(u)/u", [last == math.inf], [f"t = {beyond:g}"], [last])
 
 
 def _near_one(report: Report, generator: Generator, tolerance: float) -> None:
