@@ -15,6 +15,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import matplotlib
+import numpy as np
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
@@ -56,6 +58,13 @@ def positive_float(text: str) -> float:
         value = math.nan
     if not 0 < value < math.inf:
         raise argparse.ArgumentTypeError(f"expected a positive, finite number; got {text!r}")
+    return value
+
+
+def fraction(text: str) -> float:
+    value = positive_float(text)
+    if value > 1:
+        raise argparse.ArgumentTypeError(f"expected a number in (0, 1]; got {text!r}")
     return value
 
 
@@ -169,6 +178,13 @@ def figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout="constrained", dpi=150)
 
 
+def plain_logarithmic(axis: Axis, values: np.ndarray) -> None:
+    """Writes 0.3 for 3 × 10⁻¹, and numbers beside the minor ticks where there are few major ones."""
+    axis.set_major_formatter("{x:g}")
+    if np.ptp(np.log10(values)) < 1:
+        axis.set_minor_formatter("{x:g}")
+
+
 def save(drawn: Figure, path: Path) -> None:
     drawn.savefig(path)
     print(f"wrote {path}")
@@ -192,3 +208,17 @@ def write_csv(path: Path, header: list[str], rows: list[list[Any]]) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([header, *rows])
     print(f"wrote {path}")
+
+
+def reliability(test_logits: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+    """Mean confidence and accuracy in tenths of confidence, and the expected calibration error (Guo et al. 2017).
+
+    Tenths with fewer than 20 predictions are left out of the curve, not of the error.
+    """
+    probabilities = np.asarray(jax.nn.softmax(jnp.asarray(test_logits, jnp.float32))).reshape(-1, 10)
+    confidence, correct = probabilities.max(-1), probabilities.argmax(-1) == np.resize(labels, len(probabilities))
+    tenth = np.minimum((confidence * 10).astype(int), 9)
+    count = np.bincount(tenth, minlength=10)
+    sums = [np.bincount(tenth, weights=weights, minlength=10) for weights in (confidence, correct)]
+    error = float(np.abs(sums[0] - sums[1]).sum() / len(confidence))
+    return *(part[count >= 20] / count[count >= 20] for part in sums), error

@@ -193,9 +193,7 @@ def draw(target: Target, log_p: np.ndarray, fits: Sequence[Fit]) -> common.Figur
         below.plot(one.loss, color=colour, alpha=0.45, linewidth=0.7, label="loss: a minibatch of p")
         below.plot(one.exact, color="black", linewidth=1.3, label="exact: all of p")
         below.set(xlabel="step", yscale="log", ylabel=one.name, title=f"Ends at {one.exact[-1]:.3g}{one.unit}")
-        if np.ptp(np.log10(one.loss)) < 1.0:  # within a decade only the minor ticks tell the height
-            below.yaxis.set_minor_formatter("{x:g}")
-        below.yaxis.set_major_formatter("{x:g}")
+        common.plain_logarithmic(below.yaxis, one.loss)
         below.legend()
     marginal.set(
         xlabel="first principal component (std)", ylabel="probability of a column", title="Summed over the second"

@@ -24,8 +24,8 @@ Written to the output folder:
 from __future__ import annotations
 
 import argparse
-import itertools
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import _common as common
@@ -34,6 +34,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from _digits import Split, load_split
+from _network import Network, initial_weights
 from flax import nnx
 
 import kljax
@@ -48,22 +49,8 @@ It runs on whatever device JAX finds; JAX_PLATFORMS=cpu keeps it off the GPU."""
 
 LABELS = ("hard", "smoothed", "distilled")
 TEACHER, STUDENT = (64, 256, 256, 10), (64, 32, 10)  # widths
-HEADER = ["labels", "dtype", "accuracy", "std", "cross_entropy", "kl_to_teacher", "kl_to_teacher_bits", "calibration"]
+HEADER = ["labels", "dtype", "accuracy", "std", "cross-entropy", "KL(teacher‖·) nats", "bits", "off by"]
 COLOURS = dict(zip(LABELS, (common.BLUE, common.YELLOW, common.GREEN), strict=True))
-
-
-class Network(nnx.Module):
-    """A multilayer perceptron: weights in float32, computation in ``dtype``."""
-
-    def __init__(self, widths: Sequence[int], dtype: jnp.dtype, rngs: nnx.Rngs):
-        pairs = itertools.pairwise(widths)
-        self.layers = nnx.List([nnx.Linear(into, out, dtype=dtype, rngs=rngs) for into, out in pairs])
-
-    def __call__(self, images: jax.Array) -> jax.Array:
-        """The logits of the digits."""
-        for layer in self.layers[:-1]:
-            images = nnx.relu(layer(images))
-        return self.layers[-1](images)
 
 
 class Trained(NamedTuple):
@@ -90,24 +77,12 @@ def soft_loss(targets: jax.Array, predicted: jax.Array, temperature: jax.Array) 
     return (temperature**2 * logits.kl(targets, predicted, temperature=temperature)).mean()
 
 
-def train(
-    widths: Sequence[int],
-    dtype: jnp.dtype,
-    data: Split,
-    targets: jax.Array,
-    temperatures: jax.Array,
-    networks: int,
-    options: argparse.Namespace,
-) -> Trained:
-    """Trains ``networks`` networks for each row of ``targets`` [labels, images, 10] and its temperature."""
+def train(widths, dtype, weights, targets, temperatures, data: Split, options: argparse.Namespace) -> Trained:
+    """Trains networks of these weights for each row of ``targets`` [labels, images, 10] and its temperature."""
     graph = nnx.graphdef(nnx.eval_shape(lambda: Network(widths, dtype, nnx.Rngs(0))))
     images, test_images = jnp.asarray(data.images[: targets.shape[1]]), jnp.asarray(data.test_images)
     test_labels = one_hot_logits(data.test_labels)
     optimiser = optax.adam(optax.cosine_decay_schedule(options.learning_rate, options.steps))
-
-    def start(key):
-        weights = nnx.state(Network(widths, dtype, nnx.Rngs(key)), nnx.Param)
-        return weights, optimiser.init(weights)
 
     def update(state, targets, temperature, batch):
         weights, moments = state
@@ -116,8 +91,8 @@ def train(
             return soft_loss(targets[batch], nnx.merge(graph, weights)(images[batch]), temperature)
 
         value, gradient = jax.value_and_grad(loss)(weights)
+        test = logits.kl(test_labels, nnx.merge(graph, weights)(test_images)).mean()  # of one-hot: cross-entropy
         updates, moments = optimiser.update(gradient, moments)
-        test = logits.kl(test_labels, nnx.merge(graph, weights)(test_images)).mean()  # against one-hot: cross-entropy
         return (optax.apply_updates(weights, updates), moments), (value, test)
 
     over_networks = jax.vmap(update, in_axes=(0, None, None, None))
@@ -128,13 +103,13 @@ def train(
         state, curves = over_labels(state, targets, temperatures, batch)
         return state, jax.tree.map(lambda curve: curve.mean(-1), curves)
 
-    first, second = jax.random.split(jax.random.key(options.seed))
-    starts = jax.jit(jax.vmap(start))(jax.random.split(first, networks))
     # Every sort of label starts from the same weights.
-    state = jax.tree.map(lambda leaf: np.broadcast_to(leaf, (len(targets), *leaf.shape)), starts)
-    keys = jax.random.split(second, options.steps)
-    label = f"{len(targets) * networks} networks, {jnp.dtype(dtype).name}"
+    weights = jax.tree.map(lambda leaf: jnp.stack([leaf] * len(targets)), weights)
+    state = weights, jax.vmap(jax.vmap(optimiser.init))(weights)
+    keys = jax.random.split(jax.random.key(options.seed + 1), options.steps)
+    label = f"{len(targets)} sorts of label, {jnp.dtype(dtype).name}"
     (weights, _), curves, seconds = common.scan(step, state, keys, label=label, progress=not options.no_progress)
+
     everything = jnp.asarray(np.concatenate([data.images, data.test_images]))
     apply = jax.jit(jax.vmap(jax.vmap(lambda weights: nnx.merge(graph, weights)(everything))))
     return Trained(np.asarray(apply(weights)), *map(np.asarray, curves), seconds)
@@ -144,36 +119,32 @@ def test_logits(trained: Trained, data: Split) -> np.ndarray:
     return trained.logits[:, :, -len(data.test_labels) :]
 
 
-def reliability(test_logits: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
-    """Mean confidence and accuracy in tenths of confidence, and the expected calibration error."""
-    probabilities = np.asarray(jax.nn.softmax(jnp.asarray(test_logits, jnp.float32))).reshape(-1, 10)
-    confidence, correct = probabilities.max(-1), probabilities.argmax(-1) == np.resize(labels, len(probabilities))
-    tenth = np.minimum((confidence * 10).astype(int), 9)
-    count = np.bincount(tenth, minlength=10)
-    sums = [np.bincount(tenth, weights=weights, minlength=10) for weights in (confidence, correct)]
-    error = float(np.abs(sums[0] - sums[1]).sum() / len(confidence))
-    return *(part[count > 0] / count[count > 0] for part in sums), error
-
-
 def evaluate(name: str, dtype: str, test_logits: np.ndarray, teacher: np.ndarray, data: Split) -> list:
-    """A row of the table: means over the networks [networks, images, 10]."""
-    test_logits = test_logits.astype(np.float32)
+    """A row of the table: means over the networks of [networks, images, 10]."""
     accuracy = (test_logits.argmax(-1) == data.test_labels).mean(-1)
-    cross_entropy = logits.kl(one_hot_logits(data.test_labels)[None], test_logits).mean()
-    to_teacher = logits.kl(teacher[None], test_logits).mean()
-    calibration = reliability(test_logits, data.test_labels)[2]
-    bits = kljax.bits(to_teacher)
-    return [name, dtype, accuracy.mean(), accuracy.std(), *map(float, (cross_entropy, to_teacher, bits)), calibration]
-
-
-def report(rows: list[list], options: argparse.Namespace) -> None:
-    print(f"\n797 test images; means over {options.students} students, and the accuracy's standard deviation")
-    cells = [
-        [row[0], row[1], f"{row[2]:.1%} ± {row[3]:.1%}", *(f"{number:.4f}" for number in row[4:7]), f"{row[7]:.1%}"]
-        for row in rows
+    test_logits = test_logits.astype(np.float32)
+    cross_entropy = float(logits.kl(one_hot_logits(data.test_labels)[None], test_logits).mean())
+    to_teacher = float(logits.kl(teacher[None], test_logits).mean())
+    calibration = common.reliability(test_logits, data.test_labels)[2]
+    return [
+        name,
+        dtype,
+        accuracy.mean(),
+        accuracy.std(),
+        cross_entropy,
+        to_teacher,
+        kljax.bits(to_teacher),
+        calibration,
     ]
-    print(common.table(["labels", "", "accuracy", "cross-entropy", "KL(teacher‖·)", "bits", "off by"], cells))
-    print("Cross-entropy and KL in nats, then that KL in bits; last, by how much confidence differs from accuracy.")
+
+
+def report(rows: list[list], path: Path) -> None:
+    """Prints the table, and writes the same numbers in full."""
+    formats = ["", "", ".1%", ".1%", ".4f", ".4f", ".4f", ".1%"]
+    cells = [[format(cell, how) for cell, how in zip(row, formats, strict=True)] for row in rows]
+    print("\nOn the test images, means over the networks; off by: how much confidence differs from accuracy.")
+    print(common.table(HEADER, cells))
+    common.write_csv(path, HEADER, rows)
 
 
 def report_bfloat16(teacher: np.ndarray, students: np.ndarray) -> None:
@@ -202,40 +173,36 @@ def draw(data: Split, targets: jax.Array, temperature: float, runs: dict[str, Tr
     for place, (row, name, colour) in enumerate(zip(rows, names, colours, strict=True)):
         soft.bar(np.arange(10) + 0.2 * (place - 1.5), np.asarray(jax.nn.softmax(row)), 0.2, label=name, color=colour)
     soft.set(title="The labels of one training image", xlabel="digit", ylabel="probability", xticks=range(10))
-    soft.legend(loc="upper right")
-    inset = soft.inset_axes((0.02, 0.66, 0.22, 0.32))
+    middle = 0.4 if np.argmax(rows[0]) > 4 else 0.6  # where the tall bar is not
+    soft.legend(loc="upper center", bbox_to_anchor=(middle, 1.0))
+    inset = soft.inset_axes((0.02 if middle < 0.5 else 0.78, 0.68, 0.2, 0.3))
     inset.imshow(data.images[shown].reshape(8, 8), cmap="Greys")
     inset.set(xticks=[], yticks=[])
 
     for place, (name, colour) in enumerate(COLOURS.items()):
         for panel, curves in ((learning, "loss"), (testing, "test_cross_entropy")):
-            panel.plot(
-                getattr(runs["float32"], curves)[:, place], color=colour, label=f"{name}, float32", linewidth=2.4
-            )
+            panel.plot(getattr(runs["float32"], curves)[:, place], color=colour, label=name, linewidth=2.4)
             label = "" if place < 2 else "each in bfloat16"
             panel.plot(getattr(runs["bfloat16"], curves)[:, place], ":", color="black", linewidth=1, label=label)
-        x, y, error = reliability(test_logits(runs["float32"], data)[place], data.test_labels)
+            panel.set(xlabel="step", ylabel="nats", yscale="log")
+        x, y, error = common.reliability(test_logits(runs["float32"], data)[place], data.test_labels)
         calibration.plot(x, y, "o-", color=colour, label=f"{name}: off by {error:.1%} on average")
-    learning.set(title="What is minimised, T² KL(label‖student)", xlabel="step", ylabel="nats", yscale="log")
-    testing.set(title="Cross-entropy with the true digit, test images", xlabel="step", ylabel="nats", yscale="log")
-    testing.legend()
+    learning.set(title="What is minimised: T² KL(label‖student), a minibatch")
+    testing.set(title="Cross-entropy with the true digit, test images")
+    common.plain_logarithmic(testing.yaxis, runs["float32"].test_cross_entropy)
+    learning.legend()
     calibration.plot([0, 1], [0, 1], color="0.7", zorder=0)
     calibration.set(title="Is the confidence earned? (on the grey line it is)", xlabel="confidence", ylabel="accuracy")
     calibration.legend()
     return drawn
 
 
-def share(text: str) -> float:
-    value = common.positive_float(text)
-    if value > 1:
-        raise argparse.ArgumentTypeError(f"expected a number in (0, 1]; got {text!r}")
-    return value
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = common.parser(__doc__, epilog=EPILOG, steps=400, learning_rate=0.01)
     parser.add_argument("--temperature", type=common.positive_float, default=4.0, help="of distillation (default 4)")
-    parser.add_argument("--smoothing", type=share, default=0.1, help="mass that smoothing spreads (default 0.1)")
+    parser.add_argument(
+        "--smoothing", type=common.fraction, default=0.1, help="mass that smoothing spreads (default 0.1)"
+    )
     parser.add_argument(
         "--labelled", type=common.positive_int, default=100, help="images that students see, up to 1000 (default 100)"
     )
@@ -248,18 +215,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     print(f"device: {common.device()}")
     data = load_split(options.seed)
-    labels = data.labels[: options.labelled]
     hard = one_hot_logits(data.labels)
-    teacher = train(TEACHER, jnp.float32, data, hard[None], jnp.ones(1), 1, options)
+    weights = initial_weights(TEACHER, 1, options.seed)
+    teacher = train(TEACHER, jnp.float32, weights, hard[None], jnp.ones(1), data, options)
     print(f"teacher of {len(hard)} images: {teacher.seconds}")
+
+    seen = options.labelled
     targets = jnp.stack(
-        [hard[: len(labels)], smoothed_logits(labels, options.smoothing), teacher.logits[0, 0, : len(labels)]]
+        [hard[:seen], smoothed_logits(data.labels[:seen], options.smoothing), teacher.logits[0, 0, :seen]]
     )
     temperatures = jnp.array([1.0, 1.0, options.temperature])
+    weights = initial_weights(STUDENT, options.students, options.seed)
     runs = {}
     for dtype in ("float32", "bfloat16"):
-        runs[dtype] = train(STUDENT, jnp.dtype(dtype), data, targets, temperatures, options.students, options)
-        print(f"students of {len(labels)} images, {dtype}: {runs[dtype].seconds}")
+        runs[dtype] = train(STUDENT, jnp.dtype(dtype), weights, targets, temperatures, data, options)
+        print(f"{options.students} students a label, of {seen} images, {dtype}: {runs[dtype].seconds}")
 
     opinion = test_logits(teacher, data)[0, 0]
     rows = [evaluate("teacher", "float32", np.stack([opinion] * options.students), opinion, data)]
@@ -267,9 +237,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         rows += [
             evaluate(*one, opinion, data) for one in zip(LABELS, [dtype] * 3, test_logits(trained, data), strict=True)
         ]
-    report(rows, options)
+    report(rows, options.out / "soft_labels.csv")
     report_bfloat16(opinion, test_logits(runs["bfloat16"], data)[2])
-    common.write_csv(options.out / "soft_labels.csv", HEADER, rows)
     common.save(draw(data, targets, options.temperature, runs), options.out / "soft_labels.png")
 
 

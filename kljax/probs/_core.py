@@ -10,7 +10,7 @@ from jax.typing import ArrayLike
 
 from kljax import _checks
 from kljax._checks import Axis
-from kljax._kernels import measures, powers, shannon
+from kljax._kernels import measures, measures_chernoff, powers, shannon
 from kljax._special import log_ratio, tiny
 from kljax.generators import Generator
 
@@ -68,7 +68,7 @@ def renyi_infinity(p, q, where, *, axis: Axis = -1):
 
 @jit
 def chernoff(p, q, where, *, axis: Axis = -1):
-    return measures.chernoff(*pair(p, q, where, axis))
+    return measures_chernoff.chernoff(*pair(p, q, where, axis))
 
 
 def _saturated(x: jax.Array) -> jax.Array:
