@@ -77,12 +77,13 @@ def test_values_and_gradients(verb: str, options: dict[str, Any], dtype: Any) ->
         for i in range(len(a)):
             pair = oracles.from_logits(a[i], b[i])
             errors.append(oracles.value_error(got[i], oracles.value(pair, verb, **options)))
+            assert not any(np.isnan(side[i]).any() for side in slopes)
+            if np.isinf(got[i]):
+                continue  # too large for the dtype: its slopes saturate
             for side, exact in zip(slopes, oracles.gradient(pair, verb, **options), strict=True):
-                assert not np.isnan(side[i]).any()
-                # Slopes too large for the dtype saturate. Probabilities below the smallest normal number are flushed to
-                # zero, and the log-ratio that multiplies them is below 4096.
-                if np.abs(exact).max() < 1e-3 * np.finfo(dtype).max:
-                    assert oracles.norm_error(side[i], exact, 4096.0) <= 32.0, i
+                # Probabilities below the smallest normal number are flushed to zero, and the log-ratio that multiplies
+                # them is below 4096.
+                assert oracles.norm_error(side[i], exact, 4096.0) <= 32.0, i
         assert max(errors) <= 16.0
         assert np.median(errors) <= 4.0
         same, flat = jax.tree.map(np.asarray, both(a, a))

@@ -1,4 +1,4 @@
-"""Chernoff's information of rows of probabilities or measures: the order that minimises the power sum, and its value."""
+"""Chernoff's information of rows of probabilities: the order that minimises the power sum, and its value."""
 
 from __future__ import annotations
 
