@@ -181,7 +181,7 @@ def figure(width: float, height: float) -> Figure:
 def plain_logarithmic(axis: Axis, values: np.ndarray) -> None:
     """Writes 0.3 for 3 × 10⁻¹, and numbers beside the minor ticks where there are few major ones."""
     axis.set_major_formatter("{x:g}")
-    if np.ptp(np.log10(values)) < 1:
+    if values.max() < 10 * values.min():
         axis.set_minor_formatter("{x:g}")
 
 

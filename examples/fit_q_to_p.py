@@ -129,11 +129,10 @@ def fit(name: str, generator: Generator, target: Target, options: argparse.Names
     start = Gaussian(jnp.array(options.start), jnp.full(2, math.log(1 / START_STD)), jnp.zeros(()))
     keys = jax.random.split(jax.random.key(options.seed), options.steps)
     state = (start, optimiser.init(start))
-    (q, _), (losses, exact, path), seconds = common.scan(
-        step, state, keys, label=name, progress=not options.no_progress
-    )
+    (q, _), curves, seconds = common.scan(step, state, keys, label=name, progress=not options.no_progress)
+    loss, exact, path = jax.tree.map(np.asarray, curves)
     log_q = jax.nn.log_softmax(gaussian_logits(q, axis))  # for the table and the figure
-    return Fit(name, np.asarray(log_q), np.asarray(losses), np.asarray(exact), np.column_stack(path[:]), seconds)
+    return Fit(name, np.asarray(log_q), loss, exact, np.column_stack(path), seconds)
 
 
 def compare(log_p: np.ndarray, fits: Sequence[Fit]) -> dict[str, list[float]]:
@@ -164,9 +163,9 @@ def report(values: dict[str, list[float]], fits: Sequence[Fit], path: Path) -> N
 
 
 def mass_levels(q: np.ndarray, shares: Sequence[float] = (0.9, 0.5)) -> list[float]:
-    """The heights above which q holds these shares of its mass."""
+    """The heights above which q holds these shares of its mass; one where a single cell holds both."""
     descending = np.sort(q.ravel())[::-1]
-    return [float(descending[np.searchsorted(np.cumsum(descending), share)]) for share in shares]
+    return sorted({float(descending[np.searchsorted(np.cumsum(descending), share)]) for share in shares})
 
 
 def draw(target: Target, log_p: np.ndarray, fits: Sequence[Fit]) -> common.Figure:
@@ -192,12 +191,13 @@ def draw(target: Target, log_p: np.ndarray, fits: Sequence[Fit]) -> common.Figur
         marginal.plot(target.axis, q.sum(1), color=colour, label=one.name)
         below.plot(one.loss, color=colour, alpha=0.45, linewidth=0.7, label="loss: a minibatch of p")
         below.plot(one.exact, color="black", linewidth=1.3, label="exact: all of p")
-        below.set(xlabel="step", yscale="log", ylabel=one.name, title=f"Ends at {one.exact[-1]:.3g}{one.unit}")
+        below.set(
+            xlabel="step", yscale="log", ylabel=one.unit, title=f"{one.name} ends at {one.exact[-1]:.3g}{one.unit}"
+        )
         common.plain_logarithmic(below.yaxis, one.loss)
         below.legend()
-    marginal.set(
-        xlabel="first principal component (std)", ylabel="probability of a column", title="Summed over the second"
-    )
+    marginal.set(title="Summed over the second component", ylabel="probability of a column")
+    marginal.set(xlabel="first principal component (std)")
     marginal.legend(loc="upper left", fontsize=8)
     return drawn
 
@@ -217,13 +217,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         type=int,
         nargs="+",
         choices=range(10),
-        metavar="DIGIT",
         default=[0, 6, 7],
+        metavar="DIGIT",
         help="whose images make p (default 0 6 7)",
     )
-    parser.add_argument(
-        "--start", type=float, nargs=2, default=[1.0, 1.0], metavar=("X", "Y"), help="where q starts (default 1 1)"
-    )
+    start = {"nargs": 2, "default": [1.0, 1.0], "metavar": ("X", "Y"), "help": "where q starts (default 1 1)"}
+    parser.add_argument("--start", type=float, **start)
     options = parser.parse_args(arguments)
     if not all(abs(number) <= REACH for number in options.start):
         parser.error(f"argument --start: expected a point of the grid, within ±{REACH}; got {options.start}")
@@ -240,9 +239,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         fits.append(fit(name, generator, target, options))
         print(f"{name}: {fits[-1].exact[0]:.4g} → {fits[-1].exact[-1]:.4g}{fits[-1].unit}; {fits[-1].seconds}")
     report(compare(log_p, fits), fits, options.out / "fit_q_to_p.csv")
-    curves = {
-        f"{kind}_{one.name}": getattr(one, kind) for one in fits for kind in ("log_q", "loss", "exact", "parameters")
-    }
+    kinds = ("log_q", "loss", "exact", "parameters")
+    curves = {f"{kind}_{one.name}": getattr(one, kind) for one in fits for kind in kinds}
     np.savez(options.out / "fit_q_to_p.npz", axis=target.axis, log_p=log_p, **curves)
     print(f"wrote {options.out / 'fit_q_to_p.npz'}")
     common.save(draw(target, log_p, fits), options.out / "fit_q_to_p.png")

@@ -115,7 +115,8 @@ def train(widths, dtype, weights, targets, temperatures, data: Split, options: a
     return Trained(np.asarray(apply(weights)), *map(np.asarray, curves), seconds)
 
 
-def test_logits(trained: Trained, data: Split) -> np.ndarray:
+def on_test_images(trained: Trained, data: Split) -> np.ndarray:
+    """The logits of the images that no network was trained on."""
     return trained.logits[:, :, -len(data.test_labels) :]
 
 
@@ -126,16 +127,8 @@ def evaluate(name: str, dtype: str, test_logits: np.ndarray, teacher: np.ndarray
     cross_entropy = float(logits.kl(one_hot_logits(data.test_labels)[None], test_logits).mean())
     to_teacher = float(logits.kl(teacher[None], test_logits).mean())
     calibration = common.reliability(test_logits, data.test_labels)[2]
-    return [
-        name,
-        dtype,
-        accuracy.mean(),
-        accuracy.std(),
-        cross_entropy,
-        to_teacher,
-        kljax.bits(to_teacher),
-        calibration,
-    ]
+    numbers = cross_entropy, to_teacher, float(kljax.bits(to_teacher)), calibration
+    return [name, dtype, float(accuracy.mean()), float(accuracy.std()), *numbers]
 
 
 def report(rows: list[list], path: Path) -> None:
@@ -157,7 +150,7 @@ def report_bfloat16(teacher: np.ndarray, students: np.ndarray) -> None:
         truth = np.asarray(logits.kl(jnp.asarray(p, jnp.float64), jnp.asarray(q, jnp.float64)))
     print(f"\nKL(teacher‖student) of {truth.size} test images from bfloat16 logits, error relative to the truth:")
     for name, value in (("logits.kl", ours), ("log_softmax", usual)):
-        error = np.abs(np.asarray(value, np.float64) - truth) / truth
+        error = np.abs(np.asarray(value, np.float64) - truth) / np.maximum(truth, np.finfo(np.float32).tiny)
         negative = int((np.asarray(value) < 0).sum())
         print(f"  {name:12} median {np.median(error):.1e}, worst {error.max():.1e}, negative {negative}, {value.dtype}")
 
@@ -185,7 +178,7 @@ def draw(data: Split, targets: jax.Array, temperature: float, runs: dict[str, Tr
             label = "" if place < 2 else "each in bfloat16"
             panel.plot(getattr(runs["bfloat16"], curves)[:, place], ":", color="black", linewidth=1, label=label)
             panel.set(xlabel="step", ylabel="nats", yscale="log")
-        x, y, error = common.reliability(test_logits(runs["float32"], data)[place], data.test_labels)
+        x, y, error = common.reliability(on_test_images(runs["float32"], data)[place], data.test_labels)
         calibration.plot(x, y, "o-", color=colour, label=f"{name}: off by {error:.1%} on average")
     learning.set(title="What is minimised: T² KL(label‖student), a minibatch")
     testing.set(title="Cross-entropy with the true digit, test images")
@@ -221,9 +214,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(f"teacher of {len(hard)} images: {teacher.seconds}")
 
     seen = options.labelled
-    targets = jnp.stack(
-        [hard[:seen], smoothed_logits(data.labels[:seen], options.smoothing), teacher.logits[0, 0, :seen]]
-    )
+    smoothed = smoothed_logits(data.labels[:seen], options.smoothing)
+    targets = jnp.stack([hard[:seen], smoothed, teacher.logits[0, 0, :seen]])
     temperatures = jnp.array([1.0, 1.0, options.temperature])
     weights = initial_weights(STUDENT, options.students, options.seed)
     runs = {}
@@ -231,14 +223,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         runs[dtype] = train(STUDENT, jnp.dtype(dtype), weights, targets, temperatures, data, options)
         print(f"{options.students} students a label, of {seen} images, {dtype}: {runs[dtype].seconds}")
 
-    opinion = test_logits(teacher, data)[0, 0]
+    opinion = on_test_images(teacher, data)[0, 0]
     rows = [evaluate("teacher", "float32", np.stack([opinion] * options.students), opinion, data)]
     for dtype, trained in runs.items():
-        rows += [
-            evaluate(*one, opinion, data) for one in zip(LABELS, [dtype] * 3, test_logits(trained, data), strict=True)
-        ]
+        for name, test_logits in zip(LABELS, on_test_images(trained, data), strict=True):
+            rows.append(evaluate(name, dtype, test_logits, opinion, data))
     report(rows, options.out / "soft_labels.csv")
-    report_bfloat16(opinion, test_logits(runs["bfloat16"], data)[2])
+    report_bfloat16(opinion, on_test_images(runs["bfloat16"], data)[2])
     common.save(draw(data, targets, options.temperature, runs), options.out / "soft_labels.png")
 
 
