@@ -108,7 +108,7 @@ BROKEN_GENERATORS = [
     ("f(0) is the limit", changed(at_zero=math.inf)),
     ("lim f(u)/u is the limit", changed(at_infinity=2.0)),
     ("symmetric means f(u) = u f(1/u)", changed(symmetric=True)),
-    ("f(u) + f*(f'(u)) = u f'(u)", changed(closed_conjugate=jnp.expm1 if False else lambda t: 1.01 * jnp.expm1(t))),
+    ("f(u) + f*(f'(u)) = u f'(u)", changed(closed_conjugate=lambda t: 1.01 * jnp.expm1(t))),
     (
         "f* = ∞ beyond lim f(u)/u",
         dataclasses.replace(
@@ -148,13 +148,6 @@ def test_a_failure_says_where_and_by_how_much():
         check_generator(jnp.exp)
 
 
-def log_softmax_kl(a, b):
-    """KL as it is commonly written."""
-    a, b = a.astype(jnp.promote_types(a.dtype, jnp.float32)), b.astype(jnp.promote_types(b.dtype, jnp.float32))
-    log_p, log_q = jax.nn.log_softmax(a), jax.nn.log_softmax(b)
-    return (jnp.exp(log_p) * (log_p - log_q)).sum(-1)
-
-
 @jax.custom_jvp
 def without_gradient_in_q(a, b):
     return logits.kl(a, b)
@@ -171,32 +164,49 @@ def single(value):
     return lambda a, b: value(a.astype(jnp.float32), b.astype(jnp.float32)).astype(jnp.bfloat16)
 
 
-def only_on_one_side(a, b):
-    """Its gradient does not vanish at a = b, and D(p, p) = 0 still."""
-    return jnp.abs(a - b).sum(-1) * 1e-3 + logits.kl(a, b)
+def with_a_step_in_its_gradient(a, b):
+    return logits.kl(a, b) + 1e-3 * jnp.maximum(a - b, 0.0).sum(-1).astype(jnp.promote_types(a.dtype, jnp.float32))
 
 
-position = jnp.arange(7.0) + 1.0
+def first_share(x):
+    return jax.nn.softmax(x.astype(jnp.promote_types(x.dtype, jnp.float32)))[..., 0]
+
+
+@jax.custom_vjp
+def without_forward_mode(a, b):
+    return logits.kl(a, b)
+
+
+without_forward_mode.defvjp(lambda a, b: jax.vjp(logits.kl, a, b), lambda back, ct: back(ct))
+
+
+@jax.custom_jvp
+def without_second_order(a, b):
+    return logits.kl(a, b)
+
+
+@without_second_order.defjvp
+def _without_second_order(primals, tangents):
+    value, tangent = jax.jvp(logits.kl, primals, tangents)
+    return value, tangent + jnp.sqrt(0.0 * jnp.tanh(value))
+
 
 BROKEN_DIVERGENCES = [
     ("one number per row, in the dtype of the operands", single(logits.kl)),
     ("one number per row, in the dtype of the operands", lambda a, b: logits.kl(a, b).mean()),
     ("half precision is computed in float32", lambda a, b: logits.kl(a, b).astype(a.dtype)),
     ("D(p, p) = 0", lambda a, b: logits.kl(a, b) + 1e-6),
-    ("D(p, p) has no gradient", only_on_one_side),
+    ("D(p, p) has no gradient", with_a_step_in_its_gradient),
     ("never NaN", lambda a, b: jnp.where(jnp.isinf(b).any(-1), jnp.nan, logits.kl(a, b))),
     ("D ≥ 0", lambda a, b: logits.kl(a, b) - logits.jeffreys(a, b)),
-    ("accurate", lambda a, b: jnp.maximum(log_softmax_kl(a, b), 0.0) * (a != b).any(-1)),
+    ("accurate", lambda a, b: logits.kl(a, b) * (1.0 if a.dtype == jnp.float64 else 1.0001)),
     ("a shift of the logits changes nothing", lambda a, b: logits.kl(a, b) * (1.0 + 1e-3 * jnp.abs(a.max(-1)))),
-    (
-        "the order of outcomes changes nothing",
-        lambda a, b: (
-            logits.kl(a, b) * (1.0 + 0.1 * (jax.nn.softmax(b) * position.astype(b.dtype)[: b.shape[-1]]).sum(-1))
-            if b.shape[-1] == 7
-            else logits.kl(a, b)
-        ),
-    ),
+    ("the order of outcomes changes nothing", lambda a, b: logits.kl(a, b) * (1.0 + first_share(b))),
+    ("jit changes nothing", lambda a, b: logits.kl(a, b) * (1.25 if isinstance(a, jax.core.Tracer) else 1.0)),
+    ("vmap is a loop", lambda a, b: logits.kl(a, b) * (1.25 if a.ndim == 1 else 1.0)),
     ("the gradient is the derivative", without_gradient_in_q),
+    ("forward and reverse mode agree", without_forward_mode),
+    ("the Hessian is finite", without_second_order),
 ]
 
 
@@ -207,13 +217,20 @@ def test_a_broken_divergence_is_caught_and_the_law_named(law, divergence):
     assert f"“{law}”" in str(failure.value)
 
 
-def test_a_divergence_that_depends_on_the_rest_of_the_batch_is_caught():
-    # Against a reference with the same fault only the laws of jit and vmap can tell.
-    def by_batch(a, b):
-        return logits.kl(a, b) * (1.0 if a.ndim == 1 else 1.25)
+@pytest.mark.parametrize("domain", ["probs", "logits"])
+def test_the_common_formulas_are_caught(domain):
+    """Log-softmax and subtract; p log p/q with a safe logarithm: neither is zero at p = q to the last digit, or stays
+    above zero, or keeps its digits nearby."""
 
-    with pytest.raises(AssertionError, match="vmap is a loop"):
-        check_divergence(by_batch, domain="logits", dtypes=SINGLE)
+    def common(x, y):
+        if domain == "logits":
+            x, y = (jax.nn.log_softmax(z.astype(jnp.promote_types(z.dtype, jnp.float32))) for z in (x, y))
+            return (jnp.exp(x) * (x - y)).sum(-1)
+        x, y = (z.astype(jnp.promote_types(z.dtype, jnp.float32)) for z in (x, y))
+        return (x * (jnp.log(x + 1e-12) - jnp.log(y + 1e-12))).sum(-1)
+
+    with pytest.raises(AssertionError, match="breaks the law"):
+        check_divergence(common, domain=domain, dtypes=SINGLE)
 
 
 def test_a_domain_that_there_is_not():
