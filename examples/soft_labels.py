@@ -19,6 +19,7 @@ and its logits go into the loss as they are; the loss comes out in float32.
 Written to the output folder:
   soft_labels.png  one image's labels, the loss and the test cross-entropy at every step, reliability on test images
   soft_labels.csv  accuracy, cross-entropy, KL to the teacher in nats and bits, calibration error, of each sort of label
+  soft_labels.npz  the logits of the test images, the teacher's and every student's, to draw your own
 """
 
 from __future__ import annotations
@@ -230,6 +231,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             rows.append(evaluate(name, dtype, test_logits, opinion, data))
     report(rows, options.out / "soft_labels.csv")
     report_bfloat16(opinion, on_test_images(runs["bfloat16"], data)[2])
+    students = {dtype: on_test_images(trained, data).astype(np.float32) for dtype, trained in runs.items()}
+    np.savez(options.out / "soft_labels.npz", test_labels=data.test_labels, teacher=opinion, **students)
+    print(f"wrote {options.out / 'soft_labels.npz'}")
     common.save(draw(data, targets, options.temperature, runs), options.out / "soft_labels.png")
 
 

@@ -19,10 +19,10 @@ from verbs import CROSS_ENTROPY, DIVERGENCES, F_DIVERGENCES, INF, MODULES, Verb
 from kljax import generators, logits, probs
 
 VERBS = {verb.label: verb for verb in (*DIVERGENCES, CROSS_ENTROPY)}
-CHOSEN = ("kl", "jeffreys", "jensen_shannon", "skew_kl-0.1", "squared_hellinger", "total_variation", "chi_squared")
-CHOSEN += ("le_cam", "alpha--1.0", "alpha-0.3", "alpha-3.0", "renyi-0.5", "renyi-2.0", "chernoff_information")
-CHOSEN += ("cross_entropy", "f_divergence-reverse_kl", "f_divergence-arithmetic_geometric")
-IN_DOUBLE = ("kl", "jensen_shannon", "alpha-0.3", "renyi-2.0")
+# What runs without --full: each kind of formula and of boundary once. Compiling a Hessian takes seconds.
+CHOSEN = ("kl", "jensen_shannon", "squared_hellinger", "total_variation", "chi_squared", "alpha--1.0", "renyi-0.5")
+CHOSEN += ("chernoff_information", "cross_entropy")
+IN_DOUBLE = ("kl", "renyi-2.0")
 EVERY = [(module, dtype, label) for module in MODULES for dtype in ("float32", "float64") for label in VERBS]
 REDUCED = {case for case in EVERY if case[2] in (CHOSEN if case[1] == "float32" else IN_DOUBLE)}
 
@@ -71,8 +71,14 @@ def _derivatives(module: str, dtype: str, label: str) -> Found:
     @jax.jit
     @jax.vmap
     def everything(pair: jax.Array) -> tuple[jax.Array, ...]:
-        reverse = jax.jacrev(value)
-        return value(pair), reverse(pair), jax.jacfwd(value)(pair), jax.jacfwd(reverse)(pair)
+        def reverse(pair: jax.Array) -> Any:
+            both = jax.value_and_grad(value)(pair)
+            return both, both
+
+        # Forward mode over reverse mode: the derivative of the value is the gradient again, that of the gradient
+        # the Hessian.
+        (forward, hessian), (found, gradient) = jax.jacfwd(reverse, has_aux=True)(pair)
+        return found, gradient, forward, hessian
 
     p, q = _rows(module, dtype)
     with jax.enable_x64(dtype == "float64"), jax.debug_nans(True):
