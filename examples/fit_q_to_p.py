@@ -135,8 +135,8 @@ def fit(name: str, generator: Generator, target: Target, options: argparse.Names
     return Fit(name, np.asarray(log_q), loss, exact, np.column_stack(path), seconds)
 
 
-def compare(log_p: np.ndarray, fits: Sequence[Fit]) -> dict[str, list[float]]:
-    """Every divergence between p and each fit, in nats: a fit is a row, and one compiled call does all of it.
+def compare(log_p: np.ndarray, fits: Sequence[Fit]) -> dict[str, list[tuple[float, float]]]:
+    """Every divergence between p and each fit, in nats and bits: a fit is a row, and one call does all of it.
 
     In double precision, where even a χ² between far-off tails does not overflow.
     """
@@ -144,18 +144,18 @@ def compare(log_p: np.ndarray, fits: Sequence[Fit]) -> dict[str, list[float]]:
         qs = jnp.asarray(np.stack([one.log_q for one in fits]), jnp.float64)
         ps = jnp.broadcast_to(jnp.asarray(log_p, jnp.float64), qs.shape)
         values = jax.jit(lambda ps, qs: {label: verb(ps, qs) for label, verb, _ in VERBS})(ps, qs)
-        return {label: [float(value) for value in values[label]] for label, _, _ in VERBS}
+        return {label: list(zip(nats.tolist(), kljax.bits(nats).tolist())) for label, nats in values.items()}
 
 
-def report(values: dict[str, list[float]], fits: Sequence[Fit], path: Path) -> None:
+def report(values: dict[str, list[tuple[float, float]]], fits: Sequence[Fit], path: Path) -> None:
     """Prints the table, and writes the same numbers in full."""
     rows, records = [], []
     for label, _, is_information in VERBS:
         row = [label]
-        for one, nats in zip(fits, values[label], strict=True):
-            bits = float(kljax.bits(nats)) if is_information else None
-            row += [f"{nats:.4g}{'*' if nats == min(values[label]) else ' '}", "·" if bits is None else f"{bits:.4g}"]
-            records.append([label, one.name, nats, bits])
+        for one, (nats, bits) in zip(fits, values[label], strict=True):
+            best = "*" if (nats, bits) == min(values[label]) else " "
+            row += [f"{nats:.4g}{best}", f"{bits:.4g}" if is_information else "·"]
+            records.append([label, one.name, nats, bits if is_information else None])
         rows.append(row)
     print("\nEach fit against p in nats, and in bits where that is an amount of information. * marks a row's least.")
     print(common.table(["", *(cell for one in fits for cell in (f"{one.name} ", "bits"))], rows))

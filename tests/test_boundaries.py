@@ -188,8 +188,9 @@ def test_an_outcome_that_one_lacks_costs_its_limit(case: tuple[str, str, Verb, F
             infinite = price == INF and dict(verb.options)["order"] >= 1.0
         if infinite:
             assert found.value[at] == INF
-            assert (found.reverse[at, :, 0] == 0.0).all()
-            assert (found.hessian[at][:, :, 0] == 0.0).all()
+            if module == "probs":  # in logits, the normalisation ties an outcome to the others
+                assert (found.reverse[at, :, 0] == 0.0).all()
+                assert (found.hessian[at][:, :, 0] == 0.0).all()
             continue
         assert np.isfinite(found.value[at])
         if verb.additive:
@@ -220,9 +221,13 @@ def test_kl_is_exactly_infinite_where_q_misses_mass() -> None:
     assert float(logits.kl(jnp.log(p), jnp.log(q))) == INF
     # Also where that mass underflows in the probability.
     assert float(logits.kl(jnp.array([0.0, -1e4]), jnp.array([0.0, -jnp.inf]))) == INF
-    for gradient in jax.grad(logits.kl, (0, 1))(jnp.log(p), jnp.log(q)):
+    for gradient in jax.grad(probs.kl, (0, 1))(p, q):
         assert float(gradient[2]) == 0.0
         assert bool(jnp.isfinite(gradient).all())
+    # Through the softmax of p its logit still moves the others.
+    in_p, in_q = jax.grad(logits.kl, (0, 1))(jnp.log(p), jnp.log(q))
+    assert float(in_q[2]) == 0.0
+    assert bool(jnp.isfinite(in_p).all() & jnp.isfinite(in_q).all())
 
 
 # --- the limit of gradients -------------------------------------------------------------------------------
@@ -266,8 +271,8 @@ def test_gradients_tend_to_the_gradient_at_the_boundary(label: str, dtype: str) 
         for sequence, limit in zip(found, limits, strict=True):
             assert np.isfinite(sequence).all()
             if np.isfinite(limit):
-                # f' and f - u f' differ from the limit by a power of the small number, at worst its square root.
-                assert (np.abs(sequence - limit) <= 8 * np.sqrt(small) + 8 * _eps(dtype) * (1 + abs(limit))).all()
+                # f' and f - u f' differ from the limit by c √small at worst; skewing by w divides by w² more than once.
+                assert (np.abs(sequence - limit) <= 16 * np.sqrt(small) + 8 * _eps(dtype) * (1 + abs(limit))).all()
             else:
                 # An infinite slope is taken at the smallest normal number, so it goes on growing, with its sign.
                 assert (np.diff(sequence) * np.sign(limit) > 0.0).all()

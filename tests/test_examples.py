@@ -25,7 +25,7 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 sys.path.insert(0, str(EXAMPLES))  # where Python puts a script's folder
 common, fit_q_to_p, soft_labels = map(importlib.import_module, ("_common", "fit_q_to_p", "soft_labels"))
 
-EPS32, EPS64 = np.finfo(np.float32).eps, np.finfo(np.float64).eps
+EPS32, EPS64 = 2.0**-23, 2.0**-52
 FITS = ("kl", "reverse_kl", "jensen_shannon")
 
 
@@ -153,8 +153,8 @@ def test_the_exact_curve_is_the_divergence_at_the_parameters_of_each_step(name, 
         x, y, log_a, log_b, corner = fitted.saved[f"parameters_{name}"][step].astype(np.float64)
         root = np.array([[np.exp(log_a), corner], [0.0, np.exp(log_b)]])
         q = normalised(stats.multivariate_normal([x, y], np.linalg.inv(root.T @ root)).logpdf(grid)).ravel()
-        # q's logits reach about 150 and carry a few eps of themselves.
-        assert fitted.saved[f"exact_{name}"][step] == pytest.approx(divergence(p, q), rel=256 * EPS32)
+        # Where it counts, q's logits are of some tens and good to an eps of that; most of it averages out.
+        assert fitted.saved[f"exact_{name}"][step] == pytest.approx(divergence(p, q), rel=16 * EPS32)
 
 
 @pytest.mark.slow

@@ -22,7 +22,7 @@ from kljax._special import (
     tanh,
 )
 from kljax.generators._build import reverse
-from kljax.generators._forms import graded
+from kljax.generators._forms import Form, above, below, graded
 from kljax.generators._masses import ByMass, Masses
 from kljax.generators._record import Generator
 
@@ -32,6 +32,11 @@ _INF = math.inf
 def _even(derivative: Callable[..., jax.Array]) -> Callable[..., jax.Array]:
     """The coderivative of a symmetric divergence."""
     return lambda r, *parameters: derivative(-r, *parameters)
+
+
+def _even_balanced(of_size: Form, slope: Form) -> Form:
+    """``balanced`` of a symmetric divergence, a function of |r|; its derivatives are not taken through the kink of |r|."""
+    return graded(lambda r: of_size(jnp.abs(r)), slopes=(slope, _even(slope)))
 
 
 # --- Kullback and Leibler -----------------------------------------------------------------------------------
@@ -48,11 +53,23 @@ def _kl_by_mass(m: Masses) -> jax.Array:
     return jnp.where(near, m.p * expm1_minus_x_near(jnp.where(near, -m.r, 0.0)), m.p * m.r + m.gap)
 
 
+def _kl_slope(r: jax.Array) -> jax.Array:
+    return r
+
+
+def _kl_coslope(r: jax.Array) -> jax.Array:
+    return -expm1(r)
+
+
+def _kl_growth(r: jax.Array) -> jax.Array:
+    return jnp.where(r <= 0.0, r * jnp.exp(below(r)), -expm1(-above(r)))
+
+
 kl = Generator(
     "kl",
-    _kl_balanced,
-    lambda r: r,
-    lambda r: -expm1(r),
+    graded(_kl_balanced, growth=_kl_growth),
+    _kl_slope,
+    _kl_coslope,
     1.0,
     _INF,
     closed_conjugate=expm1,
@@ -74,7 +91,7 @@ def _jeffreys_slope(r: jax.Array) -> jax.Array:
 
 jeffreys = Generator(
     "jeffreys",
-    lambda r: -jnp.abs(r) * expm1(-jnp.abs(r)),
+    _even_balanced(lambda size: -size * expm1(-size), _jeffreys_slope),
     _jeffreys_slope,
     _even(_jeffreys_slope),
     _INF,
@@ -121,7 +138,7 @@ def _hellinger_near(m: Masses) -> jax.Array:
 
 squared_hellinger = Generator(
     "squared_hellinger",
-    lambda r: 0.5 * jnp.square(expm1(-0.5 * jnp.abs(r))),
+    _even_balanced(lambda size: 0.5 * jnp.square(expm1(-0.5 * size)), _hellinger_slope),
     _hellinger_slope,
     _even(_hellinger_slope),
     0.5,
@@ -143,15 +160,11 @@ def _tv_slope(r: jax.Array) -> jax.Array:
     return 0.5 * jnp.sign(r)
 
 
-def _tv_coslope(r: jax.Array) -> jax.Array:
-    return -0.5 * jnp.sign(r)
-
-
 total_variation = Generator(
     "total_variation",
-    graded(lambda r: -0.5 * expm1(-jnp.abs(r)), slopes=(_tv_slope, _tv_coslope)),
+    _even_balanced(lambda size: -0.5 * expm1(-size), _tv_slope),
     _tv_slope,
-    _tv_coslope,
+    _even(_tv_slope),
     0.5,
     0.5,
     symmetric=True,
@@ -187,7 +200,7 @@ def _le_cam_tail(m: Masses) -> jax.Array:
 
 le_cam = Generator(
     "le_cam",
-    lambda r: 0.5 * jnp.square(expm1(-jnp.abs(r))) / (1.0 + jnp.exp(-jnp.abs(r))),
+    _even_balanced(lambda size: 0.5 * jnp.square(expm1(-size)) / (1.0 + jnp.exp(-size)), _le_cam_slope),
     _le_cam_slope,
     _even(_le_cam_slope),
     0.5,
@@ -205,7 +218,7 @@ def _ag_slope(r: jax.Array) -> jax.Array:
 
 arithmetic_geometric = Generator(
     "arithmetic_geometric",
-    lambda r: 0.5 * (1.0 + jnp.exp(-jnp.abs(r))) * log_cosh(0.5 * r),
+    _even_balanced(lambda size: 0.5 * (1.0 + jnp.exp(-size)) * log_cosh(0.5 * size), _ag_slope),
     _ag_slope,
     _even(_ag_slope),
     _INF,

@@ -21,6 +21,16 @@ def is_static(value: Scalar) -> bool:
     return isinstance(value, numbers.Real)
 
 
+def below(r: jax.Array) -> jax.Array:
+    """r where r ≤ 0, else 0. Unlike that of min(r, 0), its derivative at 0 is 1."""
+    return jnp.where(r <= 0.0, r, 0.0)
+
+
+def above(r: jax.Array) -> jax.Array:
+    """r where r > 0, else 0."""
+    return jnp.where(r > 0.0, r, 0.0)
+
+
 def graded(
     form: Form,
     *,
@@ -49,9 +59,9 @@ class _Growth:
 
     def __call__(self, r: jax.Array, *parameters: Scalar) -> jax.Array:
         limit = 87.0 if r.dtype == jnp.float32 else 708.0
-        down, up = jnp.clip(r, -limit, 0.0), jnp.clip(r, 0.0, limit)
-        below = jnp.exp(down) * self.slope(down, *parameters)
-        return jnp.where(r <= 0.0, below, -jnp.exp(-up) * self.coslope(up, *parameters))
+        down, up = jnp.maximum(below(r), -limit), jnp.minimum(above(r), limit)
+        falling = jnp.exp(down) * self.slope(down, *parameters)
+        return jnp.where(r <= 0.0, falling, -jnp.exp(-up) * self.coslope(up, *parameters))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,13 +9,14 @@ import jax
 import jax.numpy as jnp
 
 from kljax._special import atanh_tail, divide, expm1, tiny
-from kljax.generators._forms import Scalar
+from kljax.generators._forms import Scalar, above, below
 
 
 def mixture(r: jax.Array, weight: Scalar, rest: Scalar) -> tuple[jax.Array, jax.Array]:
     """(m/M, (u - 1)/M)"""
-    m = weight * jnp.exp(jnp.minimum(r, 0.0)) + rest * jnp.exp(-jnp.maximum(r, 0.0))
-    return m, -jnp.sign(r) * expm1(-jnp.abs(r))
+    down, up = below(r), above(r)
+    m = weight * jnp.exp(down) + rest * jnp.exp(-up)
+    return m, jnp.where(r <= 0.0, expm1(down), -expm1(-up))
 
 
 def excess(r: jax.Array, weight: Scalar, rest: Scalar) -> jax.Array:

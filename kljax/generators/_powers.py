@@ -24,7 +24,7 @@ from kljax._special import (
 )
 from kljax.generators._build import reverse, scale
 from kljax.generators._catalogue import kl, reverse_kl
-from kljax.generators._forms import Scalar, graded, is_static
+from kljax.generators._forms import Scalar, above, below, graded, is_static
 from kljax.generators._masses import AtOrder, ByMass, PowerForms
 from kljax.generators._record import Generator
 
@@ -59,14 +59,14 @@ def _alpha_value(r: jax.Array, order: Scalar) -> jax.Array:
 def _power_difference(r: jax.Array, a: Scalar, b: Scalar) -> jax.Array:
     """(e^{ar} - e^{br})/(a - b), continuous at a = b."""
     gap = (a - b) * r
-    tame = jnp.exp(b * r) * r * expm1_ratio(jnp.clip(gap, -1.0, 1.0))
     apart = jnp.abs(gap) > 1.0
+    tame = jnp.exp(b * r) * r * expm1_ratio(jnp.where(apart, 0.0, gap))
     wild = (jnp.exp(a * r) - jnp.exp(b * r)) / jnp.where(apart, a - b, 1.0)
     return jnp.where(apart, wild, tame)
 
 
 def _alpha_growth(r: jax.Array, order: Scalar) -> jax.Array:
-    down, up = jnp.minimum(r, 0.0), jnp.maximum(r, 0.0)
+    down, up = below(r), above(r)
     # eʳ f' = (e^{αr} - eʳ)/(α - 1), and -e⁻ʳ (f - u f') = (e^{(α-1)r} - e⁻ʳ)/α
     return jnp.where(r <= 0.0, _power_difference(down, order, 1.0), _power_difference(up, order - 1.0, -1.0))
 
@@ -82,11 +82,29 @@ def _pearson_conjugate(t: jax.Array) -> jax.Array:
     return jnp.where(t >= -2.0, t + 0.25 * t * t, -1.0)
 
 
+def _pearson_balanced(r: jax.Array) -> jax.Array:
+    return jnp.square(expm1(below(r))) - expm1(above(r)) * expm1(-above(r))
+
+
+def _pearson_slope(r: jax.Array) -> jax.Array:
+    return 2.0 * expm1(r)
+
+
+def _pearson_coslope(r: jax.Array) -> jax.Array:
+    return -expm1(2.0 * r)
+
+
+def _pearson_growth(r: jax.Array) -> jax.Array:
+    # 2eʳ(eʳ - 1), and eʳ - e⁻ʳ; f - u f' = 1 - u² would overflow first
+    down, up = below(r), above(r)
+    return jnp.where(r <= 0.0, 2.0 * jnp.exp(down) * expm1(down), expm1(up) - expm1(-up))
+
+
 pearson = Generator(
     "pearson",
-    lambda r: jnp.square(expm1(jnp.minimum(r, 0.0))) - expm1(jnp.maximum(r, 0.0)) * expm1(-jnp.maximum(r, 0.0)),
-    lambda r: 2.0 * expm1(r),
-    lambda r: -expm1(2.0 * r),
+    graded(_pearson_balanced, growth=_pearson_growth),
+    _pearson_slope,
+    _pearson_coslope,
     1.0,
     _INF,
     closed_conjugate=_pearson_conjugate,
@@ -251,9 +269,19 @@ def t_power(t: Scalar) -> Generator:
 
 # --- Others that TFP has, and Schulman's k2 --------------------------------------------------------------------
 
+
+def _squared_log_balanced(r: jax.Array) -> jax.Array:
+    return 0.5 * jnp.square(r * jnp.exp(-0.5 * above(r)))  # e⁻ʳ is zero before e⁻ʳ r² is
+
+
+def _squared_log_growth(r: jax.Array) -> jax.Array:
+    up = jnp.minimum(above(r), 1e4)
+    return jnp.where(r <= 0.0, r, up * (1.0 - 0.5 * up) * jnp.exp(-up))
+
+
 squared_log = Generator(
     "squared_log",
-    lambda r: 0.5 * jnp.square(r * jnp.exp(-0.5 * jnp.maximum(r, 0.0))),  # e⁻ʳ is zero before e⁻ʳ r² is
+    graded(_squared_log_balanced, growth=_squared_log_growth),
     lambda r: jnp.clip(r, -1e4, 1e4) * jnp.exp(-jnp.clip(r, -1e4, 1e4)),
     lambda r: 0.5 * r * (r - 2.0),
     _INF,
@@ -276,8 +304,7 @@ def _log1p_abs_coslope(r: jax.Array) -> jax.Array:
 
 def _log1p_abs_growth(r: jax.Array) -> jax.Array:
     # f'(u) = -1/u² overflows before u f'(u)
-    below = jnp.where(r < 0.0, -jnp.exp(-jnp.minimum(r, 0.0)), 0.0)
-    return jnp.where(r > 0.0, jnp.exp(-jnp.maximum(r, 0.0)), below)
+    return jnp.where(r > 0.0, jnp.exp(-above(r)), jnp.where(r < 0.0, -jnp.exp(-below(r)), 0.0))
 
 
 log1p_abs = Generator(
@@ -296,15 +323,15 @@ log1p_abs = Generator(
 
 def _modified_gan_balanced(r: jax.Array) -> jax.Array:
     # log((1 + u)/(2u)) + (u - 1)/2 = log cosh(r/2) + e(r)/2, both terms ≥ 0
-    down, up = jnp.minimum(r, 0.0), jnp.maximum(r, 0.0)
-    below = log_cosh(0.5 * down) + 0.5 * expm1_minus_x(down)
-    return jnp.where(r > 0.0, jnp.exp(-up) * log_cosh(0.5 * up) + 0.5 * exp_decay_excess(up), below)
+    down, up = below(r), above(r)
+    falling = log_cosh(0.5 * down) + 0.5 * expm1_minus_x(down)
+    return jnp.where(r > 0.0, jnp.exp(-up) * log_cosh(0.5 * up) + 0.5 * exp_decay_excess(up), falling)
 
 
 def _modified_gan_coslope(r: jax.Array) -> jax.Array:
-    down, up = jnp.minimum(r, 0.0), jnp.maximum(r, 0.0)
-    below = log_cosh(0.5 * down) - 0.5 * down
-    return jnp.where(r > 0.0, log1p(0.5 * expm1(-up)), below) - 0.5 * tanh(0.5 * r)
+    down, up = below(r), above(r)
+    falling = log_cosh(0.5 * down) - 0.5 * down
+    return jnp.where(r > 0.0, log1p(0.5 * expm1(-up)), falling) - 0.5 * tanh(0.5 * r)
 
 
 def _modified_gan_slope(r: jax.Array) -> jax.Array:
