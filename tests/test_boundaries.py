@@ -211,7 +211,8 @@ def test_both_modules_agree_at_the_boundary(case: tuple[str, str, Verb, Found]) 
     assert (np.isinf(found.value) == infinite).all()
     finite = ~infinite
     # χ² and its like multiply the rounding of a logarithm by their order; rows at equality are exactly zero above.
-    assert (np.abs(found.value - expected)[finite] <= 64 * _eps(dtype) * np.maximum(expected, 1.0)[finite]).all()
+    value, expected = found.value[finite], expected[finite]
+    assert (np.abs(value - expected) <= 64 * _eps(dtype) * np.maximum(expected, 1.0)).all()
 
 
 def test_kl_is_exactly_infinite_where_q_misses_mass() -> None:
@@ -308,7 +309,7 @@ def test_a_logit_of_minus_infinity_has_exactly_no_gradient(case: tuple[str, str,
     if module == "probs":
         pytest.skip("about logits")
     absent = np.stack([found.p, found.q], 1) == -np.inf
-    assert absent.sum() > 30
+    assert absent.sum() == 30
     for gradient in (found.reverse, found.forward):
         assert (gradient[absent] == 0.0).all()
     rows = np.nonzero(absent)

@@ -129,7 +129,10 @@ def _renyi_jvp(primals, tangents):
     def in_order(carried, d_carried, p, q, r):
         generator, value, a, b = carried
         (order,) = generator.parameters
-        return order_slope(order, value, tilted_mass(order, a, b, p, q, r), r) * d_carried[0].parameters[0]
+        beta = order - 1.0
+        missed = jnp.where(r == jnp.inf, p, 0.0).sum(-1) / jnp.where(beta == 0.0, 1.0, beta * beta)
+        missed = jnp.where(jnp.isfinite(value), missed, 0.0)
+        return (missed + order_slope(order, value, tilted_mass(order, a, b, p, q, r), r)) * d_carried[0].parameters[0]
 
     carried = ((generator, value, a, b), a, b, temperature)
     tangent = row_tangent(carried, ((d_generator, None, None, None), da, db, dt), rows, slopes, in_order)
