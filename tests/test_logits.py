@@ -83,7 +83,10 @@ def test_values_and_gradients(verb: str, options: dict[str, Any], dtype: Any) ->
             for side, exact in zip(slopes, oracles.gradient(pair, verb, **options), strict=True):
                 # Probabilities below the smallest normal number are flushed to zero, and the log-ratio that multiplies
                 # them is below 4096.
-                assert oracles.norm_error(side[i], exact, 4096.0) <= 32.0, i
+                # At ±1000 an outcome may hold all but e⁻¹⁸⁰⁰ of p; there the oracle's 400 digits run out, and its
+                # gradient no longer sums to zero.
+                if abs(exact.sum()) <= 1e-12 * np.linalg.norm(exact):
+                    assert oracles.norm_error(side[i], exact, 4096.0) <= 32.0, i
         assert max(errors) <= 16.0
         assert np.median(errors) <= 4.0
         same, flat = jax.tree.map(np.asarray, both(a, a))
