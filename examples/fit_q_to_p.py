@@ -144,7 +144,9 @@ def compare(log_p: np.ndarray, fits: Sequence[Fit]) -> dict[str, list[tuple[floa
         qs = jnp.asarray(np.stack([one.log_q for one in fits]), jnp.float64)
         ps = jnp.broadcast_to(jnp.asarray(log_p, jnp.float64), qs.shape)
         values = jax.jit(lambda ps, qs: {label: verb(ps, qs) for label, verb, _ in VERBS})(ps, qs)
-        return {label: list(zip(nats.tolist(), kljax.bits(nats).tolist())) for label, nats in values.items()}
+        return {
+            label: list(zip(nats.tolist(), kljax.bits(nats).tolist(), strict=True)) for label, nats in values.items()
+        }
 
 
 def report(values: dict[str, list[tuple[float, float]]], fits: Sequence[Fit], path: Path) -> None:

@@ -35,7 +35,7 @@ def _even(derivative: Callable[..., jax.Array]) -> Callable[..., jax.Array]:
 
 
 def _even_balanced(of_size: Form, slope: Form) -> Form:
-    """``balanced`` of a symmetric divergence, a function of |r|; its derivatives are not taken through the kink of |r|."""
+    """``balanced`` of a symmetric divergence, a function of |r|; its derivatives avoid the kink of |r|."""
     return graded(lambda r: of_size(jnp.abs(r)), slopes=(slope, _even(slope)))
 
 
