@@ -231,6 +231,7 @@ def _derivative_laws(report: Report, functions: _Functions, rows: _Rows, toleran
         "the gradient is the derivative", at, gradient.reshape(-1), slopes.reshape(-1), allowed, size.reshape(-1)
     )
     everything, law = jnp.asarray(rows.all), "forward and reverse mode agree"
+    forward = np.full(everything.shape, np.nan)
     try:
         forward = np.asarray(functions.forward(everything), np.float64)
     except TypeError as error:  # JAX's answer where a rule has no forward mode
