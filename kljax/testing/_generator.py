@@ -40,7 +40,7 @@ def check_generator(
     - ``symmetric means f(u) = u f(1/u)``.
     - ``f(u) + f*(f'(u)) = u f'(u)``, ``f* = ∞ beyond lim f(u)/u``: the conjugate.
     - ``digits near u = 1``: relative error of f and f' for log u down to 1e-7, within ``tolerance`` eps.
-    - ``the summand is q f(p/q)``, ``the gradient is q f(p/q)'s``, ``the Hessian is finite``, ``a missing mass costs the
+    - ``the Hessian at p = q is q f''(1)``, ``the summand is q f(p/q)``, ``the gradient is q f(p/q)'s``, ``the Hessian is finite``, ``a missing mass costs the
       limits``, ``what costs nothing or infinity has no gradient``.
 
     Args:
@@ -212,6 +212,13 @@ def _summand_laws(report: Report, generator: Generator) -> None:
     along = np.where(np.isinf(along), 0.0, along)
     for i in range(2):
         report.agree("what costs nothing or infinity has no gradient", at, gradient[:4, i], along[:, i], 8.0)
+
+    step = 1e-6
+    curvature = _forms_at(generator, np.asarray([step]), np.dtype(np.float64))[1][0] / step
+    if abs(curvature) < 1e3:  # else f has a kink at 1
+        want = mass * curvature * np.asarray([1.0, -1.0, -1.0, 1.0])
+        law = "the Hessian at p = q is q f''(1)"
+        report.agree(law, at[3], hessian[3].reshape(-1), want, 64.0 + 8.0 * step / report.eps)
 
     rows, got, gradient, at = rows[4:], got[4:], gradient[4:], at[4:]
     log_p, log_q = rows.astype(np.float64).T
