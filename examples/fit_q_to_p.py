@@ -45,7 +45,7 @@ EPILOG = """examples:
 
 It runs on whatever device JAX finds; JAX_PLATFORMS=cpu keeps it off the GPU."""
 
-START_STD = 0.4
+START_STD = 0.4  # of the scores, whose own is 1
 TITLES = {
     "kl": "KL(p‖q), forward: covers the mass",
     "reverse_kl": "KL(q‖p), reverse: seeks a mode",
@@ -111,8 +111,8 @@ def fit(name: str, generator: Generator, target: Target, options: argparse.Names
     axis, log_kernels = jnp.asarray(target.axis), jnp.asarray(target.log_kernels)
     log_p = log_mean(log_kernels)
     # Clipped, for Adam squares the gradient and a χ² between far-off tails can have one of 1e30.
-    adam = optax.adam(optax.cosine_decay_schedule(options.learning_rate, options.steps))
-    optimiser = optax.chain(optax.clip(10.0), adam)
+    schedule = optax.cosine_decay_schedule(options.learning_rate, options.steps)
+    optimiser = optax.chain(optax.clip(10.0), optax.adam(schedule))
 
     def loss_and_exact(q: Gaussian, batch: jax.Array) -> tuple[jax.Array, jax.Array]:
         targets = jnp.stack([log_mean(log_kernels[batch]), log_p])  # [2, CELLS²]: two rows, one call
@@ -135,27 +135,22 @@ def fit(name: str, generator: Generator, target: Target, options: argparse.Names
     return Fit(name, np.asarray(log_q), loss, exact, np.column_stack(path), seconds)
 
 
-def compare(log_p: np.ndarray, fits: Sequence[Fit]) -> dict[str, list[tuple[float, float]]]:
-    """Every divergence between p and each fit, in nats and bits: a fit is a row, and one call does all of it.
-
-    In double precision, where even a χ² between far-off tails does not overflow.
-    """
+def compare(log_p: np.ndarray, fits: Sequence[Fit]) -> dict[str, list[list[float]]]:
+    """Every divergence between p and each fit, in nats and bits; in float64, where no χ² of far tails overflows."""
     with jax.enable_x64(True):
         qs = jnp.asarray(np.stack([one.log_q for one in fits]), jnp.float64)
         ps = jnp.broadcast_to(jnp.asarray(log_p, jnp.float64), qs.shape)
         values = jax.jit(lambda ps, qs: {label: verb(ps, qs) for label, verb, _ in VERBS})(ps, qs)
-        return {
-            label: list(zip(nats.tolist(), kljax.bits(nats).tolist(), strict=True)) for label, nats in values.items()
-        }
+        return {label: jnp.stack([nats, kljax.bits(nats)], axis=-1).tolist() for label, nats in values.items()}
 
 
-def report(values: dict[str, list[tuple[float, float]]], fits: Sequence[Fit], path: Path) -> None:
+def report(values: dict[str, list[list[float]]], fits: Sequence[Fit], path: Path) -> None:
     """Prints the table, and writes the same numbers in full."""
     rows, records = [], []
     for label, _, is_information in VERBS:
         row = [label]
         for one, (nats, bits) in zip(fits, values[label], strict=True):
-            best = "*" if (nats, bits) == min(values[label]) else " "
+            best = "*" if [nats, bits] == min(values[label]) else " "
             row += [f"{nats:.4g}{best}", f"{bits:.4g}" if is_information else "·"]
             records.append([label, one.name, nats, bits if is_information else None])
         rows.append(row)

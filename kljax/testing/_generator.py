@@ -40,8 +40,9 @@ def check_generator(
     - ``symmetric means f(u) = u f(1/u)``.
     - ``f(u) + f*(f'(u)) = u f'(u)``, ``f* = ∞ beyond lim f(u)/u``: the conjugate.
     - ``digits near u = 1``: relative error of f and f' for log u down to 1e-7, within ``tolerance`` eps.
-    - ``the Hessian is finite``, ``a missing mass costs the limits``, ``what costs nothing or infinity has no gradient``,
-      ``the Hessian at p = q is q f''(1)``, ``the summand is q f(p/q)``, ``the gradient is q f(p/q)'s``.
+    - ``the Hessian is finite``, ``a missing mass costs the limits``,
+      ``what costs nothing or infinity has no gradient``, ``the Hessian at p = q is q f''(1)``,
+      ``the summand is q f(p/q)``, ``the gradient is q f(p/q)'s``.
 
     Args:
         generator: The generator, for instance from ``generators.from_function``, or a record written by hand.
