@@ -87,11 +87,16 @@ def _derivatives(module: str, dtype: str, label: str) -> Found:
     return Found(p, q, values, reverse, forward, np.moveaxis(hessian, 2, 3))
 
 
-@pytest.fixture(params=EVERY, ids=["-".join(case) for case in EVERY])
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Each test that takes a ``case`` runs on the reduced set; under ``--full`` on every one."""
+    if "case" in metafunc.fixturenames:
+        chosen = [case for case in EVERY if case in REDUCED or metafunc.config.getoption("--full")]
+        metafunc.parametrize("case", chosen, ids="-".join, indirect=True)
+
+
+@pytest.fixture
 def case(request: pytest.FixtureRequest) -> tuple[str, str, Verb, Found]:
     """One verb in one module and dtype, and its derivatives at the boundary."""
-    if request.param not in REDUCED and not request.config.getoption("--full"):
-        pytest.skip("only with --full")
     module, dtype, label = request.param
     return module, dtype, VERBS[label], _derivatives(module, dtype, label)
 

@@ -291,14 +291,15 @@ def _renyi_slopes_jvp(primals, tangents):
     at_p, at_q = _at_edge(p, q, dead)
     r = log_ratio(at_p, at_q)
     in_p, in_q = _renyi_slopes(generator, p, q)
-    d_level = (in_p * dp + in_q * dq).sum(-1, keepdims=True)
-    d_mass = mixed_mass(order, dp, dq)[..., None]
+    d_level = _finite((in_p * dp + in_q * dq).sum(-1, keepdims=True), 0.125)
+    d_log_mass = mixed_mass(order, dp, dq)[..., None] / mass
     by_p, by_q = order * jnp.exp(beta * (r - level)) / mass, jnp.exp(r + beta * (r - level)) / mass
 
     def moved(weight: jax.Array, rate: Scalar, back: Scalar, slope: jax.Array) -> jax.Array:
-        # weight · (rate dr - back dR) - slope dM/M, with dr = dp/p - dq/q
+        # weight · (rate dr - back dR) - slope dM/M, with dr = dp/p - dq/q; what overflows saturates
         in_r = _finite(rate * weight / at_p, 0.125) * dp - _finite(rate * weight / at_q, 0.125) * dq
-        return jnp.where(dead, 0.0, in_r - _finite(back * weight, 0.125) * d_level - slope * (d_mass / mass))
+        in_level = _finite(_finite(back * weight, 0.125) * d_level, 0.125)
+        return jnp.where(dead, 0.0, _finite(in_r - in_level - _finite(slope * d_log_mass, 0.125)))
 
     tangent = moved(by_p, 1.0, 1.0, in_p), moved(-by_q, order, beta, in_q)
     if jax.tree.leaves(generator):

@@ -22,13 +22,14 @@ from kljax._kernels.rows import (
     centre,
     closed,
     exp_of_sum,
+    less,
     normalise,
     power_exponent,
     power_of_rows,
     statistics,
 )
 from kljax._kernels.sums import row_tangent
-from kljax._special import divide, expm1, expm1_minus_x, expm1_minus_x_ratio, expm1_ratio, log1p, two_diff
+from kljax._special import divide, expm1, expm1_minus_x, expm1_minus_x_ratio, expm1_ratio, log1p
 from kljax.generators import Generator, alpha, kl
 from kljax.generators._record import Power, summand
 
@@ -89,14 +90,16 @@ def _log_sum(
 ) -> tuple[jax.Array, jax.Array]:
     """(log Σ pᵅq¹⁻ᵅ, pᵅq¹⁻ᵅ over its sum); the former ∞ where α ≥ 1 and q misses an outcome of p."""
     head, tail = power_exponent(order, a, b, rows, temperature)
-    top = head.max(-1, keepdims=True)
-    safe = jnp.where(top == -jnp.inf, 0.0, top)
-    head, rest = two_diff(head, safe)
-    weight = exp_of_sum(head, tail + rest)
+    log_sum = -(order * jnp.log(rows.norm_p) + (1.0 - order) * jnp.log(rows.norm_q))
+    for _ in range(2):  # what the largest head leaves of huge logits can itself be large
+        top = head.max(-1, keepdims=True)
+        top = jnp.where(top == -jnp.inf, 0.0, top)
+        head, tail = less(head, tail, top)
+        log_sum = log_sum + top
+    weight = exp_of_sum(head, tail)
     total = weight.sum(-1, keepdims=True)
-    norm = order * jnp.log(rows.norm_p) + (1.0 - order) * jnp.log(rows.norm_q)
-    log_sum = (safe + jnp.log(total) - norm)[..., 0]
-    missed = ((b == -jnp.inf) & (a > -jnp.inf)).any(-1) & (jnp.asarray(order) >= 1.0)
+    log_sum = (log_sum + jnp.log(total))[..., 0]
+    missed = ((b == -jnp.inf) & (a > -jnp.inf)).any(-1) & (jnp.asarray(order) >= 1.0) & ~jnp.isnan(log_sum)
     return jnp.where(missed, jnp.inf, log_sum), weight / jnp.where(total > 0.0, total, 1.0)
 
 

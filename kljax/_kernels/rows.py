@@ -44,6 +44,12 @@ def scaled(pair: tuple[jax.Array, jax.Array], temperature: Temperature) -> tuple
     return head / temperature, tail / temperature
 
 
+def less(head: jax.Array, tail: jax.Array, x: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """A two-term sum minus x, as one whose second term is small even where the heads cancel."""
+    head, rest = two_diff(head, x)
+    return two_sum(head, rest + tail)
+
+
 def exp_of_sum(head: jax.Array, tail: jax.Array) -> jax.Array:
     """exp of a two-term sum, to first order in the small term."""
     value = jnp.exp(head)
@@ -130,13 +136,17 @@ def power_exponent(
     a, b = single_or_double(a), single_or_double(b)
     absent = (a == -jnp.inf) | (b == -jnp.inf)
     order = jnp.asarray(order, a.dtype)
+    # An exponent so low stands for zero, and its products do not overflow.
+    far = float(jnp.finfo(a.dtype).max) * 2.0 ** (-16 if a.dtype == jnp.float32 else -32)
     parts = []
     for x, top, power in ((a, rows.top_p, order), (b, rows.top_q, 1.0 - order)):
         head, tail = scaled(two_diff(jnp.where(absent, top, x), top), temperature)
+        head, tail = jnp.maximum(head, -far), jnp.where(head < -far, 0.0, tail)
         product, rest = two_product(head, jnp.broadcast_to(power, head.shape))
         parts.append((product, rest + power * tail))
     head, rest = two_sum(parts[0][0], parts[1][0])
-    return jnp.where(absent, -jnp.inf, head), jnp.where(absent, 0.0, rest + parts[0][1] + parts[1][1])
+    head, rest = two_sum(head, rest + parts[0][1] + parts[1][1])  # the heads may have cancelled
+    return jnp.where(absent, -jnp.inf, head), jnp.where(absent, 0.0, rest)
 
 
 def power_of_rows(a: jax.Array, b: jax.Array, rows: Rows, temperature: Temperature, p: Any, q: Any, r: Any) -> Power:
@@ -147,8 +157,8 @@ def power_of_rows(a: jax.Array, b: jax.Array, rows: Rows, temperature: Temperatu
         head, tail = power_exponent(lax.stop_gradient(order_), *lax.stop_gradient((a, b)), rows, temperature)
         fixed = lax.stop_gradient(order_)
         norm = fixed * jnp.log(rows.norm_p) + (1.0 - fixed) * jnp.log(rows.norm_q)
-        head, rest = two_diff(head, norm)
-        return _moving_with(lax.stop_gradient(exp_of_sum(head, tail + rest)), order_, p, q, r)
+        exact = exp_of_sum(*less(head, tail, norm))
+        return _moving_with(lax.stop_gradient(exact), order_, p, q, r)
 
     return power
 

@@ -13,7 +13,7 @@ from kljax._kernels.powers import order_slope
 from kljax._kernels.rows import Temperature, centre, logit_tangent, normalise, scaled, statistics
 from kljax._kernels.rows import weights as exp_weights
 from kljax._kernels.sums import row_tangent
-from kljax._special import expm1, expm1_ratio, log1p, log1p_excess, two_diff
+from kljax._special import divide, expm1, expm1_ratio, log1p, log1p_excess, two_diff
 from kljax.generators._masses import mass_gap
 
 
@@ -117,8 +117,8 @@ def cross_entropy(a: jax.Array, b: jax.Array, temperature: Temperature) -> jax.A
 def _cross_entropy_terms(a: jax.Array, b: jax.Array, temperature: Temperature) -> jax.Array:
     log_p = log_softmax(a, temperature, *log_norm(a, temperature))
     log_q = log_softmax(b, temperature, *log_norm(b, temperature))
-    missed = (b == -jnp.inf) & (a > -jnp.inf)
-    safe = jnp.where(b == -jnp.inf, 0.0, log_q)
+    missed = (log_q == -jnp.inf) & (log_p > -jnp.inf)  # neither is NaN
+    safe = jnp.where(log_q == -jnp.inf, 0.0, log_q)
     return jnp.where(missed, jnp.inf, -jnp.exp(log_p) * safe)
 
 
@@ -149,7 +149,7 @@ def mixture_terms(p: jax.Array, apart: jax.Array, weights: jax.Array) -> tuple[j
     m = (w * p).sum(-2, keepdims=True)
     gap = apart - (w * apart).sum(-2, keepdims=True)  # p_k - m
     safe = jnp.where(m > 0.0, m, 1.0)
-    t = jnp.maximum(gap / safe, -1.0)
+    t = jnp.maximum(divide(gap, safe), -1.0)
     present = p > 0.0
     low = jnp.log(jnp.where(present, p, 1.0)) - jnp.log(safe)
     log_ratio = jnp.where(t > -0.5, log1p(jnp.maximum(t, -0.5)), low)

@@ -194,8 +194,7 @@ def _le_cam_conjugate(t: jax.Array) -> jax.Array:
 
 
 def _le_cam_tail(m: Masses) -> jax.Array:
-    total = m.p + m.q
-    return 2.0 * m.p * jnp.square(m.q / jnp.where(total > 0.0, total, 1.0))
+    return 2.0 * m.p * jnp.square(jax.nn.sigmoid(-m.r))
 
 
 le_cam = Generator(
@@ -207,7 +206,7 @@ le_cam = Generator(
     0.5,
     symmetric=True,
     closed_conjugate=_le_cam_conjugate,
-    by_mass=ByMass(tail_p=_le_cam_tail, tail_q=lambda m: _le_cam_tail(m._replace(p=m.q, q=m.p))),
+    by_mass=ByMass(tail_p=_le_cam_tail, tail_q=lambda m: _le_cam_tail(m._replace(p=m.q, r=-m.r))),
 )
 """(u - 1)²/(2(u + 1)): ½Σ(p - q)²/(p + q), in [0, 1], the triangular discrimination."""
 

@@ -125,22 +125,22 @@ def _js_tail_q(m: Masses, weight: Scalar) -> jax.Array:
 _JS_TAILS = ByMass(tail_p=_js_tail_p, tail_q=_js_tail_q)
 
 
+def _share_of_q(r: jax.Array, weight: Scalar) -> tuple[jax.Array, jax.Array]:
+    """((1 - w) q/m, log(m/(w p))) of the mixture m, for a static weight above zero."""
+    x = (math.log1p(-weight) - math.log(weight) if weight < 1.0 else -_INF) - r
+    return jax.nn.sigmoid(x), jax.nn.softplus(x)
+
+
 def _skew_tail_p(m: Masses, weight: Scalar) -> jax.Array:
-    # p (-v - log(1 - v)), v = (1 - w) q/m the share of q in the mixture, and 1 - v = w p/m that of p
-    total = _positive(weight * m.p + (1.0 - weight) * m.q)
-    share, rest = (1.0 - weight) * m.q / total, weight * m.p / total
+    # p (-v - log(1 - v)), v = (1 - w) q/m the share of q in the mixture
+    share, log_rest = _share_of_q(m.r, weight)
     near = share < 0.5
-    far = -share - jnp.log(_positive(rest))
-    return m.p * jnp.where(near, x_minus_log1p(jnp.where(near, -share, 0.0)), far)
+    return m.p * jnp.where(near, x_minus_log1p(jnp.where(near, -share, 0.0)), log_rest - share)
 
 
 def _skew_tail_q(m: Masses, weight: Scalar) -> jax.Array:
     # (1 - w) p q/m
-    return (1.0 - weight) * m.q * (m.p / _positive(weight * m.p + (1.0 - weight) * m.q))
-
-
-def _positive(x: jax.Array) -> jax.Array:
-    return jnp.where(x > 0.0, x, 1.0)
+    return m.p * _share_of_q(m.r, weight)[0]
 
 
 def _price(weight: Scalar) -> Scalar:
