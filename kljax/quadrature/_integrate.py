@@ -1,0 +1,212 @@
+"""From log-densities and an integrand to the integral, its error bound and its derivatives.
+
+hints ─▶ panels ─refine─▶ nodes and weights, held constant ─▶ Σ weight · integrand. The derivative of the integral is
+thus the same sum over the derivative of the integrand, in every mode and order. Only the ends of the support and the
+caller's breakpoints carry nodes with them when they move.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from kljax.quadrature import _domain, _line, _mesh
+from kljax.quadrature._domain import HIGH_END, LOW_END, Frame, Hints
+from kljax.quadrature._mesh import Terms, log, log_sum
+
+LogDensity = Callable[[jax.Array], Any]
+# (log-densities at the nodes, x, log weights) ─▶ (value, shift) of each integrand, value · e^shift
+Integrand = Callable[[list[jax.Array], jax.Array, jax.Array], list[tuple[jax.Array, jax.Array]]]
+
+
+class Totals(NamedTuple):
+    """Each integral as sum · e^shift, [integrands, batch...], and the bound of its error relative to e^shift."""
+
+    sum: jax.Array
+    shift: jax.Array
+    error: jax.Array
+
+
+class Nodes(NamedTuple):
+    """Where to evaluate: x [batch..., nodes], log weights [integrands, batch..., nodes], what the rules disagree by."""
+
+    x: jax.Array
+    log_weight: jax.Array
+    log_error: jax.Array  # [integrands, batch...]
+    divergent: jax.Array  # [integrands, batch...]
+
+
+def _terms(integrand: Integrand, logs: list[jax.Array], x: jax.Array, log_weight: jax.Array) -> Terms:
+    pairs = integrand(logs, x, log_weight)
+    return Terms(jnp.stack([value for value, _ in pairs]), jnp.stack([shift for _, shift in pairs]))
+
+
+def _with_masses(integrand: Integrand) -> Integrand:
+    """The integrand after the densities themselves, whose integrals show whether the nodes have found them."""
+
+    def both(logs, x, log_weight):
+        return [(jnp.ones_like(one), one) for one in logs] + integrand(logs, x, log_weight)
+
+    return both
+
+
+def nodes(densities: Sequence[LogDensity], integrand: Integrand, hints: Hints) -> Nodes:
+    """The nodes and weights that integrate all integrands."""
+    dtype = hints.low.dtype
+    double = dtype == jnp.float64
+    integrand = _with_masses(integrand)
+
+    def evaluate(x, log_weight):
+        logs = [lax.stop_gradient(present(one(x), log_weight)) for one in densities]
+        return _terms(integrand, together(logs, log_weight), x, log_weight)
+
+    frame, panels = _domain.start(hints)
+    scheme = _line.scheme(frame)
+    masses = len(densities)
+    probe = jax.eval_shape(evaluate, *[jax.ShapeDtypeStruct((*hints.low.shape[:-1], 1), dtype)] * 2)
+    mains = probe.value.shape[0] - masses
+    tolerances = [1e-6 if double else 1e-4] * masses + [2e-12 if double else 2e-7] * mains
+    panels, sums = _mesh.refine(scheme, evaluate, panels, jnp.asarray(tolerances, dtype))
+    placed = scheme.place(panels)
+    fine, _ = scheme.weights(panels)
+    log_weight = placed.log_jacobian + log(fine)
+    x, log_weight = (part.reshape(*part.shape[:-2], -1) for part in (placed.x, log_weight))
+    log_error, log_size = log_sum(sums.log_error)[..., 0], log_sum(sums.log_size)[..., 0]
+    missed = jnp.abs(jnp.expm1(log_size[:masses])).max(0) > (1e-4 if double else 1e-2)
+    tails = [_tail(evaluate, frame, kind, log_size) for kind in (LOW_END, HIGH_END)]
+    x = jnp.concatenate([x, *(tail.x for tail in tails)], -1)
+    shape = (tolerances.__len__(), *x.shape[:-1])
+    log_weight = jnp.concatenate(
+        [jnp.broadcast_to(log_weight, (*shape, log_weight.shape[-1])), *(tail.log_weight for tail in tails)], -1
+    )
+    log_error = log_sum(jnp.stack([log_error, *(tail.log_error for tail in tails)], -1))[..., 0]
+    log_error = jnp.where(missed, jnp.inf, log_error)
+    divergent = tails[0].divergent | tails[1].divergent
+    return lax.stop_gradient(Nodes(x, log_weight[masses:], log_error[masses:], divergent[masses:]))
+
+
+def _tail(evaluate: _mesh.Evaluate, frame: Frame, kind: float, log_size: jax.Array) -> Nodes:
+    """What lies beyond the last node of an end panel: one node whose weight extrapolates the integrand's decay."""
+    # With g(y) the integrand times dx/dy and λ = -d log g/dy, ∫ g beyond Y is g(Y)/λ, up to λ'/λ² relatively; where g
+    # does not decay, the integral diverges.
+    extent = frame.low_extent if kind == LOW_END else frame.high_extent
+    step = jnp.where(extent > 0.0, extent / 8.0, 1.0)
+    y = extent - step * jnp.asarray([0.0, 1.0, 2.0], extent.dtype)
+    x, log_slope = _domain.point(frame, jnp.full_like(y, kind), y)
+    terms = evaluate(x, log_slope)
+    log_g = log(jnp.abs(terms.value)) + jnp.where(terms.value == 0.0, 0.0, terms.shift) + log_slope
+    rate, rate_before = (
+        jnp.where(log_g[..., at + 1] == -jnp.inf, jnp.inf, log_g[..., at + 1] - log_g[..., at]) / step[..., 0]
+        for at in (0, 1)
+    )
+    there = (extent[..., 0] > 0.0) & (log_g[..., 0] > -jnp.inf)
+    slow = there & ~(rate * extent[..., 0] > 0.5)
+    fading = there & ~slow & jnp.isfinite(rate) & jnp.isfinite(rate_before)
+    safe = jnp.where(fading, rate, 1.0)
+    bend = jnp.abs(safe - jnp.where(fading, rate_before, 1.0)) / step[..., 0]
+    uncertain = jnp.minimum(2.0 * bend / (safe * safe) + 0.02, 1.0)
+    log_rest = log_g[..., 0] - jnp.log(safe)
+    log_weight = jnp.where(fading, log_slope[..., 0] - jnp.log(safe), -jnp.inf)
+    log_error = jnp.where(fading, log_rest + jnp.log(uncertain), -jnp.inf)
+    return Nodes(x[..., :1], log_weight[..., None], log_error, slow)
+
+
+def present(log_density: jax.Array, log_weight: jax.Array) -> jax.Array:
+    """The log-density, -∞ where its node is nothing."""
+    return log_density
+
+
+def together(logs: list[jax.Array], log_weight: jax.Array) -> list[jax.Array]:
+    """The log-densities, -∞ in all where one is -∞ and the others' masses lie below the smallest number."""
+    floor = math.log(float(jnp.finfo(log_weight.dtype).tiny))
+    small = [(one == -jnp.inf) | (one + log_weight < floor) for one in logs]
+    gone = [one == -jnp.inf for one in logs]
+    void = jnp.stack(small).all(0) & jnp.stack(gone).any(0)
+    return [jnp.where(void, -jnp.inf, one) for one in logs]
+
+
+def integrate(densities: Sequence[LogDensity], integrand: Integrand, hints: Hints) -> Totals:
+    """The integrals, differentiable in what the densities and the integrand close over."""
+    # Batches of hints and of densities broadcast, as in NumPy.
+    with jax.numpy_rank_promotion("allow"):
+        return _integrate(densities, integrand, hints)
+
+
+def _integrate(densities: Sequence[LogDensity], integrand: Integrand, hints: Hints) -> Totals:
+    fixed = nodes(densities, integrand, hints)
+    x0, eps = fixed.x, float(jnp.finfo(fixed.x.dtype).eps)
+    log_weight = fixed.log_weight
+    first = log_weight[0]
+    logs0 = together([lax.stop_gradient(one(x0)) for one in densities], first)
+    terms0 = lax.stop_gradient(_terms(integrand, logs0, x0, first))
+    exponent = jnp.where((terms0.value == 0.0) | (log_weight == -jnp.inf), -jnp.inf, terms0.shift + log_weight)
+    shift = exponent.max(-1, keepdims=True)
+    shift = jnp.where(jnp.isfinite(shift), shift, 0.0)
+    sizes = jnp.where(exponent == -jnp.inf, -jnp.inf, log(jnp.abs(terms0.value)) + exponent)
+    # Far nodes, where nothing is left, are taken out: derivatives there may overflow.
+    total = log_sum(sizes)
+    matter = sizes > jnp.where(total == jnp.inf, -jnp.inf, total) + 3.0 * math.log(eps)
+    used = matter.any(0)
+    moved, stretch = move(x0, hints)
+    logs = []
+    for one, log0 in zip(densities, logs0, strict=True):
+        alive = used & (log0 > -jnp.inf)
+        best = jnp.where(alive, log0, -jnp.inf).argmax(-1, keepdims=True)
+        x = jnp.where(alive, moved, jnp.take_along_axis(x0, best, -1))
+        value = one(x)
+        logs.append(jnp.where(alive, value, jnp.where(used & (log0 == -jnp.inf), -jnp.inf, 0.0)))
+    terms = _terms(integrand, logs, jnp.where(used, moved, x0), first)
+    value = jnp.where(used & (log_weight > -jnp.inf), terms.value, 0.0)
+    scale = jnp.where(used & (log_weight > -jnp.inf), terms.shift + log_weight - shift, 0.0)
+    scale = jnp.exp(jnp.where(value == 0.0, jnp.minimum(scale, 0.0), scale))
+    weighted = jnp.where(jnp.isinf(value), value, value * scale) * stretch
+    result = weighted.sum(-1)
+    result = jnp.where(fixed.divergent, jnp.inf, result)
+    rounding = lax.stop_gradient(_rounding(integrand, logs0, x0, log_weight, shift, used))
+    error = jnp.exp(fixed.log_error - shift[..., 0]) + rounding
+    return Totals(result, shift[..., 0], jnp.where(jnp.isinf(result), 0.0, error))
+
+
+def move(x0: jax.Array, hints: Hints) -> tuple[jax.Array, jax.Array]:
+    """(x, dx/dx₀) of the nodes, which follow the ends of the support and the breakpoints; in value x₀ and 1."""
+    return x0, jnp.ones_like(x0)
+
+
+def _rounding(
+    integrand: Integrand,
+    logs: list[jax.Array],
+    x: jax.Array,
+    log_weight: jax.Array,
+    shift: jax.Array,
+    used: jax.Array,
+) -> jax.Array:
+    """What an ulp in each log-density does to the integral, errors of different nodes taken as independent."""
+    eps = float(jnp.finfo(x.dtype).eps)
+    first = log_weight[0]
+
+    def values(*logs):
+        terms = _terms(integrand, list(logs), x, first)
+        return terms.value, terms.shift
+
+    def scaled(value, exponent):
+        alive = used & (value != 0.0) & (log_weight > -jnp.inf)
+        return jnp.where(alive, value, 0.0) * jnp.exp(jnp.where(alive, exponent + log_weight - shift, 0.0))
+
+    value, exponent = values(*logs)
+    total = eps * jnp.abs(scaled(value, exponent)).sum(-1)
+    for at, one in enumerate(logs):
+        finite = jnp.isfinite(one)
+        safe = [jnp.where(finite, other, 0.0) if j == at else other for j, other in enumerate(logs)]
+        tangents = [jnp.where(finite & (j == at), 1.0, 0.0).astype(x.dtype) for j in range(len(logs))]
+        _, (d_value, d_shift) = jax.jvp(values, tuple(logs), tuple(tangents))
+        slope = scaled(jnp.where(finite, d_value + value * d_shift, 0.0), exponent)
+        size = jnp.where(finite, jnp.abs(safe[at]), 0.0) + 1.0
+        weight = jnp.abs(slope)
+        typical = (weight * size).sum(-1) / jnp.maximum(weight.sum(-1), float(jnp.finfo(x.dtype).tiny))
+        total += eps * (jnp.abs(slope.sum(-1)) * typical + 3.0 * jnp.sqrt(jnp.square(slope * size).sum(-1)))
+    return total
