@@ -13,6 +13,7 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
+from sweeps import thinned
 from verbs import CROSS_ENTROPY, DIVERGENCES, ENDS, MODULES, Verb
 
 WIDTH = 5
@@ -130,10 +131,8 @@ def test_the_sweep_covers_a_million_rows() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("module", "dtype", "label"), EVERY, ids=["-".join(case) for case in EVERY])
-def test_special_values(module: str, dtype: str, label: str, request: pytest.FixtureRequest, sweep_size: Any) -> None:
-    if (module, dtype, label) not in REDUCED and not request.config.getoption("--full"):
-        pytest.skip("only with --full")
+@pytest.mark.parametrize(("module", "dtype", "label"), thinned(EVERY, REDUCED, spread=True))
+def test_special_values(module: str, dtype: str, label: str, sweep_size: Any) -> None:
     rows = sweep_size(ROWS, 20 * ROWS)
     p, q = _pairs(module, dtype, rows, 0)
     rng = np.random.default_rng(1)

@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any
 
 import jax
+import numpy as np
 
 from kljax import generators, logits, probs
 
@@ -111,3 +112,40 @@ ENDS = tuple(
 
 DIVERGENCES = F_DIVERGENCES + POWER_SUMS
 CROSS_ENTROPY = dataclasses.replace(_verb("cross_entropy", 0.0, INF), additive=False)
+VERBS = {verb.label: verb for verb in (*DIVERGENCES, CROSS_ENTROPY)}
+CHOSEN = ("kl", "jensen_shannon", "squared_hellinger", "total_variation", "chi_squared", "alpha--1.0", "renyi-0.5")
+CHOSEN += ("chernoff_information", "cross_entropy")
+"""A verb for each kind of formula."""
+PLAIN = ("kl", "renyi-0.5", "cross_entropy")
+"""A verb for each path through the kernels."""
+
+
+def is_divergence(verb: Verb) -> bool:
+    return verb is not CROSS_ENTROPY
+
+
+# Rows of four outcomes, normalised exactly in binary. The outcome in question is the first.
+_E = 0.125
+ROWS: dict[str, tuple[list[float], list[float]]] = {
+    "equal": ([_E, 2 * _E, 4 * _E, _E], [_E, 2 * _E, 4 * _E, _E]),
+    "equal with zeros": ([0.0, 0.5, 0.5, 0.0], [0.0, 0.5, 0.5, 0.0]),
+    "equal, one-hot": ([0.0, 0.0, 1.0, 0.0], [0.0, 0.0, 1.0, 0.0]),
+    "inside": ([_E, 2 * _E, 4 * _E, _E], [2 * _E, _E, _E, 4 * _E]),
+    "both lack it": ([0.0, 0.25, 0.5, 0.25], [0.0, 0.5, 0.25, 0.25]),
+    "p lacks it": ([0.0, 0.25, 0.5, 0.25], [0.25, 0.25, 0.25, 0.25]),
+    "q lacks it": ([0.25, 0.25, 0.25, 0.25], [0.0, 0.25, 0.5, 0.25]),
+    "disjoint": ([0.5, 0.5, 0.0, 0.0], [0.0, 0.0, 0.25, 0.75]),
+    "p one-hot": ([0.0, 1.0, 0.0, 0.0], [0.25, 0.25, 0.25, 0.25]),
+    "q one-hot": ([0.25, 0.25, 0.25, 0.25], [0.0, 1.0, 0.0, 0.0]),
+    "both one-hot, apart": ([1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0]),
+}
+AT = {name: index for index, name in enumerate(ROWS)}
+
+
+def boundary_rows(module: str, dtype: str) -> tuple[np.ndarray, np.ndarray]:
+    """p and q of ``ROWS``, or their logarithms."""
+    p, q = (np.array([pair[side] for pair in ROWS.values()], dtype) for side in (0, 1))
+    if module == "probs":
+        return p, q
+    with np.errstate(divide="ignore"):
+        return np.log(p), np.log(q)

@@ -82,7 +82,7 @@ def order_slope(order: float | jax.Array, value: jax.Array, tilted: jax.Array, r
     finite = jnp.isfinite(value)
     y = jnp.where(jnp.isinf(r) | (tilted == 0.0), 0.0, r) - jnp.where(finite, value, 0.0)[..., None]
     y = jnp.where(tilted == 0.0, 0.0, y)
-    return jnp.where(finite, (tilted * y * y * expm1_minus_x_ratio(-(order - 1.0) * y)).sum(-1), 0.0)
+    return jnp.where(finite, (tilted * y * (y * expm1_minus_x_ratio(-(order - 1.0) * y))).sum(-1), 0.0)
 
 
 def _log_sum(
@@ -155,7 +155,7 @@ def _tilted(value: jax.Array, order: jax.Array, p: jax.Array, q: jax.Array, r: j
 def _tilted_jvp(primals, tangents):
     value, order, p, q, r = primals
     _, d_order, dp, dq, dr = tangents
-    inside = ~jnp.isinf(r) & (jnp.maximum(p, q) > 0.0)
+    inside = ~jnp.isinf(r) & (jnp.maximum(p, q) > 0.0) & (value > 0.0)
     use_p = p >= q
     larger = jnp.where(inside, jnp.maximum(p, q), 1.0)
     slope = divide(jnp.where(use_p, dp, dq), larger) + jnp.where(use_p, order - 1.0, order) * dr
@@ -235,13 +235,13 @@ def at_optimum(one_renyi: Callable[..., jax.Array], shared: Any, order: jax.Arra
     def _stationary_jvp(primals, tangents):
         # The slope in α is zero; left out, it cannot bring in the second derivative of the optimal order.
         order, *others = primals
-        return jax.jvp(
-            lambda rows, shared: (1.0 - order) * one_renyi(order, *rows, shared), tuple(others), tuple(tangents[1:])
-        )
+        _, slope = jax.jvp(lambda rows, shared: one_renyi(order, *rows, shared), tuple(others), tuple(tangents[1:]))
+        return stationary(*primals), (1.0 - order) * slope
 
+    of_batch = stationary
     for _ in range(order.ndim):
-        stationary = jax.vmap(stationary, (0, 0, None))
-    return stationary(order, rows, shared)
+        of_batch = jax.vmap(of_batch, (0, 0, None))
+    return of_batch(order, rows, shared)
 
 
 def renyi_generator(order: float | jax.Array) -> Generator | None:

@@ -131,7 +131,8 @@ def _cross_entropy_jvp(primals, tangents):
     def slopes(carried, p, q, r, _):
         (logits_q,) = carried
         log_q = log_softmax(logits_q, temperature, *log_norm(logits_q, temperature))
-        paid = jnp.where(jnp.isinf(r) | (log_q == -jnp.inf), 0.0, -p * log_q)
+        absent = jnp.isinf(r) | (log_q == -jnp.inf)
+        paid = jnp.where(absent, 0.0, -p * jnp.where(absent, 0.0, log_q))
         return paid, jnp.where(r == jnp.inf, 0.0, mass_gap(p, q, r))
 
     rows = statistics(a, b, temperature)

@@ -83,7 +83,8 @@ def renyi_zero(logits_p, logits_q, where, scale, *, axis: Axis = -1):
     a, b, scale = pair(logits_p, logits_q, where, scale, axis)
     top, norm = shannon.log_norm(b, scale)
     log_q = shannon.log_softmax(b, scale, top, norm)
-    return jnp.where(jnp.isfinite(a.max(-1)), powers.minus_log_kept(log_q, a == -jnp.inf), jnp.nan)
+    legal = jnp.isfinite(a.max(-1)) & jnp.isfinite(b.max(-1))
+    return jnp.where(legal, powers.minus_log_kept(log_q, a == -jnp.inf), jnp.nan)
 
 
 @jit
