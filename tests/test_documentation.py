@@ -284,7 +284,7 @@ def test_the_quick_start_has_two_blocks_that_stand_alone():
     assert "examples/fit_q_to_p.py" in blocks[0][-1]
     assert (ROOT / "examples" / "fit_q_to_p.py").is_file()
     # .ci/run takes the last line of the second block for the tests and the lines above it for the setup.
-    assert blocks[1][-1].endswith("-m pytest")
+    assert blocks[1][-1].endswith("-m pytest -n auto")
 
 
 def test_the_site_documents_every_public_module():

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -98,9 +98,10 @@ def _log_sum(
         log_sum = log_sum + top
     weight = exp_of_sum(head, tail)
     total = weight.sum(-1, keepdims=True)
-    log_sum = (log_sum + jnp.log(total))[..., 0]
-    missed = ((b == -jnp.inf) & (a > -jnp.inf)).any(-1) & (jnp.asarray(order) >= 1.0) & ~jnp.isnan(log_sum)
-    return jnp.where(missed, jnp.inf, log_sum), weight / jnp.where(total > 0.0, total, 1.0)
+    log_sum = log_sum + jnp.log(total)
+    missed = ((b == -jnp.inf) & (a > -jnp.inf)).any(-1, keepdims=True) & (jnp.asarray(order) >= 1.0)
+    log_sum = jnp.where(missed & ~jnp.isnan(log_sum), jnp.inf, log_sum)
+    return log_sum[..., 0], weight / jnp.where(total > 0.0, total, 1.0)
 
 
 @jax.custom_jvp
@@ -164,12 +165,16 @@ def _tilted_jvp(primals, tangents):
     return tilted, tilted * centre(tilted, slope)
 
 
+def _within(r: jax.Array) -> jax.Array:
+    """r, no larger than 1/eps², beyond which no order at least eps away from its ends can tell; 0 if infinite."""
+    limit = 1e12 if r.dtype == jnp.float32 else 1e30
+    return jnp.clip(jnp.where(jnp.isinf(r), 0.0, r), -limit, limit)
+
+
 def _stationarity(order: jax.Array, p: jax.Array, q: jax.Array, r: jax.Array) -> tuple[jax.Array, jax.Array]:
     """(F', F'') of F(α) = Σ pᵅq¹⁻ᵅ; F' = Σ [q e^{αr} r - (p - q)], whose terms are small when p ≈ q."""
     inside = ~jnp.isinf(r)
-    # Beyond 1/eps² no order at least eps away from its ends can tell the difference.
-    limit = 1e12 if r.dtype == jnp.float32 else 1e30
-    s = jnp.clip(jnp.where(inside, r, 0.0), -limit, limit)
+    s = _within(r)
     down, up, alpha_ = jnp.minimum(s, 0.0), jnp.maximum(s, 0.0), order[..., None]
     below = q * (down * expm1(alpha_ * down) - expm1_minus_x(down))
     above = p * (up * expm1((alpha_ - 1.0) * up) + expm1_minus_x(-up))
@@ -178,21 +183,45 @@ def _stationarity(order: jax.Array, p: jax.Array, q: jax.Array, r: jax.Array) ->
     return first, (jnp.where(inside, mass, 0.0) * s * s).sum(-1)
 
 
+class _Tilting(NamedTuple):
+    """What the tilted rows of two rows of logits are made of."""
+
+    a: jax.Array
+    b: jax.Array
+    rows: Rows
+    temperature: Temperature
+
+
+def _slope_in_order(
+    order: jax.Array, p: jax.Array, q: jax.Array, r: jax.Array, tilting: _Tilting
+) -> tuple[jax.Array, jax.Array]:
+    """A number of the sign of F'(α), F = Σ pᵅq¹⁻ᵅ, and its derivative where it is zero."""
+    first, second = _stationarity(order, p, q, r)
+    # The terms of F' are of the size of p and q; where F is small, the mean of r in the tilted row has the digits.
+    log_sum, tilted = _log_sum(order[..., None], *tilting)
+    s = _within(r)
+    tilted = _tilted(tilted, order[..., None], p, q, r)
+    mean = (tilted * s).sum(-1)
+    spread = (tilted * jnp.square(s - mean[..., None])).sum(-1)
+    near = log_sum > -0.5
+    return jnp.where(near, first, mean), jnp.where(near, second, spread)
+
+
 @jax.custom_jvp
-def chernoff_order(p: jax.Array, q: jax.Array, r: jax.Array) -> jax.Array:
+def chernoff_order(p: jax.Array, q: jax.Array, r: jax.Array, tilting: _Tilting) -> jax.Array:
     """The α in (0, 1) that minimises Σ pᵅq¹⁻ᵅ, by bisection and one Newton step."""
 
     def halve(_, bounds):
         low, high = bounds
         middle = 0.5 * (low + high)
-        rising = _stationarity(middle, p, q, r)[0] > 0.0
+        rising = _slope_in_order(middle, p, q, r, tilting)[0] > 0.0
         return jnp.where(rising, low, middle), jnp.where(rising, middle, high)
 
     start = jnp.zeros_like(r[..., 0])
     rounds = 24 if r.dtype == jnp.float32 else 52
     low, high = lax.fori_loop(0, rounds, halve, (start, start + 1.0))
     order = 0.5 * (low + high)
-    slope, curvature = _stationarity(order, p, q, r)
+    slope, curvature = _slope_in_order(order, p, q, r, tilting)
     flat = curvature <= 0.0
     order = order - jnp.where(flat, 0.0, slope / jnp.where(flat, 1.0, curvature))
     return jnp.where(flat, 0.5, jnp.clip(order, _margin(r), 1.0 - _margin(r)))
@@ -205,18 +234,20 @@ def _margin(r: jax.Array) -> float:
 @chernoff_order.defjvp
 def _chernoff_order_jvp(primals, tangents):
     # F'(α) = 0, so dα = -dF'/F''; at an end of the interval the order stays there.
+    p, q, r, tilting = primals
     order = chernoff_order(*primals)
-    _, curvature = _stationarity(order, *primals)
+    _, curvature = _slope_in_order(order, *primals)
     margin = _margin(order)
     inside = (order > 2.0 * margin) & (order < 1.0 - 2.0 * margin) & (curvature > 0.0)
-    _, d_slope = jax.jvp(lambda *rows: _stationarity(order, *rows)[0], primals, tangents)
+    _, d_slope = jax.jvp(lambda p, q, r: _slope_in_order(order, p, q, r, tilting)[0], (p, q, r), tuple(tangents[:3]))
     return order, jnp.where(inside, -divide(d_slope, jnp.where(inside, curvature, 1.0)), 0.0)
 
 
 def chernoff(a: jax.Array, b: jax.Array, temperature: Temperature) -> tuple[jax.Array, jax.Array]:
     """(max over α of -log Σ pᵅq¹⁻ᵅ, that α)"""
     rows = statistics(a, b, temperature)
-    order = chernoff_order(*normalise(a, b, temperature, rows))
+    tilting = lax.stop_gradient(_Tilting(a, b, rows, temperature))
+    order = chernoff_order(*normalise(a, b, temperature, rows), tilting)
     return at_optimum(_one_renyi, temperature, order, a, b), order
 
 
