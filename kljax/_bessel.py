@@ -36,7 +36,7 @@ class _Plan(NamedTuple):
     nodes: int
 
 
-_SINGLE, _DOUBLE = _Plan(5.0, 5, 14.0, 10, 4), _Plan(15.0, 14, 32.0, 20, 8)
+_SINGLE, _DOUBLE = _Plan(7.0, 8, 11.0, 12, 5), _Plan(14.0, 20, 24.0, 22, 11)
 
 
 def _plan(x: jax.Array) -> _Plan:
@@ -134,17 +134,18 @@ def _lowered(order: float, x: jax.Array) -> tuple[_Terms, jax.Array]:
     """The terms by recurrence from a higher order, and (1 - q)/κ²; x is below the plan's argument."""
     steps = math.ceil(_plan(x).order - order)
     start = _direct(order + steps, x)
-    ratio, q = start.ratio, start.slope / start.ratio
+    ratio, q, complement = start.ratio, start.slope / start.ratio, start.complement
     product, fall = jnp.ones_like(x), jnp.zeros_like(x)
     for j in reversed(range(steps)):
         twice, inner = 2.0 * (order + j + 1.0), x * x * ratio
         whole = twice + inner
         fall = (1.0 + q) * ratio / whole
         q = (twice - q * inner) / whole
+        complement = (twice - x * complement) / whole
         product = product * (1.0 + inner / twice)
         ratio = 1.0 / whole
     gain = start.gain + log1p(product - 1.0)
-    return _Terms(gain, gain - x, ratio, 1.0 - x * ratio, ratio * q), fall
+    return _Terms(gain, gain - x, ratio, complement, ratio * q), fall
 
 
 def _split(order: float, x: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
@@ -154,6 +155,7 @@ def _split(order: float, x: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]
     return far, jnp.where(far, x, 2.0 * argument), jnp.where(far, 1.0, x)
 
 
+@functools.partial(jax.jit, static_argnums=0)
 def _terms(order: float, x: jax.Array) -> _Terms:
     if order >= _plan(x).order:
         return _direct(order, x)
@@ -162,6 +164,7 @@ def _terms(order: float, x: jax.Array) -> _Terms:
     return _Terms(*(jnp.where(far, a, b) for a, b in pairs))
 
 
+@functools.partial(jax.jit, static_argnums=0)
 def _bend(order: float, x: jax.Array) -> jax.Array:
     """F‴ = A″ = κ [(2ν + 1)(A/κ)(1 - q)/κ² - 2 (A/κ) A']."""
 
@@ -229,13 +232,12 @@ def _by_rule(order: float, y: jax.Array, x: jax.Array, d: jax.Array, *, remainde
     A' has its poles at ±i j, j > ν + 2.4 or so, and for large κ it is like κ⁻²: near is what both are far from.
     """
     size = jnp.abs(d)
-    near = (size <= 0.2 * x + 0.2 * y) | (size <= 0.4 * (order + 2.4))
+    near = (size <= x / 3.0 + y / 3.0) | (size <= 0.4 * (order + 2.4))
     base, step = jnp.where(near, x, 1.0), jnp.where(near, d, 0.0)
-    total = jnp.zeros_like(x)
-    for node, weight in zip(*np.polynomial.legendre.leggauss(_plan(x).nodes), strict=True):
-        t = 0.5 + 0.5 * float(node)
-        part = 0.5 * float(weight) * ((1.0 - t) if remainder else 1.0)
-        total = total + part * _terms(order, base + t * step).slope
+    nodes, weights = (0.5 * a for a in np.polynomial.legendre.leggauss(_plan(x).nodes))
+    t = jnp.asarray(0.5 + nodes, x.dtype).reshape((-1,) + (1,) * x.ndim)
+    parts = jnp.asarray(weights * (0.5 - nodes) if remainder else weights, x.dtype).reshape(t.shape)
+    total = jnp.sum(parts * _terms(order, base[None] + t * step[None]).slope, axis=0)  # [nodes, …] -> […]
     return near, step * (step * total) if remainder else step * total
 
 

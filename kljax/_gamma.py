@@ -20,7 +20,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from kljax._special import _is_double, atanh_tail, divide, horner, log1p, relative_gap, x_minus_log1p
+from kljax._special import _is_double, atanh_tail, divide, horner, log1p, relative_gap, tiny, x_minus_log1p
 
 # p and c₁, c₂, …, fitted in 50 digits so that the third derivative of Σ cₖ zᵏ interpolates R‴ in a weight φ‴; by
 # integration from ∞ the second and first derivative, gaps and Bregman divergences have no larger relative error: 6e-9
@@ -87,9 +87,10 @@ class _Logarithm(NamedTuple):
 
 def _logarithm(y: jax.Array, x: jax.Array, d: jax.Array) -> _Logarithm:
     """Of y/x for y, x in the normal range, with their exact difference d."""
-    total = 0.5 * y + 0.5 * x  # halved so that it cannot overflow
-    near = jnp.abs(d) <= total
-    s = jnp.where(near, 0.5 * d / total, 0.0)
+    part = jnp.where(jnp.maximum(y, x) > 1.0, 0.5, 1.0).astype(y.dtype)  # the sum may overflow, its half underflow
+    total = part * y + part * x
+    near = 2.0 * part * jnp.abs(d) <= total
+    s = jnp.where(near, part * d / total, 0.0)
     large, small = jnp.maximum(y, x), jnp.minimum(y, x)
     # The quotient of the extremes overflows: scale by powers of two, and add their logarithm.
     power = 512 if _is_double(y) else 64
@@ -136,12 +137,17 @@ def _bregman_value(phi: bool, y: jax.Array, x: jax.Array, d: jax.Array) -> jax.A
     return stirling + jnp.where(low, jnp.where(lower.near, near, far), 0.0)
 
 
+def _over_product(d: jax.Array, y: jax.Array, x: jax.Array) -> jax.Array:
+    """(y - x)/(y x), divided twice: the bounds, which never act, keep the compiler from dividing once by y x."""
+    return jnp.clip(d / jnp.maximum(y, x), -1.0, 1.0) / jnp.minimum(y, x)
+
+
 def _gap_value(phi: bool, y: jax.Array, x: jax.Array, d: jax.Array) -> jax.Array:
     """F'(y) - F'(x)."""
     low, v, u = _shifted(y, x)
     upper = _logarithm(v, u, d)
-    stirling = 0.5 * divide(divide(d, u), v) + _remainder_gap(v, u, d)
-    recurrence = divide(divide(d, jnp.maximum(y, x)), jnp.minimum(y, x))
+    stirling = 0.5 * _over_product(d, v, u) + _remainder_gap(v, u, d)
+    recurrence = _over_product(d, y, x)
     if not phi:
         return upper.value() + stirling + jnp.where(low, recurrence, 0.0)
     # Add log(v/u) - log(y/x), as in the Bregman divergence.
@@ -160,6 +166,8 @@ def _inside(x: jax.Array) -> jax.Array:
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0, 1))
 def _scaled(phi: bool, n: int, x: jax.Array) -> jax.Array:
     """xⁿ⁻¹ F⁽ⁿ⁾(x), n ≥ 2, which neither over- nor underflows where x is normal."""
+    if n > 2:  # what n!/x would overflow belongs to derivatives that overflow themselves
+        x = jnp.maximum(x, 64.0 * tiny(x))
     low = x < 1.0
     u = jnp.where(low, x + 1.0, x)
     z, series = _series(u)
@@ -182,31 +190,37 @@ def _scaled_jvp(phi, n, primals, tangents):
     return value, divide(((n - 1) * value + _scaled(phi, n + 1, x)) * dx, x)
 
 
+def _finite_gap(y: jax.Array, x: jax.Array, d: jax.Array) -> jax.Array:
+    """(y - x)/x, at most the largest number, so that it may be multiplied by zero."""
+    return jnp.minimum(relative_gap(y, x, d), float(jnp.finfo(x.dtype).max))
+
+
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
-def _step(phi: bool, y: jax.Array, x: jax.Array, d: jax.Array) -> jax.Array:
-    """F″(x)(y - x) for the exact difference d = y - x."""
-    return _scaled(phi, 2, x) * relative_gap(y, x, d)
+def _step(phi: bool, y: jax.Array, x: jax.Array, d: jax.Array, v: jax.Array) -> jax.Array:
+    """F″(x)(y - x) v for a tangent v, which comes in first so that a zero one stays zero."""
+    return (_scaled(phi, 2, x) * v) * _finite_gap(y, x, d)
 
 
 @_step.defjvp
 def _step_jvp(phi, primals, tangents):
-    # ∂y = F″(x), ∂x = F‴(x)(y - x) - F″(x).
-    (y, x, d), (dy, dx, _) = primals, tangents
-    second = _scaled(phi, 2, x)
-    by_x = _scaled(phi, 3, x) * relative_gap(y, x, d) - second
-    return _step(phi, y, x, d), divide(second * dy + by_x * dx, x)
+    # ∂y = F″(x) v, ∂x = F‴(x)(y - x) v - F″(x) v, ∂v = F″(x)(y - x).
+    (y, x, d, v), (dy, dx, _, dv) = primals, tangents
+    by_points = (_scaled(phi, 3, x) * v * dx) * _finite_gap(y, x, d) + _scaled(phi, 2, x) * v * (dy - dx)
+    return _step(phi, y, x, d, v), divide(by_points, x) + _step(phi, y, x, d, dv)
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
-def _gap(phi: bool, y: jax.Array, x: jax.Array, d: jax.Array) -> jax.Array:
-    return _gap_value(phi, y, x, d)
+def _gap(phi: bool, y: jax.Array, x: jax.Array, d: jax.Array, v: jax.Array) -> jax.Array:
+    """(F'(y) - F'(x)) v for a tangent v."""
+    return _gap_value(phi, y, x, d) * v
 
 
 @_gap.defjvp
 def _gap_jvp(phi, primals, tangents):
-    # ∂y = F″(y), ∂x = -F″(x); the tangents come in before the last division, which may overflow.
-    (y, x, d), (dy, dx, _) = primals, tangents
-    return _gap(phi, y, x, d), divide(_scaled(phi, 2, y) * dy, y) - divide(_scaled(phi, 2, x) * dx, x)
+    # ∂y = F″(y) v, ∂x = -F″(x) v; the tangents come in before the last division, which may overflow.
+    (y, x, d, v), (dy, dx, _, dv) = primals, tangents
+    by_points = divide(_scaled(phi, 2, y) * v * dy, y) - divide(_scaled(phi, 2, x) * v * dx, x)
+    return _gap(phi, y, x, d, v), by_points + _gap(phi, y, x, d, dv)
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
@@ -218,24 +232,22 @@ def _bregman(phi: bool, y: jax.Array, x: jax.Array, d: jax.Array) -> jax.Array:
 def _bregman_jvp(phi, primals, tangents):
     # ∂y = F'(y) - F'(x), ∂x = -F″(x)(y - x).
     (y, x, d), (dy, dx, _) = primals, tangents
-    return _bregman(phi, y, x, d), _gap(phi, y, x, d) * dy - _step(phi, y, x, d) * dx
+    return _bregman(phi, y, x, d), _gap(phi, y, x, d, dy) - _step(phi, y, x, d, dx)
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
-def _polygamma(n: int, x: jax.Array) -> jax.Array:
-    value = _scaled(False, n + 1, x)
-    for _ in range(n):
-        value = value / x
+def _polygamma(n: int, x: jax.Array, v: jax.Array) -> jax.Array:
+    """ψ⁽ⁿ⁾(x) v for a tangent v."""
+    value, largest = _scaled(False, n + 1, x) * v, float(jnp.finfo(x.dtype).max)
+    for _ in range(n):  # the bounds keep the compiler from dividing once by xⁿ, which underflows
+        value = divide(jnp.clip(value, -largest, largest), x)
     return value
 
 
 @_polygamma.defjvp
 def _polygamma_jvp(n, primals, tangents):
-    (x,), (dx,) = primals, tangents
-    slope = _scaled(False, n + 2, x) * dx
-    for _ in range(n + 1):
-        slope = divide(slope, x)
-    return _polygamma(n, x), slope
+    (x, v), (dx, dv) = primals, tangents
+    return _polygamma(n, x, v), _polygamma(n + 1, x, v * dx) + _polygamma(n, x, dv)
 
 
 @jax.custom_jvp
@@ -244,13 +256,13 @@ def _digamma(x: jax.Array, excess: jax.Array) -> jax.Array:
     zero = _ZERO if _is_double(x) else float(np.float32(_ZERO))
     # The compiler would join the two constants into one; the maximum, which never acts, keeps them apart.
     d = jnp.maximum(excess - (zero - 1.0), -2.0) - ((_ZERO - zero) + _ZERO_TAIL)
-    return _gap(False, x, jnp.full_like(x, zero), d)
+    return _gap(False, x, jnp.full_like(x, zero), d, jnp.ones_like(x))
 
 
 @_digamma.defjvp
 def _digamma_jvp(primals, tangents):
     (x, excess), (dx, _) = primals, tangents
-    return _digamma(x, excess), divide(_scaled(False, 2, x) * dx, x)
+    return _digamma(x, excess), _polygamma(1, x, dx)
 
 
 @jax.custom_jvp
@@ -319,7 +331,8 @@ def digamma(x: jax.Array) -> jax.Array:
 def polygamma(n: int, x: jax.Array) -> jax.Array:
     """ψ⁽ⁿ⁾(x) for x > 0 and a Python integer n ≥ 1; (-1)ⁿ⁺¹ ∞ at 0 and 0 at ∞."""
     inside = _inside(x)
-    return jnp.where(inside, _polygamma(n, jnp.where(inside, x, 1.0)), _ends(x, jnp.inf if n % 2 else -jnp.inf, 0.0))
+    value = _polygamma(n, jnp.where(inside, x, 1.0), jnp.ones_like(x))
+    return jnp.where(inside, value, _ends(x, jnp.inf if n % 2 else -jnp.inf, 0.0))
 
 
 def trigamma(x: jax.Array) -> jax.Array:
@@ -359,7 +372,7 @@ def digamma_gap(y: jax.Array, x: jax.Array, d: jax.Array | None = None) -> jax.A
     """ψ(y) - ψ(x) for y, x > 0; ±∞ where just one of y, x is 0 or ∞, and 0 where both are the same."""
     inside, safe_y, safe_x, d = _safe_pair(y, x, d)
     limit = _outside(y, x)
-    return jnp.where(inside, _gap(False, safe_y, safe_x, d), jnp.where(y < x, -limit, limit))
+    return jnp.where(inside, _gap(False, safe_y, safe_x, d, jnp.ones_like(safe_y)), jnp.where(y < x, -limit, limit))
 
 
 def log_gamma_gap(y: jax.Array, x: jax.Array, d: jax.Array | None = None) -> jax.Array:

@@ -64,8 +64,8 @@ def pairs(dtype, order, n):
     return jnp.asarray(x * rng.permutation(ratio), dtype), jnp.asarray(x, dtype)
 
 
-# A', whose recurrence amplifies errors by (N + ½)/(ν + ½) at most for the starting order N, is worst at ν = 0. The third
-# derivative and what the divergence makes of A between a factor of two and of some tens are ten to twenty times worse.
+# A', whose recurrence amplifies errors by (N + ½)/(ν + ½) at most for the starting order N, is worst at ν = 0, and
+# the divergence of points more than a factor of two apart, where Gauss's rule ends, amplifies those of 1 - A.
 LIMITS = {"A'": 32.0, "B": 48.0, "∂y": 32.0, "∂x": 32.0}
 
 
@@ -96,7 +96,7 @@ def test_values_and_derivatives(order, dtype, sweep_size):
     at_y, at_x = Exact(order, y), Exact(order, x)
     at_zero = -order * mpmath.log(2) - mpmath.loggamma(mpf(order) + 1)
     d = at_y.x - at_x.x
-    assert worst(value, at_x.gain + at_zero, at_x.gain + abs(at_zero)) <= 4
+    assert worst(value, at_x.gain + at_zero, at_x.gain + abs(at_zero)) <= 8
     assert worst(mean, at_x.mean) <= 4
     assert worst(slope, at_x.slope) <= LIMITS["A'"]
     np.testing.assert_array_equal(slope, named)

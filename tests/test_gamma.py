@@ -137,8 +137,9 @@ def test_gaps(dtype, sweep_size):
 
 
 def test_a_better_known_difference(dtype):
-    """With y = x but d = 1e-17, which x would lose, the divergence is ½ F″(x) d² and its slope F″(x) d."""
-    x, d = jnp.asarray([0.3, 1.7, 40.0], dtype), jnp.asarray([1e-17] * 3, dtype)
+    """With y = x but d so small that x would lose it, the divergence is ½ F″(x) d² and its slope F″(x) d."""
+    small = 1e-12 if dtype == jnp.float32 else 1e-17
+    x, d = jnp.asarray([0.3, 1.7, 40.0], dtype), jnp.asarray([small] * 3, dtype)
     step = mpf(float(d[0]))
     for name, (_, _, second, _) in FUNCTIONS.items():
         function = getattr(_gamma, name)
