@@ -1,16 +1,32 @@
-"""Divergences by deterministic quadrature: you hold two log-densities of one variable, on the line or round a circle.
+"""Divergences by deterministic quadrature: you hold two log-densities of one real variable, an angle or an integer.
 
     log_p, log_q, hints ─▶ panels ─refine─▶ nodes and weights ─▶ Σ weight · q f(p/q)  ─▶ (value, error)
 
 The line is cut at the hints into panels with a Gauss–Kronrod pair of 10 and 21 points; towards a finite end and towards
 infinity the variable runs exponentially, which tames integrable singularities and heavy tails. The worst panels are
-halved until the two rules agree. Nodes and weights are then constants, so every derivative of the integral is the same
-sum over the derivative of the integrand, in forward and reverse mode and in any order.
+halved until the two rules agree. Integers are summed, in blocks that are halved likewise.
+
+Nodes and weights are then constants, so a derivative of the integral is the same sum over the derivative of the
+integrand, in forward and reverse mode. What jumps or bends where a parameter says, as a Laplace density does at its
+location, has no second derivative there: write such a pair in a variable in which the bend stands still. The ends of
+the support are constants too.
+
+The error bound adds up what the two rules disagree by, what some ulps in each log-density and in each node do, and the
+uncertainty of what lies beyond the last node; what a log-density loses inside, as in lgamma(10⁶), it cannot know. It is
+infinite if a density does not integrate to one over the nodes, as when a narrow mode was missed: say where it is by
+``center`` and ``scale``. An integral is infinite where a density misses mass that makes it so, and where the integrand
+times the distance does not decay: if over the whole reach (1e150 in float64, 1e18 in float32, or down to some ulps from
+a finite end) it would lose less than a factor √e at the rate seen at the outermost nodes.
+Close to an end other than zero floating-point numbers are coarse, and an integrable singularity there costs
+digits, which the bound shows; log-densities of a transformed variable, log x or logit x, have the same divergences.
+
+Densities that close over something are traced on every call: put repeated calls under ``jax.jit``.
 """
 
 from kljax.quadrature._arguments import Integral as Integral
 from kljax.quadrature._arguments import Support as Support
 from kljax.quadrature._arguments import circle as circle
+from kljax.quadrature._arguments import integers as integers
 from kljax.quadrature._f_divergences import alpha as alpha
 from kljax.quadrature._f_divergences import chi_squared as chi_squared
 from kljax.quadrature._f_divergences import f_divergence as f_divergence
@@ -18,6 +34,11 @@ from kljax.quadrature._f_divergences import le_cam as le_cam
 from kljax.quadrature._f_divergences import squared_hellinger as squared_hellinger
 from kljax.quadrature._f_divergences import total_variation as total_variation
 from kljax.quadrature._f_divergences import tsallis as tsallis
+from kljax.quadrature._information import bhattacharyya as bhattacharyya
+from kljax.quadrature._information import cross_entropy as cross_entropy
+from kljax.quadrature._information import entropy as entropy
+from kljax.quadrature._information import expectation as expectation
+from kljax.quadrature._information import renyi as renyi
 from kljax.quadrature._kullback_leibler import jeffreys as jeffreys
 from kljax.quadrature._kullback_leibler import jensen_shannon as jensen_shannon
 from kljax.quadrature._kullback_leibler import kl as kl
@@ -27,13 +48,19 @@ __all__ = [
     "Integral",
     "Support",
     "alpha",
+    "bhattacharyya",
     "chi_squared",
     "circle",
+    "cross_entropy",
+    "entropy",
+    "expectation",
     "f_divergence",
+    "integers",
     "jeffreys",
     "jensen_shannon",
     "kl",
     "le_cam",
+    "renyi",
     "skew_kl",
     "squared_hellinger",
     "total_variation",

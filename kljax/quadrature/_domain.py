@@ -174,6 +174,11 @@ def point(frame: Frame, kind: jax.Array, u: jax.Array) -> tuple[jax.Array, jax.A
     return jnp.where(kind == MIDDLE, u, x), jnp.where(kind == MIDDLE, 0.0, log_slope)
 
 
+def end_point(frame: Frame, kind: float, y: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """(x, log |dx/dy|) in an end panel."""
+    return point(frame, jnp.full_like(y, kind), y)
+
+
 def place(frame: Frame, panels: Panels) -> Nodes:
     """The nodes of each panel."""
     ticks = jnp.asarray(_rules.NODES, panels.left.dtype)

@@ -25,7 +25,8 @@ def squared_hellinger(
         log_p: The log-density of p, an elementwise function of an array of points, [..., nodes] -> [..., nodes]; -∞ is
             density zero. It may close over traced parameters.
         log_q: The same of q.
-        support: (low, high), either end may be infinite, a number or an array of the batch's shape; or ``circle``.
+        support: (low, high), either end may be infinite, a number or an array of the batch's shape; or ``circle``, or
+            ``integers(low, high)``.
         center: Where the mass of the densities lies, a number or array; a tuple for several places.
         scale: The width of the mass at each centre, likewise.
         points: Breakpoints such as kinks, jumps or quantiles, [..., k].
@@ -69,7 +70,8 @@ def total_variation(
         log_p: The log-density of p, an elementwise function of an array of points, [..., nodes] -> [..., nodes]; -∞ is
             density zero. It may close over traced parameters.
         log_q: The same of q.
-        support: (low, high), either end may be infinite, a number or an array of the batch's shape; or ``circle``.
+        support: (low, high), either end may be infinite, a number or an array of the batch's shape; or ``circle``, or
+            ``integers(low, high)``.
         center: Where the mass of the densities lies, a number or array; a tuple for several places.
         scale: The width of the mass at each centre, likewise.
         points: Breakpoints such as kinks, jumps or quantiles, [..., k].
@@ -113,7 +115,8 @@ def chi_squared(
         log_p: The log-density of p, an elementwise function of an array of points, [..., nodes] -> [..., nodes]; -∞ is
             density zero. It may close over traced parameters.
         log_q: The same of q.
-        support: (low, high), either end may be infinite, a number or an array of the batch's shape; or ``circle``.
+        support: (low, high), either end may be infinite, a number or an array of the batch's shape; or ``circle``, or
+            ``integers(low, high)``.
         center: Where the mass of the densities lies, a number or array; a tuple for several places.
         scale: The width of the mass at each centre, likewise.
         points: Breakpoints such as kinks, jumps or quantiles, [..., k].
@@ -155,7 +158,8 @@ def le_cam(
         log_p: The log-density of p, an elementwise function of an array of points, [..., nodes] -> [..., nodes]; -∞ is
             density zero. It may close over traced parameters.
         log_q: The same of q.
-        support: (low, high), either end may be infinite, a number or an array of the batch's shape; or ``circle``.
+        support: (low, high), either end may be infinite, a number or an array of the batch's shape; or ``circle``, or
+            ``integers(low, high)``.
         center: Where the mass of the densities lies, a number or array; a tuple for several places.
         scale: The width of the mass at each centre, likewise.
         points: Breakpoints such as kinks, jumps or quantiles, [..., k].
@@ -199,7 +203,8 @@ def alpha(
             density zero. It may close over traced parameters.
         log_q: The same of q.
         order: α, any real number; a Python number, or a traced scalar.
-        support: (low, high), either end may be infinite, a number or an array of the batch's shape; or ``circle``.
+        support: (low, high), either end may be infinite, a number or an array of the batch's shape; or ``circle``, or
+            ``integers(low, high)``.
         center: Where the mass of the densities lies, a number or array; a tuple for several places.
         scale: The width of the mass at each centre, likewise.
         points: Breakpoints such as kinks, jumps or quantiles, [..., k].
@@ -246,7 +251,8 @@ def tsallis(
             density zero. It may close over traced parameters.
         log_q: The same of q.
         order: a > 0; a Python number, or a traced scalar.
-        support: (low, high), either end may be infinite, a number or an array of the batch's shape; or ``circle``.
+        support: (low, high), either end may be infinite, a number or an array of the batch's shape; or ``circle``, or
+            ``integers(low, high)``.
         center: Where the mass of the densities lies, a number or array; a tuple for several places.
         scale: The width of the mass at each centre, likewise.
         points: Breakpoints such as kinks, jumps or quantiles, [..., k].
@@ -293,7 +299,8 @@ def f_divergence(
             density zero. It may close over traced parameters.
         log_q: The same of q.
         generator: The convex function f, from ``kljax.generators`` or built there.
-        support: (low, high), either end may be infinite, a number or an array of the batch's shape; or ``circle``.
+        support: (low, high), either end may be infinite, a number or an array of the batch's shape; or ``circle``, or
+            ``integers(low, high)``.
         center: Where the mass of the densities lies, a number or array; a tuple for several places.
         scale: The width of the mass at each centre, likewise.
         points: Breakpoints such as kinks, jumps or quantiles, [..., k].

@@ -7,6 +7,7 @@ caller's breakpoints carry nodes with them when they move.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -15,8 +16,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from kljax.quadrature import _domain, _line, _mesh
-from kljax.quadrature._domain import HIGH_END, LOW_END, Frame, Hints
+from kljax.quadrature import _domain, _integers, _line, _mesh
+from kljax.quadrature._domain import HIGH_END, LOW_END, Hints
 from kljax.quadrature._mesh import Terms, log, log_sum
 
 LogDensity = Callable[[jax.Array], Any]
@@ -38,7 +39,7 @@ class Nodes(NamedTuple):
     x: jax.Array
     log_weight: jax.Array
     log_error: jax.Array  # [integrands, batch...]
-    divergent: jax.Array  # [integrands, batch...]
+    limit: jax.Array  # what a divergent integral tends to, else zero, [integrands, batch...]
 
 
 def _terms(integrand: Integrand, logs: list[jax.Array], x: jax.Array, log_weight: jax.Array) -> Terms:
@@ -62,11 +63,10 @@ def nodes(densities: Sequence[LogDensity], integrand: Integrand, hints: Hints) -
     integrand = _with_masses(integrand)
 
     def evaluate(x, log_weight):
-        logs = [lax.stop_gradient(present(one(x), log_weight)) for one in densities]
+        logs = [lax.stop_gradient(one(x)) for one in densities]
         return _terms(integrand, together(logs, log_weight), x, log_weight)
 
-    frame, panels = _domain.start(hints)
-    scheme = _line.scheme(frame)
+    scheme, panels, ends = _begin(hints)
     masses = len(densities)
     probe = jax.eval_shape(evaluate, *[jax.ShapeDtypeStruct((*hints.low.shape[:-1], 1), dtype)] * 2)
     mains = probe.value.shape[0] - masses
@@ -78,26 +78,40 @@ def nodes(densities: Sequence[LogDensity], integrand: Integrand, hints: Hints) -
     x, log_weight = (part.reshape(*part.shape[:-2], -1) for part in (placed.x, log_weight))
     log_error, log_size = log_sum(sums.log_error)[..., 0], log_sum(sums.log_size)[..., 0]
     missed = jnp.abs(jnp.expm1(log_size[:masses])).max(0) > (1e-4 if double else 1e-2)
-    tails = [_tail(evaluate, frame, kind, log_size) for kind in (LOW_END, HIGH_END)]
+    tails = [_tail(evaluate, extent, place) for extent, place in ends]
     x = jnp.concatenate([x, *(tail.x for tail in tails)], -1)
-    shape = (tolerances.__len__(), *x.shape[:-1])
+    shape = (len(tolerances), *x.shape[:-1])
     log_weight = jnp.concatenate(
         [jnp.broadcast_to(log_weight, (*shape, log_weight.shape[-1])), *(tail.log_weight for tail in tails)], -1
     )
     log_error = log_sum(jnp.stack([log_error, *(tail.log_error for tail in tails)], -1))[..., 0]
     log_error = jnp.where(missed, jnp.inf, log_error)
-    divergent = tails[0].divergent | tails[1].divergent
-    return lax.stop_gradient(Nodes(x, log_weight[masses:], log_error[masses:], divergent[masses:]))
+    limit = tails[0].limit + tails[1].limit
+    return lax.stop_gradient(Nodes(x, log_weight[masses:], log_error[masses:], limit[masses:]))
 
 
-def _tail(evaluate: _mesh.Evaluate, frame: Frame, kind: float, log_size: jax.Array) -> Nodes:
+# The extent of an end in y, and (x, log |dx/dy|) of a y.
+_End = tuple[jax.Array, Callable[[jax.Array], tuple[jax.Array, jax.Array]]]
+
+
+def _begin(hints: Hints) -> tuple[_mesh.Scheme, _domain.Panels, list[_End]]:
+    if hints.kind == "integers":
+        low, high = _integers.extents(hints)
+        scheme, panels = _integers.scheme(hints), _integers.start(hints)
+        places = [functools.partial(_integers.beyond, hints, kind) for kind in (LOW_END, HIGH_END)]
+        return scheme, panels, [(low, places[0]), (high, places[1])]
+    frame, panels = _domain.start(hints)
+    places = [functools.partial(_domain.end_point, frame, kind) for kind in (LOW_END, HIGH_END)]
+    return _line.scheme(frame), panels, [(frame.low_extent, places[0]), (frame.high_extent, places[1])]
+
+
+def _tail(evaluate: _mesh.Evaluate, extent: jax.Array, place: Any) -> Nodes:
     """What lies beyond the last node of an end panel: one node whose weight extrapolates the integrand's decay."""
     # With g(y) the integrand times dx/dy and λ = -d log g/dy, ∫ g beyond Y is g(Y)/λ, up to λ'/λ² relatively; where g
     # does not decay, the integral diverges.
-    extent = frame.low_extent if kind == LOW_END else frame.high_extent
     step = jnp.where(extent > 0.0, extent / 8.0, 1.0)
     y = extent - step * jnp.asarray([0.0, 1.0, 2.0], extent.dtype)
-    x, log_slope = _domain.point(frame, jnp.full_like(y, kind), y)
+    x, log_slope = place(y)
     terms = evaluate(x, log_slope)
     log_g = log(jnp.abs(terms.value)) + jnp.where(terms.value == 0.0, 0.0, terms.shift) + log_slope
     rate, rate_before = (
@@ -113,12 +127,8 @@ def _tail(evaluate: _mesh.Evaluate, frame: Frame, kind: float, log_size: jax.Arr
     log_rest = log_g[..., 0] - jnp.log(safe)
     log_weight = jnp.where(fading, log_slope[..., 0] - jnp.log(safe), -jnp.inf)
     log_error = jnp.where(fading, log_rest + jnp.log(uncertain), -jnp.inf)
-    return Nodes(x[..., :1], log_weight[..., None], log_error, slow)
-
-
-def present(log_density: jax.Array, log_weight: jax.Array) -> jax.Array:
-    """The log-density, -∞ where its node is nothing."""
-    return log_density
+    limit = jnp.where(slow, jnp.where(terms.value[..., 0] < 0.0, -jnp.inf, jnp.inf), 0.0)
+    return Nodes(x[..., :1], log_weight[..., None], log_error, limit)
 
 
 def together(logs: list[jax.Array], log_weight: jax.Array) -> list[jax.Array]:
@@ -152,29 +162,24 @@ def _integrate(densities: Sequence[LogDensity], integrand: Integrand, hints: Hin
     total = log_sum(sizes)
     matter = sizes > jnp.where(total == jnp.inf, -jnp.inf, total) + 3.0 * math.log(eps)
     used = matter.any(0)
-    moved, stretch = move(x0, hints)
     logs = []
     for one, log0 in zip(densities, logs0, strict=True):
         alive = used & (log0 > -jnp.inf)
         best = jnp.where(alive, log0, -jnp.inf).argmax(-1, keepdims=True)
-        x = jnp.where(alive, moved, jnp.take_along_axis(x0, best, -1))
+        x = jnp.where(alive, x0, jnp.take_along_axis(x0, best, -1))
         value = one(x)
         logs.append(jnp.where(alive, value, jnp.where(used & (log0 == -jnp.inf), -jnp.inf, 0.0)))
-    terms = _terms(integrand, logs, jnp.where(used, moved, x0), first)
+    best = jnp.where(used, sizes.max(0), -jnp.inf).argmax(-1, keepdims=True)
+    terms = _terms(integrand, logs, jnp.where(used, x0, jnp.take_along_axis(x0, best, -1)), first)
     value = jnp.where(used & (log_weight > -jnp.inf), terms.value, 0.0)
     scale = jnp.where(used & (log_weight > -jnp.inf), terms.shift + log_weight - shift, 0.0)
     scale = jnp.exp(jnp.where(value == 0.0, jnp.minimum(scale, 0.0), scale))
-    weighted = jnp.where(jnp.isinf(value), value, value * scale) * stretch
+    weighted = jnp.where(jnp.isinf(value), value, value * scale)
     result = weighted.sum(-1)
-    result = jnp.where(fixed.divergent, jnp.inf, result)
+    result = jnp.where(fixed.limit == 0.0, result, fixed.limit)
     rounding = lax.stop_gradient(_rounding(integrand, logs0, x0, log_weight, shift, used))
     error = jnp.exp(fixed.log_error - shift[..., 0]) + rounding
     return Totals(result, shift[..., 0], jnp.where(jnp.isinf(result), 0.0, error))
-
-
-def move(x0: jax.Array, hints: Hints) -> tuple[jax.Array, jax.Array]:
-    """(x, dx/dx₀) of the nodes, which follow the ends of the support and the breakpoints; in value x₀ and 1."""
-    return x0, jnp.ones_like(x0)
 
 
 def _rounding(
@@ -185,8 +190,9 @@ def _rounding(
     shift: jax.Array,
     used: jax.Array,
 ) -> jax.Array:
-    """What an ulp in each log-density does to the integral, errors of different nodes taken as independent."""
-    eps = float(jnp.finfo(x.dtype).eps)
+    """What some ulps in each log-density do to the integral: a common error, and one that varies between nodes."""
+    # In float64 the 32 ulps of a log-gamma function are allowed for, in float32 no more than the rounding itself.
+    eps = float(jnp.finfo(x.dtype).eps) * (2.0 if x.dtype == jnp.float32 else 32.0)
     first = log_weight[0]
 
     def values(*logs):
@@ -198,7 +204,15 @@ def _rounding(
         return jnp.where(alive, value, 0.0) * jnp.exp(jnp.where(alive, exponent + log_weight - shift, 0.0))
 
     value, exponent = values(*logs)
-    total = eps * jnp.abs(scaled(value, exponent)).sum(-1)
+    mass = jnp.abs(scaled(value, exponent))
+    total = eps * mass.sum(-1)
+    # The nodes are rounded too: eps |x| times the slope, taken from node to node.
+    log_value = log(jnp.abs(value)) + exponent
+    gap = jnp.abs(jnp.diff(x))
+    steep = jnp.abs(jnp.diff(jnp.where(mass > 0.0, log_value, 0.0))) / jnp.where(gap > 0.0, gap, jnp.inf)
+    steep = jnp.where((mass[..., 1:] > 0.0) & (mass[..., :-1] > 0.0), steep, 0.0)
+    shaken = mass[..., 1:] * steep * jnp.abs(x[..., 1:]) * float(jnp.finfo(x.dtype).eps)
+    total += 3.0 * jnp.sqrt(jnp.square(shaken).sum(-1))
     for at, one in enumerate(logs):
         finite = jnp.isfinite(one)
         safe = [jnp.where(finite, other, 0.0) if j == at else other for j, other in enumerate(logs)]

@@ -26,7 +26,8 @@ def kl(
         log_p: The log-density of p, an elementwise function of an array of points, [..., nodes] -> [..., nodes]; -∞ is
             density zero. It may close over traced parameters.
         log_q: The same of q.
-        support: (low, high), either end may be infinite, a number or an array of the batch's shape; or ``circle``.
+        support: (low, high), either end may be infinite, a number or an array of the batch's shape; or ``circle``, or
+            ``integers(low, high)``.
         center: Where the mass of the densities lies, a number or array; a tuple for several places.
         scale: The width of the mass at each centre, likewise.
         points: Breakpoints such as kinks, jumps or quantiles, [..., k].
@@ -68,7 +69,8 @@ def jeffreys(
         log_p: The log-density of p, an elementwise function of an array of points, [..., nodes] -> [..., nodes]; -∞ is
             density zero. It may close over traced parameters.
         log_q: The same of q.
-        support: (low, high), either end may be infinite, a number or an array of the batch's shape; or ``circle``.
+        support: (low, high), either end may be infinite, a number or an array of the batch's shape; or ``circle``, or
+            ``integers(low, high)``.
         center: Where the mass of the densities lies, a number or array; a tuple for several places.
         scale: The width of the mass at each centre, likewise.
         points: Breakpoints such as kinks, jumps or quantiles, [..., k].
@@ -114,7 +116,8 @@ def jensen_shannon(
         log_q: The same of q.
         weight: w in [0, 1], the weight of p in the mixture; a Python number, or a traced scalar.
         scaled: Whether to divide by w(1 - w), so that w → 0 gives KL(p‖q) and w → 1 gives KL(q‖p).
-        support: (low, high), either end may be infinite, a number or an array of the batch's shape; or ``circle``.
+        support: (low, high), either end may be infinite, a number or an array of the batch's shape; or ``circle``, or
+            ``integers(low, high)``.
         center: Where the mass of the densities lies, a number or array; a tuple for several places.
         scale: The width of the mass at each centre, likewise.
         points: Breakpoints such as kinks, jumps or quantiles, [..., k].
@@ -167,7 +170,8 @@ def skew_kl(
             density zero. It may close over traced parameters.
         log_q: The same of q.
         weight: w in [0, 1], the weight of p in the mixture; a Python number, or a traced scalar.
-        support: (low, high), either end may be infinite, a number or an array of the batch's shape; or ``circle``.
+        support: (low, high), either end may be infinite, a number or an array of the batch's shape; or ``circle``, or
+            ``integers(low, high)``.
         center: Where the mass of the densities lies, a number or array; a tuple for several places.
         scale: The width of the mass at each centre, likewise.
         points: Breakpoints such as kinks, jumps or quantiles, [..., k].

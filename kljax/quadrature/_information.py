@@ -1,0 +1,288 @@
+"""Rényi's divergence, entropies and expectations."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jax.typing import ArrayLike
+
+from kljax import _checks, _special, generators
+from kljax.quadrature import _integrands, _run
+from kljax.quadrature._arguments import Domain, Integral, LogDensity, Places
+from kljax.quadrature._integrate import Totals
+
+
+def renyi(
+    log_p: LogDensity,
+    log_q: LogDensity,
+    *,
+    order: ArrayLike,
+    support: Domain,
+    center: Places | None = None,
+    scale: Places | None = None,
+    points: ArrayLike | None = None,
+) -> Integral:
+    """R_α(p‖q) = log(∫ p^α q^(1-α))/(α - 1), Rényi's divergence; KL(p‖q) at α = 1, continuously.
+
+    Args:
+        log_p: The log-density of p, an elementwise function of an array of points, [..., nodes] -> [..., nodes]; -∞ is
+            density zero. It may close over traced parameters.
+        log_q: The same of q.
+        order: α > 0; a Python number, or a traced scalar.
+        support: (low, high), either end may be infinite, a number or an array of the batch's shape; or ``circle``, or
+            ``integers(low, high)``.
+        center: Where the mass of the densities lies, a number or array; a tuple for several places.
+        scale: The width of the mass at each centre, likewise.
+        points: Breakpoints such as kinks, jumps or quantiles, [..., k].
+
+    Returns:
+        The divergence in nats and a bound of its error, [batch...].
+
+    Raises:
+        TypeError: If a density is not a function or does not return real floating-point numbers, or an argument is of
+            the wrong kind.
+        ValueError: If shapes do not fit, or low ≥ high as Python numbers, or ``order`` is one that
+            is not positive and finite.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from jax.scipy.stats import laplace, norm
+        >>> from kljax import quadrature
+        >>> found = quadrature.renyi(laplace.logpdf, norm.logpdf, order=0.5, support=(-jnp.inf, jnp.inf))
+        >>> print(f"{found.value:.4f}")
+        0.0511
+
+    References:
+        van Erven & Harremoës (2014), "Rényi divergence and Kullback-Leibler divergence", eq. (1).
+    """
+    checked = _checks.parameter("order", order)
+    _checks.number("order", order, low=0.0, high=sys.float_info.max, open_low=True)
+    functions = {"log_p": log_p, "log_q": log_q}
+    if isinstance(checked, float) and checked == 1.0:
+        return _run.f_divergence(log_p, log_q, generators.kl, support, center, scale, points)
+    generator = generators.alpha(checked)
+
+    def integrand(logs, x, log_weight):
+        p, q = logs
+        return [_integrands.f_divergence(generator, p, q, log_weight), _integrands.power(checked, p, q)]
+
+    return _renyi(_run.totals(functions, integrand, support, center, scale, points), checked)
+
+
+def bhattacharyya(
+    log_p: LogDensity,
+    log_q: LogDensity,
+    *,
+    support: Domain,
+    center: Places | None = None,
+    scale: Places | None = None,
+    points: ArrayLike | None = None,
+) -> Integral:
+    """B(p, q) = -log ∫ √(p q), the Bhattacharyya distance; inf where p and q have no mass in common.
+
+    Args:
+        log_p: The log-density of p, an elementwise function of an array of points, [..., nodes] -> [..., nodes]; -∞ is
+            density zero. It may close over traced parameters.
+        log_q: The same of q.
+        support: (low, high), either end may be infinite, a number or an array of the batch's shape; or ``circle``, or
+            ``integers(low, high)``.
+        center: Where the mass of the densities lies, a number or array; a tuple for several places.
+        scale: The width of the mass at each centre, likewise.
+        points: Breakpoints such as kinks, jumps or quantiles, [..., k].
+
+    Returns:
+        The divergence in nats and a bound of its error, [batch...].
+
+    Raises:
+        TypeError: If a density is not a function or does not return real floating-point numbers, or an argument is of
+            the wrong kind.
+        ValueError: If shapes do not fit, or low ≥ high as Python numbers.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from jax.scipy.stats import laplace, norm
+        >>> from kljax import quadrature
+        >>> found = quadrature.bhattacharyya(laplace.logpdf, norm.logpdf, support=(-jnp.inf, jnp.inf))
+        >>> print(f"{found.value:.4f}")
+        0.0255
+
+    References:
+        Bhattacharyya (1943), "On a measure of divergence between two statistical populations".
+    """
+    value, error = renyi(log_p, log_q, order=0.5, support=support, center=center, scale=scale, points=points)
+    return Integral(0.5 * value, 0.5 * error)
+
+
+def cross_entropy(
+    log_p: LogDensity,
+    log_q: LogDensity,
+    *,
+    support: Domain,
+    center: Places | None = None,
+    scale: Places | None = None,
+    points: ArrayLike | None = None,
+) -> Integral:
+    """H(p, q) = -∫ p log q, the cross-entropy; inf where q misses mass that p has.
+
+    Args:
+        log_p: The log-density of p, an elementwise function of an array of points, [..., nodes] -> [..., nodes]; -∞ is
+            density zero. It may close over traced parameters.
+        log_q: The same of q.
+        support: (low, high), either end may be infinite, a number or an array of the batch's shape; or ``circle``, or
+            ``integers(low, high)``.
+        center: Where the mass of the densities lies, a number or array; a tuple for several places.
+        scale: The width of the mass at each centre, likewise.
+        points: Breakpoints such as kinks, jumps or quantiles, [..., k].
+
+    Returns:
+        The cross-entropy in nats and a bound of its error, [batch...].
+
+    Raises:
+        TypeError: If a density is not a function or does not return real floating-point numbers, or an argument is of
+            the wrong kind.
+        ValueError: If shapes do not fit, or low ≥ high as Python numbers.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from jax.scipy.stats import laplace, norm
+        >>> from kljax import quadrature
+        >>> found = quadrature.cross_entropy(laplace.logpdf, norm.logpdf, support=(-jnp.inf, jnp.inf))
+        >>> print(f"{found.value:.4f}")
+        1.9189
+
+    References:
+        Cover & Thomas (2006), "Elements of Information Theory", sec. 8.
+    """
+
+    def integrand(logs, x, log_weight):
+        p, q = logs
+        return [(jnp.where(p > -jnp.inf, -q, 0.0), p)]
+
+    functions = {"log_p": log_p, "log_q": log_q}
+    return _run.plain(_run.totals(functions, integrand, support, center, scale, points))
+
+
+def entropy(
+    log_p: LogDensity,
+    *,
+    support: Domain,
+    center: Places | None = None,
+    scale: Places | None = None,
+    points: ArrayLike | None = None,
+) -> Integral:
+    """H(p) = -∫ p log p, the differential entropy; of integers Shannon's.
+
+    Args:
+        log_p: The log-density of p, an elementwise function of an array of points, [..., nodes] -> [..., nodes]; -∞ is
+            density zero. It may close over traced parameters.
+        support: (low, high), either end may be infinite, a number or an array of the batch's shape; or ``circle``, or
+            ``integers(low, high)``.
+        center: Where the mass of the densities lies, a number or array; a tuple for several places.
+        scale: The width of the mass at each centre, likewise.
+        points: Breakpoints such as kinks, jumps or quantiles, [..., k].
+
+    Returns:
+        The entropy in nats and a bound of its error, [batch...].
+
+    Raises:
+        TypeError: If a density is not a function or does not return real floating-point numbers, or an argument is of
+            the wrong kind.
+        ValueError: If shapes do not fit, or low ≥ high as Python numbers.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from jax.scipy.stats import norm
+        >>> from kljax import quadrature
+        >>> found = quadrature.entropy(norm.logpdf, support=(-jnp.inf, jnp.inf))
+        >>> print(f"{found.value:.4f}")
+        1.4189
+
+    References:
+        Cover & Thomas (2006), "Elements of Information Theory", sec. 8.1.
+    """
+
+    def integrand(logs, x, log_weight):
+        (p,) = logs
+        present = p > -jnp.inf
+        return [(-jnp.where(present, p, 0.0), p)]
+
+    return _run.plain(_run.totals({"log_p": log_p}, integrand, support, center, scale, points))
+
+
+def expectation(
+    function: Callable[[jax.Array], ArrayLike],
+    log_p: LogDensity,
+    *,
+    support: Domain,
+    center: Places | None = None,
+    scale: Places | None = None,
+    points: ArrayLike | None = None,
+) -> Integral:
+    """E_p[f] = ∫ p(x) f(x), the mean of a function under p; ±inf, or NaN for both at once, where it diverges.
+
+    Args:
+        function: f, elementwise like ``log_p``; it may close over traced parameters too.
+        log_p: The log-density of p, an elementwise function of an array of points, [..., nodes] -> [..., nodes]; -∞ is
+            density zero. It may close over traced parameters.
+        support: (low, high), either end may be infinite, a number or an array of the batch's shape; or ``circle``, or
+            ``integers(low, high)``.
+        center: Where the mass of the densities lies, a number or array; a tuple for several places.
+        scale: The width of the mass at each centre, likewise.
+        points: Breakpoints such as kinks, jumps or quantiles, [..., k].
+
+    Returns:
+        The mean and a bound of its error, [batch...].
+
+    Raises:
+        TypeError: If a density is not a function or does not return real floating-point numbers, or an argument is of
+            the wrong kind.
+        ValueError: If shapes do not fit, or low ≥ high as Python numbers.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from jax.scipy.stats import norm
+        >>> from kljax import quadrature
+        >>> found = quadrature.expectation(jnp.square, norm.logpdf, support=(-jnp.inf, jnp.inf))
+        >>> print(f"{found.value:.4f}")
+        1.0000
+
+    References:
+        Cover & Thomas (2006), "Elements of Information Theory", sec. 2.1.
+    """
+
+    def integrand(logs, x, log_weight):
+        (p,) = logs
+        value = jnp.broadcast_to(jnp.asarray(function(x)).astype(x.dtype), x.shape)
+        # Far out the function may overflow, where the density has long underflowed.
+        present = p + log_weight > 2.0 * math.log(float(jnp.finfo(x.dtype).tiny))
+        return [(jnp.where(present, value, 0.0), p)]
+
+    extra = {"function": function}
+    return _run.plain(_run.totals({"log_p": log_p}, integrand, support, center, scale, points, extra))
+
+
+def _renyi(total: Totals, order: float | jax.Array) -> Integral:
+    # With A the α-divergence, ∫ pᵅq¹⁻ᵅ = 1 + α(α - 1)A; near 1 from A, a sum of terms ≥ 0, else from its logarithm.
+    beta = order - 1.0
+    divergence, divergence_error = (part[0] * jnp.exp(total.shift[0]) for part in (total.sum, total.error))
+    change = order * beta * divergence
+    near = jnp.abs(change) < 0.5
+    small = jnp.where(near & (change != 0.0), change, 1.0)
+    ratio = jnp.where(near & (change != 0.0), _special.log1p(small) / small, 1.0)
+    close = order * jnp.where(near, divergence, 0.0) * ratio
+    mass, infinite = total.sum[1], ~jnp.isfinite(total.sum[1])
+    found = (mass > 0.0) & ~infinite
+    safe_mass = jnp.where(found, mass, 1.0)
+    log_mass = jnp.where(found, jnp.log(safe_mass) + total.shift[1], jnp.where(infinite, mass, -jnp.inf))
+    safe = jnp.where(near & (jnp.abs(jnp.asarray(beta)) == 0.0), 1.0, beta)
+    value = jnp.where(near, close, log_mass / safe)
+    eps = jnp.finfo(value.dtype).eps
+    slack = total.error[1] / safe_mass + 2.0 * eps * jnp.abs(jnp.where(found, log_mass, 0.0))
+    apart = slack / jnp.abs(safe)
+    error = jnp.where(near, 2.0 * order * divergence_error + 4.0 * eps * close, apart)
+    return Integral(value, lax.stop_gradient(jnp.where(jnp.isinf(value), 0.0, error)))
