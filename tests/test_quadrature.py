@@ -235,6 +235,17 @@ def test_what_diverges_is_infinite(p, q, verb):
     assert divergence(p, q, verb=verb) == (INF, 0.0)
 
 
+def test_a_heavy_tail_beyond_the_last_node():
+    # a fifth of the decay of 1/x: e^-8 of it is left where squares would overflow in float32
+    value, error = divergence(_student(jnp, 2.2), _normal(jnp, 0.0, 1.0))
+    df = mpf(2.2)
+    with mpmath.workdps(30):
+        scaled = mpmath.psi(0, (df + 1) / 2) - mpmath.psi(0, df / 2)
+        entropy = (df + 1) / 2 * scaled + mpmath.log(mpmath.sqrt(df) * mpmath.beta(df / 2, 0.5))
+        truth = df / (df - 2) / 2 + mpmath.log(2 * mpmath.pi) / 2 - entropy
+    assert abs(mpf(float(value)) - truth) <= float(error) <= 1e-4 * truth
+
+
 def test_equal_densities_are_at_zero():
     value, error = divergence(_normal(jnp, 0.3, 1.0), _normal(jnp, 0.3, 1.0))
     assert value == 0.0
@@ -314,6 +325,21 @@ def test_derivatives_in_every_mode():
         np.testing.assert_allclose(forward, expected[0], rtol=1e-11)
         np.testing.assert_allclose(over_reverse, expected[1], rtol=1e-10, atol=1e-11)
         np.testing.assert_allclose(reverse_reverse, expected[1], rtol=1e-10, atol=1e-11)
+
+
+def test_an_end_of_the_support_that_moves():
+    def kl(b):
+        p, q = lambda x: -jnp.log(b) + 0.0 * x, lambda x: -x - jnp.log(-jnp.expm1(-b))
+        return quadrature.kl(p, q, support=(0.0, b)).value
+
+    def closed(b):
+        return 0.5 * b - jnp.log(b) + jnp.log(-jnp.expm1(-b))
+
+    with jax.enable_x64(True):
+        b = jnp.asarray(3.0)
+        first, second = jax.jit(lambda b: (jax.grad(kl)(b), jax.grad(jax.grad(kl))(b)))(b)
+        np.testing.assert_allclose(first, jax.grad(closed)(b), rtol=1e-11)
+        np.testing.assert_allclose(second, jax.grad(jax.grad(closed))(b), rtol=1e-10)
 
 
 def test_batches_vmap_and_eager_agree():

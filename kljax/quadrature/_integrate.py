@@ -148,7 +148,10 @@ def integrate(densities: Sequence[LogDensity], integrand: Integrand, hints: Hint
 
 
 def _integrate(densities: Sequence[LogDensity], integrand: Integrand, hints: Hints) -> Totals:
-    fixed = nodes(densities, integrand, hints)
+    fixed = nodes(
+        densities, integrand, jax.tree.map(lax.stop_gradient, hints._replace(kind=None))._replace(kind=hints.kind)
+    )
+    moved, stretch = _follow(fixed.x, hints)
     x0, eps = fixed.x, float(jnp.finfo(fixed.x.dtype).eps)
     log_weight = fixed.log_weight
     first = log_weight[0]
@@ -166,20 +169,34 @@ def _integrate(densities: Sequence[LogDensity], integrand: Integrand, hints: Hin
     for one, log0 in zip(densities, logs0, strict=True):
         alive = used & (log0 > -jnp.inf)
         best = jnp.where(alive, log0, -jnp.inf).argmax(-1, keepdims=True)
-        x = jnp.where(alive, x0, jnp.take_along_axis(x0, best, -1))
+        x = jnp.where(alive, moved, jnp.take_along_axis(x0, best, -1))
         value = one(x)
         logs.append(jnp.where(alive, value, jnp.where(used & (log0 == -jnp.inf), -jnp.inf, 0.0)))
     best = jnp.where(used, sizes.max(0), -jnp.inf).argmax(-1, keepdims=True)
-    terms = _terms(integrand, logs, jnp.where(used, x0, jnp.take_along_axis(x0, best, -1)), first)
+    terms = _terms(integrand, logs, jnp.where(used, moved, jnp.take_along_axis(x0, best, -1)), first)
     value = jnp.where(used & (log_weight > -jnp.inf), terms.value, 0.0)
     scale = jnp.where(used & (log_weight > -jnp.inf), terms.shift + log_weight - shift, 0.0)
-    scale = jnp.exp(jnp.where(value == 0.0, jnp.minimum(scale, 0.0), scale))
-    weighted = jnp.where(jnp.isinf(value), value, value * scale)
+    # In two steps, for a large value may stand beside a factor that underflows.
+    half = jnp.exp(0.5 * jnp.where(value == 0.0, jnp.minimum(scale, 0.0), scale))
+    weighted = jnp.where(jnp.isinf(value), value, value * half * half * stretch)
     result = weighted.sum(-1)
     result = jnp.where(fixed.limit == 0.0, result, fixed.limit)
     rounding = lax.stop_gradient(_rounding(integrand, logs0, x0, log_weight, shift, used))
     error = jnp.exp(fixed.log_error - shift[..., 0]) + rounding
     return Totals(result, shift[..., 0], jnp.where(jnp.isinf(result), 0.0, error))
+
+
+def _follow(x0: jax.Array, hints: Hints) -> tuple[jax.Array, jax.Array]:
+    """(x, dx/dx₀): the nodes, which the ends of an interval take with them when they move; in value x₀ and 1."""
+    if hints.kind == "integers":
+        return x0, jnp.ones_like(x0)
+    below, above = jnp.isfinite(hints.low), jnp.isfinite(hints.high)
+    low, high = jnp.where(below, hints.low, 0.0), jnp.where(above, hints.high, 0.0)
+    low0, high0 = lax.stop_gradient((low, high))
+    width = jnp.where(below & above, high0 - low0, 1.0)
+    share = jnp.where(below & above, (x0 - low0) / width, jnp.where(above, 1.0, 0.0))
+    x = x0 + (1.0 - share) * (low - low0) + share * (high - high0)
+    return x, 1.0 + jnp.where(below & above, (high - high0) - (low - low0), 0.0) / width
 
 
 def _rounding(
@@ -201,7 +218,8 @@ def _rounding(
 
     def scaled(value, exponent):
         alive = used & (value != 0.0) & (log_weight > -jnp.inf)
-        return jnp.where(alive, value, 0.0) * jnp.exp(jnp.where(alive, exponent + log_weight - shift, 0.0))
+        half = jnp.exp(0.5 * jnp.where(alive, exponent + log_weight - shift, 0.0))
+        return jnp.where(alive, value, 0.0) * half * half
 
     value, exponent = values(*logs)
     mass = jnp.abs(scaled(value, exponent))

@@ -70,7 +70,8 @@ def measure(scheme: Scheme, evaluate: Evaluate, panels: Panels) -> Sums:
     exponent = jnp.where(nothing, -jnp.inf, terms.shift.reshape(-1, *shape) + nodes.log_jacobian)
     top = exponent.max(-1, keepdims=True)
     safe = jnp.where(jnp.isfinite(top), top, 0.0)
-    scaled = jnp.where(jnp.isinf(value), 1.0, jnp.exp(exponent - safe)) * value
+    half = jnp.where(jnp.isinf(value), 1.0, jnp.exp(0.5 * (exponent - safe)))
+    scaled = value * half * half
     scaled = jnp.where(exponent == -jnp.inf, 0.0, scaled)
     size = (jnp.abs(scaled) * fine).sum(-1)
     error = jnp.abs((scaled * (fine - coarse)).sum(-1))
