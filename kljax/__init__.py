@@ -1,12 +1,50 @@
 """kljax: divergences with the right digits, for JAX.
 
 Modules are named by what you hold: ``probs`` for probability vectors, ``logits`` for logits, ``generators`` for a
-convex function f. Functions in them are named by the divergence. Results are in nats.
+convex function f, ``families`` for distributions. Functions in them are named by the divergence; those on two
+distributions stand here. Results are in nats.
 """
 
-from kljax import bregman, expfam, generators, logits, probs, quadrature
+from kljax import bregman, expfam, families, generators, logits, probs, quadrature
 from kljax._units import bits
+from kljax.divergences import alpha as alpha
+from kljax.divergences import bhattacharyya as bhattacharyya
+from kljax.divergences import chi_squared as chi_squared
+from kljax.divergences import cross_entropy as cross_entropy
+from kljax.divergences import entropy as entropy
+from kljax.divergences import f_divergence as f_divergence
+from kljax.divergences import jeffreys as jeffreys
+from kljax.divergences import jensen_shannon as jensen_shannon
+from kljax.divergences import kl as kl
+from kljax.divergences import le_cam as le_cam
+from kljax.divergences import renyi as renyi
+from kljax.divergences import squared_hellinger as squared_hellinger
+from kljax.divergences import total_variation as total_variation
+from kljax.divergences import tsallis as tsallis
 
 __version__ = "0.1.0"
 
-__all__ = ["bits", "bregman", "expfam", "generators", "logits", "probs", "quadrature"]
+__all__ = [
+    "alpha",
+    "bhattacharyya",
+    "bits",
+    "bregman",
+    "chi_squared",
+    "cross_entropy",
+    "entropy",
+    "expfam",
+    "f_divergence",
+    "families",
+    "generators",
+    "jeffreys",
+    "jensen_shannon",
+    "kl",
+    "le_cam",
+    "logits",
+    "probs",
+    "quadrature",
+    "renyi",
+    "squared_hellinger",
+    "total_variation",
+    "tsallis",
+]

@@ -6,7 +6,7 @@ Warnings are errors (``pyproject.toml``). Double precision is not switched on he
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import hypothesis
 import jax
@@ -38,3 +38,10 @@ def sweep_size(request: pytest.FixtureRequest) -> Callable[[int, int], int]:
     """``sweep_size(reduced, full)``: how many points a sweep covers; ``full`` of them under ``--full``."""
     chosen = request.config.getoption("--full")
     return lambda reduced, full: full if chosen else reduced
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _compiled_programs_are_dropped() -> Iterator[None]:
+    """Some thousand compiled programs would otherwise fill the memory."""
+    yield
+    jax.clear_caches()

@@ -156,3 +156,19 @@ def test_weights_of_the_divergence_of_many(module: str) -> None:
         np.testing.assert_allclose(moved, many(stack, weights=weights), rtol=64 * _eps("float64"))
         # A member of weight zero counts for nothing, whatever it is.
         np.testing.assert_allclose(many(stack, weights=np.array([0.25, 0.75, 0.0])), pair, rtol=64 * _eps("float64"))
+
+
+@pytest.mark.parametrize("order", [0.3, 0.7])
+@pytest.mark.parametrize("module", MODULES)
+def test_the_derivative_in_the_order_counts_the_mass_that_q_misses(module: str, order: float) -> None:
+    with jax.enable_x64(True):
+        p, q = np.array([0.2, 0.3, 0.5]), np.array([0.6, 0.4, 0.0])
+        operands = (p, q) if module == "probs" else (np.log(p), np.where(q > 0.0, np.log(np.maximum(q, 0.1)), -np.inf))
+        slope = jax.grad(lambda order: MODULES[module].renyi(*operands, order=order))(jnp.asarray(order))
+
+    def textbook(order: float) -> float:
+        return float(np.log(np.sum(p**order * q ** (1.0 - order))) / (order - 1.0))
+
+    step = 1e-6
+    expected = (textbook(order + step) - textbook(order - step)) / (2.0 * step)
+    np.testing.assert_allclose(slope, expected, rtol=1e-8)

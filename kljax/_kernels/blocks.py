@@ -15,10 +15,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-BLOCK_BYTES = (
-    1 << 20
-)  # of one operand; two operands and their intermediates then fit a 2 MiB cache slice and its neighbours
-LONG_BYTES = 1 << 21
+BLOCK_BYTES = 1 << 20  # of one operand; two of them with their intermediates then stay in the cache
+LONG_BYTES = 1 << 21  # of one operand, from where on the loop pays
 SPAN = 8192  # columns that one reduction of XLA's CPU backend walks well
 
 

@@ -1,0 +1,51 @@
+"""Distributions: frozen records of parameters with the textbook's names, that are pytrees.
+
+    parameters ─family─▶ log-densities, samples, moments; and a row of the table of closed forms for a pair
+
+A family is a class with annotated parameters; ``jit``, ``grad`` and ``vmap`` go through its records, and a batch of
+distributions is a record with batches of parameters, which broadcast. All divergences of two records are in ``kljax``
+itself: ``kljax.kl(Normal(0.0, 1.0), Laplace(0.0, 1.0))``.
+
+A parameter given as a Python number is checked on the spot. Arrays are not looked at: what they make of the formulas is
+what comes, NaN for a negative scale for instance.
+"""
+
+from kljax.families._beta import Beta as Beta
+from kljax.families._cauchy import Cauchy as Cauchy
+from kljax.families._exponential import Exponential as Exponential
+from kljax.families._gamma import Gamma as Gamma
+from kljax.families._gumbel import Gumbel as Gumbel
+from kljax.families._half_normal import HalfNormal as HalfNormal
+from kljax.families._inverse_gamma import InverseGamma as InverseGamma
+from kljax.families._laplace import Laplace as Laplace
+from kljax.families._log_normal import LogNormal as LogNormal
+from kljax.families._logistic import Logistic as Logistic
+from kljax.families._normal import Normal as Normal
+from kljax.families._pareto import Pareto as Pareto
+from kljax.families._poisson import Poisson as Poisson
+from kljax.families._rayleigh import Rayleigh as Rayleigh
+from kljax.families._record import Distribution as Distribution
+from kljax.families._student_t import StudentT as StudentT
+from kljax.families._uniform import Uniform as Uniform
+from kljax.families._weibull import Weibull as Weibull
+
+__all__ = [
+    "Beta",
+    "Cauchy",
+    "Distribution",
+    "Exponential",
+    "Gamma",
+    "Gumbel",
+    "HalfNormal",
+    "InverseGamma",
+    "Laplace",
+    "LogNormal",
+    "Logistic",
+    "Normal",
+    "Pareto",
+    "Poisson",
+    "Rayleigh",
+    "StudentT",
+    "Uniform",
+    "Weibull",
+]

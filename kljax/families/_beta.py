@@ -1,0 +1,100 @@
+"""The beta distribution."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.scipy.special import xlog1py, xlogy
+
+from kljax._gamma import bregman_phi, digamma, log_gamma
+from kljax._special import divide, log1p_excess
+from kljax.families._record import at_points, batch_shape, family, filled, lifted, positive
+from kljax.quadrature import Support
+
+
+@family
+class Beta:
+    """Beta(concentration1, concentration0): density xᵃ⁻¹(1 - x)ᵇ⁻¹/B(a, b) on (0, 1).
+
+    Example:
+        >>> from kljax.families import Beta
+        >>> print(f"{Beta(2.0, 3.0).entropy():.4f}")
+        -0.2349
+    """
+
+    concentration1: Any = positive()
+    concentration0: Any = positive()
+
+    def log_prob(self, x: Any) -> jax.Array:
+        """The log-density at x; -∞ outside the support."""
+        x, at = at_points(x, self)
+        legal = (x >= 0.0) & (x <= 1.0)
+        safe = jnp.where(legal, x, 0.5)
+        a, b = at.concentration1, at.concentration0
+        inside = xlogy(a - 1.0, safe) + xlog1py(b - 1.0, -safe) - _log_beta(a, b)
+        return jnp.where(legal, inside, -jnp.inf)
+
+    def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
+        """Draws, differentiable in the parameters."""
+        at = lifted(self, shape)
+        shape = (*shape, *batch_shape(self))
+        return jax.random.beta(key, at.concentration1, at.concentration0, shape, at.concentration1.dtype)
+
+    @property
+    def support(self) -> Support:
+        """(0, 1)"""
+        return Support(0.0, 1.0)
+
+    def entropy(self) -> jax.Array:
+        """log B(a, b) - (a - 1)ψ(a) - (b - 1)ψ(b) + (a + b - 2)ψ(a + b)."""
+        at = filled(self)
+        a, b = at.concentration1, at.concentration0
+        slopes = (a - 1.0) * digamma(a) + (b - 1.0) * digamma(b) - (a + b - 2.0) * digamma(a + b)
+        return _log_beta(a, b) - slopes
+
+    @property
+    def mean(self) -> jax.Array:
+        """a/(a + b)"""
+        at = filled(self)
+        return at.concentration1 / (at.concentration1 + at.concentration0)
+
+    @property
+    def variance(self) -> jax.Array:
+        """ab/((a + b)²(a + b + 1))"""
+        at = filled(self)
+        total = at.concentration1 + at.concentration0
+        return (at.concentration1 / total) * (at.concentration0 / total) / (total + 1.0)
+
+    @property
+    def natural(self) -> jax.Array:
+        """(a - 1, b - 1), [batch..., 2]."""
+        at = filled(self)
+        return jnp.stack([at.concentration1 - 1.0, at.concentration0 - 1.0], -1)
+
+    @staticmethod
+    def log_partition(natural: jax.Array) -> jax.Array:
+        """log B(η₁ + 1, η₂ + 1)"""
+        return _log_beta(natural[..., 0] + 1.0, natural[..., 1] + 1.0)
+
+
+def _log_beta(a: jax.Array, b: jax.Array) -> jax.Array:
+    return log_gamma(a) + log_gamma(b) - log_gamma(a + b)
+
+
+def kl_beta(p: Beta, q: Beta) -> jax.Array:
+    """Σᵢ [K(bᵢ, aᵢ b₀/a₀) + B_φ(bᵢ; aᵢ)] - B_φ(b₀; a₀), a those of p, b those of q, a₀ and b₀ their sums."""
+    ours = jnp.stack([p.concentration1, p.concentration0])
+    theirs = jnp.stack([q.concentration1, q.concentration0])
+    return kl_of_dirichlets(ours, theirs)
+
+
+def kl_of_dirichlets(a: jax.Array, b: jax.Array) -> jax.Array:
+    """KL between Dirichlet distributions whose concentrations run along the first axis."""
+    d = b - a
+    total_a, total_b, total_d = a.sum(0), b.sum(0), d.sum(0)
+    # K(y, x) = x k(t) for y = x(1 + t); here t is formed from the differences, exact where a ≈ b.
+    t = (divide(d, a) - divide(total_d, total_a)) / (1.0 + divide(total_d, total_a))
+    means = (a * divide(total_b, total_a)) * log1p_excess(t)
+    return (means + bregman_phi(b, a, d)).sum(0) - bregman_phi(total_b, total_a, total_d)

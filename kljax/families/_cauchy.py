@@ -1,0 +1,63 @@
+"""The Cauchy distribution."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from kljax._special import divide, log1p
+from kljax.families._record import at_points, family, filled, lifted, noise, positive, real
+from kljax.quadrature import Support
+
+
+@family
+class Cauchy:
+    """Cauchy(loc, scale): density 1/(πγ(1 + ((x - μ)/γ)²)) on the real line.
+
+    Example:
+        >>> from kljax.families import Cauchy
+        >>> print(f"{Cauchy(0.0, 1.0).entropy():.4f}")
+        2.5310
+    """
+
+    loc: Any = real(0.0)
+    scale: Any = positive(1.0)
+
+    def log_prob(self, x: Any) -> jax.Array:
+        """The log-density at x; -∞ outside the support."""
+        x, at = at_points(x, self)
+        return -jnp.log(math.pi * at.scale) - jnp.log1p(jnp.square((x - at.loc) / at.scale))
+
+    def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
+        """Draws, differentiable in the parameters."""
+        at = lifted(self, shape)
+        return at.loc + at.scale * noise(jax.random.cauchy, key, shape, self)
+
+    @property
+    def support(self) -> Support:
+        """The real line."""
+        return Support(-math.inf, math.inf)
+
+    def entropy(self) -> jax.Array:
+        """log(4πγ)."""
+        return jnp.log(filled(self).scale) + math.log(4.0 * math.pi)
+
+    @property
+    def mean(self) -> jax.Array:
+        """There is none: NaN."""
+        return jnp.full_like(filled(self).loc, jnp.nan)
+
+    @property
+    def variance(self) -> jax.Array:
+        """There is none: NaN."""
+        return jnp.full_like(filled(self).loc, jnp.nan)
+
+
+def kl_cauchy(p: Cauchy, q: Cauchy) -> jax.Array:
+    """log(((γ_p + γ_q)² + Δ²)/(4γ_pγ_q)), Δ = μ_p - μ_q (Chyzak & Nielsen 2019)."""
+    shift = p.loc - q.loc
+    spread = divide(p.scale - q.scale, p.scale) * divide(p.scale - q.scale, q.scale)
+    return log1p(0.25 * (spread + divide(shift, p.scale) * divide(shift, q.scale)))

@@ -1,0 +1,47 @@
+"""The table of closed forms: KL(p‖q) by the families of p and q. A new pair is one row.
+
+A form takes two records whose parameters are broadcast to one batch shape and are of one dtype.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+
+from kljax.families._beta import Beta, kl_beta
+from kljax.families._cauchy import Cauchy, kl_cauchy
+from kljax.families._exponential import Exponential, kl_exponential
+from kljax.families._gamma import Gamma, kl_gamma
+from kljax.families._gumbel import Gumbel, kl_gumbel
+from kljax.families._half_normal import HalfNormal, kl_half_normal
+from kljax.families._inverse_gamma import InverseGamma, kl_inverse_gamma
+from kljax.families._laplace import Laplace, kl_laplace
+from kljax.families._log_normal import LogNormal, kl_log_normal
+from kljax.families._normal import Normal, kl_normal
+from kljax.families._pareto import Pareto, kl_pareto
+from kljax.families._poisson import Poisson, kl_poisson
+from kljax.families._rayleigh import Rayleigh, kl_rayleigh
+from kljax.families._uniform import Uniform, kl_uniform
+from kljax.families._weibull import Weibull, kl_weibull
+
+Form = Callable[[Any, Any], jax.Array]
+
+KL: dict[tuple[type, type], Form] = {
+    (Beta, Beta): kl_beta,
+    (Cauchy, Cauchy): kl_cauchy,
+    (Exponential, Exponential): kl_exponential,
+    (Gamma, Gamma): kl_gamma,
+    (Gumbel, Gumbel): kl_gumbel,
+    (HalfNormal, HalfNormal): kl_half_normal,
+    (InverseGamma, InverseGamma): kl_inverse_gamma,
+    (Laplace, Laplace): kl_laplace,
+    (LogNormal, LogNormal): kl_log_normal,
+    (Normal, Normal): kl_normal,
+    (Pareto, Pareto): kl_pareto,
+    (Poisson, Poisson): kl_poisson,
+    (Rayleigh, Rayleigh): kl_rayleigh,
+    (Uniform, Uniform): kl_uniform,
+    (Weibull, Weibull): kl_weibull,
+}

@@ -1,0 +1,69 @@
+"""The exponential distribution."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from kljax._special import itakura_saito_term
+from kljax.families._record import at_points, family, filled, lifted, noise, positive
+from kljax.quadrature import Support
+
+
+@family
+class Exponential:
+    """Exponential(rate): density λ exp(-λx) for x ≥ 0.
+
+    Example:
+        >>> from kljax.families import Exponential
+        >>> print(f"{Exponential(2.0).entropy():.4f}")
+        0.3069
+    """
+
+    rate: Any = positive(1.0)
+
+    def log_prob(self, x: Any) -> jax.Array:
+        """The log-density at x; -∞ outside the support."""
+        x, at = at_points(x, self)
+        return jnp.where(x >= 0.0, jnp.log(at.rate) - at.rate * x, -jnp.inf)
+
+    def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
+        """Draws, differentiable in the parameters."""
+        return noise(jax.random.exponential, key, shape, self) / lifted(self, shape).rate
+
+    @property
+    def support(self) -> Support:
+        """[0, ∞)"""
+        return Support(0.0, math.inf)
+
+    def entropy(self) -> jax.Array:
+        """1 - log λ."""
+        return 1.0 - jnp.log(filled(self).rate)
+
+    @property
+    def mean(self) -> jax.Array:
+        """1/λ"""
+        return 1.0 / filled(self).rate
+
+    @property
+    def variance(self) -> jax.Array:
+        """1/λ²"""
+        return 1.0 / jnp.square(filled(self).rate)
+
+    @property
+    def natural(self) -> jax.Array:
+        """-λ, [batch..., 1]."""
+        return -filled(self).rate[..., None]
+
+    @staticmethod
+    def log_partition(natural: jax.Array) -> jax.Array:
+        """-log(-η)"""
+        return -jnp.log(-natural[..., 0])
+
+
+def kl_exponential(p: Exponential, q: Exponential) -> jax.Array:
+    """H(λ_q, λ_p), H the Itakura–Saito divergence."""
+    return itakura_saito_term(q.rate, p.rate)

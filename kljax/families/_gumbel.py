@@ -1,0 +1,74 @@
+"""The Gumbel distribution."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from kljax._gamma import bregman_log_gamma, log_gamma_gap
+from kljax._special import divide, expm1_minus_x, relative_gap
+from kljax.families._record import at_points, family, filled, lifted, noise, positive, real
+from kljax.quadrature import Support
+
+EULER = 0.5772156649015329
+
+
+@family
+class Gumbel:
+    """Gumbel(loc, scale): density exp(-z - exp(-z))/β, z = (x - μ)/β, on the real line.
+
+    Example:
+        >>> from kljax.families import Gumbel
+        >>> print(f"{Gumbel(0.0, 1.0).entropy():.4f}")
+        1.5772
+    """
+
+    loc: Any = real(0.0)
+    scale: Any = positive(1.0)
+
+    def log_prob(self, x: Any) -> jax.Array:
+        """The log-density at x; -∞ outside the support."""
+        x, at = at_points(x, self)
+        z = (x - at.loc) / at.scale
+        return -z - jnp.exp(-z) - jnp.log(at.scale)
+
+    def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
+        """Draws, differentiable in the parameters."""
+        at = lifted(self, shape)
+        return at.loc + at.scale * noise(jax.random.gumbel, key, shape, self)
+
+    @property
+    def support(self) -> Support:
+        """The real line."""
+        return Support(-math.inf, math.inf)
+
+    def entropy(self) -> jax.Array:
+        """1 + log β + γ, γ Euler's constant."""
+        return jnp.log(filled(self).scale) + (1.0 + EULER)
+
+    @property
+    def mean(self) -> jax.Array:
+        """μ + γβ"""
+        at = filled(self)
+        return at.loc + EULER * at.scale
+
+    @property
+    def variance(self) -> jax.Array:
+        """π²β²/6"""
+        return jnp.square(filled(self).scale) * (math.pi**2 / 6.0)
+
+
+def kl_gumbel(p: Gumbel, q: Gumbel) -> jax.Array:
+    """e((μ_q - μ_p)/β_q + log Γ(1 + ρ)) + B_logΓ(ρ; 1), ρ = β_p/β_q and e(t) = eᵗ - 1 - t."""
+    return kl_of_extremes(divide(q.loc - p.loc, q.scale), p.scale, q.scale)
+
+
+def kl_of_extremes(shift: jax.Array, scale_p: jax.Array, scale_q: jax.Array) -> jax.Array:
+    """The same from (μ_q - μ_p)/β_q, for what is a Gumbel distribution in another variable."""
+    gap = relative_gap(scale_p, scale_q, scale_p - scale_q)  # ρ - 1
+    ratio, one = divide(scale_p, scale_q), jnp.ones_like(gap)
+    level = log_gamma_gap(1.0 + ratio, 2.0 * one, gap)  # log Γ(1 + ρ), as Γ(2) = 1
+    return expm1_minus_x(shift + level) + bregman_log_gamma(ratio, one, gap)

@@ -1,0 +1,71 @@
+"""The half-normal distribution."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from kljax._special import itakura_saito_term, relative_gap
+from kljax.families._record import at_points, family, filled, lifted, noise, positive
+from kljax.quadrature import Support
+
+
+@family
+class HalfNormal:
+    """HalfNormal(scale): the absolute value of a Normal(0, scale) variable.
+
+    Example:
+        >>> from kljax.families import HalfNormal
+        >>> print(f"{HalfNormal(1.0).entropy():.4f}")
+        0.7258
+    """
+
+    scale: Any = positive(1.0)
+
+    def log_prob(self, x: Any) -> jax.Array:
+        """The log-density at x; -∞ outside the support."""
+        x, at = at_points(x, self)
+        inside = -0.5 * jnp.square(x / at.scale) - jnp.log(at.scale) + 0.5 * math.log(2.0 / math.pi)
+        return jnp.where(x >= 0.0, inside, -jnp.inf)
+
+    def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
+        """Draws, differentiable in the parameters."""
+        return lifted(self, shape).scale * jnp.abs(noise(jax.random.normal, key, shape, self))
+
+    @property
+    def support(self) -> Support:
+        """[0, ∞)"""
+        return Support(0.0, math.inf)
+
+    def entropy(self) -> jax.Array:
+        """log σ + ½ log(πe/2)."""
+        return jnp.log(filled(self).scale) + 0.5 * math.log(math.pi * math.e / 2.0)
+
+    @property
+    def mean(self) -> jax.Array:
+        """σ√(2/π)"""
+        return filled(self).scale * math.sqrt(2.0 / math.pi)
+
+    @property
+    def variance(self) -> jax.Array:
+        """σ²(1 - 2/π)"""
+        return jnp.square(filled(self).scale) * (1.0 - 2.0 / math.pi)
+
+    @property
+    def natural(self) -> jax.Array:
+        """-1/(2σ²), [batch..., 1]."""
+        return -0.5 / jnp.square(filled(self).scale)[..., None]
+
+    @staticmethod
+    def log_partition(natural: jax.Array) -> jax.Array:
+        """-½ log(-2η) + ½ log(π/2)"""
+        return -0.5 * jnp.log(-2.0 * natural[..., 0]) + 0.5 * math.log(0.5 * math.pi)
+
+
+def kl_half_normal(p: HalfNormal, q: HalfNormal) -> jax.Array:
+    """H(σ_p, σ_q) + ½(σ_p/σ_q - 1)²"""
+    spread = relative_gap(p.scale, q.scale, p.scale - q.scale)
+    return itakura_saito_term(p.scale, q.scale) + 0.5 * jnp.square(spread)

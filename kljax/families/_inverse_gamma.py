@@ -1,0 +1,87 @@
+"""The inverse gamma distribution."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from kljax._gamma import digamma, log_gamma
+from kljax.families._gamma import Gamma, kl_of_gammas
+from kljax.families._record import at_points, family, filled, positive
+from kljax.quadrature import Support
+
+
+@family
+class InverseGamma:
+    """InverseGamma(concentration, scale): 1/x for x from Gamma(concentration, rate=scale).
+
+    Example:
+        >>> from kljax.families import InverseGamma
+        >>> print(f"{InverseGamma(2.0, 1.0).entropy():.4f}")
+        0.7316
+    """
+
+    concentration: Any = positive()
+    scale: Any = positive(1.0)
+
+    def log_prob(self, x: Any) -> jax.Array:
+        """The log-density at x; -∞ outside the support."""
+        x, at = at_points(x, self)
+        safe = jnp.where(x > 0.0, x, 1.0)
+        a, b = at.concentration, at.scale
+        inside = -(a + 1.0) * jnp.log(safe) - b / safe + a * jnp.log(b) - log_gamma(a)
+        return jnp.where(x > 0.0, inside, -jnp.inf)
+
+    def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
+        """Draws, differentiable in the parameters."""
+        return 1.0 / Gamma(self.concentration, self.scale).sample(key, shape)
+
+    @property
+    def support(self) -> Support:
+        """(0, ∞)"""
+        return Support(0.0, math.inf)
+
+    def entropy(self) -> jax.Array:
+        """α + log β + log Γ(α) - (1 + α)ψ(α)."""
+        at = filled(self)
+        a = at.concentration
+        return a + jnp.log(at.scale) + log_gamma(a) - (1.0 + a) * digamma(a)
+
+    @property
+    def mean(self) -> jax.Array:
+        """β/(α - 1), ∞ for α ≤ 1"""
+        at = filled(self)
+        thin = at.concentration > 1.0
+        return jnp.where(thin, at.scale / jnp.where(thin, at.concentration - 1.0, 1.0), jnp.inf)
+
+    @property
+    def variance(self) -> jax.Array:
+        """β²/((α - 1)²(α - 2)), ∞ for α ≤ 2"""
+        at = filled(self)
+        thin = at.concentration > 2.0
+        a = jnp.where(thin, at.concentration, 3.0)
+        return jnp.where(thin, jnp.square(at.scale / (a - 1.0)) / (a - 2.0), jnp.inf)
+
+    def _frame(self) -> tuple[jax.Array, jax.Array]:
+        mode = self.scale / (self.concentration + 1.0)  # the moments may be infinite
+        return mode, mode
+
+    @property
+    def natural(self) -> jax.Array:
+        """(-α - 1, -β), [batch..., 2]."""
+        at = filled(self)
+        return jnp.stack([-at.concentration - 1.0, -at.scale], -1)
+
+    @staticmethod
+    def log_partition(natural: jax.Array) -> jax.Array:
+        """log Γ(-η₁ - 1) + (η₁ + 1) log(-η₂)"""
+        shape, scale = -natural[..., 0] - 1.0, -natural[..., 1]
+        return log_gamma(shape) - shape * jnp.log(scale)
+
+
+def kl_inverse_gamma(p: InverseGamma, q: InverseGamma) -> jax.Array:
+    """That of the gamma distributions of 1/x."""
+    return kl_of_gammas(p.concentration, p.scale, q.concentration, q.scale)

@@ -1,0 +1,62 @@
+"""The Laplace distribution."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from kljax._special import divide, expm1_minus_x, itakura_saito_term
+from kljax.families._record import at_points, family, filled, lifted, noise, positive, real
+from kljax.quadrature import Support
+
+
+@family
+class Laplace:
+    """Laplace(loc, scale): density exp(-|x - μ|/b)/(2b) on the real line.
+
+    Example:
+        >>> from kljax.families import Laplace
+        >>> print(f"{Laplace(0.0, 1.0).entropy():.4f}")
+        1.6931
+    """
+
+    loc: Any = real(0.0)
+    scale: Any = positive(1.0)
+
+    def log_prob(self, x: Any) -> jax.Array:
+        """The log-density at x; -∞ outside the support."""
+        x, at = at_points(x, self)
+        return -jnp.abs(x - at.loc) / at.scale - jnp.log(2.0 * at.scale)
+
+    def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
+        """Draws, differentiable in the parameters."""
+        at = lifted(self, shape)
+        return at.loc + at.scale * noise(jax.random.laplace, key, shape, self)
+
+    @property
+    def support(self) -> Support:
+        """The real line."""
+        return Support(-math.inf, math.inf)
+
+    def entropy(self) -> jax.Array:
+        """1 + log(2b)."""
+        return jnp.log(filled(self).scale) + (1.0 + math.log(2.0))
+
+    @property
+    def mean(self) -> jax.Array:
+        """μ"""
+        return filled(self).loc
+
+    @property
+    def variance(self) -> jax.Array:
+        """2b²"""
+        return 2.0 * jnp.square(filled(self).scale)
+
+
+def kl_laplace(p: Laplace, q: Laplace) -> jax.Array:
+    """(b_p/b_q) e(-|Δ|/b_p) + H(b_p, b_q), e(t) = eᵗ - 1 - t, Δ = μ_p - μ_q."""
+    away = divide(jnp.abs(p.loc - q.loc), p.scale)
+    return divide(p.scale, q.scale) * expm1_minus_x(-away) + itakura_saito_term(p.scale, q.scale)

@@ -1,0 +1,79 @@
+"""The log-normal distribution."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from kljax.families._normal import Normal, kl_normal
+from kljax.families._record import at_points, family, filled, lifted, noise, positive, real
+from kljax.quadrature import Support
+
+
+@family
+class LogNormal:
+    """LogNormal(loc, scale): exp of a Normal(loc, scale) variable.
+
+    Example:
+        >>> from kljax.families import LogNormal
+        >>> print(f"{LogNormal(0.0, 1.0).entropy():.4f}")
+        1.4189
+    """
+
+    loc: Any = real(0.0)
+    scale: Any = positive(1.0)
+
+    def log_prob(self, x: Any) -> jax.Array:
+        """The log-density at x; -∞ outside the support."""
+        x, at = at_points(x, self)
+        log_x = jnp.log(jnp.where(x > 0.0, x, 1.0))
+        inside = (
+            -0.5 * jnp.square((log_x - at.loc) / at.scale) - jnp.log(at.scale) - log_x - 0.5 * math.log(2.0 * math.pi)
+        )
+        return jnp.where(x > 0.0, inside, -jnp.inf)
+
+    def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
+        """Draws, differentiable in the parameters."""
+        at = lifted(self, shape)
+        return jnp.exp(at.loc + at.scale * noise(jax.random.normal, key, shape, self))
+
+    @property
+    def support(self) -> Support:
+        """(0, ∞)"""
+        return Support(0.0, math.inf)
+
+    def entropy(self) -> jax.Array:
+        """μ + log σ + ½ log(2πe)."""
+        at = filled(self)
+        return at.loc + jnp.log(at.scale) + 0.5 * math.log(2.0 * math.pi * math.e)
+
+    @property
+    def mean(self) -> jax.Array:
+        """exp(μ + ½σ²)"""
+        at = filled(self)
+        return jnp.exp(at.loc + 0.5 * jnp.square(at.scale))
+
+    @property
+    def variance(self) -> jax.Array:
+        """(exp(σ²) - 1) exp(2μ + σ²)"""
+        at = filled(self)
+        square = jnp.square(at.scale)
+        return jnp.expm1(square) * jnp.exp(2.0 * at.loc + square)
+
+    @property
+    def natural(self) -> jax.Array:
+        """(μ/σ², -1/(2σ²)), [batch..., 2]."""
+        return Normal(self.loc, self.scale).natural
+
+    @staticmethod
+    def log_partition(natural: jax.Array) -> jax.Array:
+        """That of the normal distribution."""
+        return Normal.log_partition(natural)
+
+
+def kl_log_normal(p: LogNormal, q: LogNormal) -> jax.Array:
+    """That of the normal distributions of the logarithms."""
+    return kl_normal(Normal(p.loc, p.scale), Normal(q.loc, q.scale))

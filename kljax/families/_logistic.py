@@ -1,0 +1,56 @@
+"""The logistic distribution."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from kljax.families._record import at_points, family, filled, lifted, noise, positive, real
+from kljax.quadrature import Support
+
+
+@family
+class Logistic:
+    """Logistic(loc, scale): density σ(z)σ(-z)/s, z = (x - μ)/s, σ the logistic function, on the real line.
+
+    Example:
+        >>> from kljax.families import Logistic
+        >>> print(f"{Logistic(0.0, 1.0).entropy():.4f}")
+        2.0000
+    """
+
+    loc: Any = real(0.0)
+    scale: Any = positive(1.0)
+
+    def log_prob(self, x: Any) -> jax.Array:
+        """The log-density at x."""
+        x, at = at_points(x, self)
+        z = jnp.abs(x - at.loc) / at.scale
+        return -z - 2.0 * jnp.log1p(jnp.exp(-z)) - jnp.log(at.scale)
+
+    def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
+        """Draws, differentiable in the parameters."""
+        at = lifted(self, shape)
+        return at.loc + at.scale * noise(jax.random.logistic, key, shape, self)
+
+    @property
+    def support(self) -> Support:
+        """The real line."""
+        return Support(-math.inf, math.inf)
+
+    def entropy(self) -> jax.Array:
+        """log s + 2."""
+        return jnp.log(filled(self).scale) + 2.0
+
+    @property
+    def mean(self) -> jax.Array:
+        """μ"""
+        return filled(self).loc
+
+    @property
+    def variance(self) -> jax.Array:
+        """π²s²/3"""
+        return jnp.square(filled(self).scale) * (math.pi**2 / 3.0)

@@ -1,0 +1,78 @@
+"""The normal distribution."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from kljax._special import divide, itakura_saito_term, relative_gap
+from kljax.families._record import at_points, family, filled, lifted, noise, positive, real
+from kljax.quadrature import Support
+
+_LOG_ROOT_2PI = 0.5 * math.log(2.0 * math.pi)
+
+
+@family
+class Normal:
+    """Normal(loc, scale): density exp(-½((x - μ)/σ)²)/(σ√(2π)) on the real line.
+
+    Example:
+        >>> from kljax.families import Normal
+        >>> print(f"{Normal(0.0, 2.0).entropy():.4f}")
+        2.1121
+    """
+
+    loc: Any = real(0.0)
+    scale: Any = positive(1.0)
+
+    def log_prob(self, x: Any) -> jax.Array:
+        """The log-density at x."""
+        x, at = at_points(x, self)
+        return -0.5 * jnp.square((x - at.loc) / at.scale) - jnp.log(at.scale) - _LOG_ROOT_2PI
+
+    def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
+        """Draws, differentiable in the parameters."""
+        at = lifted(self, shape)
+        return at.loc + at.scale * noise(jax.random.normal, key, shape, self)
+
+    @property
+    def support(self) -> Support:
+        """The real line."""
+        return Support(-math.inf, math.inf)
+
+    def entropy(self) -> jax.Array:
+        """log σ + ½ log(2πe)."""
+        return jnp.log(filled(self).scale) + (_LOG_ROOT_2PI + 0.5)
+
+    @property
+    def mean(self) -> jax.Array:
+        """μ"""
+        return filled(self).loc
+
+    @property
+    def variance(self) -> jax.Array:
+        """σ²"""
+        return jnp.square(filled(self).scale)
+
+    @property
+    def natural(self) -> jax.Array:
+        """(μ/σ², -1/(2σ²)), [batch..., 2]."""
+        at = filled(self)
+        precision = 1.0 / jnp.square(at.scale)
+        return jnp.stack([at.loc * precision, -0.5 * precision], -1)
+
+    @staticmethod
+    def log_partition(natural: jax.Array) -> jax.Array:
+        """-η₁²/(4η₂) - ½ log(-2η₂)"""
+        first, second = natural[..., 0], natural[..., 1]
+        return -jnp.square(first) / (4.0 * second) - 0.5 * jnp.log(-2.0 * second)
+
+
+def kl_normal(p: Normal, q: Normal) -> jax.Array:
+    """H(σ_p, σ_q) + ½(σ_p/σ_q - 1)² + ½((μ_p - μ_q)/σ_q)²"""
+    spread = relative_gap(p.scale, q.scale, p.scale - q.scale)
+    shift = divide(p.loc - q.loc, q.scale)
+    return itakura_saito_term(p.scale, q.scale) + 0.5 * (jnp.square(spread) + jnp.square(shift))

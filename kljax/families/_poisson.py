@@ -1,0 +1,76 @@
+"""The Poisson distribution."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.scipy.special import xlogy
+
+from kljax import quadrature
+from kljax._gamma import log_gamma_1p
+from kljax._special import kl_term
+from kljax.families._record import along, at_points, batch_shape, family, filled, non_negative
+from kljax.quadrature import Support, integers
+
+
+@family
+class Poisson:
+    """Poisson(rate): probability λᵏ exp(-λ)/k! of the integers k ≥ 0.
+
+    Example:
+        >>> from kljax.families import Poisson
+        >>> print(f"{Poisson(2.0).entropy():.4f}")
+        1.7049
+    """
+
+    rate: Any = non_negative()
+
+    def log_prob(self, x: Any) -> jax.Array:
+        """The log-probability of x; -∞ for what is no integer ≥ 0."""
+        k, at = at_points(x, self)
+        legal = (k >= 0.0) & (k == jnp.floor(k))
+        safe = jnp.where(legal, k, 0.0)
+        return jnp.where(legal, xlogy(safe, at.rate) - at.rate - log_gamma_1p(safe), -jnp.inf)
+
+    def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
+        """Draws, as floating-point numbers; they carry no derivative."""
+        at = filled(self)
+        return jax.random.poisson(key, at.rate, (*shape, *batch_shape(self))).astype(at.rate.dtype)
+
+    @property
+    def support(self) -> Support:
+        """{0, 1, 2, …}"""
+        return integers()
+
+    def entropy(self) -> jax.Array:
+        """-Σ p log p, summed."""
+        at = filled(self)
+        width = jnp.sqrt(at.rate) + 1.0
+        return quadrature.entropy(along(self).log_prob, support=integers(), center=at.rate, scale=width).value
+
+    @property
+    def mean(self) -> jax.Array:
+        """λ"""
+        return filled(self).rate
+
+    @property
+    def variance(self) -> jax.Array:
+        """λ"""
+        return filled(self).rate
+
+    @property
+    def natural(self) -> jax.Array:
+        """log λ, [batch..., 1]."""
+        return jnp.log(filled(self).rate)[..., None]
+
+    @staticmethod
+    def log_partition(natural: jax.Array) -> jax.Array:
+        """exp η"""
+        return jnp.exp(natural[..., 0])
+
+
+def kl_poisson(p: Poisson, q: Poisson) -> jax.Array:
+    """λ_p log(λ_p/λ_q) - λ_p + λ_q"""
+    return kl_term(p.rate, q.rate)

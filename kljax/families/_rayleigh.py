@@ -1,0 +1,72 @@
+"""The Rayleigh distribution."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from kljax._special import itakura_saito_term, relative_gap
+from kljax.families._gumbel import EULER
+from kljax.families._record import at_points, family, filled, lifted, noise, positive
+from kljax.quadrature import Support
+
+
+@family
+class Rayleigh:
+    """Rayleigh(scale): density (x/σ²) exp(-x²/(2σ²)) for x > 0.
+
+    Example:
+        >>> from kljax.families import Rayleigh
+        >>> print(f"{Rayleigh(1.0).entropy():.4f}")
+        0.9420
+    """
+
+    scale: Any = positive(1.0)
+
+    def log_prob(self, x: Any) -> jax.Array:
+        """The log-density at x; -∞ outside the support."""
+        x, at = at_points(x, self)
+        z = jnp.where(x > 0.0, x, 1.0) / at.scale
+        return jnp.where(x > 0.0, jnp.log(z) - jnp.log(at.scale) - 0.5 * jnp.square(z), -jnp.inf)
+
+    def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
+        """Draws, differentiable in the parameters."""
+        return lifted(self, shape).scale * jnp.sqrt(2.0 * noise(jax.random.exponential, key, shape, self))
+
+    @property
+    def support(self) -> Support:
+        """(0, ∞)"""
+        return Support(0.0, math.inf)
+
+    def entropy(self) -> jax.Array:
+        """1 + log(σ/√2) + γ/2, γ Euler's constant."""
+        return jnp.log(filled(self).scale) + (1.0 - 0.5 * math.log(2.0) + 0.5 * EULER)
+
+    @property
+    def mean(self) -> jax.Array:
+        """σ√(π/2)"""
+        return filled(self).scale * math.sqrt(0.5 * math.pi)
+
+    @property
+    def variance(self) -> jax.Array:
+        """(2 - π/2)σ²"""
+        return jnp.square(filled(self).scale) * (2.0 - 0.5 * math.pi)
+
+    @property
+    def natural(self) -> jax.Array:
+        """-1/(2σ²), [batch..., 1]."""
+        return -0.5 / jnp.square(filled(self).scale)[..., None]
+
+    @staticmethod
+    def log_partition(natural: jax.Array) -> jax.Array:
+        """-log(-2η)"""
+        return -jnp.log(-2.0 * natural[..., 0])
+
+
+def kl_rayleigh(p: Rayleigh, q: Rayleigh) -> jax.Array:
+    """H(σ_p², σ_q²) = 2H(σ_p, σ_q) + (σ_p/σ_q - 1)²"""
+    spread = relative_gap(p.scale, q.scale, p.scale - q.scale)
+    return 2.0 * itakura_saito_term(p.scale, q.scale) + jnp.square(spread)

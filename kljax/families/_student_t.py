@@ -1,0 +1,73 @@
+"""Student's t distribution."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from kljax._gamma import digamma_gap, log_gamma_gap
+from kljax.families._record import at_points, batch_shape, family, filled, lifted, positive, real
+from kljax.quadrature import Support
+
+
+@family
+class StudentT:
+    """StudentT(df, loc, scale): density ∝ (1 + z²/ν)^{-(ν + 1)/2}, z = (x - μ)/σ, on the real line.
+
+    Example:
+        >>> from kljax.families import StudentT
+        >>> print(f"{StudentT(3.0, 0.0, 1.0).entropy():.4f}")
+        1.7735
+    """
+
+    df: Any = positive()
+    loc: Any = real(0.0)
+    scale: Any = positive(1.0)
+
+    def log_prob(self, x: Any) -> jax.Array:
+        """The log-density at x."""
+        x, at = at_points(x, self)
+        z = (x - at.loc) / at.scale
+        tail = 0.5 * (at.df + 1.0) * jnp.log1p(z / at.df * z)
+        return -tail - _log_norm(at.df) - jnp.log(at.scale)
+
+    def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
+        """Draws, differentiable in the location and the scale."""
+        at = lifted(self, shape)
+        draws = jax.random.t(key, at.df, (*shape, *batch_shape(self)), at.df.dtype)
+        return at.loc + at.scale * draws
+
+    @property
+    def support(self) -> Support:
+        """The real line."""
+        return Support(-math.inf, math.inf)
+
+    def entropy(self) -> jax.Array:
+        """½(ν + 1)(ψ(½(ν + 1)) - ψ(½ν)) + log(√ν B(½ν, ½)) + log σ."""
+        at = filled(self)
+        half = 0.5 * at.df
+        rise = digamma_gap(half + 0.5, half, jnp.full_like(half, 0.5))
+        return (half + 0.5) * rise + _log_norm(at.df) + jnp.log(at.scale)
+
+    @property
+    def mean(self) -> jax.Array:
+        """μ, NaN for ν ≤ 1"""
+        at = filled(self)
+        return jnp.where(at.df > 1.0, at.loc, jnp.nan)
+
+    @property
+    def variance(self) -> jax.Array:
+        """σ²ν/(ν - 2), ∞ for ν ≤ 2 and NaN for ν ≤ 1"""
+        at = filled(self)
+        thin = at.df > 2.0
+        finite = jnp.square(at.scale) * (at.df / jnp.where(thin, at.df - 2.0, 1.0))
+        return jnp.where(thin, finite, jnp.where(at.df > 1.0, jnp.inf, jnp.nan))
+
+
+def _log_norm(df: jax.Array) -> jax.Array:
+    """log(√(νπ) Γ(½ν)/Γ(½(ν + 1)))"""
+    half = 0.5 * df
+    return 0.5 * jnp.log(math.pi * df) - log_gamma_gap(half + 0.5, half, jnp.full_like(half, 0.5))

@@ -1,0 +1,67 @@
+"""The uniform distribution on an interval."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from kljax._special import divide, log1p
+from kljax.families._record import at_points, family, filled, lifted, noise, real
+from kljax.quadrature import Support
+
+
+@family
+class Uniform:
+    """Uniform(low, high): density 1/(high - low) on [low, high].
+
+    Example:
+        >>> from kljax.families import Uniform
+        >>> print(f"{Uniform(0.0, 2.0).entropy():.4f}")
+        0.6931
+    """
+
+    low: Any = real(0.0)
+    high: Any = real(1.0)
+
+    def log_prob(self, x: Any) -> jax.Array:
+        """The log-density at x; -∞ outside the support."""
+        x, at = at_points(x, self)
+        return jnp.where((x >= at.low) & (x <= at.high), -jnp.log(at.high - at.low), -jnp.inf)
+
+    def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
+        """Draws, differentiable in the parameters."""
+        at = lifted(self, shape)
+        return at.low + (at.high - at.low) * noise(jax.random.uniform, key, shape, self)
+
+    @property
+    def support(self) -> Support:
+        """[low, high]"""
+        return Support(filled(self).low, filled(self).high)
+
+    def entropy(self) -> jax.Array:
+        """log(high - low)."""
+        at = filled(self)
+        return jnp.log(at.high - at.low)
+
+    @property
+    def mean(self) -> jax.Array:
+        """(low + high)/2"""
+        at = filled(self)
+        return 0.5 * (at.low + at.high)
+
+    @property
+    def variance(self) -> jax.Array:
+        """(high - low)²/12"""
+        at = filled(self)
+        return jnp.square(at.high - at.low) / 12.0
+
+
+def kl_uniform(p: Uniform, q: Uniform) -> jax.Array:
+    """log(1 + ((l_p - l_q) + (h_q - h_p))/(h_p - l_p)) where q covers p, else ∞."""
+    below, above = p.low - q.low, q.high - p.high
+    covered = (below >= 0.0) & (above >= 0.0)
+    # At p = q, where each end is on the verge of an infinite cost, the subgradient 0 is taken.
+    more = jnp.where(covered & (below + above > 0.0), below + above, 0.0)
+    return jnp.where(covered, log1p(divide(more, p.high - p.low)), jnp.inf)

@@ -1,0 +1,166 @@
+"""The kernels' choice between blocks of rows and whole rows: what is chosen, and that both give the same numbers."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from kljax import generators, logits
+from kljax._kernels import blocks, shannon, sums
+from kljax.logits import _core
+
+
+@pytest.mark.parametrize(
+    ("platform", "devices", "itemsize", "shape", "expected"),
+    [
+        ("cpu", 1, 4, (256, 32768), "blocks"),
+        ("cpu", 1, 2, (64, 131072), "blocks"),
+        ("cpu", 1, 8, (2, 1 << 17), "blocks"),  # just long enough
+        ("cpu", 1, 4, (2, 1 << 17), "whole"),
+        ("cpu", 1, 4, (32, 10), "whole"),
+        ("cpu", 1, 4, (0, 10), "whole"),
+        ("cpu", 8, 4, (256, 32768), "whole"),  # a loop would gather a sharded operand
+        ("gpu", 1, 4, (256, 32768), "whole"),
+        ("tpu", 4, 2, (64, 131072), "whole"),
+    ],
+)
+def test_the_choice(platform: str, devices: int, itemsize: int, shape: tuple[int, ...], expected: str) -> None:
+    assert blocks.choose(platform, devices, itemsize, shape) == expected
+
+
+OUTCOMES = 64
+
+
+def _rows(kind: str) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(len(kind))
+    a, b = rng.standard_normal((2, 3, 5, OUTCOMES)).astype(np.float32)
+    if kind == "far apart":
+        a, b = 3.0 * a, 3.0 * b
+    elif kind == "near":
+        b = (a + 1e-4 * b).astype(np.float32)
+    elif kind == "shifted":
+        a, b = a + np.float32(200.0), b - np.float32(300.0)  # exponentials overflow and vanish
+    elif kind == "peaked":
+        a[..., 0] += 40.0
+    elif kind == "missing":
+        a[..., 3] = b[..., 3] = b[..., 5] = -np.inf
+    elif kind == "one missing":
+        b[1, 2, 7] = -np.inf
+    elif kind == "bad row":
+        a[0, 1, 0] = np.nan
+        b[2, 4, :] = -np.inf
+    return a, b
+
+
+KINDS = ["far apart", "near", "shifted", "peaked", "missing", "one missing", "bad row"]
+CASES = [(generators.kl, jnp.float32), (generators.kl, jnp.bfloat16), (generators.jensen_shannon(), jnp.float32)]
+
+
+@pytest.mark.parametrize(("generator", "dtype"), CASES, ids=["kl", "kl-bfloat16", "jensen_shannon"])
+def test_blocks_and_whole_rows_agree(generator: Any, dtype: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    a, b = (jnp.asarray(np.concatenate(side), dtype) for side in zip(*map(_rows, KINDS), strict=True))
+
+    steps = jnp.cos(a.astype(jnp.float32)).astype(dtype), jnp.sin(b.astype(jnp.float32)).astype(dtype)
+
+    def everything(a: jax.Array, b: jax.Array, steps: tuple[jax.Array, ...]) -> tuple[Any, ...]:
+        def value(a: jax.Array, b: jax.Array) -> jax.Array:
+            return sums.f_divergence(generator, a, b, None)
+
+        _, back = jax.vjp(value, a, b)
+        ones = jnp.ones(a.shape[:-1], jnp.float32)
+        in_q = jax.vjp(lambda b: value(a, b), b)[1](ones)[0]
+        along = jax.jvp(value, (a, b), steps)[1]
+        return value(a, b), *back(ones), in_q, along
+
+    found = {}
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 4 * OUTCOMES * 4)  # four rows, so that the last block is short
+    for choice in ("blocks", "whole"):
+        monkeypatch.setattr(blocks, "choose", lambda *_, choice=choice: choice)
+        compiled = jax.jit(everything).lower(a, b, steps).compile()
+        assert ("while(" in compiled.as_text()) == (choice == "blocks")
+        found[choice] = [np.asarray(one, np.float32) for one in compiled(a, b, steps)]
+    eps = float(jnp.finfo(dtype).eps)
+    for one, other in zip(found["blocks"], found["whole"], strict=True):
+        assert (np.isnan(one) == np.isnan(other)).all()
+        assert (np.isinf(one) == np.isinf(other)).all()
+        kept = np.where(np.isfinite(other), other, 0.0)
+        # Sums in another order: of terms of one sign, of which a slope along the tangents is up to 1 times the
+        # gradient's; a gradient is rounded to its operand's dtype.
+        size = np.abs(kept) if one.ndim < a.ndim else np.linalg.norm(kept, axis=-1, keepdims=True)
+        size = np.maximum(size, 1.0) if one is found["blocks"][-1] else size
+        assert (np.abs(np.where(np.isfinite(one), one, 0.0) - kept) <= 32 * 2.0**-23 * size + eps * np.abs(kept)).all()
+
+
+@pytest.mark.parametrize("choice", ["blocks", "whole"])
+def test_the_entropies_take_the_same_rows(choice: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blocks, "choose", lambda *_: choice)
+    a, b = (one.astype(np.float64) for one in _rows("far apart"))
+    p, q = (np.exp(x) / np.exp(x).sum(-1, keepdims=True) for x in (a, b))
+    single = [jnp.asarray(one, jnp.float32) for one in (a, b)]
+    found = jax.jit(lambda a, b: shannon.cross_entropy(a, b, None))(*single)
+    np.testing.assert_allclose(found, -(p * np.log(q)).sum(-1), rtol=32 * 2.0**-23)
+    gradient = jax.jit(jax.grad(lambda b, a: shannon.cross_entropy(a, b, None).sum()))(single[1], single[0])
+    np.testing.assert_allclose(gradient, q - p, atol=32 * 2.0**-23)
+
+
+def test_the_compiled_program_walks_long_rows_in_blocks_with_little_scratch() -> None:
+    if jax.default_backend() != "cpu" or jax.device_count() != 1:
+        pytest.skip("about one CPU")
+    shape = (64, 32768)
+    operand = jax.ShapeDtypeStruct(shape, jnp.float32)
+    step = jax.jit(jax.value_and_grad(lambda b, a: logits.kl(a, b).mean()))
+    compiled = step.lower(operand, operand).compile()
+    assert "while(" in compiled.as_text()
+    assert compiled.memory_analysis().temp_size_in_bytes <= 4 * shape[0] * shape[1]  # one more operand
+    short = jax.jit(logits.kl).lower(*[jax.ShapeDtypeStruct((32, 10), jnp.float32)] * 2).compile()
+    assert "while(" not in short.as_text()
+
+
+def test_equal_parameters_compile_once() -> None:
+    a = jnp.zeros((2, 3))
+    logits.alpha(a, a, order=0.375)
+    before = _core.f_divergence._cache_size()
+    for _ in range(3):
+        logits.alpha(a, a, order=0.375)
+        logits.f_divergence(a, a, generators.alpha(0.375))
+    assert _core.f_divergence._cache_size() == before
+    for order in (0.4, 0.6):
+        logits.alpha(a, a, order=jnp.float32(order))  # traced: one program for all
+    assert _core.f_divergence._cache_size() == before + 1
+
+
+def test_sharded_rows_are_not_gathered() -> None:
+    program = """
+        import jax, jax.numpy as jnp, numpy as np
+        from jax.sharding import NamedSharding, PartitionSpec
+        from kljax import logits
+        assert jax.device_count() == 4
+        mesh = jax.make_mesh((4,), ("rows",), axis_types=(jax.sharding.AxisType.Auto,))
+        a, b = np.random.default_rng(0).standard_normal((2, 32, 4096)).astype(np.float32)
+        step = jax.jit(jax.value_and_grad(lambda b, a: logits.kl(a, b).mean()))
+        value, gradient = step(b, a)
+        for spec in (PartitionSpec("rows"), PartitionSpec(None, "rows")):
+            placed = [jax.device_put(x, NamedSharding(mesh, spec)) for x in (b, a)]
+            compiled = step.lower(*placed).compile()
+            assert "all-gather" not in compiled.as_text(), spec
+            found = compiled(*placed)
+            np.testing.assert_allclose(found[0], value, rtol=16 * 2.0**-23)
+            np.testing.assert_allclose(found[1], gradient, atol=16 * 2.0**-23 * float(jnp.abs(gradient).max()))
+    """
+    setting = {"XLA_FLAGS": "--xla_force_host_platform_device_count=4", "JAX_PLATFORMS": "cpu"}
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)],
+        env={**os.environ, **setting},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
