@@ -224,7 +224,7 @@ def chernoff_order(p: jax.Array, q: jax.Array, r: jax.Array, tilting: _Tilting) 
     slope, curvature = _slope_in_order(order, p, q, r, tilting)
     flat = curvature <= 0.0
     order = order - jnp.where(flat, 0.0, slope / jnp.where(flat, 1.0, curvature))
-    return jnp.where(flat, 0.5, jnp.clip(order, _margin(r), 1.0 - _margin(r)))
+    return jnp.where(flat & (slope == 0.0), 0.5, jnp.clip(order, _margin(r), 1.0 - _margin(r)))
 
 
 def _margin(r: jax.Array) -> float:

@@ -146,18 +146,18 @@ def _limits(report: Report, generator: Generator) -> None:
         ("lim f(u)/u is the limit", 1.0, generator.at_infinity),
     ):
         r = sign * np.asarray([230.0, 460.0, 690.0])
-        first, second, third = _forms_at(generator, r, report.dtype)[0]
+        first, second, third = map(float, _forms_at(generator, r, report.dtype)[0])
         price = float(price)
         early, late = second - first, third - second
         growing = not math.isfinite(third) or late >= 0.99 * early > 1e-9
         # A value that approaches its limit like a power of u: Aitken's extrapolation finds it.
         limit = third if abs(late) <= 1e-12 * abs(third) or growing else third + late * late / (early - late)
-        seen = "infinity, or a number far above" if growing else f"{limit:.9g}"
+        seen = f"infinity, or a number far above {third:.9g}" if growing else f"{limit:.9g}"
         settled = abs(limit - price) <= 1e-2 * abs(limit) + 1e-6
         # One that still grows may have a large finite limit.
         holds = (price == math.inf or price >= third) if growing else settled
         if not holds:
-            report.fail(law, f"the record has {price:.9g}, but f tends to {seen} {third:.9g}.")
+            report.fail(law, f"the record has {price:.9g}, but f tends to {seen}.")
 
 
 def _conjugate_laws(report: Report, generator: Generator) -> None:

@@ -1,0 +1,265 @@
+"""f-divergences and Rényi's, between two distributions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+from jax.typing import ArrayLike
+
+from kljax import _checks, generators
+from kljax.divergences import _pairs
+from kljax.generators import Generator
+
+
+def f_divergence(p: Any, q: Any, generator: Generator) -> jax.Array:
+    """D_f(p‖q) = ∫ q f(p/q), for any generator.
+
+    Args:
+        p: The first distribution, a record of ``kljax.families``.
+        q: The second; batches of parameters broadcast.
+        generator: A record of ``kljax.generators``, or one made by its ``from_function``.
+
+    Returns:
+        The divergence in nats, [batch...].
+
+    Raises:
+        TypeError: If p or q is not a distribution.
+        NotImplementedError: If there is neither a closed form nor a variable of one dimension to integrate over.
+        ValueError: If the batches do not broadcast.
+
+    Example:
+        >>> import kljax
+        >>> from kljax.families import Gumbel, Normal
+        >>> print(f"{kljax.f_divergence(Normal(0.0, 1.0), Gumbel(0.0, 1.0), kljax.generators.le_cam):.4f}")
+        0.0721
+
+    References:
+        Csiszár (1967), "Information-type measures of difference of probability distributions".
+    """
+    _checks.instance("generator", generator, Generator, "a record of kljax.generators")
+    p, q = _pairs.pair(p, q)
+    if generator.name == generators.kl.name:
+        return _pairs.kl(p, q)
+    return _pairs.integrate("f_divergence", p, q, generator=generator)
+
+
+def renyi(p: Any, q: Any, *, order: ArrayLike) -> jax.Array:
+    """R_α = log(∫ p^α q^(1-α))/(α - 1), Rényi's divergence; KL at α = 1.
+
+    Args:
+        p: The first distribution, a record of ``kljax.families``.
+        q: The second; batches of parameters broadcast.
+        order: α > 0.
+
+    Returns:
+        The divergence in nats, [batch...].
+
+    Raises:
+        TypeError: If p or q is not a distribution.
+        NotImplementedError: If there is neither a closed form nor a variable of one dimension to integrate over.
+        ValueError: If the batches do not broadcast, or an order or weight given as a number is out of range.
+
+    Example:
+        >>> import kljax
+        >>> from kljax.families import Normal
+        >>> print(f"{kljax.renyi(Normal(0.0, 1.0), Normal(1.0, 1.0), order=0.5):.4f}")
+        0.2500
+
+    References:
+        van Erven & Harremoës (2014), "Rényi divergence and Kullback–Leibler divergence", eq. (1).
+    """
+    order = _checks.parameter("order", order)
+    _checks.number("order", order, low=0.0, open_low=True)
+    return _pairs.integrate("renyi", *_pairs.pair(p, q), order=order)
+
+
+def tsallis(p: Any, q: Any, *, order: ArrayLike) -> jax.Array:
+    """T_α = (∫ p^α q^(1-α) - 1)/(α - 1), Tsallis' divergence; KL at α = 1.
+
+    Args:
+        p: The first distribution, a record of ``kljax.families``.
+        q: The second; batches of parameters broadcast.
+        order: α, any real number.
+
+    Returns:
+        The divergence in nats, [batch...].
+
+    Raises:
+        TypeError: If p or q is not a distribution.
+        NotImplementedError: If there is neither a closed form nor a variable of one dimension to integrate over.
+        ValueError: If the batches do not broadcast, or an order or weight given as a number is out of range.
+
+    Example:
+        >>> import kljax
+        >>> from kljax.families import Normal
+        >>> print(f"{kljax.tsallis(Normal(0.0, 1.0), Normal(1.0, 1.0), order=0.5):.4f}")
+        0.2350
+
+    References:
+        Tsallis (1998), "Generalized entropy-based criterion for consistent testing".
+    """
+    return f_divergence(p, q, generators.tsallis(_checks.parameter("order", order)))
+
+
+def alpha(p: Any, q: Any, *, order: ArrayLike) -> jax.Array:
+    """A_α = (∫ p^α q^(1-α) - 1)/(α(α - 1)), Amari's α-divergence; KL(p‖q) at α = 1 and KL(q‖p) at α = 0.
+
+    Args:
+        p: The first distribution, a record of ``kljax.families``.
+        q: The second; batches of parameters broadcast.
+        order: α, any real number.
+
+    Returns:
+        The divergence in nats, [batch...].
+
+    Raises:
+        TypeError: If p or q is not a distribution.
+        NotImplementedError: If there is neither a closed form nor a variable of one dimension to integrate over.
+        ValueError: If the batches do not broadcast, or an order or weight given as a number is out of range.
+
+    Example:
+        >>> import kljax
+        >>> from kljax.families import Normal
+        >>> print(f"{kljax.alpha(Normal(0.0, 1.0), Normal(1.0, 1.0), order=0.5):.4f}")
+        0.4700
+
+    References:
+        Cichocki & Amari (2010), "Families of alpha-, beta- and gamma-divergences", eq. (3).
+    """
+    return f_divergence(p, q, generators.alpha(_checks.parameter("order", order)))
+
+
+def squared_hellinger(p: Any, q: Any) -> jax.Array:
+    """H² = ½∫(√p - √q)², in [0, 1].
+
+    Args:
+        p: The first distribution, a record of ``kljax.families``.
+        q: The second; batches of parameters broadcast.
+
+    Returns:
+        The divergence in nats, [batch...].
+
+    Raises:
+        TypeError: If p or q is not a distribution.
+        NotImplementedError: If there is neither a closed form nor a variable of one dimension to integrate over.
+        ValueError: If the batches do not broadcast.
+
+    Example:
+        >>> import kljax
+        >>> from kljax.families import Normal
+        >>> print(f"{kljax.squared_hellinger(Normal(0.0, 1.0), Normal(1.0, 1.0)):.4f}")
+        0.1175
+
+    References:
+        Le Cam & Yang (2000), "Asymptotics in statistics", section 3.1.
+    """
+    return f_divergence(p, q, generators.squared_hellinger)
+
+
+def total_variation(p: Any, q: Any) -> jax.Array:
+    """TV = ½∫|p - q|, in [0, 1].
+
+    Args:
+        p: The first distribution, a record of ``kljax.families``.
+        q: The second; batches of parameters broadcast.
+
+    Returns:
+        The divergence in nats, [batch...].
+
+    Raises:
+        TypeError: If p or q is not a distribution.
+        NotImplementedError: If there is neither a closed form nor a variable of one dimension to integrate over.
+        ValueError: If the batches do not broadcast.
+
+    Example:
+        >>> import kljax
+        >>> from kljax.families import Normal
+        >>> print(f"{kljax.total_variation(Normal(0.0, 1.0), Normal(1.0, 1.0)):.4f}")
+        0.3829
+
+    References:
+        Levin & Peres (2017), "Markov chains and mixing times", section 4.1.
+    """
+    return f_divergence(p, q, generators.total_variation)
+
+
+def chi_squared(p: Any, q: Any) -> jax.Array:
+    """χ²(p‖q) = ∫(p - q)²/q, Pearson's; inf where it diverges.
+
+    Args:
+        p: The first distribution, a record of ``kljax.families``.
+        q: The second; batches of parameters broadcast.
+
+    Returns:
+        The divergence in nats, [batch...].
+
+    Raises:
+        TypeError: If p or q is not a distribution.
+        NotImplementedError: If there is neither a closed form nor a variable of one dimension to integrate over.
+        ValueError: If the batches do not broadcast.
+
+    Example:
+        >>> import kljax
+        >>> from kljax.families import Normal
+        >>> print(f"{kljax.chi_squared(Normal(0.0, 1.0), Normal(1.0, 1.0)):.4f}")
+        1.7183
+
+    References:
+        Pearson (1900), "On the criterion that a given system of deviations …".
+    """
+    return f_divergence(p, q, generators.pearson)
+
+
+def le_cam(p: Any, q: Any) -> jax.Array:
+    """LC = ½∫(p - q)²/(p + q), in [0, 1], the triangular discrimination.
+
+    Args:
+        p: The first distribution, a record of ``kljax.families``.
+        q: The second; batches of parameters broadcast.
+
+    Returns:
+        The divergence in nats, [batch...].
+
+    Raises:
+        TypeError: If p or q is not a distribution.
+        NotImplementedError: If there is neither a closed form nor a variable of one dimension to integrate over.
+        ValueError: If the batches do not broadcast.
+
+    Example:
+        >>> import kljax
+        >>> from kljax.families import Normal
+        >>> print(f"{kljax.le_cam(Normal(0.0, 1.0), Normal(1.0, 1.0)):.4f}")
+        0.2041
+
+    References:
+        Le Cam (1986), "Asymptotic methods in statistical decision theory", chapter 4.
+    """
+    return f_divergence(p, q, generators.le_cam)
+
+
+def bhattacharyya(p: Any, q: Any) -> jax.Array:
+    """B = -log ∫√(pq), Bhattacharyya's distance; half of Rényi's divergence of order ½.
+
+    Args:
+        p: The first distribution, a record of ``kljax.families``.
+        q: The second; batches of parameters broadcast.
+
+    Returns:
+        The divergence in nats, [batch...].
+
+    Raises:
+        TypeError: If p or q is not a distribution.
+        NotImplementedError: If there is neither a closed form nor a variable of one dimension to integrate over.
+        ValueError: If the batches do not broadcast.
+
+    Example:
+        >>> import kljax
+        >>> from kljax.families import Normal
+        >>> print(f"{kljax.bhattacharyya(Normal(0.0, 1.0), Normal(1.0, 1.0)):.4f}")
+        0.1250
+
+    References:
+        Bhattacharyya (1943), "On a measure of divergence between two statistical populations".
+    """
+    return _pairs.integrate("bhattacharyya", *_pairs.pair(p, q))

@@ -1,0 +1,149 @@
+"""KL and what is made of it, between two distributions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+from jax.typing import ArrayLike
+
+from kljax import _checks, generators
+from kljax.divergences import _pairs
+from kljax.divergences._f_divergences import f_divergence
+from kljax.families._record import filled
+
+
+def kl(p: Any, q: Any) -> jax.Array:
+    """KL(p‖q) = E_p[log p(x) - log q(x)], the Kullback–Leibler divergence.
+
+    Exactly inf where q misses mass that p has, exactly 0 for p = q.
+
+    Args:
+        p: The first distribution, a record of ``kljax.families``.
+        q: The second; batches of parameters broadcast.
+
+    Returns:
+        The divergence in nats, [batch...].
+
+    Raises:
+        TypeError: If p or q is not a distribution.
+        NotImplementedError: If there is neither a closed form nor a variable of one dimension to integrate over.
+        ValueError: If the batches do not broadcast.
+
+    Example:
+        >>> import kljax
+        >>> from kljax.families import Normal
+        >>> print(f"{kljax.kl(Normal(0.0, 1.0), Normal(1.0, 2.0)):.4f}")
+        0.4431
+
+    References:
+        Kullback & Leibler (1951), "On information and sufficiency".
+    """
+    return _pairs.kl(*_pairs.pair(p, q))
+
+
+def jeffreys(p: Any, q: Any) -> jax.Array:
+    """J = KL(p‖q) + KL(q‖p), Jeffreys' divergence.
+
+    Args:
+        p: The first distribution, a record of ``kljax.families``.
+        q: The second; batches of parameters broadcast.
+
+    Returns:
+        The divergence in nats, [batch...].
+
+    Raises:
+        TypeError: If p or q is not a distribution.
+        NotImplementedError: If there is neither a closed form nor a variable of one dimension to integrate over.
+        ValueError: If the batches do not broadcast.
+
+    Example:
+        >>> import kljax
+        >>> from kljax.families import Normal
+        >>> print(f"{kljax.jeffreys(Normal(0.0, 1.0), Normal(1.0, 2.0)):.4f}")
+        1.7500
+
+    References:
+        Jeffreys (1946), "An invariant form for the prior probability in estimation problems".
+    """
+    p, q = _pairs.pair(p, q)
+    return _pairs.kl(p, q) + _pairs.kl(q, p)
+
+
+def jensen_shannon(p: Any, q: Any, *, weight: ArrayLike = 0.5, scaled: bool = False) -> jax.Array:
+    """JS_w = w KL(p‖m) + (1 - w) KL(q‖m), m = w p + (1 - w) q; ``scaled`` divides by w(1 - w).
+
+    Args:
+        p: The first distribution, a record of ``kljax.families``.
+        q: The second; batches of parameters broadcast.
+        weight: w, in [0, 1].
+        scaled: Whether to divide by w(1 - w).
+
+    Returns:
+        The divergence in nats, [batch...].
+
+    Raises:
+        TypeError: If p or q is not a distribution.
+        NotImplementedError: If there is neither a closed form nor a variable of one dimension to integrate over.
+        ValueError: If the batches do not broadcast, or an order or weight given as a number is out of range.
+
+    Example:
+        >>> import kljax
+        >>> from kljax.families import Laplace, Normal
+        >>> print(f"{kljax.jensen_shannon(Normal(0.0, 1.0), Laplace(1.0, 1.0)):.4f}")
+        0.1110
+
+    References:
+        Lin (1991), "Divergence measures based on the Shannon entropy", eq. (4.1).
+    """
+    generator = generators.jensen_shannon(_checks.parameter("weight", weight), scaled=scaled)
+    return f_divergence(p, q, generator)
+
+
+def cross_entropy(p: Any, q: Any) -> jax.Array:
+    """H(p, q) = -E_p[log q(x)] = H(p) + KL(p‖q).
+
+    Args:
+        p: The first distribution, a record of ``kljax.families``.
+        q: The second; batches of parameters broadcast.
+
+    Returns:
+        The divergence in nats, [batch...].
+
+    Raises:
+        TypeError: If p or q is not a distribution.
+        NotImplementedError: If there is neither a closed form nor a variable of one dimension to integrate over.
+        ValueError: If the batches do not broadcast.
+
+    Example:
+        >>> import kljax
+        >>> from kljax.families import Normal
+        >>> print(f"{kljax.cross_entropy(Normal(0.0, 1.0), Normal(1.0, 2.0)):.4f}")
+        1.8621
+
+    References:
+        Cover & Thomas (2006), "Elements of information theory", section 8.5.
+    """
+    p, q = _pairs.pair(p, q)
+    return filled(p).entropy() + _pairs.kl(p, q)
+
+
+def entropy(p: Any) -> jax.Array:
+    """H(p) = -E_p[log p(x)], Shannon's; of a density it may be negative.
+
+    Args:
+        p: The distribution, a record of ``kljax.families``.
+
+    Returns:
+        The entropy in nats, [batch...].
+
+    Raises:
+        TypeError: If p is not a distribution.
+
+    Example:
+        >>> import kljax
+        >>> from kljax.families import Normal
+        >>> print(f"{kljax.entropy(Normal(0.0, 1.0)):.4f}")
+        1.4189
+    """
+    return _pairs.distribution("p", p).entropy()

@@ -1,0 +1,82 @@
+"""How a pair of distributions is answered: by a row of the table, or by quadrature."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.typing import ArrayLike
+
+from kljax import quadrature
+from kljax.families._closed_forms import KL
+from kljax.families._record import aligned, along, frame, is_family
+from kljax.quadrature import Integral, Support
+
+
+def distribution(name: str, value: Any) -> Any:
+    """The value itself, if it is a distribution."""
+    if not is_family(value):
+        raise TypeError(
+            f"{name} must be a distribution of kljax.families; got {type(value).__name__}. For two log-densities call "
+            "kljax.quadrature, for probability vectors kljax.probs and for logits kljax.logits."
+        )
+    return value
+
+
+def pair(p: Any, q: Any) -> tuple[Any, Any]:
+    """p and q, their parameters broadcast to one batch."""
+    return aligned(distribution("p", p), distribution("q", q))
+
+
+def kl(p: Any, q: Any) -> jax.Array:
+    """KL by the closed form of the pair, else by quadrature."""
+    form = KL.get((type(p), type(q)))
+    return integrate("kl", p, q) if form is None else _closed(form, p, q)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _closed(form: Any, p: Any, q: Any) -> jax.Array:
+    return form(p, q)
+
+
+def integrate(verb: str, p: Any, q: Any, **options: Any) -> jax.Array:
+    """The divergence by quadrature, or an error if p and q do not live on the same kind of space."""
+    spaces = p.support, q.support
+    if spaces[0].kind != spaces[1].kind:
+        raise NotImplementedError(
+            f"{verb} of {type(p).__name__} and {type(q).__name__}: one lives on {_named(spaces[0])}, the other on "
+            f"{_named(spaces[1])}, so that neither has a density with respect to the other."
+        )
+    return _value(_quadrature(verb, p, q, options))
+
+
+def _named(space: Support) -> str:
+    return {"interval": "the real line", "integers": "the integers", "circle": "a circle"}[space.kind]
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _quadrature(verb: str, p: Any, q: Any, options: dict[str, Any]) -> Integral:
+    (center_p, scale_p), (center_q, scale_q) = (jax.lax.stop_gradient(frame(one)) for one in (p, q))
+    ends = [jnp.broadcast_to(end, center_p.shape).astype(center_p.dtype) for one in (p, q) for end in _ends(one)]
+    space = Support(jnp.minimum(ends[0], ends[2]), jnp.maximum(ends[1], ends[3]), p.support.kind)
+    # Where a density ends it may jump, and where it is centred it may bend: the panels are cut there.
+    points = jnp.stack([*(jnp.where(jnp.isfinite(end), end, center_p) for end in ends), center_p, center_q], -1)
+    return getattr(quadrature, verb)(
+        along(p).log_prob,
+        along(q).log_prob,
+        support=jax.lax.stop_gradient(space),
+        center=(center_p, center_q),
+        scale=(scale_p, scale_q),
+        points=jax.lax.stop_gradient(points),
+        **options,
+    )
+
+
+def _ends(record: Any) -> tuple[ArrayLike, ArrayLike]:
+    return record.support.low, record.support.high
+
+
+def _value(found: Integral) -> jax.Array:
+    return jnp.where(jnp.isinf(found.error) & jnp.isfinite(found.value), jnp.nan, found.value)
