@@ -11,6 +11,7 @@ import mpmath
 import numpy as np
 import pytest
 from mpmath import mpf
+from sweeps import thinned
 
 from kljax import generators, quadrature
 
@@ -177,12 +178,12 @@ def exact(name: str, verb: str) -> mpf:
 BOTH = ("student-normal", "far-mixtures", "beta-uniform", "von-mises")
 
 
-@pytest.mark.parametrize(
-    ("name", "verb", "double"),
-    [(name, "kl", True) for name in PAIRS]
-    + [(name, "squared_hellinger", True) for name in BOTH]
-    + [(name, "kl", False) for name in BOTH],
-)
+CASES = [(name, "kl", True) for name in PAIRS]
+CASES += [(name, "squared_hellinger", True) for name in BOTH] + [(name, "kl", False) for name in BOTH]
+OFTEN = [*CASES[::2], *CASES[-2:]]
+
+
+@pytest.mark.parametrize(("name", "verb", "double"), thinned(CASES, OFTEN, spread=True))
 def test_values_lie_within_a_useful_bound(name, verb, double):
     make_p, make_q, support, hints, _ = PAIRS[name]
     with jax.enable_x64(double):
