@@ -12,14 +12,21 @@ what comes, NaN for a negative scale for instance.
 
 from kljax.families._beta import Beta as Beta
 from kljax.families._cauchy import Cauchy as Cauchy
+from kljax.families._chi import Chi as Chi
+from kljax.families._chi2 import Chi2 as Chi2
 from kljax.families._exponential import Exponential as Exponential
 from kljax.families._gamma import Gamma as Gamma
 from kljax.families._gumbel import Gumbel as Gumbel
+from kljax.families._half_cauchy import HalfCauchy as HalfCauchy
 from kljax.families._half_normal import HalfNormal as HalfNormal
 from kljax.families._inverse_gamma import InverseGamma as InverseGamma
+from kljax.families._inverse_gaussian import InverseGaussian as InverseGaussian
 from kljax.families._laplace import Laplace as Laplace
 from kljax.families._log_normal import LogNormal as LogNormal
+from kljax.families._log_uniform import LogUniform as LogUniform
 from kljax.families._logistic import Logistic as Logistic
+from kljax.families._logit_normal import LogitNormal as LogitNormal
+from kljax.families._moyal import Moyal as Moyal
 from kljax.families._normal import Normal as Normal
 from kljax.families._pareto import Pareto as Pareto
 from kljax.families._poisson import Poisson as Poisson
@@ -32,15 +39,22 @@ from kljax.families._weibull import Weibull as Weibull
 __all__ = [
     "Beta",
     "Cauchy",
+    "Chi",
+    "Chi2",
     "Distribution",
     "Exponential",
     "Gamma",
     "Gumbel",
+    "HalfCauchy",
     "HalfNormal",
     "InverseGamma",
+    "InverseGaussian",
     "Laplace",
     "LogNormal",
+    "LogUniform",
     "Logistic",
+    "LogitNormal",
+    "Moyal",
     "Normal",
     "Pareto",
     "Poisson",

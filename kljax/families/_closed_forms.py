@@ -12,13 +12,20 @@ import jax
 
 from kljax.families._beta import Beta, kl_beta
 from kljax.families._cauchy import Cauchy, kl_cauchy
+from kljax.families._chi import Chi, kl_chi
+from kljax.families._chi2 import Chi2, kl_chi2
 from kljax.families._exponential import Exponential, kl_exponential
 from kljax.families._gamma import Gamma, kl_gamma
 from kljax.families._gumbel import Gumbel, kl_gumbel
+from kljax.families._half_cauchy import HalfCauchy, kl_half_cauchy
 from kljax.families._half_normal import HalfNormal, kl_half_normal
 from kljax.families._inverse_gamma import InverseGamma, kl_inverse_gamma
+from kljax.families._inverse_gaussian import InverseGaussian, kl_inverse_gaussian
 from kljax.families._laplace import Laplace, kl_laplace
 from kljax.families._log_normal import LogNormal, kl_log_normal
+from kljax.families._log_uniform import LogUniform, kl_log_uniform
+from kljax.families._logit_normal import LogitNormal, kl_logit_normal
+from kljax.families._moyal import Moyal, kl_moyal
 from kljax.families._normal import Normal, kl_normal
 from kljax.families._pareto import Pareto, kl_pareto
 from kljax.families._poisson import Poisson, kl_poisson
@@ -31,13 +38,20 @@ Form = Callable[[Any, Any], jax.Array]
 KL: dict[tuple[type, type], Form] = {
     (Beta, Beta): kl_beta,
     (Cauchy, Cauchy): kl_cauchy,
+    (Chi, Chi): kl_chi,
+    (Chi2, Chi2): kl_chi2,
     (Exponential, Exponential): kl_exponential,
     (Gamma, Gamma): kl_gamma,
     (Gumbel, Gumbel): kl_gumbel,
+    (HalfCauchy, HalfCauchy): kl_half_cauchy,
     (HalfNormal, HalfNormal): kl_half_normal,
     (InverseGamma, InverseGamma): kl_inverse_gamma,
+    (InverseGaussian, InverseGaussian): kl_inverse_gaussian,
     (Laplace, Laplace): kl_laplace,
     (LogNormal, LogNormal): kl_log_normal,
+    (LogUniform, LogUniform): kl_log_uniform,
+    (LogitNormal, LogitNormal): kl_logit_normal,
+    (Moyal, Moyal): kl_moyal,
     (Normal, Normal): kl_normal,
     (Pareto, Pareto): kl_pareto,
     (Poisson, Poisson): kl_poisson,

@@ -1,0 +1,75 @@
+"""The chi-squared distribution."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from kljax._gamma import bregman_log_gamma, log_gamma
+from kljax.families._gamma import Gamma
+from kljax.families._record import family, filled, positive
+from kljax.quadrature import Support
+
+
+@family
+class Chi2:
+    """Chi2(df): density x^(½k-1) exp(-½x)/(2^(½k) Γ(½k)) for x > 0, Gamma(½k, ½).
+
+    Example:
+        >>> from kljax.families import Chi2
+        >>> print(f"{Chi2(2.0).entropy():.4f}")
+        1.6931
+    """
+
+    df: Any = positive()
+
+    def log_prob(self, x: Any) -> jax.Array:
+        """The log-density at x; -∞ outside the support."""
+        return as_gamma(self).log_prob(x)
+
+    def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
+        """Draws, differentiable in the parameter."""
+        return as_gamma(self).sample(key, shape)
+
+    @property
+    def support(self) -> Support:
+        """(0, ∞)"""
+        return Support(0.0, math.inf)
+
+    def entropy(self) -> jax.Array:
+        """½k + log 2 + log Γ(½k) + (1 - ½k)ψ(½k)."""
+        return as_gamma(self).entropy()
+
+    @property
+    def mean(self) -> jax.Array:
+        """k"""
+        return filled(self).df
+
+    @property
+    def variance(self) -> jax.Array:
+        """2k"""
+        return 2.0 * filled(self).df
+
+    @property
+    def natural(self) -> jax.Array:
+        """½k - 1, [batch..., 1]."""
+        return 0.5 * filled(self).df[..., None] - 1.0
+
+    @staticmethod
+    def log_partition(natural: jax.Array) -> jax.Array:
+        """(η + 1) log 2 + log Γ(η + 1)"""
+        half = natural[..., 0] + 1.0
+        return half * math.log(2.0) + log_gamma(half)
+
+
+def as_gamma(record: Chi2) -> Gamma:
+    """Gamma(½k, ½)"""
+    return Gamma(0.5 * record.df, jnp.full_like(record.df, 0.5))
+
+
+def kl_chi2(p: Chi2, q: Chi2) -> jax.Array:
+    """B_logΓ(½k_q; ½k_p), B_logΓ the Bregman divergence of log Γ."""
+    return bregman_log_gamma(0.5 * q.df, 0.5 * p.df)

@@ -1,0 +1,64 @@
+"""The half-Cauchy distribution."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from kljax._special import divide, log1p
+from kljax.families._record import at_points, family, filled, lifted, noise, positive
+from kljax.quadrature import Support
+
+
+@family
+class HalfCauchy:
+    """HalfCauchy(scale): the absolute value of a Cauchy(0, scale) variable.
+
+    Example:
+        >>> from kljax.families import HalfCauchy
+        >>> print(f"{HalfCauchy(1.0).entropy():.4f}")
+        1.8379
+    """
+
+    scale: Any = positive(1.0)
+
+    def log_prob(self, x: Any) -> jax.Array:
+        """The log-density at x; -∞ outside the support."""
+        x, at = at_points(x, self)
+        inside = math.log(2.0 / math.pi) - jnp.log(at.scale) - jnp.log1p(jnp.square(x / at.scale))
+        return jnp.where(x >= 0.0, inside, -jnp.inf)
+
+    def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
+        """Draws, differentiable in the parameter."""
+        return lifted(self, shape).scale * jnp.abs(noise(jax.random.cauchy, key, shape, self))
+
+    @property
+    def support(self) -> Support:
+        """[0, ∞)"""
+        return Support(0.0, math.inf)
+
+    def entropy(self) -> jax.Array:
+        """log(2πγ)."""
+        return jnp.log(filled(self).scale) + math.log(2.0 * math.pi)
+
+    @property
+    def mean(self) -> jax.Array:
+        """∞"""
+        return jnp.full_like(filled(self).scale, jnp.inf)
+
+    @property
+    def variance(self) -> jax.Array:
+        """There is none: NaN."""
+        return jnp.full_like(filled(self).scale, jnp.nan)
+
+    def _frame(self) -> tuple[jax.Array, jax.Array]:
+        return self.scale, self.scale  # the moments are infinite
+
+
+def kl_half_cauchy(p: HalfCauchy, q: HalfCauchy) -> jax.Array:
+    """log((γ_p + γ_q)²/(4γ_pγ_q)), that of the Cauchy distributions around zero."""
+    gap = p.scale - q.scale
+    return log1p(0.25 * divide(gap, p.scale) * divide(gap, q.scale))

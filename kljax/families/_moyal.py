@@ -1,0 +1,71 @@
+"""The Moyal distribution."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from kljax._gamma import bregman_log_gamma, log_gamma_gap
+from kljax._special import divide, expm1_minus_x, itakura_saito_term, relative_gap
+from kljax.families._gumbel import EULER
+from kljax.families._record import at_points, family, filled, lifted, noise, positive, real
+from kljax.quadrature import Support
+
+
+@family
+class Moyal:
+    """Moyal(loc, scale): density exp(-½(z + exp(-z)))/(σ√(2π)), z = (x - μ)/σ, on the real line.
+
+    Example:
+        >>> from kljax.families import Moyal
+        >>> print(f"{Moyal(0.0, 1.0).entropy():.4f}")
+        2.0541
+    """
+
+    loc: Any = real(0.0)
+    scale: Any = positive(1.0)
+
+    def log_prob(self, x: Any) -> jax.Array:
+        """The log-density at x."""
+        x, at = at_points(x, self)
+        z = (x - at.loc) / at.scale
+        return -0.5 * (z + jnp.exp(-z)) - jnp.log(at.scale) - 0.5 * math.log(2.0 * math.pi)
+
+    def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
+        """Draws, differentiable in the parameters: exp(-z) is the square of a standard normal variable."""
+        at = lifted(self, shape)
+        return at.loc - 2.0 * at.scale * jnp.log(jnp.abs(noise(jax.random.normal, key, shape, self)))
+
+    @property
+    def support(self) -> Support:
+        """The real line."""
+        return Support(-math.inf, math.inf)
+
+    def entropy(self) -> jax.Array:
+        """log σ + ½(1 + γ + log(4π)), γ Euler's constant."""
+        return jnp.log(filled(self).scale) + 0.5 * (1.0 + EULER + math.log(4.0 * math.pi))
+
+    @property
+    def mean(self) -> jax.Array:
+        """μ + σ(γ + log 2)"""
+        at = filled(self)
+        return at.loc + (EULER + math.log(2.0)) * at.scale
+
+    @property
+    def variance(self) -> jax.Array:
+        """½π²σ²"""
+        return jnp.square(filled(self).scale) * (0.5 * math.pi**2)
+
+
+def kl_moyal(p: Moyal, q: Moyal) -> jax.Array:
+    """½e(t) + ½B_logΓ(ρ + ½; 3/2) + H(σ_p, σ_q), ρ = σ_p/σ_q, with t = (μ_q - μ_p)/σ_q + log E_p[exp(-ρz)].
+
+    log E_p[exp(-ρz)] = (ρ - 1) log 2 + log Γ(ρ + ½) - log Γ(3/2), for exp(-z) is chi-squared of one degree.
+    """
+    gap = relative_gap(p.scale, q.scale, p.scale - q.scale)  # ρ - 1
+    there, here = divide(p.scale, q.scale) + 0.5, jnp.full_like(gap, 1.5)
+    t = divide(q.loc - p.loc, q.scale) + math.log(2.0) * gap + log_gamma_gap(there, here, gap)
+    return 0.5 * (expm1_minus_x(t) + bregman_log_gamma(there, here, gap)) + itakura_saito_term(p.scale, q.scale)
