@@ -12,6 +12,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import oracles
 import pytest
 
 from kljax import generators, logits
@@ -98,6 +99,51 @@ def test_blocks_and_whole_rows_agree(generator: Any, dtype: Any, monkeypatch: py
         size = np.abs(kept) if one.ndim < a.ndim else np.linalg.norm(kept, axis=-1, keepdims=True)
         size = np.maximum(size, 1.0) if one is found["blocks"][-1] else size
         assert (np.abs(np.where(np.isfinite(one), one, 0.0) - kept) <= 32 * 2.0**-23 * size + eps * np.abs(kept)).all()
+
+
+CLOSE = [1.0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6]
+
+
+def _close_rows(dtype: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Rows whose divergence is small beside the logits' differences, or nearly so; none misses an outcome."""
+    rng = np.random.default_rng(0)
+    a = rng.standard_normal((len(CLOSE) + 5, OUTCOMES))
+    a[-1, 0] += 8.0
+    a = np.asarray(jnp.asarray(a, dtype)).astype(np.float64)
+    b = a + np.array([*CLOSE, 0.3, 0.1, 0.05, 0.0, 1e-3])[:, None] * rng.standard_normal(a.shape)
+    b[-5] += 2.5  # a constant apart
+    b[-4, 7] += 12.0  # q has nearly all its mass where p has little
+    a[-3, 7] = b[-3, 7] - 40.0
+    return jnp.asarray(a, dtype), jnp.asarray(b, dtype)
+
+
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float32, jnp.float64])
+def test_kl_of_long_rows_that_are_close(dtype: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The whole batch takes one path, so the rows must be alike: that of E_p[exp(-x)], exact also where KL is tiny.
+    monkeypatch.setattr(blocks, "choose", lambda *_: "blocks")
+    with jax.enable_x64(dtype == jnp.float64):
+        a, b = _close_rows(dtype)
+
+        def everything(a: jax.Array, b: jax.Array) -> tuple[Any, ...]:
+            def total(a: jax.Array, b: jax.Array) -> tuple[jax.Array, jax.Array]:
+                rows = sums.f_divergence(generators.kl, a, b, None)
+                return rows.sum(), rows
+
+            both = jax.grad(total, argnums=(0, 1), has_aux=True)(a, b)
+            return both[1], *both[0], jax.grad(lambda b: total(a, b)[0])(b)
+
+        value, in_p, in_q, in_q_alone = map(np.asarray, jax.jit(everything)(a, b))
+    rows = [np.asarray(one).astype(np.float64) for one in (a, b)]
+    eps, half = (float(jnp.finfo(one).eps) for one in (value.dtype, dtype))
+    for i in range(len(a)):
+        pair = oracles.from_logits(rows[0][i], rows[1][i])
+        exact, slopes = oracles.value(pair, "kl"), oracles.gradient(pair, "kl")
+        assert value[i] >= 0.0
+        assert abs(float(value[i]) - float(exact)) <= 16 * eps * float(exact), i
+        for found, slope in zip((in_p, in_q, in_q_alone), (*slopes, slopes[1]), strict=True):
+            expected = slope.astype(np.float64)
+            gap = np.linalg.norm(found[i].astype(np.float64) - expected)
+            assert gap <= (32 * eps + (half if half > eps else 0.0)) * np.linalg.norm(expected), i
 
 
 @pytest.mark.parametrize("choice", ["blocks", "whole"])

@@ -65,9 +65,9 @@ def by_blocks(function: Callable[..., Any], carried: Any, *rows: Any, still: boo
     return jax.tree.map(lambda x: x.reshape(*lead, *x.shape[1:]), result)
 
 
-def sum_over(term: Callable[..., jax.Array], *rows: jax.Array) -> jax.Array:
-    """Σ term(rows) over the last axis, kept as [..., 1], span by span."""
-    return _spans(term, *rows).sum(-1, keepdims=True)
+def sum_over(term: Callable[..., jax.Array], *rows: jax.Array, per_row: tuple[jax.Array, ...] = ()) -> jax.Array:
+    """Σ term(rows, per_row) over the last axis, kept as [..., 1], span by span; ``per_row`` are of shape [..., 1]."""
+    return _spans(term, *rows, per_row=per_row).sum(-1, keepdims=True)
 
 
 def sum_and_largest(term: Callable[..., jax.Array], *rows: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -76,13 +76,14 @@ def sum_and_largest(term: Callable[..., jax.Array], *rows: jax.Array) -> tuple[j
     return parts.sum(-1, keepdims=True), parts.max(-1, keepdims=True)
 
 
-def _spans(term: Callable[..., jax.Array], *rows: jax.Array) -> jax.Array:
+def _spans(term: Callable[..., jax.Array], *rows: jax.Array, per_row: tuple[jax.Array, ...] = ()) -> jax.Array:
     """The sums [..., n] of the n spans of each row."""
     lead, length = rows[0].shape[:-1], rows[0].shape[-1]
     span = next((d for d in range(SPAN, SPAN // 8, -1) if length % d == 0), length)
     # The barriers keep XLA from merging the reshapes into the reduction, which is slower.
-    spans = fresh(*(row.reshape(-1, span) for row in rows))
-    parts = term(*map(single_or_double, spans)).sum(-1)
+    spans = fresh(*(row.reshape(-1, length // span, span) for row in rows))
+    each = (one.reshape(-1, 1, 1) for one in per_row)
+    parts = term(*map(single_or_double, spans), *each).sum(-1)
     return lax.optimization_barrier(parts).reshape(*lead, -1)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import jax
@@ -9,7 +10,7 @@ import jax.numpy as jnp
 from jax import lax
 from jax.custom_derivatives import SymbolicZero
 
-from kljax._kernels.blocks import by_blocks, fresh, strategy, sum_over
+from kljax._kernels.blocks import by_blocks, fresh, single_or_double, strategy, sum_over
 from kljax._kernels.rows import (
     Rows,
     Temperature,
@@ -21,6 +22,7 @@ from kljax._kernels.rows import (
     power_of_rows,
     refine,
 )
+from kljax._special import expm1_minus_x_near, two_sum, x_minus_log1p
 from kljax.generators import Generator, kl
 from kljax.generators._masses import mass_gap
 from kljax.generators._record import parameter_tangent, slopes_of_rows, summand
@@ -73,8 +75,17 @@ def row_tangent(primals: Any, tangents: Any, rows: Rows, slopes: Any, in_paramet
     return by_blocks(of_block, (parameters, temperature, d_parameters, dt), a, b, *rows, da, db)
 
 
-def _weighted_gap(a: jax.Array, b: jax.Array) -> jax.Array:
-    return jnp.exp(a) * (a - b)
+def _weighted_gap(a: jax.Array, b: jax.Array, center: jax.Array) -> jax.Array:
+    return jnp.exp(a) * ((a - b) - center)
+
+
+def _excess(center: jax.Array, a: jax.Array, b: jax.Array) -> jax.Array:
+    """Σ eᵃ (e⁻ˣ - 1 + x), x = a - b - center."""
+    a, b = single_or_double(a), single_or_double(b)
+    x = (a - b) - center
+    near = jnp.abs(x) <= 1.0
+    by_p = jnp.where(near, expm1_minus_x_near(jnp.where(near, -x, 0.0)), x - 1.0)
+    return (jnp.exp(a) * by_p + jnp.where(near, 0.0, jnp.exp(b + center))).sum(-1, keepdims=True)
 
 
 def evaluate(generator: Generator, a: jax.Array, b: jax.Array, temperature: Temperature) -> tuple[jax.Array, Rows]:
@@ -96,15 +107,32 @@ def evaluate(generator: Generator, a: jax.Array, b: jax.Array, temperature: Temp
 
     if generator.name != kl.name or temperature is not None or strategy(a) == "whole":
         return accurate(a, b, *first)
-    # KL = E_p[a - b] - (log Z_p - log Z_q). Where it is not small beside its parts, and no outcome dominates, no
-    # second look at the rows is needed; the errors of the parts are then a few eps of the result.
+    # With x = a - b - c, c = E_p[a - b]: KL = c - (log Z_p - log Z_q) = log E_p[exp(-x)]. The first is a difference
+    # of sums at hand; it serves where it is not small beside its parts and no outcome dominates. The second has one
+    # more sum, of terms that are never negative; what is left of E_p[x] enters it only in second order.
     a, b = fresh(a, b)
-    mean = sum_over(_weighted_gap, a, b) / first.norm_p
-    direct = mean - first.shift
-    parts = jnp.maximum(jnp.abs(mean), jnp.abs(first.shift))
+    origin = single_or_double(a[..., :1]) - single_or_double(b[..., :1])
+    origin = jnp.where(jnp.isfinite(origin), origin, 0.0)
+    center, rest = two_sum(origin, sum_over(_weighted_gap, a, b, per_row=(origin,)) / first.norm_p)
+    direct = (center - first.shift) + rest
+    parts = jnp.maximum(jnp.abs(center), jnp.abs(first.shift))
     certain = (spread & (direct > 0.5) & (direct > 0.5 * parts)).all()
+
+    def by_excess(a, b, center, rest, *first):
+        a, b, center = fresh(a, b, center)
+        rows = Rows(*first)
+        excess = by_blocks(_excess, center, a, b, still=True) / rows.norm_p
+        u = excess - rest
+        value = jnp.where(u < 1.0, excess - x_minus_log1p(jnp.minimum(u, 1.0)), rest + jnp.log1p(u))
+        value = jnp.maximum(value, 0.0)
+        shift, tail = two_sum(center, rest - value)
+        found = value[..., 0], rows._replace(shift=shift, shift_tail=tail)
+        a, b, *first = fresh(a, b, *first)
+        whole = ((rows.top_p == 0.0) & (u < 1e6)).all()  # false where an outcome is missed: u is then inf or NaN
+        return lax.cond(whole, lambda *_: found, accurate, a, b, *first)
+
     a, b, *operands = fresh(a, b, *first)
-    return lax.cond(certain, lambda *_: (direct[..., 0], first), accurate, a, b, *operands)
+    return lax.cond(certain, lambda *_: (direct[..., 0], first), by_excess, a, b, center, rest, *operands)
 
 
 def f_divergence(generator: Generator, a: jax.Array, b: jax.Array, temperature: Temperature) -> jax.Array:
@@ -133,14 +161,33 @@ def _kl_in_q(primals: Any, tangents: Any, rows: Rows, value: jax.Array) -> jax.A
 
     @jax.checkpoint
     def plain(a, b, db):
-        p, q, r = normalise(a, b, None, rows)
-        return (mass_gap(p, q, r) * db.astype(q.dtype)).sum(-1)
+        return (_gap_of_rows(a, b, rows) * db.astype(value.dtype)).sum(-1)
 
     @jax.checkpoint
-    def missing(a, b, db):
+    def general(a, b, db):
         return row_tangent(primals, (tangents[0], tangents[1], db, tangents[3]), rows, slopes_of_rows)
 
-    return lax.cond(jnp.isinf(value).any(), missing, plain, *primals[1:3], db)
+    certain = (rows.top_p == 0.0) & (rows.top_q == 0.0) & jnp.isfinite(value)[..., None]
+    return lax.cond(certain.all(), plain, general, *primals[1:3], db)
+
+
+@jax.custom_jvp
+def _gap_of_rows(a: jax.Array, b: jax.Array, rows: Rows) -> jax.Array:
+    """q - p, where the exponentials need no shift."""
+    a, b = single_or_double(a), single_or_double(b)
+    r = ((a - b) - rows.shift) - rows.shift_tail  # NaN where both are -∞, which then counts as not close
+    return mass_gap(jnp.exp(a) / rows.norm_p, jnp.exp(b) / rows.norm_q, r)
+
+
+@_gap_of_rows.defjvp
+def _gap_of_rows_jvp(primals, tangents):
+    a, b, rows = primals
+    gap = functools.partial(_safe_gap, rows=rows)
+    return _gap_of_rows(*primals), jax.jvp(gap, (a, b), tangents[:2])[1]
+
+
+def _safe_gap(a: jax.Array, b: jax.Array, rows: Rows) -> jax.Array:
+    return mass_gap(*normalise(a, b, None, rows))
 
 
 def _in_parameters(generator: Generator, d_generator: Generator, p: jax.Array, q: jax.Array, r: jax.Array) -> jax.Array:
