@@ -201,6 +201,28 @@ def _mean_jvp(order, primals, tangents):
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _complement(order: float, x: jax.Array) -> jax.Array:
+    return _terms(order, x).complement
+
+
+@_complement.defjvp
+def _complement_jvp(order, primals, tangents):
+    (x,), (dx,) = primals, tangents
+    return _complement(order, x), -_slope(order, x) * dx
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _below_linear(order: float, x: jax.Array) -> jax.Array:
+    return _terms(order, x).below_linear
+
+
+@_below_linear.defjvp
+def _below_linear_jvp(order, primals, tangents):
+    (x,), (dx,) = primals, tangents
+    return _below_linear(order, x), -_complement(order, x) * dx
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
 def _gain(order: float, x: jax.Array) -> jax.Array:
     """F(κ) - F(0)."""
     zero = jnp.zeros_like(x)
@@ -295,6 +317,16 @@ def log_bessel_i(order: float, x: jax.Array) -> jax.Array:
 def log_i0(x: jax.Array) -> jax.Array:
     """log I₀(κ) for κ ≥ 0, with relative accuracy also for small κ; ∞ at ∞."""
     return _total(x, _gain(0.0, jnp.where(_inside(x), x, 1.0)), jnp.inf)
+
+
+def log_i0e(x: jax.Array) -> jax.Array:
+    """log I₀(κ) - κ for κ ≥ 0, about -½ log 2πκ for large κ; -∞ at ∞."""
+    return _total(x, _below_linear(0.0, jnp.where(_inside(x), x, 1.0)), -jnp.inf)
+
+
+def bessel_ratio_complement(x: jax.Array, order: float = 0.0) -> jax.Array:
+    """1 - A(κ) > 0 for κ ≥ 0, with relative accuracy also for large κ; 0 at ∞."""
+    return _total(x, _complement(float(order), jnp.where(_inside(x), x, 1.0)), 0.0)
 
 
 def bessel_ratio(x: jax.Array, order: float = 0.0) -> jax.Array:

@@ -321,6 +321,14 @@ def log_gamma_1p(r: jax.Array) -> jax.Array:
     return jnp.where(inside, _log_gamma(1.0 + safe, safe), _ends(1.0 + r, jnp.inf, jnp.inf))
 
 
+def stirling_excess(x: jax.Array) -> jax.Array:
+    """log Γ(1 + x) - x log x + x for finite x ≥ 0: 0 at 0, about ½ log 2πx for large x."""
+    low, positive = x < 1.0, jnp.where(x > 0.0, x, 1.0)
+    z, series = _series(jnp.maximum(x, 1.0))
+    small = log_gamma_1p(jnp.minimum(x, 1.0)) - jnp.where(x > 0.0, x * jnp.log(positive), 0.0) + x
+    return jnp.where(low, small, 0.5 * jnp.log(2.0 * math.pi * positive) + z * horner(series, z))
+
+
 def digamma(x: jax.Array) -> jax.Array:
     """ψ(x) = d/dx log Γ(x) for x > 0, with relative accuracy also near its zero 1.4616…; -∞ at 0 and ∞ at ∞."""
     inside = _inside(x)

@@ -10,7 +10,8 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from kljax import quadrature
-from kljax.families._closed_forms import KL
+from kljax.families._categorical import tables
+from kljax.families._closed_forms import CONDITIONS, KL
 from kljax.families._record import aligned, along, frame, is_family
 from kljax.quadrature import Integral, Support
 
@@ -27,13 +28,26 @@ def distribution(name: str, value: Any) -> Any:
 
 def pair(p: Any, q: Any) -> tuple[Any, Any]:
     """p and q, their parameters broadcast to one batch."""
-    return aligned(distribution("p", p), distribution("q", q))
+    shapes = distribution("p", p).event_shape, distribution("q", q).event_shape
+    # A number and a vector may be two names of one thing, as in the row of Beta and Dirichlet, which looks itself.
+    if shapes[0] != shapes[1] and (len(shapes[0]) == len(shapes[1]) or (type(p), type(q)) not in KL):
+        raise ValueError(
+            f"One draw of p and of q must have the same shape; {type(p).__name__} has {shapes[0]} and "
+            f"{type(q).__name__} has {shapes[1]}."
+        )
+    return aligned(p, q)
 
 
 def kl(p: Any, q: Any) -> jax.Array:
     """KL by the closed form of the pair, else by quadrature."""
-    form = KL.get((type(p), type(q)))
-    return integrate("kl", p, q) if form is None else _closed(form, p, q)
+    kinds = type(p), type(q)
+    form = KL.get(kinds)
+    if form is None:
+        return integrate("kl", p, q)
+    holds = CONDITIONS[kinds](p, q) if kinds in CONDITIONS else True
+    if isinstance(holds, jax.core.Tracer):
+        return jax.lax.cond(holds, lambda: _closed(form, p, q), lambda: integrate("kl", p, q))
+    return _closed(form, p, q) if holds else integrate("kl", p, q)
 
 
 @functools.partial(jax.jit, static_argnums=0)
@@ -42,7 +56,17 @@ def _closed(form: Any, p: Any, q: Any) -> jax.Array:
 
 
 def integrate(verb: str, p: Any, q: Any, **options: Any) -> jax.Array:
-    """The divergence by quadrature, or an error if p and q do not live on the same kind of space."""
+    """The divergence by rows or quadrature, or an error if p and q do not live on the same kind of space."""
+    rows = tables(p, q)
+    if rows is not None:
+        module, a, b = rows
+        value: jax.Array = getattr(module, verb)(a, b, **options)
+        return value
+    if p.event_shape or q.event_shape:
+        raise NotImplementedError(
+            f"{verb} of {type(p).__name__} and {type(q).__name__}: there is no closed form, and quadrature is for one "
+            f"variable. Call kljax.estimate(p, q, key=…) for an estimate from draws of p."
+        )
     spaces = p.support, q.support
     if spaces[0].kind != spaces[1].kind:
         raise NotImplementedError(

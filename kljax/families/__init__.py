@@ -10,12 +10,17 @@ A parameter given as a Python number is checked on the spot. Arrays are not look
 what comes, NaN for a negative scale for instance.
 """
 
+from kljax.families._bernoulli import Bernoulli as Bernoulli
 from kljax.families._beta import Beta as Beta
+from kljax.families._binomial import Binomial as Binomial
+from kljax.families._categorical import Categorical as Categorical
+from kljax.families._categorical import OneHotCategorical as OneHotCategorical
 from kljax.families._cauchy import Cauchy as Cauchy
 from kljax.families._chi import Chi as Chi
 from kljax.families._chi2 import Chi2 as Chi2
 from kljax.families._exponential import Exponential as Exponential
 from kljax.families._gamma import Gamma as Gamma
+from kljax.families._geometric import Geometric as Geometric
 from kljax.families._gumbel import Gumbel as Gumbel
 from kljax.families._half_cauchy import HalfCauchy as HalfCauchy
 from kljax.families._half_normal import HalfNormal as HalfNormal
@@ -24,9 +29,11 @@ from kljax.families._inverse_gaussian import InverseGaussian as InverseGaussian
 from kljax.families._laplace import Laplace as Laplace
 from kljax.families._log_normal import LogNormal as LogNormal
 from kljax.families._log_uniform import LogUniform as LogUniform
+from kljax.families._logarithmic import Logarithmic as Logarithmic
 from kljax.families._logistic import Logistic as Logistic
 from kljax.families._logit_normal import LogitNormal as LogitNormal
 from kljax.families._moyal import Moyal as Moyal
+from kljax.families._negative_binomial import NegativeBinomial as NegativeBinomial
 from kljax.families._normal import Normal as Normal
 from kljax.families._pareto import Pareto as Pareto
 from kljax.families._poisson import Poisson as Poisson
@@ -34,16 +41,21 @@ from kljax.families._rayleigh import Rayleigh as Rayleigh
 from kljax.families._record import Distribution as Distribution
 from kljax.families._student_t import StudentT as StudentT
 from kljax.families._uniform import Uniform as Uniform
+from kljax.families._von_mises import VonMises as VonMises
 from kljax.families._weibull import Weibull as Weibull
 
 __all__ = [
+    "Bernoulli",
     "Beta",
+    "Binomial",
+    "Categorical",
     "Cauchy",
     "Chi",
     "Chi2",
     "Distribution",
     "Exponential",
     "Gamma",
+    "Geometric",
     "Gumbel",
     "HalfCauchy",
     "HalfNormal",
@@ -52,14 +64,18 @@ __all__ = [
     "Laplace",
     "LogNormal",
     "LogUniform",
+    "Logarithmic",
     "Logistic",
     "LogitNormal",
     "Moyal",
+    "NegativeBinomial",
     "Normal",
+    "OneHotCategorical",
     "Pareto",
     "Poisson",
     "Rayleigh",
     "StudentT",
     "Uniform",
+    "VonMises",
     "Weibull",
 ]

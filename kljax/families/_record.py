@@ -4,16 +4,25 @@ A family is a class under ``@family``, whose annotations are its parameters, eac
 of the others below. The decorator turns it into a frozen record that is a pytree, with keyword or positional arguments
 in the order of the fields. A parameter becomes a floating-point array; all have one dtype. A batch shape is never
 stored: it is what the leading dimensions of the parameters broadcast to.
+
+Two kinds of parameter are special. Of those under ``one_of`` exactly one is given, the others are None. A ``count``
+given as a Python number stays one: it belongs to the structure of the pytree, like a shape, so that a form can look at
+it under ``jit``. A ``nested`` parameter is a record itself, as the scale of a multivariate normal distribution is.
+
+The shape of one draw is ``event_shape``, () unless the class says otherwise; a class whose parameters must agree in
+shape says so in ``_check``.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from typing import Any, Protocol, TypeVar, dataclass_transform, runtime_checkable
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from kljax import _checks
 
@@ -48,6 +57,11 @@ class Parameter:
     high: float = math.inf
     open_low: bool = True
     open_high: bool = True
+    alternative: bool = False
+    count: bool = False
+    complex: bool = False
+    nested: bool = False
+    whole: bool = False
 
 
 def _parameter(default: Any, **limits: Any) -> Any:
@@ -72,13 +86,52 @@ def non_negative(default: float | None = None, *, ndim: int = 0) -> Any:
     return _parameter(default, ndim=ndim, low=0.0, open_low=False)
 
 
-def probability(default: float | None = None, *, ndim: int = 0) -> Any:
-    """A parameter in [0, 1]."""
-    return _parameter(default, ndim=ndim, low=0.0, high=1.0, open_low=False, open_high=False)
+def probability(default: float | None = None, *, ndim: int = 0, open_low: bool = False, open_high: bool = False) -> Any:
+    """A parameter in [0, 1], or without one of the ends."""
+    return _parameter(default, ndim=ndim, low=0.0, high=1.0, open_low=open_low, open_high=open_high)
 
 
-@dataclass_transform(frozen_default=True, field_specifiers=(real, positive, non_negative, probability))
+def one_of(kind: Any, **limits: Any) -> Any:
+    """A parameter of the given kind that stands for the same as the others under ``one_of``: one of them is given."""
+    parameter = dataclasses.replace(kind(**limits).metadata["parameter"], alternative=True)
+    return dataclasses.field(default=None, metadata={"parameter": parameter})
+
+
+def count(*, whole: bool) -> Any:
+    """A number of trials, ``whole`` or any above zero; as a Python number it is no leaf of the pytree."""
+    return _parameter(None, low=0.0, open_low=not whole, count=True, whole=whole)
+
+
+def complex_valued(*, ndim: int = 0) -> Any:
+    """A complex parameter; real numbers are taken as such."""
+    return _parameter(None, ndim=ndim, complex=True)
+
+
+def nested() -> Any:
+    """A parameter that is a record itself, made by ``parameters`` or ``family``."""
+    return _parameter(None, nested=True)
+
+
+_SPECIFIERS = (real, positive, non_negative, probability, one_of, count, complex_valued, nested)
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=_SPECIFIERS)
 def family(cls: type[T]) -> type[T]:
+    """Makes a class with annotated parameters a distribution: a frozen pytree record of arrays."""
+    record: Any = parameters(cls)
+    if "event_shape" not in vars(cls):
+        record.event_shape = property(_shape_of_a_number)
+    _FAMILIES.add(record)
+    return record
+
+
+def _shape_of_a_number(_: Any) -> tuple[int, ...]:
+    """The shape of one draw."""
+    return ()
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=_SPECIFIERS)
+def parameters(cls: type[T]) -> type[T]:
     """Makes a class with annotated parameters a frozen pytree record of arrays."""
     record: Any = dataclasses.dataclass(frozen=True, eq=False)(cls)
     fields = dataclasses.fields(record)
@@ -87,46 +140,88 @@ def family(cls: type[T]) -> type[T]:
 
     def create(self: Any, *arguments: Any, **keywords: Any) -> None:
         made(self, *arguments, **keywords)
+        _check_alternatives(cls.__name__, fields, self)
         values = {one.name: _value(cls.__name__, one, getattr(self, one.name)) for one in fields}
         for name, value in _in_one_dtype(values).items():
             object.__setattr__(self, name, value)
         batch_shape(self)  # raises unless the shapes broadcast
+        if hasattr(self, "_check"):
+            self._check()
 
     create.__wrapped__ = made  # type: ignore[attr-defined]
     record.__init__ = create
 
-    def flatten(self: Any) -> tuple[list[tuple[Any, Any]], None]:
-        return [(jax.tree_util.GetAttrKey(name), getattr(self, name)) for name in names], None
+    counts = [one.metadata["parameter"].count for one in fields]
 
-    def unflatten(_: None, leaves: Any) -> Any:
+    def flatten(self: Any) -> tuple[list[tuple[Any, Any]], tuple[Any, ...]]:
+        values = [getattr(self, name) for name in names]
+        fixed = tuple(
+            value if count and _is_number(value) else None for value, count in zip(values, counts, strict=True)
+        )
+        leaves = [None if number is not None else value for value, number in zip(values, fixed, strict=True)]
+        return [(jax.tree_util.GetAttrKey(name), leaf) for name, leaf in zip(names, leaves, strict=True)], fixed
+
+    def unflatten(fixed: tuple[Any, ...], leaves: Any) -> Any:
         # Transformations rebuild records from what is no array: nothing is checked here.
         self = object.__new__(record)
-        for name, leaf in zip(names, leaves, strict=True):
-            object.__setattr__(self, name, leaf)
+        for name, leaf, number in zip(names, leaves, fixed, strict=True):
+            object.__setattr__(self, name, leaf if number is None else number)
         return self
 
     jax.tree_util.register_pytree_with_keys(record, flatten, unflatten)
-    _FAMILIES.add(record)
     return record
 
 
-def _value(family_name: str, field: dataclasses.Field[Any], value: Any) -> jax.Array:
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _check_alternatives(family_name: str, fields: Any, record: Any) -> None:
+    names = [one.name for one in fields if one.metadata["parameter"].alternative]
+    given = [name for name in names if getattr(record, name) is not None]
+    if names and len(given) != 1:
+        listed = " and ".join(given) or "none"
+        raise TypeError(f"{family_name} takes exactly one of {' and '.join(names)}; got {listed}.")
+
+
+def _value(family_name: str, field: dataclasses.Field[Any], value: Any) -> Any:
     name, limits = f"{family_name}: {field.name}", field.metadata["parameter"]
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
+    if limits.alternative and value is None:
+        return None
+    if limits.nested:
+        if not dataclasses.is_dataclass(value):
+            raise TypeError(f"{name} must be a record of kljax.families; got {type(value).__name__}.")
+        return value
+    if limits.count and isinstance(value, np.integer):
+        value = int(value)
+    if _is_number(value):
         _checks.number(
             name, value, low=limits.low, high=limits.high, open_low=limits.open_low, open_high=limits.open_high
         )
         value = float(value)
-    array = _checks.floating(name, value)
+        if limits.whole and not value.is_integer():
+            raise ValueError(f"{name} must be a whole number; got {value!r}.")
+        if limits.count:
+            return value
+    if limits.count and hasattr(value, "dtype") and jnp.issubdtype(value.dtype, jnp.integer):
+        return jnp.asarray(value)
+    array = _checks.floating(name, value, allow_complex=limits.complex)
+    if limits.complex and not jnp.iscomplexobj(array):
+        array = array.astype(jnp.complex128 if array.dtype == jnp.float64 else jnp.complex64)
     if array.ndim < limits.ndim:
         raise ValueError(f"{name} must have at least {limits.ndim} dimensions; got shape {array.shape}.")
     return array
 
 
-def _in_one_dtype(values: dict[str, jax.Array]) -> dict[str, jax.Array]:
-    strong = {array.dtype for array in values.values() if not array.weak_type}
-    dtype = max(strong, key=lambda one: one.itemsize) if strong else jnp.result_type(float)
-    return {name: array.astype(dtype) for name, array in values.items()}
+def _in_one_dtype(values: dict[str, Any]) -> dict[str, Any]:
+    leaves = [one for one in jax.tree.leaves(values) if isinstance(one, jax.Array)]
+    strong = {one.dtype for one in leaves if not one.weak_type and jnp.issubdtype(one.dtype, jnp.inexact)}
+    dtype = functools.reduce(np.promote_types, strong) if strong else jnp.result_type(float)
+
+    def cast(leaf: Any) -> Any:
+        return leaf.astype(dtype) if isinstance(leaf, jax.Array) else leaf
+
+    return {name: jax.tree.map(cast, value) for name, value in values.items()}
 
 
 def is_family(value: Any) -> bool:
@@ -144,9 +239,22 @@ def frame(record: Any) -> tuple[jax.Array, jax.Array]:
     return at.mean, jnp.sqrt(at.variance)
 
 
+def dtype_of(record: Any) -> Any:
+    """The dtype of the parameters; the default one where there are none."""
+    leaves = jax.tree.leaves(record)
+    return leaves[0].dtype if leaves else jnp.result_type(float)
+
+
 def event_ndims(record: Any) -> dict[str, int]:
-    """The dimensions of one value of each parameter."""
-    return {one.name: one.metadata["parameter"].ndim for one in dataclasses.fields(record)}
+    """The dimensions of one value of each parameter that is given, of those that are no records themselves."""
+    fields = [one for one in dataclasses.fields(record) if not one.metadata["parameter"].nested]
+    return {one.name: one.metadata["parameter"].ndim for one in fields if getattr(record, one.name) is not None}
+
+
+def _nested(record: Any) -> dict[str, Any]:
+    """The parameters that are records themselves."""
+    fields = [one for one in dataclasses.fields(record) if one.metadata["parameter"].nested]
+    return {one.name: getattr(record, one.name) for one in fields}
 
 
 def batch_shape(record: Any) -> tuple[int, ...]:
@@ -154,7 +262,7 @@ def batch_shape(record: Any) -> tuple[int, ...]:
     shapes = {
         name: jnp.shape(getattr(record, name))[: jnp.ndim(getattr(record, name)) - ndim]
         for name, ndim in event_ndims(record).items()
-    }
+    } | {name: batch_shape(value) for name, value in _nested(record).items()}
     try:
         return jnp.broadcast_shapes(*shapes.values())
     except ValueError:
@@ -172,14 +280,16 @@ def aligned(*records: Any) -> Any:
     except ValueError:
         listed = " and ".join(f"{type(one).__name__} has {shape}" for one, shape in zip(records, shapes, strict=True))
         raise ValueError(f"The batch shapes of p and q must broadcast together; {listed}.") from None
-    dtype = jnp.result_type(*(leaf.dtype for leaf in jax.tree.leaves(records)))
+    dtype = jnp.result_type(*([leaf.dtype for leaf in jax.tree.leaves(records)] or [float]))
     return tuple(_with_batch(record, shape, dtype) for record in records)
 
 
 def _with_batch(record: T, shape: tuple[int, ...], dtype: Any) -> T:
-    widened = {}
+    widened: dict[str, Any] = {name: _with_batch(value, shape, dtype) for name, value in _nested(record).items()}
     for name, ndim in event_ndims(record).items():
         value = getattr(record, name)
+        if _is_number(value):
+            continue
         event = value.shape[value.ndim - ndim :]
         widened[name] = jnp.broadcast_to(value.astype(dtype), shape + event)
     return replace(record, **widened)
@@ -187,14 +297,15 @@ def _with_batch(record: T, shape: tuple[int, ...], dtype: Any) -> T:
 
 def filled(record: T) -> T:
     """The record with every parameter broadcast to the batch's shape."""
-    return _with_batch(record, batch_shape(record), jax.tree.leaves(record)[0].dtype)
+    return _with_batch(record, batch_shape(record), dtype_of(record))
 
 
 def replace(record: T, **values: Any) -> T:
     """The record with other parameters, which are taken as they are."""
-    names = [one.name for one in dataclasses.fields(record)]  # type: ignore[arg-type]
-    leaves = [values.get(name, getattr(record, name)) for name in names]
-    return jax.tree.unflatten(jax.tree.structure(record), leaves)
+    changed = object.__new__(type(record))
+    for one in dataclasses.fields(record):  # type: ignore[arg-type]
+        object.__setattr__(changed, one.name, values.get(one.name, getattr(record, one.name)))
+    return changed
 
 
 def noise(draw: Any, key: jax.Array, shape: tuple[int, ...], record: Any, *parameters: jax.Array) -> jax.Array:
@@ -206,21 +317,34 @@ def noise(draw: Any, key: jax.Array, shape: tuple[int, ...], record: Any, *param
 
 def lifted(record: T, shape: tuple[int, ...]) -> T:
     """The record with its parameters broadcast to draws of this shape."""
-    return _with_batch(record, (*shape, *batch_shape(record)), jax.tree.leaves(record)[0].dtype)
+    return _with_batch(record, (*shape, *batch_shape(record)), dtype_of(record))
 
 
 def along(record: T) -> T:
     """The record for points along a new last axis, as quadrature asks for them."""
-    return jax.tree.map(lambda leaf: leaf[..., None], filled(record))
+    at = filled(record)
+    ndims = event_ndims(at)
+    arrays = {name: getattr(at, name) for name in ndims if not _is_number(getattr(at, name))}
+    return replace(at, **{name: jnp.expand_dims(array, -1 - ndims[name]) for name, array in arrays.items()})
 
 
 def at_points(x: Any, record: T) -> tuple[jax.Array, T]:
-    """Points of a distribution on the line or the integers, and its record, broadcast to one shape."""
-    points = jnp.asarray(x)
-    if not (jnp.issubdtype(points.dtype, jnp.floating) or jnp.issubdtype(points.dtype, jnp.integer)):
+    """Points of a distribution, and its record, broadcast to one batch."""
+    points = located(x, record)
+    shape = points.shape[: points.ndim - len(record.event_shape)]  # type: ignore[attr-defined]
+    return points, _with_batch(record, shape, points.dtype)
+
+
+def located(x: Any, record: Any) -> jax.Array:
+    """Points of a distribution, [sample..., batch..., event...]."""
+    points, dtype, event = jnp.asarray(x), dtype_of(record), record.event_shape
+    if not jnp.issubdtype(points.dtype, jnp.number) or jnp.iscomplexobj(points) > jnp.issubdtype(
+        dtype, jnp.complexfloating
+    ):
         raise TypeError(f"x must be an array of real numbers; got {points.dtype} with shape {points.shape}.")
-    dtype = jax.tree.leaves(record)[0].dtype
-    if jnp.issubdtype(points.dtype, jnp.floating) and not points.weak_type:
+    if points.shape[max(points.ndim - len(event), 0) :] != event:
+        raise ValueError(f"x must end in the shape of one draw, {event}; got shape {points.shape}.")
+    if jnp.issubdtype(points.dtype, jnp.inexact) and not points.weak_type:
         dtype = jnp.promote_types(dtype, points.dtype)
-    shape = jnp.broadcast_shapes(points.shape, batch_shape(record))
-    return jnp.broadcast_to(points.astype(dtype), shape), _with_batch(record, shape, dtype)
+    shape = jnp.broadcast_shapes(points.shape[: points.ndim - len(event)], batch_shape(record))
+    return jnp.broadcast_to(points.astype(dtype), shape + event)

@@ -1,0 +1,84 @@
+"""The Bernoulli distribution."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from kljax import logits, probs
+from kljax._special import kl_term, log1p_excess
+from kljax.families._odds import chances, kl_of_trials, log_chances, logit, row, softplus
+from kljax.families._poisson import Poisson
+from kljax.families._record import at_points, batch_shape, family, filled, one_of, probability, real
+from kljax.quadrature import Support, integers
+
+
+@family
+class Bernoulli:
+    """Bernoulli(probs) or Bernoulli(logits=x): probability p of 1 and 1 - p of 0, x = log(p/(1 - p)).
+
+    Example:
+        >>> from kljax.families import Bernoulli
+        >>> print(f"{Bernoulli(0.25).entropy():.4f} {Bernoulli(logits=-1.0).mean:.4f}")
+        0.5623 0.2689
+    """
+
+    probs: Any = one_of(probability)
+    logits: Any = one_of(real)
+
+    def log_prob(self, x: Any) -> jax.Array:
+        """The log-probability of x; -∞ for what is neither 0 nor 1."""
+        x, at = at_points(x, self)
+        log_p, log_rest = log_chances(at)
+        return jnp.where(x == 1.0, log_p, jnp.where(x == 0.0, log_rest, -jnp.inf))
+
+    def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
+        """Draws, as floating-point numbers; they carry no derivative."""
+        p, _ = chances(filled(self))
+        return jax.random.bernoulli(key, p, (*shape, *batch_shape(self))).astype(p.dtype)
+
+    @property
+    def support(self) -> Support:
+        """{0, 1}"""
+        return integers(0, 1)
+
+    def entropy(self) -> jax.Array:
+        """-p log p - (1 - p) log(1 - p)."""
+        kind, outcomes = row(filled(self))
+        return probs.entropy(outcomes) if kind == "probs" else logits.entropy(outcomes)
+
+    @property
+    def mean(self) -> jax.Array:
+        """p"""
+        return chances(filled(self))[0]
+
+    @property
+    def variance(self) -> jax.Array:
+        """p(1 - p)"""
+        p, rest = chances(filled(self))
+        return p * rest
+
+    @property
+    def natural(self) -> jax.Array:
+        """log(p/(1 - p)), [batch..., 1]."""
+        return logit(filled(self))[..., None]
+
+    @staticmethod
+    def log_partition(natural: jax.Array) -> jax.Array:
+        """log(1 + e^η)"""
+        return softplus(natural[..., 0])
+
+
+def kl_bernoulli(p: Bernoulli, q: Bernoulli) -> jax.Array:
+    """K(p, q) + K(1 - p, 1 - q); of logits x, y: log(1 + eʸ) - log(1 + eˣ) - σ(x)(y - x)."""
+    return kl_of_trials(p, q)
+
+
+def kl_bernoulli_poisson(p: Bernoulli, q: Poisson) -> jax.Array:
+    """K(p, λ) + K(1 - p, 1) = p log(p/λ) + (1 - p) log(1 - p) + λ"""
+    chance, rest = chances(p)
+    low = chance < 0.5
+    small = log1p_excess(-jnp.where(low, chance, 0.0))
+    return kl_term(chance, q.rate) + jnp.where(low, small, kl_term(jnp.where(low, 1.0, rest), jnp.ones_like(rest)))

@@ -1,0 +1,97 @@
+"""The binomial distribution."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from kljax import quadrature
+from kljax._gamma import stirling_excess
+from kljax.families._odds import chances, kl_of_trials, log_chances, log_probability, logit, softplus
+from kljax.families._record import along, at_points, batch_shape, count, family, filled, one_of, probability, real
+from kljax.quadrature import Support, integers
+
+
+@family
+class Binomial:
+    """Binomial(total_count, probs) or Binomial(n, logits=x): probability n!/(k!(n - k)!) pᵏ(1 - p)ⁿ⁻ᵏ of k = 0, …, n.
+
+    The count n carries no derivative. KL has a closed form for equal counts and is summed for others. A count given as
+    a Python number is known under ``jit`` too; where arrays of counts are traced, both ways are compiled.
+
+    Example:
+        >>> from kljax.families import Binomial
+        >>> print(f"{Binomial(3, 0.5).entropy():.4f} {Binomial(3, logits=0.0).mean:.1f}")
+        1.2555 1.5
+    """
+
+    total_count: Any = count(whole=True)
+    probs: Any = one_of(probability)
+    logits: Any = one_of(real)
+
+    def log_prob(self, x: Any) -> jax.Array:
+        """The log-probability of x; -∞ for what is none of the integers 0, …, n."""
+        k, at = at_points(x, self)
+        n = _trials(at)
+        legal = (k >= 0.0) & (k <= n) & (k == jnp.floor(k))
+        k = jnp.where(legal, k, 0.0)
+        ways = stirling_excess(n) - stirling_excess(k) - stirling_excess(n - k)
+        (p, rest), (log_p, log_rest) = chances(at), log_chances(at)
+        inside = ways + log_probability(k, n, p, log_p) + log_probability(n - k, n, rest, log_rest)
+        return jnp.where(legal, inside, -jnp.inf)
+
+    def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
+        """Draws, as floating-point numbers; they carry no derivative."""
+        at = filled(self)
+        p, _ = chances(at)
+        return jax.random.binomial(key, _trials(at), p, (*shape, *batch_shape(self)), p.dtype)
+
+    @property
+    def support(self) -> Support:
+        """{0, 1, …, n}"""
+        return integers(0, _trials(filled(self)))
+
+    def entropy(self) -> jax.Array:
+        """-Σ p log p, summed."""
+        width = jnp.sqrt(self.variance) + 1.0
+        return quadrature.entropy(along(self).log_prob, support=self.support, center=self.mean, scale=width).value
+
+    @property
+    def mean(self) -> jax.Array:
+        """np"""
+        at = filled(self)
+        return _trials(at) * chances(at)[0]
+
+    @property
+    def variance(self) -> jax.Array:
+        """np(1 - p)"""
+        at = filled(self)
+        p, rest = chances(at)
+        return _trials(at) * p * rest
+
+    @property
+    def natural(self) -> jax.Array:
+        """log(p/(1 - p)), [batch..., 1]."""
+        return logit(filled(self))[..., None]
+
+    def log_partition(self, natural: jax.Array) -> jax.Array:
+        """n log(1 + e^η)"""
+        return lax.stop_gradient(self.total_count) * softplus(natural[..., 0])
+
+
+def _trials(one: Binomial) -> jax.Array:
+    """n as an array of the batch's shape, for a record that is filled."""
+    return lax.stop_gradient(jnp.broadcast_to(one.total_count, batch_shape(one)).astype(jax.tree.leaves(one)[-1].dtype))
+
+
+def equal_counts(p: Binomial, q: Binomial) -> bool | jax.Array:
+    """Whether all counts of p and q are equal."""
+    return (jnp.asarray(p.total_count) == jnp.asarray(q.total_count)).all()
+
+
+def kl_binomial(p: Binomial, q: Binomial) -> jax.Array:
+    """n[K(p, q) + K(1 - p, 1 - q)] for equal counts n."""
+    return _trials(p) * kl_of_trials(p, q)

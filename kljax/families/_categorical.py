@@ -1,0 +1,196 @@
+"""The categorical distribution, over indices and over one-hot vectors."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from kljax import logits, probs
+from kljax._kernels.shannon import log_norm, log_softmax
+from kljax._special import log_ratio
+from kljax.families import _odds
+from kljax.families._bernoulli import Bernoulli
+from kljax.families._record import at_points, batch_shape, family, filled, located, one_of, probability, real
+from kljax.quadrature import Support, integers
+
+
+@family
+class Categorical:
+    """Categorical(probs) or Categorical(logits=a), [..., K]: probability pₖ of k = 0, …, K - 1, p = softmax(a).
+
+    Probabilities are taken as they are: they should sum to one.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from kljax.families import Categorical
+        >>> print(f"{Categorical(jnp.array([0.25, 0.75])).entropy():.4f}")
+        0.5623
+    """
+
+    probs: Any = one_of(probability, ndim=1)
+    logits: Any = one_of(real, ndim=1)
+
+    def log_prob(self, x: Any) -> jax.Array:
+        """The log-probability of x; -∞ for what is none of the integers 0, …, K - 1."""
+        k, at = at_points(x, self)
+        table = _log_chances(at)
+        count = table.shape[-1]
+        legal = (k >= 0.0) & (k <= count - 1.0) & (k == jnp.floor(k))
+        index = jnp.where(legal, k, 0.0).astype(jnp.int32)
+        return jnp.where(legal, jnp.take_along_axis(table, index[..., None], -1)[..., 0], -jnp.inf)
+
+    def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
+        """Draws, as integers; they carry no derivative."""
+        table = _log_chances(filled(self))
+        return jax.random.categorical(key, table, shape=(*shape, *batch_shape(self)))
+
+    @property
+    def support(self) -> Support:
+        """{0, 1, …, K - 1}"""
+        return integers(0, jax.tree.leaves(self)[0].shape[-1] - 1)
+
+    def entropy(self) -> jax.Array:
+        """-Σ pₖ log pₖ."""
+        return _entropy(self)
+
+    @property
+    def mean(self) -> jax.Array:
+        """Σ k pₖ"""
+        p = _chances(filled(self))
+        return (jnp.broadcast_to(jnp.arange(p.shape[-1], dtype=p.dtype), p.shape) * p).sum(-1)
+
+    @property
+    def variance(self) -> jax.Array:
+        """Σ (k - m)² pₖ, m the mean."""
+        p = _chances(filled(self))
+        k = jnp.broadcast_to(jnp.arange(p.shape[-1], dtype=p.dtype), p.shape)
+        return (jnp.square(k - self.mean[..., None]) * p).sum(-1)
+
+    @property
+    def natural(self) -> jax.Array:
+        """log pₖ, [batch..., K]: one more than needed, for a constant may be added to all."""
+        return _log_chances(filled(self))
+
+    @staticmethod
+    def log_partition(natural: jax.Array) -> jax.Array:
+        """log Σ exp ηₖ"""
+        return jax.nn.logsumexp(natural, -1)
+
+
+@family
+class OneHotCategorical:
+    """OneHotCategorical(probs) or OneHotCategorical(logits=a), [..., K]: probability pₖ of the unit vector eₖ.
+
+    Probabilities are taken as they are: they should sum to one.
+
+    Example:
+        >>> import jax
+        >>> import jax.numpy as jnp
+        >>> from kljax.families import OneHotCategorical
+        >>> print(OneHotCategorical(jnp.array([0.0, 1.0, 0.0])).sample(jax.random.key(0)))
+        [0. 1. 0.]
+    """
+
+    probs: Any = one_of(probability, ndim=1)
+    logits: Any = one_of(real, ndim=1)
+
+    def log_prob(self, x: Any) -> jax.Array:
+        """The log-probability of x, [..., K]; -∞ for what is no unit vector."""
+        x = located(x, self)
+        legal = ((x == 0.0) | (x == 1.0)).all(-1) & ((x == 1.0).sum(-1) == 1)
+        index = x.argmax(-1).astype(jnp.int32)
+        return jnp.where(legal, Categorical(self.probs, self.logits).log_prob(index), -jnp.inf)
+
+    def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
+        """Draws, as floating-point numbers; they carry no derivative."""
+        table = _log_chances(filled(self))
+        index = jax.random.categorical(key, table, shape=(*shape, *batch_shape(self)))
+        return jax.nn.one_hot(index, table.shape[-1], dtype=table.dtype)
+
+    @property
+    def event_shape(self) -> tuple[int, ...]:
+        """(K,)"""
+        return (jax.tree.leaves(self)[0].shape[-1],)
+
+    @property
+    def support(self) -> Support:
+        """The unit vectors e₀, …, e_{K-1}."""
+        return Support(0.0, 1.0, "one-hot")
+
+    def entropy(self) -> jax.Array:
+        """-Σ pₖ log pₖ."""
+        return _entropy(self)
+
+    @property
+    def mean(self) -> jax.Array:
+        """p, [batch..., K]."""
+        return _chances(filled(self))
+
+    @property
+    def variance(self) -> jax.Array:
+        """p(1 - p), entry by entry."""
+        p = _chances(filled(self))
+        return p * (1.0 - p)
+
+    @property
+    def natural(self) -> jax.Array:
+        """log pₖ, [batch..., K]: one more than needed, for a constant may be added to all."""
+        return _log_chances(filled(self))
+
+    @staticmethod
+    def log_partition(natural: jax.Array) -> jax.Array:
+        """log Σ exp ηₖ"""
+        return jax.nn.logsumexp(natural, -1)
+
+
+def _log_chances(one: Any) -> jax.Array:
+    if one.logits is None:
+        return log_ratio(one.probs, jnp.ones_like(one.probs))
+    return log_softmax(one.logits, None, *log_norm(one.logits, None))
+
+
+def _chances(one: Any) -> jax.Array:
+    return jnp.exp(_log_chances(one)) if one.probs is None else one.probs
+
+
+def _entropy(one: Any) -> jax.Array:
+    return probs.entropy(one.probs) if one.logits is None else logits.entropy(one.logits)
+
+
+def tables(p: Any, q: Any) -> tuple[ModuleType, jax.Array, jax.Array] | None:
+    """For two distributions on the same finitely many outcomes: ``probs`` or ``logits``, and the rows for it."""
+    if isinstance(p, Bernoulli) and isinstance(q, Bernoulli):
+        kinds, rows = zip(_odds.row(p), _odds.row(q), strict=True)
+    elif isinstance(p, _CATEGORIES) and isinstance(q, _CATEGORIES):
+        kinds, rows = zip(_row(p), _row(q), strict=True)
+        if rows[0].shape[-1] != rows[1].shape[-1]:
+            counts = f"{type(p).__name__} has {rows[0].shape[-1]} and {type(q).__name__} has {rows[1].shape[-1]}"
+            raise ValueError(f"p and q must have the same number of outcomes; {counts}.")
+    else:
+        return None
+    if kinds == ("probs", "probs"):
+        return probs, *rows
+    # The logarithm of a probability is a logit.
+    a, b = (
+        log_ratio(one, jnp.ones_like(one)) if kind == "probs" else one for kind, one in zip(kinds, rows, strict=True)
+    )
+    return logits, a, b
+
+
+_CATEGORIES = (Categorical, OneHotCategorical)
+
+
+def _row(one: Any) -> tuple[str, jax.Array]:
+    return ("probs", one.probs) if one.logits is None else ("logits", one.logits)
+
+
+def kl_categorical(p: Any, q: Any) -> jax.Array:
+    """Σ K(pₖ, q_k), or that of the logits."""
+    found = tables(p, q)
+    assert found is not None
+    module, a, b = found
+    value: jax.Array = module.kl(a, b)
+    return value

@@ -1,0 +1,119 @@
+"""The negative binomial distribution."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from kljax import quadrature
+from kljax._gamma import bregman_log_gamma, stirling_excess
+from kljax.families._odds import (
+    chances,
+    kl_of_waits,
+    log_chances,
+    log_partition_of_waits,
+    log_probability,
+    log_ratio_of_chances,
+)
+from kljax.families._record import along, at_points, batch_shape, count, family, filled, one_of, probability, real
+from kljax.quadrature import Support, integers
+
+
+@family
+class NegativeBinomial:
+    """NegativeBinomial(total_count, probs) or (r, logits=x): probability Γ(k + r)/(k! Γ(r)) pʳ(1 - p)ᵏ of k ≥ 0.
+
+    That is k failures before success number r, with p the probability of a success; r may be any number above zero.
+    KL has a closed form where both counts are the same Python number; else it holds a sum over the integers, which has
+    a derivative in r.
+
+    Example:
+        >>> from kljax.families import NegativeBinomial
+        >>> print(f"{NegativeBinomial(3, 0.5).entropy():.4f} {NegativeBinomial(3, 0.25).mean:.1f}")
+        2.2263 9.0
+    """
+
+    total_count: Any = count(whole=False)
+    probs: Any = one_of(probability, open_low=True)
+    logits: Any = one_of(real)
+
+    def log_prob(self, x: Any) -> jax.Array:
+        """The log-probability of x; -∞ for what is no integer ≥ 0."""
+        k, at = at_points(x, self)
+        r = _successes(at)
+        legal = (k >= 0.0) & (k == jnp.floor(k))
+        k = jnp.where(legal, k, 0.0)
+        ways = stirling_excess(k + r) - stirling_excess(k) - stirling_excess(r) + jnp.log(r) - jnp.log(k + r)
+        (p, rest), (log_p, log_rest) = chances(at), log_chances(at)
+        inside = ways + log_probability(r, k + r, p, log_p) + log_probability(k, k + r, rest, log_rest)
+        return jnp.where(legal, inside, -jnp.inf)
+
+    def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
+        """Draws, as floating-point numbers; they carry no derivative."""
+        at = filled(self)
+        (p, rest), r = chances(at), _successes(at)
+        first, second = jax.random.split(key)
+        shape = (*shape, *batch_shape(self))
+        rates = jax.random.gamma(first, jnp.broadcast_to(r, shape), dtype=r.dtype) * jnp.broadcast_to(rest / p, shape)
+        return jax.random.poisson(second, jax.lax.stop_gradient(rates), shape).astype(r.dtype)
+
+    @property
+    def support(self) -> Support:
+        """{0, 1, 2, …}"""
+        return integers()
+
+    def entropy(self) -> jax.Array:
+        """-Σ p log p, summed."""
+        width = jnp.sqrt(self.variance) + 1.0
+        return quadrature.entropy(along(self).log_prob, support=integers(), center=self.mean, scale=width).value
+
+    @property
+    def mean(self) -> jax.Array:
+        """r(1 - p)/p"""
+        at = filled(self)
+        p, rest = chances(at)
+        return _successes(at) * (rest / p)
+
+    @property
+    def variance(self) -> jax.Array:
+        """r(1 - p)/p²"""
+        p, _ = chances(filled(self))
+        return self.mean / p
+
+    @property
+    def natural(self) -> jax.Array:
+        """log(1 - p), [batch..., 1], for a fixed r."""
+        return log_chances(filled(self))[1][..., None]
+
+    def log_partition(self, natural: jax.Array) -> jax.Array:
+        """-r log(1 - e^η)"""
+        return self.total_count * log_partition_of_waits(natural[..., 0])
+
+
+def _successes(one: NegativeBinomial) -> jax.Array:
+    """r as an array of the batch's shape, for a record that is filled."""
+    return jnp.broadcast_to(one.total_count, batch_shape(one)).astype(jax.tree.leaves(one)[-1].dtype)
+
+
+def kl_negative_binomial(p: NegativeBinomial, q: NegativeBinomial) -> jax.Array:
+    """r_p KL(Geometric p‖q) + (r_p - r_q) log(q/p) + E[B(r_q; r_p) - B(k + r_q; k + r_p)], B that of log Γ."""
+    r, s = _successes(p), _successes(q)
+    same = r * kl_of_waits(p, q)
+    counts = p.total_count, q.total_count
+    if isinstance(counts[0], float) and counts[0] == counts[1]:
+        return same
+    # E log Γ(k + s) is expanded about r, where E ψ(k + r) = ψ(r) - log p: nothing of first order is left, and the
+    # summand is not negative because B falls with k.
+    wide, other = r[..., None], s[..., None]
+    start = bregman_log_gamma(other, wide)
+    width = jnp.sqrt(p.variance) + 1.0
+    lost = quadrature.expectation(
+        lambda k: start - bregman_log_gamma(k + other, k + wide),
+        along(p).log_prob,
+        support=integers(),
+        center=jax.lax.stop_gradient(p.mean),
+        scale=jax.lax.stop_gradient(width),
+    )
+    return jnp.maximum(same - (r - s) * log_ratio_of_chances(p, q) + lost.value, 0.0)
