@@ -146,6 +146,29 @@ def test_kl_of_long_rows_that_are_close(dtype: Any, monkeypatch: pytest.MonkeyPa
             assert gap <= (32 * eps + (half if half > eps else 0.0)) * np.linalg.norm(expected), i
 
 
+VERBS = {
+    "renyi": lambda a, b, order: logits.renyi(a, b, order=order),
+    "cross_entropy": lambda a, b, order: logits.cross_entropy(a, b, temperature=order),
+}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_other_verbs_take_blocks_too(verb: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    a, b = map(jnp.asarray, _rows("far apart"))
+    found = {}
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 4 * OUTCOMES * 4)
+    for choice in ("blocks", "whole"):
+        monkeypatch.setattr(blocks, "choose", lambda *_, choice=choice: choice)
+        jax.clear_caches()  # the verbs are jitted and know nothing of the other choice
+        gradient = jax.jit(jax.grad(lambda *x: jnp.sum(VERBS[verb](*x)), argnums=(0, 1, 2)))
+        compiled = gradient.lower(a, b, 1.5).compile()
+        assert ("while(" in compiled.as_text()) == (choice == "blocks")
+        found[choice] = compiled(a, b, 1.5)
+    for one, other in zip(found["blocks"], found["whole"], strict=True):
+        # Of terms of both signs, summed in another order.
+        np.testing.assert_allclose(one, other, rtol=0, atol=32 * 2.0**-23 * float(np.max(np.abs(other))))
+
+
 @pytest.mark.parametrize("choice", ["blocks", "whole"])
 def test_the_entropies_take_the_same_rows(choice: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(blocks, "choose", lambda *_: choice)
