@@ -12,6 +12,7 @@ import pytest
 from jax.test_util import check_grads
 from mpmath import mpf
 from scipy.special import lambertw
+from sweeps import thinned
 
 from kljax import bregman
 
@@ -22,6 +23,10 @@ mp_log, mp_exp = mpmath.log, mpmath.exp
 def dtype(request):
     with jax.enable_x64(request.param == "float64"), mpmath.workdps(60):
         yield jnp.dtype(request.param)
+
+
+# For tests of what does not depend on the dtype, or little: the other dtype runs with --full.
+ONE_DTYPE = pytest.mark.parametrize("dtype", thinned(["float32", "float64"], ["float64"]), indirect=True)
 
 
 def exact(array) -> list[mpf]:
@@ -93,6 +98,7 @@ def test_divergence_of_a_function_that_is_not_a_sum(dtype):
         assert worst(jax.jit(functools.partial(bregman.divergence, jax.nn.logsumexp))(x, y), [expected]) <= 8
 
 
+@ONE_DTYPE
 def test_hessians_are_those_of_phi(dtype):
     y = jnp.asarray([0.5, 2.0, 3.0], dtype)
     x = y * (1 + 1e-3)
@@ -143,6 +149,7 @@ def test_divergence_at_and_beyond_the_edge_of_the_domain(dtype):
     assert np.isnan(bregman.divergence(burg, -y, y))  # no finite number hides that -y is no point at all
 
 
+@ONE_DTYPE
 def test_what_phi_closes_over_is_differentiated(dtype):
     x, y = jnp.asarray([1.0, 2.0], dtype), jnp.asarray([1.0 + 1e-3, 3.0], dtype)
 
@@ -162,6 +169,7 @@ def test_what_phi_closes_over_is_differentiated(dtype):
     np.testing.assert_allclose(slopes, [unit, unit], rtol=1e-5)
 
 
+@ONE_DTYPE
 def test_events_of_any_shape_and_structure(dtype):
     rng = np.random.default_rng(1)
     x, y = (jnp.asarray(rng.uniform(0.5, 2, shape), dtype) for shape in ((4, 1, 2, 3), (5, 2, 3)))
@@ -182,6 +190,7 @@ def test_events_of_any_shape_and_structure(dtype):
     np.testing.assert_allclose(value, left + bregman.generalized_kl(tree_x["b"], tree_y["b"][None]), rtol=rtol)
 
 
+@ONE_DTYPE
 def test_divergence_under_the_transformations(dtype):
     x, y = jnp.asarray([[1.0, 2.0], [3.0, 0.5]], dtype), jnp.asarray([1.5, 2.5], dtype)
 
@@ -425,6 +434,7 @@ def test_edges_of_the_logistic_loss(dtype):
     assert not np.any(np.asarray(slopes[0]).reshape(5, 5)[np.isinf(table)])
 
 
+@ONE_DTYPE
 def test_axes_and_masks(dtype):
     rng = np.random.default_rng(6)
     x, y = (jnp.asarray(rng.uniform(0.1, 2, (3, 4, 2)), dtype) for _ in range(2))
@@ -440,6 +450,7 @@ def test_axes_and_masks(dtype):
         assert not np.any(slope[~keep])
 
 
+@ONE_DTYPE
 def test_the_named_ones_are_bregman_divergences(dtype):
     x, y = jnp.asarray([0.5, 2.0, 1.0], dtype), jnp.asarray([0.7, 1.0, 1.001], dtype)
     root = jnp.asarray([[2.0, 0.5, 0.0], [0.5, 1.0, 0.2], [0.0, 0.2, 3.0]], dtype)

@@ -196,6 +196,7 @@ def test_values_lie_within_a_useful_bound(name, verb, double):
         assert abs(mpf(float(value)) - truth) <= (1e-11 if double else 2e-6) * truth
 
 
+@pytest.mark.full
 def test_poisson_from_negative_binomial():
     with jax.enable_x64(True), mpmath.workdps(30):
         support = quadrature.integers()
@@ -259,6 +260,7 @@ def test_near_equal_densities_keep_relative_accuracy():
         assert abs(float(value) - 5e-11) <= min(float(error), 1e-9 * 5e-11)
 
 
+@pytest.mark.full
 def test_narrow_and_far():
     with jax.enable_x64(True):
         p, q = _normal(jnp, 1e4, 1e-6), _normal(jnp, 0.0, 1.0)

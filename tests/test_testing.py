@@ -65,7 +65,7 @@ VERBS = [
 ]
 
 
-OFTEN = [("kl", {}), ("total_variation", {}), ("renyi", {"order": 0.5})]
+OFTEN = [("kl", {}), ("total_variation", {})]
 
 
 @pytest.mark.parametrize("module", [probs, logits], ids=["probs", "logits"])

@@ -12,6 +12,7 @@ from jax.typing import ArrayLike
 from kljax.generators import Generator
 from kljax.quadrature import _arguments, _integrands, _integrate
 from kljax.quadrature._arguments import Domain, Integral, LogDensity, Places
+from kljax.quadrature._domain import Hints
 from kljax.quadrature._integrate import Integrand, Totals
 
 
@@ -30,7 +31,13 @@ def totals(
         hints = _arguments.hints(_arguments.domain(support), center, scale, points)
         hints = _arguments.checked({**functions, **(extra or {})}, hints)
         densities = [_wide(one, hints.low.dtype) for one in functions.values()]
-        return _integrate.integrate(densities, integrand, hints)
+        kind = hints.kind
+
+        @jax.jit  # one program: operation by operation, an eager call would compile hundreds
+        def run(hints: Hints) -> Totals:
+            return _integrate.integrate(densities, integrand, hints._replace(kind=kind))
+
+        return run(hints._replace(kind=None))
 
 
 def _wide(function: LogDensity, dtype: Any) -> Callable[[jax.Array], jax.Array]:
