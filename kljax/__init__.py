@@ -7,11 +7,13 @@ distributions stand here. Results are in nats.
 
 from kljax import bregman, expfam, families, generators, logits, probs, quadrature
 from kljax._units import bits
+from kljax.divergences import Estimate as Estimate
 from kljax.divergences import alpha as alpha
 from kljax.divergences import bhattacharyya as bhattacharyya
 from kljax.divergences import chi_squared as chi_squared
 from kljax.divergences import cross_entropy as cross_entropy
 from kljax.divergences import entropy as entropy
+from kljax.divergences import estimate as estimate
 from kljax.divergences import f_divergence as f_divergence
 from kljax.divergences import jeffreys as jeffreys
 from kljax.divergences import jensen_shannon as jensen_shannon
@@ -25,6 +27,7 @@ from kljax.divergences import tsallis as tsallis
 __version__ = "0.1.0"
 
 __all__ = [
+    "Estimate",
     "alpha",
     "bhattacharyya",
     "bits",
@@ -32,6 +35,7 @@ __all__ = [
     "chi_squared",
     "cross_entropy",
     "entropy",
+    "estimate",
     "expfam",
     "f_divergence",
     "families",

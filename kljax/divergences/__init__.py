@@ -2,10 +2,13 @@
 
     p, q ─▶ a closed form from the table, or deterministic quadrature on the line, the integers or the circle ─▶ nats
 
-Nothing here is random. A closed form is accurate to rounding, near p = q as well. Quadrature aims at 1e-10 in float64
-and 1e-6 in float32, relative, and gives NaN where its own error bound is infinite.
+Nothing here is random but ``estimate``, whose answer has a type of its own. A closed form is accurate to rounding, near
+p = q as well. Quadrature aims at 1e-10 in float64 and 1e-6 in float32, relative, and gives NaN where its own error
+bound is infinite.
 """
 
+from kljax.divergences._estimate import Estimate as Estimate
+from kljax.divergences._estimate import estimate as estimate
 from kljax.divergences._f_divergences import alpha as alpha
 from kljax.divergences._f_divergences import bhattacharyya as bhattacharyya
 from kljax.divergences._f_divergences import chi_squared as chi_squared
@@ -22,11 +25,13 @@ from kljax.divergences._kullback_leibler import jensen_shannon as jensen_shannon
 from kljax.divergences._kullback_leibler import kl as kl
 
 __all__ = [
+    "Estimate",
     "alpha",
     "bhattacharyya",
     "chi_squared",
     "cross_entropy",
     "entropy",
+    "estimate",
     "f_divergence",
     "jeffreys",
     "jensen_shannon",
