@@ -238,9 +238,9 @@ def _bregman_jvp(phi, primals, tangents):
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
 def _polygamma(n: int, x: jax.Array, v: jax.Array) -> jax.Array:
     """ψ⁽ⁿ⁾(x) v for a tangent v."""
-    value, largest = _scaled(False, n + 1, x) * v, float(jnp.finfo(x.dtype).max)
-    for _ in range(n):  # the bounds keep the compiler from dividing once by xⁿ, which underflows
-        value = divide(jnp.clip(value, -largest, largest), x)
+    value = _scaled(False, n + 1, x) * v
+    for _ in range(n):  # the barrier, linear in v, keeps the compiler from dividing once by xⁿ, which underflows
+        value = divide(jax.lax.optimization_barrier(value), x)
     return value
 
 

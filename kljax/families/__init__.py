@@ -18,6 +18,7 @@ from kljax.families._categorical import OneHotCategorical as OneHotCategorical
 from kljax.families._cauchy import Cauchy as Cauchy
 from kljax.families._chi import Chi as Chi
 from kljax.families._chi2 import Chi2 as Chi2
+from kljax.families._continuous_bernoulli import ContinuousBernoulli as ContinuousBernoulli
 from kljax.families._exponential import Exponential as Exponential
 from kljax.families._gamma import Gamma as Gamma
 from kljax.families._geometric import Geometric as Geometric
@@ -26,7 +27,9 @@ from kljax.families._half_cauchy import HalfCauchy as HalfCauchy
 from kljax.families._half_normal import HalfNormal as HalfNormal
 from kljax.families._inverse_gamma import InverseGamma as InverseGamma
 from kljax.families._inverse_gaussian import InverseGaussian as InverseGaussian
+from kljax.families._kumaraswamy import Kumaraswamy as Kumaraswamy
 from kljax.families._laplace import Laplace as Laplace
+from kljax.families._lindley import Lindley as Lindley
 from kljax.families._log_normal import LogNormal as LogNormal
 from kljax.families._log_uniform import LogUniform as LogUniform
 from kljax.families._logarithmic import Logarithmic as Logarithmic
@@ -40,6 +43,7 @@ from kljax.families._poisson import Poisson as Poisson
 from kljax.families._rayleigh import Rayleigh as Rayleigh
 from kljax.families._record import Distribution as Distribution
 from kljax.families._student_t import StudentT as StudentT
+from kljax.families._truncated_normal import TruncatedNormal as TruncatedNormal
 from kljax.families._uniform import Uniform as Uniform
 from kljax.families._von_mises import VonMises as VonMises
 from kljax.families._weibull import Weibull as Weibull
@@ -52,6 +56,7 @@ __all__ = [
     "Cauchy",
     "Chi",
     "Chi2",
+    "ContinuousBernoulli",
     "Distribution",
     "Exponential",
     "Gamma",
@@ -61,7 +66,9 @@ __all__ = [
     "HalfNormal",
     "InverseGamma",
     "InverseGaussian",
+    "Kumaraswamy",
     "Laplace",
+    "Lindley",
     "LogNormal",
     "LogUniform",
     "Logarithmic",
@@ -75,6 +82,7 @@ __all__ = [
     "Poisson",
     "Rayleigh",
     "StudentT",
+    "TruncatedNormal",
     "Uniform",
     "VonMises",
     "Weibull",

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from kljax._gamma import bregman_phi, digamma, log_gamma
 from kljax._ratios import product_ratio_gap
-from kljax._special import x_minus_log1p
+from kljax._special import divide, log_ratio, x_minus_log1p
 from kljax.families._record import at_points, family, filled, lifted, noise, positive
 from kljax.quadrature import Support
 
@@ -84,8 +84,12 @@ def kl_gamma(p: Gamma, q: Gamma) -> jax.Array:
 
 def kl_of_gammas(shape_p: jax.Array, rate_p: jax.Array, shape_q: jax.Array, rate_q: jax.Array) -> jax.Array:
     """KL between gamma distributions, of what each is called elsewhere."""
-    ratio = product_ratio_gap(shape_p, rate_q, shape_q, rate_p)
-    return shape_q * x_minus_log1p(ratio) + bregman_phi(shape_q, shape_p)
+    gap = product_ratio_gap(shape_p, rate_q, shape_q, rate_p)
+    near = jnp.abs(gap) <= 0.5
+    # Far below, of the quotient that t is one less than little is left in t.
+    ratio = divide(shape_p, shape_q) * divide(rate_q, rate_p)
+    far = (ratio - 1.0) - (log_ratio(shape_p, shape_q) + log_ratio(rate_q, rate_p))
+    return shape_q * jnp.where(near, x_minus_log1p(jnp.where(near, gap, 0.0)), far) + bregman_phi(shape_q, shape_p)
 
 
 def _standard(key: jax.Array, concentration: jax.Array, *, shape: tuple[int, ...], dtype: Any) -> jax.Array:

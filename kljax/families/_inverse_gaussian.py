@@ -59,7 +59,7 @@ class InverseGaussian:
         """½ log(2πeμ³/λ) - (3/2) exp(s) E₁(s), s = 2λ/μ and E₁ the exponential integral."""
         at = filled(self)
         level = 3.0 * jnp.log(at.loc) - jnp.log(at.concentration) + math.log(2.0 * math.pi * math.e)
-        return 0.5 * level - 1.5 * _scaled_exponential_integral(2.0 * divide(at.concentration, at.loc))
+        return 0.5 * level - 1.5 * scaled_exponential_integral(2.0 * divide(at.concentration, at.loc))
 
     @property
     def mean(self) -> jax.Array:
@@ -93,7 +93,7 @@ def _cdf(x: jax.Array, at: InverseGaussian) -> jax.Array:
     return jnp.exp(log_ndtr(root * (share - 1.0))) + jnp.exp(beyond)
 
 
-def _scaled_exponential_integral(s: jax.Array) -> jax.Array:
+def scaled_exponential_integral(s: jax.Array) -> jax.Array:
     """exp(s) E₁(s) for s > 0: the power series for s ≤ 1, Legendre's continued fraction beyond (DLMF 6.9.1)."""
     small = s <= 1.0
     low, high = jnp.where(small, s, 1.0), jnp.where(small, 1.0, s)

@@ -20,7 +20,7 @@ class LogitNormal:
     Example:
         >>> from kljax.families import LogitNormal
         >>> print(f"{LogitNormal(0.0, 1.0).entropy():.4f}")
-        -0.1941
+        -0.1932
     """
 
     loc: Any = real(0.0)

@@ -1,0 +1,91 @@
+"""The Lindley distribution."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from kljax._special import divide, itakura_saito_term, log1p, relative_gap, x_minus_log1p
+from kljax.families._implicit import implicit
+from kljax.families._inverse_gaussian import scaled_exponential_integral
+from kljax.families._record import at_points, family, filled, lifted, noise, positive
+from kljax.quadrature import Support
+
+
+@family
+class Lindley:
+    """Lindley(rate): density θ²(1 + x) exp(-θx)/(1 + θ) for x > 0, a mixture of Exponential(θ) and Gamma(2, θ).
+
+    Example:
+        >>> from kljax.families import Lindley
+        >>> print(f"{Lindley(2.0).entropy():.4f}")
+        0.5919
+
+    References:
+        Ghitany, Atieh & Nadarajah (2008), "Lindley distribution and its application".
+    """
+
+    rate: Any = positive()
+
+    def log_prob(self, x: Any) -> jax.Array:
+        """The log-density at x; -∞ outside the support."""
+        x, at = at_points(x, self)
+        safe, t = jnp.where(x >= 0.0, x, 0.0), at.rate
+        inside = 2.0 * jnp.log(t) - log1p(t) + log1p(safe) - t * safe
+        return jnp.where(x >= 0.0, inside, -jnp.inf)
+
+    def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
+        """Draws, differentiable in the parameter through the distribution function."""
+        at = lifted(self, shape)
+        first, second, third = jax.random.split(key, 3)
+        one, two = (noise(jax.random.exponential, it, shape, self) for it in (first, second))
+        single = noise(jax.random.uniform, third, shape, self) * (1.0 + at.rate) < at.rate
+        return implicit((one + jnp.where(single, 0.0, two)) / at.rate, at, _cdf)
+
+    @property
+    def support(self) -> Support:
+        """[0, ∞)"""
+        return Support(0.0, math.inf)
+
+    def entropy(self) -> jax.Array:
+        """log((1 + θ)/θ²) + 1 - exp(θ) E₁(θ)/(1 + θ), E₁ the exponential integral."""
+        t = filled(self).rate
+        return log1p(t) - 2.0 * jnp.log(t) + 1.0 - scaled_exponential_integral(t) / (1.0 + t)
+
+    @property
+    def mean(self) -> jax.Array:
+        """(θ + 2)/(θ(θ + 1))"""
+        t = filled(self).rate
+        return (1.0 + 1.0 / (1.0 + t)) / t
+
+    @property
+    def variance(self) -> jax.Array:
+        """(θ² + 4θ + 2)/(θ²(θ + 1)²)"""
+        t = filled(self).rate
+        return (1.0 + 2.0 / (1.0 + t) - 1.0 / jnp.square(1.0 + t)) / t / t
+
+    @property
+    def natural(self) -> jax.Array:
+        """-θ, [batch..., 1]."""
+        return -filled(self).rate[..., None]
+
+    @staticmethod
+    def log_partition(natural: jax.Array) -> jax.Array:
+        """log(1 - η) - 2 log(-η)"""
+        t = -natural[..., 0]
+        return log1p(t) - 2.0 * jnp.log(t)
+
+
+def _cdf(x: jax.Array, at: Lindley) -> jax.Array:
+    """1 - (1 + θx/(1 + θ)) exp(-θx)"""
+    t = at.rate
+    return 1.0 - (1.0 + divide(t * x, 1.0 + t)) * jnp.exp(-t * x)
+
+
+def kl_lindley(p: Lindley, q: Lindley) -> jax.Array:
+    """2H(θ_q, θ_p) - H(1 + θ_q, 1 + θ_p), H the Itakura–Saito divergence; the second is at most half of the first."""
+    above = relative_gap(1.0 + q.rate, 1.0 + p.rate, q.rate - p.rate)
+    return 2.0 * itakura_saito_term(q.rate, p.rate) - x_minus_log1p(above)

@@ -1,0 +1,36 @@
+"""Stirling's formula, log Γ(x) = (x - ½) log x - x + ½ log 2π + R(x), and log Γ without its large part."""
+
+from __future__ import annotations
+
+import math
+
+import jax
+import jax.numpy as jnp
+
+from kljax._gamma import _gap, _series, log_gamma
+from kljax._special import horner
+
+
+def remainder(x: jax.Array) -> jax.Array:
+    """R(x) for x ≥ 1"""
+    z, series = _series(x)
+    return z * horner(series, z)
+
+
+def remainder_slope(x: jax.Array) -> jax.Array:
+    """R'(x) for x ≥ 1"""
+    z, series = _series(x)
+    return -z * z * horner([k * c for k, c in enumerate(series, 1)], z)
+
+
+def phi(a: jax.Array) -> jax.Array:
+    """φ(a) = log Γ(a) - a log a + a = ½ log(2π/a) + R(a)"""
+    low = a < 1.0
+    small, large = jnp.where(low, a, 1.0), jnp.where(low, 1.0, a)
+    stirling = 0.5 * (math.log(2.0 * math.pi) - jnp.log(large)) + remainder(large)
+    return jnp.where(low, log_gamma(small) - small * jnp.log(small) + small, stirling)
+
+
+def phi_slope_gap(a: jax.Array, d: jax.Array) -> jax.Array:
+    """φ'(a + d) - φ'(a) for d > 0"""
+    return _gap(True, a + d, a, jax.lax.stop_gradient(d), jnp.ones_like(a))
