@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from mpmath import mpf
 from oracles.continuous import CROSS, TEXTBOOK
+from oracles.distributions import TEXTBOOK as FIRST
 
 import kljax
 from kljax import expfam, families
@@ -413,3 +414,43 @@ def test_every_case_is_a_row_of_the_table() -> None:
     assert set(CROSS_CASES) == set(CROSS)
     rows = {(one.__name__, other.__name__) for one, other in KL}
     assert {(name, name) for name in CASES if TEXTBOOK[name].kl} | set(CROSS) <= rows
+
+
+# p and the q's whose support it leaves.
+INFINITE = {
+    "Beta": "Pareto",
+    "ContinuousBernoulli": "Pareto",
+    "Exponential": "Beta ContinuousBernoulli Pareto Uniform",
+    "Gamma": "Beta ContinuousBernoulli Pareto Uniform",
+    "Gumbel": "Beta ContinuousBernoulli Exponential Gamma Pareto Uniform",
+    "Laplace": "Beta ContinuousBernoulli Exponential Gamma Pareto Uniform",
+    "Normal": "Beta ContinuousBernoulli Exponential Gamma Pareto Uniform",
+    "Pareto": "Beta ContinuousBernoulli Uniform",
+}
+EXAMPLES = {"ContinuousBernoulli": (0.75,), "Exponential": (1.5,), "Uniform": (-1.0, 2.0)}
+
+
+def test_supports_alone_make_kl_infinite(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*arguments: Any) -> None:
+        raise AssertionError("No quadrature is needed.")
+
+    monkeypatch.setattr("kljax.divergences._pairs._quadrature", refuse)
+    for one, others in INFINITE.items():
+        p = getattr(families, one)(*EXAMPLES.get(one, (2.25, 1.5)))
+        for other in others.split():
+            q = getattr(families, other)(*EXAMPLES.get(other, (2.25, 1.5)))
+            assert kljax.kl(p, q) == np.inf, (one, other)
+    slopes = jax.jit(jax.grad(kljax.kl, (0, 1)))(families.Normal(0.5, 1.5), families.Gamma(2.0, 1.0))
+    assert all(leaf == 0.0 for leaf in jax.tree.leaves(slopes))
+
+
+@pytest.mark.full
+def test_supports_that_are_not_known_before_the_run() -> None:
+    q = families.Weibull(2.0, 1.0)
+    p = families.Uniform(np.array([-1.0, 0.5], np.float32), np.array([1.0, 1.5], np.float32))
+    value, slopes = jax.jit(jax.vmap(jax.value_and_grad(kljax.kl), (0, None)))(p, q)
+    assert value[0] == np.inf
+    assert slopes.low[0] == slopes.high[0] == 0.0
+    log_density = FIRST["Weibull"].log_density
+    exact_value = -mpmath.quad(lambda x: log_density(x, mpf(2), mpf(1)), [0.5, 1.5])
+    np.testing.assert_allclose(float(value[1]), float(exact_value), rtol=1e-6)

@@ -10,9 +10,10 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from kljax import quadrature
+from kljax.divergences import _supports
 from kljax.families._categorical import tables
 from kljax.families._closed_forms import CONDITIONS, KL
-from kljax.families._record import aligned, along, frame, is_family
+from kljax.families._record import aligned, along, batch_shape, dtype_of, frame, is_family
 from kljax.quadrature import Integral, Support
 
 
@@ -73,7 +74,11 @@ def integrate(verb: str, p: Any, q: Any, **options: Any) -> jax.Array:
             f"{verb} of {type(p).__name__} and {type(q).__name__}: one lives on {_named(spaces[0])}, the other on "
             f"{_named(spaces[1])}, so that neither has a density with respect to the other."
         )
-    return _value(_quadrature(verb, p, q, options))
+    missed = _supports.beyond(p, q) if verb == "kl" else False
+    if missed is True:
+        return jnp.full(batch_shape(p), jnp.inf, dtype_of(p))
+    found = _value(_quadrature(verb, p, q, options))
+    return found if missed is False else jnp.where(missed, jnp.inf, found)
 
 
 def _named(space: Support) -> str:
