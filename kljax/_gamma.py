@@ -322,11 +322,13 @@ def log_gamma_1p(r: jax.Array) -> jax.Array:
 
 
 def stirling_excess(x: jax.Array) -> jax.Array:
-    """log Γ(1 + x) - x log x + x for finite x ≥ 0: 0 at 0, about ½ log 2πx for large x."""
-    low, positive = x < 1.0, jnp.where(x > 0.0, x, 1.0)
-    z, series = _series(jnp.maximum(x, 1.0))
-    small = log_gamma_1p(jnp.minimum(x, 1.0)) - jnp.where(x > 0.0, x * jnp.log(positive), 0.0) + x
-    return jnp.where(low, small, 0.5 * jnp.log(2.0 * math.pi * positive) + z * horner(series, z))
+    """log Γ(1 + x) - x log x + x for finite x ≥ 0, to eps absolutely: 0 at 0, about ½ log 2πx for large x."""
+    positive, low = jnp.where(x > 0.0, x, 1.0), x < 1.0
+    u = jnp.where(low, x + 1.0, x)
+    z, series = _series(u)
+    value = 0.5 * jnp.log(2.0 * math.pi * u) + z * horner(series, z)
+    step = x * (jnp.log1p(positive) - jnp.log(positive)) - 1.0
+    return jnp.where(x == 0.0, 0.0, value + jnp.where(low, step, 0.0))
 
 
 def digamma(x: jax.Array) -> jax.Array:

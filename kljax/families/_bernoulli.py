@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from kljax import logits, probs
-from kljax._special import kl_term, log1p_excess
+from kljax._special import kl_term, log1p_excess, relative_gap
 from kljax.families._odds import chances, kl_of_trials, log_chances, logit, row, softplus
 from kljax.families._poisson import Poisson
 from kljax.families._record import at_points, batch_shape, family, filled, one_of, probability, real
@@ -37,7 +37,8 @@ class Bernoulli:
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
         """Draws, as floating-point numbers; they carry no derivative."""
         p, _ = chances(filled(self))
-        return jax.random.bernoulli(key, p, (*shape, *batch_shape(self))).astype(p.dtype)
+        shape = (*shape, *batch_shape(self))
+        return jax.random.bernoulli(key, jnp.broadcast_to(p, shape)).astype(p.dtype)
 
     @property
     def support(self) -> Support:
@@ -81,4 +82,10 @@ def kl_bernoulli_poisson(p: Bernoulli, q: Poisson) -> jax.Array:
     chance, rest = chances(p)
     low = chance < 0.5
     small = log1p_excess(-jnp.where(low, chance, 0.0))
-    return kl_term(chance, q.rate) + jnp.where(low, small, kl_term(jnp.where(low, 1.0, rest), jnp.ones_like(rest)))
+    certain = jnp.where(low, small, kl_term(jnp.where(low, 1.0, rest), jnp.ones_like(rest)))
+    # λ - p = (λ - 1) + (1 - p) where p and λ are about one, and 1 - p may be known better than p.
+    near = ~low & (jnp.abs(q.rate - 1.0) <= 0.25)
+    safe_p, rate = jnp.where(near, chance, 1.0), jnp.where(near, q.rate, 1.0)
+    gap = relative_gap(safe_p, rate, jnp.where(near, (1.0 - rate) - rest, 0.0))
+    apart = kl_term(jnp.where(near, 1.0, chance), jnp.where(near, 1.0, q.rate))
+    return jnp.where(near, rate * log1p_excess(gap), apart) + certain

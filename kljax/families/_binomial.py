@@ -24,8 +24,8 @@ class Binomial:
 
     Example:
         >>> from kljax.families import Binomial
-        >>> print(f"{Binomial(3, 0.5).entropy():.4f} {Binomial(3, logits=0.0).mean:.1f}")
-        1.2555 1.5
+        >>> print(f"{Binomial(3, logits=0.0).mean:.1f} {Binomial(3, 0.5).variance:.2f}")
+        1.5 0.75
     """
 
     total_count: Any = count(whole=True)
@@ -47,7 +47,9 @@ class Binomial:
         """Draws, as floating-point numbers; they carry no derivative."""
         at = filled(self)
         p, _ = chances(at)
-        return jax.random.binomial(key, _trials(at), p, (*shape, *batch_shape(self)), p.dtype)
+        shape = (*shape, *batch_shape(self))
+        n, p = (jnp.broadcast_to(one, shape) for one in (_trials(at), p))
+        return jax.random.binomial(key, n, p, shape, p.dtype)
 
     @property
     def support(self) -> Support:
@@ -88,8 +90,11 @@ def _trials(one: Binomial) -> jax.Array:
 
 
 def equal_counts(p: Binomial, q: Binomial) -> bool | jax.Array:
-    """Whether all counts of p and q are equal."""
-    return (jnp.asarray(p.total_count) == jnp.asarray(q.total_count)).all()
+    """Whether all counts of p and q are equal: a Python value unless an array of counts is traced."""
+    counts = p.total_count, q.total_count
+    if all(isinstance(one, float) for one in counts):
+        return bool(counts[0] == counts[1])
+    return jnp.equal(*counts).all()
 
 
 def kl_binomial(p: Binomial, q: Binomial) -> jax.Array:

@@ -163,20 +163,18 @@ def _entropy(one: Any) -> jax.Array:
 def tables(p: Any, q: Any) -> tuple[ModuleType, jax.Array, jax.Array] | None:
     """For two distributions on the same finitely many outcomes: ``probs`` or ``logits``, and the rows for it."""
     if isinstance(p, Bernoulli) and isinstance(q, Bernoulli):
-        kinds, rows = zip(_odds.row(p), _odds.row(q), strict=True)
+        (kind_p, a), (kind_q, b) = _odds.row(p), _odds.row(q)
     elif isinstance(p, _CATEGORIES) and isinstance(q, _CATEGORIES):
-        kinds, rows = zip(_row(p), _row(q), strict=True)
-        if rows[0].shape[-1] != rows[1].shape[-1]:
-            counts = f"{type(p).__name__} has {rows[0].shape[-1]} and {type(q).__name__} has {rows[1].shape[-1]}"
+        (kind_p, a), (kind_q, b) = _row(p), _row(q)
+        if a.shape[-1] != b.shape[-1]:
+            counts = f"{type(p).__name__} has {a.shape[-1]} and {type(q).__name__} has {b.shape[-1]}"
             raise ValueError(f"p and q must have the same number of outcomes; {counts}.")
     else:
         return None
-    if kinds == ("probs", "probs"):
-        return probs, *rows
+    if kind_p == kind_q == "probs":
+        return probs, a, b
     # The logarithm of a probability is a logit.
-    a, b = (
-        log_ratio(one, jnp.ones_like(one)) if kind == "probs" else one for kind, one in zip(kinds, rows, strict=True)
-    )
+    a, b = (log_ratio(x, jnp.ones_like(x)) if kind == "probs" else x for kind, x in ((kind_p, a), (kind_q, b)))
     return logits, a, b
 
 

@@ -34,8 +34,8 @@ class Logarithmic:
 
     Example:
         >>> from kljax.families import Logarithmic
-        >>> print(f"{Logarithmic(0.5).entropy():.4f} {Logarithmic(0.5).mean:.4f}")
-        0.8465 1.4427
+        >>> print(f"{Logarithmic(0.5).mean:.4f} {Logarithmic(0.5).variance:.4f}")
+        1.4427 0.8040
     """
 
     probs: Any = probability(open_low=True, open_high=True)

@@ -31,8 +31,8 @@ class NegativeBinomial:
 
     Example:
         >>> from kljax.families import NegativeBinomial
-        >>> print(f"{NegativeBinomial(3, 0.5).entropy():.4f} {NegativeBinomial(3, 0.25).mean:.1f}")
-        2.2263 9.0
+        >>> print(f"{NegativeBinomial(3, 0.25).mean:.1f} {NegativeBinomial(3, 0.25).variance:.1f}")
+        9.0 36.0
     """
 
     total_count: Any = count(whole=False)

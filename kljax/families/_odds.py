@@ -143,7 +143,10 @@ def _complement_term(p: jax.Array, q: jax.Array) -> jax.Array:
 def kl_of_waits(p: Any, q: Any) -> jax.Array:
     """[K(p, q) + K(1 - p, 1 - q)]/p, of the failures before a success."""
     if p.logits is None and q.logits is None:
-        return itakura_saito_term(q.probs, p.probs) + divide(_complement_term(p.probs, q.probs), p.probs)
+        rest = _complement_term(p.probs, q.probs)
+        missed = jnp.isinf(rest)
+        whole = itakura_saito_term(q.probs, p.probs) + divide(jnp.where(missed, 0.0, rest), p.probs)
+        return jnp.where(missed, jnp.inf, whole)
     return _wait_term(logit(p), logit(q))
 
 
@@ -154,7 +157,7 @@ def softplus_over_exp(x: jax.Array) -> jax.Array:
     shown = odds >= tiny(odds)
     safe = jnp.where(shown, odds, 1.0)
     above = jnp.where(low, 1.0, x)
-    return jnp.where(low, jnp.where(shown, log1p(safe) / safe, 1.0), jnp.exp(-above) * softplus(above))
+    return jnp.where(low, jnp.where(shown, divide(log1p(safe), safe), 1.0), jnp.exp(-above) * softplus(above))
 
 
 def _softplus_over_exp(y: jax.Array, x: jax.Array) -> jax.Array:
@@ -165,12 +168,16 @@ def _softplus_over_exp(y: jax.Array, x: jax.Array) -> jax.Array:
 def _log1p_over(a: jax.Array) -> jax.Array:
     """log(1 + a)/a, 1 at 0."""
     safe = jnp.where(a == 0.0, 1.0, a)
-    return jnp.where(a == 0.0, 1.0, log1p(safe) / safe)
+    return jnp.where(a == 0.0, 1.0, divide(log1p(safe), safe))
 
 
 @jax.custom_jvp
 def _wait_term(x: jax.Array, y: jax.Array) -> jax.Array:
     """[log(1 + eʸ) - log(1 + eˣ) - σ(x)(y - x)]/σ(x) for logits x of p and y of q."""
+    # A success for certain under p costs -log q; q certain of either is infinitely far from any other p.
+    certain = jnp.isinf(x) | jnp.isinf(y)
+    limit = jnp.where(x == jnp.inf, softplus(-y), jnp.where(x == y, 0.0, jnp.inf))
+    x, y = (jnp.where(certain, 0.0, one) for one in (x, y))
     likely = x > 0.0
     trial = bregman.logistic_loss(y[..., None], x[..., None])
     frequent = trial + jnp.exp(-jnp.maximum(x, 0.0)) * trial
@@ -184,7 +191,7 @@ def _wait_term(x: jax.Array, y: jax.Array) -> jax.Array:
     over_p = expm1_minus_x(-rest * v) + rest * p * v * v * expm1_minus_x_ratio(p * v)
     small = over_p * _log1p_over(p * over_p)
     far = d - softplus(x) - softplus_over_exp(x) + softplus(y) + _softplus_over_exp(y, x)
-    return jnp.where(likely, frequent, jnp.where(near, small, far))
+    return jnp.where(certain, limit, jnp.where(likely, frequent, jnp.where(near, small, far)))
 
 
 @_wait_term.defjvp
@@ -192,8 +199,8 @@ def _wait_term_jvp(primals, tangents):
     # ∂x = [log(1 + eˣ) - log(1 + eʸ)]/eˣ, ∂y = σ(y)/σ(x) - 1; zero where the divergence is infinite.
     (x, y), (dx, dy) = primals, tangents
     value = _wait_term(x, y)
-    dead = jnp.isinf(value) | jnp.isinf(x) | jnp.isinf(y)
-    x, y = (jnp.where(dead, 0.0, one) for one in (x, y))
+    dead = jnp.isinf(value) | jnp.isinf(y)
+    x, y = (jnp.where(dead, 0.0, one) for one in (jnp.minimum(x, 1e3), y))
     near = jnp.abs(x - y) <= 1.0
     d = jnp.where(near, x - y, 0.0)
     small = -expm1(-d) * sigmoid(-y) * _log1p_over(sigmoid(y) * expm1(d))

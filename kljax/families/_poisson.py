@@ -6,10 +6,9 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.scipy.special import xlogy
 
 from kljax import quadrature
-from kljax._gamma import log_gamma_1p
+from kljax._gamma import stirling_excess
 from kljax._special import kl_term
 from kljax.families._record import along, at_points, batch_shape, family, filled, non_negative
 from kljax.quadrature import Support, integers
@@ -32,7 +31,8 @@ class Poisson:
         k, at = at_points(x, self)
         legal = (k >= 0.0) & (k == jnp.floor(k))
         safe = jnp.where(legal, k, 0.0)
-        return jnp.where(legal, xlogy(safe, at.rate) - at.rate - log_gamma_1p(safe), -jnp.inf)
+        # k log λ - λ - log k! as two terms, neither of which is large where k ≈ λ.
+        return jnp.where(legal, -kl_term(safe, at.rate) - stirling_excess(safe), -jnp.inf)
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
         """Draws, as floating-point numbers; they carry no derivative."""

@@ -112,10 +112,10 @@ def nested() -> Any:
     return _parameter(None, nested=True)
 
 
-_SPECIFIERS = (real, positive, non_negative, probability, one_of, count, complex_valued, nested)
-
-
-@dataclass_transform(frozen_default=True, field_specifiers=_SPECIFIERS)
+@dataclass_transform(
+    frozen_default=True,
+    field_specifiers=(real, positive, non_negative, probability, one_of, count, complex_valued, nested),
+)
 def family(cls: type[T]) -> type[T]:
     """Makes a class with annotated parameters a distribution: a frozen pytree record of arrays."""
     record: Any = parameters(cls)
@@ -130,7 +130,10 @@ def _shape_of_a_number(_: Any) -> tuple[int, ...]:
     return ()
 
 
-@dataclass_transform(frozen_default=True, field_specifiers=_SPECIFIERS)
+@dataclass_transform(
+    frozen_default=True,
+    field_specifiers=(real, positive, non_negative, probability, one_of, count, complex_valued, nested),
+)
 def parameters(cls: type[T]) -> type[T]:
     """Makes a class with annotated parameters a frozen pytree record of arrays."""
     record: Any = dataclasses.dataclass(frozen=True, eq=False)(cls)

@@ -25,7 +25,7 @@ class VonMises:
     Example:
         >>> from kljax.families import VonMises
         >>> print(f"{VonMises(0.0, 2.0).entropy():.4f}")
-        1.2674
+        1.2663
     """
 
     loc: Any = real()
