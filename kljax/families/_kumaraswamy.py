@@ -82,7 +82,7 @@ def _logs(t: jax.Array) -> tuple[jax.Array, jax.Array]:
     near = jnp.log(-jnp.expm1(-jnp.where(far, 0.7, t)))
     rest = jnp.exp(-jnp.clip(t, 0.7, 60.0))
     log_u = jnp.where(far, log1p(-rest), near)
-    return log_u, jnp.where(t > 60.0, -1.0, jnp.where(far, log_u / rest, near * jnp.exp(jnp.where(far, 0.7, t))))
+    return log_u, jnp.where(t > 60.0, -1.0, jnp.where(far, divide(log_u, rest), near * jnp.exp(jnp.where(far, 0.7, t))))
 
 
 class Rule(NamedTuple):
