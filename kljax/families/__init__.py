@@ -18,15 +18,19 @@ from kljax.families._categorical import OneHotCategorical as OneHotCategorical
 from kljax.families._cauchy import Cauchy as Cauchy
 from kljax.families._chi import Chi as Chi
 from kljax.families._chi2 import Chi2 as Chi2
+from kljax.families._complex_normal import ComplexNormal as ComplexNormal
 from kljax.families._continuous_bernoulli import ContinuousBernoulli as ContinuousBernoulli
+from kljax.families._dirichlet import Dirichlet as Dirichlet
 from kljax.families._exponential import Exponential as Exponential
 from kljax.families._gamma import Gamma as Gamma
+from kljax.families._generalized_dirichlet import GeneralizedDirichlet as GeneralizedDirichlet
 from kljax.families._geometric import Geometric as Geometric
 from kljax.families._gumbel import Gumbel as Gumbel
 from kljax.families._half_cauchy import HalfCauchy as HalfCauchy
 from kljax.families._half_normal import HalfNormal as HalfNormal
 from kljax.families._inverse_gamma import InverseGamma as InverseGamma
 from kljax.families._inverse_gaussian import InverseGaussian as InverseGaussian
+from kljax.families._inverse_wishart import InverseWishart as InverseWishart
 from kljax.families._kumaraswamy import Kumaraswamy as Kumaraswamy
 from kljax.families._laplace import Laplace as Laplace
 from kljax.families._lindley import Lindley as Lindley
@@ -35,18 +39,25 @@ from kljax.families._log_uniform import LogUniform as LogUniform
 from kljax.families._logarithmic import Logarithmic as Logarithmic
 from kljax.families._logistic import Logistic as Logistic
 from kljax.families._logit_normal import LogitNormal as LogitNormal
+from kljax.families._matrix_normal import MatrixNormal as MatrixNormal
 from kljax.families._moyal import Moyal as Moyal
+from kljax.families._multivariate_logit_normal import MultivariateLogitNormal as MultivariateLogitNormal
+from kljax.families._multivariate_normal import MultivariateNormal as MultivariateNormal
 from kljax.families._negative_binomial import NegativeBinomial as NegativeBinomial
 from kljax.families._normal import Normal as Normal
 from kljax.families._pareto import Pareto as Pareto
 from kljax.families._poisson import Poisson as Poisson
+from kljax.families._power_spherical import PowerSpherical as PowerSpherical
 from kljax.families._rayleigh import Rayleigh as Rayleigh
 from kljax.families._record import Distribution as Distribution
+from kljax.families._spherical_uniform import SphericalUniform as SphericalUniform
 from kljax.families._student_t import StudentT as StudentT
 from kljax.families._truncated_normal import TruncatedNormal as TruncatedNormal
 from kljax.families._uniform import Uniform as Uniform
 from kljax.families._von_mises import VonMises as VonMises
+from kljax.families._von_mises_fisher import VonMisesFisher as VonMisesFisher
 from kljax.families._weibull import Weibull as Weibull
+from kljax.families._wishart import Wishart as Wishart
 
 __all__ = [
     "Bernoulli",
@@ -56,16 +67,20 @@ __all__ = [
     "Cauchy",
     "Chi",
     "Chi2",
+    "ComplexNormal",
     "ContinuousBernoulli",
+    "Dirichlet",
     "Distribution",
     "Exponential",
     "Gamma",
+    "GeneralizedDirichlet",
     "Geometric",
     "Gumbel",
     "HalfCauchy",
     "HalfNormal",
     "InverseGamma",
     "InverseGaussian",
+    "InverseWishart",
     "Kumaraswamy",
     "Laplace",
     "Lindley",
@@ -74,16 +89,23 @@ __all__ = [
     "Logarithmic",
     "Logistic",
     "LogitNormal",
+    "MatrixNormal",
     "Moyal",
+    "MultivariateLogitNormal",
+    "MultivariateNormal",
     "NegativeBinomial",
     "Normal",
     "OneHotCategorical",
     "Pareto",
     "Poisson",
+    "PowerSpherical",
     "Rayleigh",
+    "SphericalUniform",
     "StudentT",
     "TruncatedNormal",
     "Uniform",
     "VonMises",
+    "VonMisesFisher",
     "Weibull",
+    "Wishart",
 ]

@@ -90,11 +90,14 @@ def kl_beta(p: Beta, q: Beta) -> jax.Array:
     return kl_of_dirichlets(ours, theirs)
 
 
-def kl_of_dirichlets(a: jax.Array, b: jax.Array) -> jax.Array:
-    """KL between Dirichlet distributions whose concentrations run along the first axis."""
-    d = b - a
-    total_a, total_b, total_d = a.sum(0), b.sum(0), d.sum(0)
-    # K(y, x) = x k(t) for y = x(1 + t); here t is formed from the differences, exact where a ≈ b.
-    t = (divide(d, a) - divide(total_d, total_a)) / (1.0 + divide(total_d, total_a))
-    means = (a * divide(total_b, total_a)) * log1p_excess(t)
-    return (means + bregman_phi(b, a, d)).sum(0) - bregman_phi(total_b, total_a, total_d)
+def kl_of_dirichlets(a: jax.Array, b: jax.Array, d: jax.Array | None = None) -> jax.Array:
+    """KL between Dirichlet distributions whose concentrations run along the first axis; d is b - a if known better."""
+    d = b - a if d is None else d
+    total_a, total_b, total_d = (one.sum(0, keepdims=True) for one in (a, b, d))
+    # K(y, x) = x k(t) for y = x(1 + t), x = a b₀/a₀. Where the totals are near, t is formed from the differences, exact
+    # for a ≈ b; elsewhere a rounded t near zero counts for nothing beside the other terms.
+    growth, ratio = divide(total_d, total_a), divide(total_b, total_a)
+    near = jnp.abs(growth) < 0.5
+    close = divide(divide(d, a) - growth, jnp.where(near, ratio, 1.0))
+    t = jnp.where(near, close, divide(divide(b, a), ratio) - 1.0)
+    return (a * ratio * log1p_excess(t) + bregman_phi(b, a, d)).sum(0) - bregman_phi(total_b, total_a, total_d)[0]

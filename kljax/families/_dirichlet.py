@@ -1,0 +1,109 @@
+"""The Dirichlet distribution."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.scipy.special import xlogy
+
+from kljax._gamma import digamma, log_gamma
+from kljax.families._beta import Beta, kl_of_dirichlets
+from kljax.families._matrices import embedded, identity
+from kljax.families._record import at_points, batch_shape, family, filled, lifted, positive
+
+
+@family
+class Dirichlet:
+    """Dirichlet(concentration): density ∏ xᵢ^(αᵢ - 1) Γ(α₀)/∏ Γ(αᵢ) of probabilities x, α₀ = Σ αᵢ.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from kljax.families import Dirichlet
+        >>> print(f"{Dirichlet(jnp.array([2.0, 3.0, 5.0])).entropy():.4f}")
+        -1.4612
+    """
+
+    concentration: Any = positive(ndim=1)
+
+    @property
+    def event_shape(self) -> tuple[int, ...]:
+        """(n,), the number of outcomes."""
+        return self.concentration.shape[-1:]
+
+    def log_prob(self, x: Any) -> jax.Array:
+        """The log-density of the first n - 1 of the probabilities x, [..., n]; -∞ where one is negative."""
+        x, at = at_points(x, self)
+        legal = jnp.all(x >= 0.0, -1)
+        safe = jnp.where(legal[..., None], x, 1.0)
+        inside = jnp.sum(xlogy(at.concentration - 1.0, safe), -1) - _log_beta(at.concentration)
+        return jnp.where(legal, inside, -jnp.inf)
+
+    def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
+        """Draws, differentiable in the parameters."""
+        at = lifted(self, shape)
+        return jax.random.dirichlet(key, at.concentration, (*shape, *batch_shape(self)), at.concentration.dtype)
+
+    def entropy(self) -> jax.Array:
+        """log B(α) + (α₀ - n)ψ(α₀) - Σ (αᵢ - 1)ψ(αᵢ)."""
+        a = self.concentration
+        total = jnp.sum(a, -1)
+        return _log_beta(a) + (total - a.shape[-1]) * digamma(total) - jnp.sum((a - 1.0) * digamma(a), -1)
+
+    @property
+    def mean(self) -> jax.Array:
+        """α/α₀"""
+        return self.concentration / jnp.sum(self.concentration, -1, keepdims=True)
+
+    @property
+    def variance(self) -> jax.Array:
+        """m(1 - m)/(α₀ + 1), m the mean."""
+        total = jnp.sum(self.concentration, -1, keepdims=True)
+        mean = self.concentration / total
+        return mean * ((total - self.concentration) / total) / (total + 1.0)
+
+    @property
+    def covariance(self) -> jax.Array:
+        """(diag m - m m')/(α₀ + 1), [batch..., n, n]."""
+        mean = self.mean
+        total = jnp.sum(self.concentration, -1)[..., None, None]
+        off = -mean[..., :, None] * mean[..., None, :] / (total + 1.0)
+        return jnp.where(identity(off) > 0.0, embedded(self.variance), off)
+
+    @property
+    def natural(self) -> jax.Array:
+        """α - 1, [batch..., n]."""
+        return filled(self).concentration - 1.0
+
+    @staticmethod
+    def log_partition(natural: jax.Array) -> jax.Array:
+        """log B(η + 1)"""
+        return _log_beta(natural + 1.0)
+
+
+def _log_beta(a: jax.Array) -> jax.Array:
+    return jnp.sum(log_gamma(a), -1) - log_gamma(jnp.sum(a, -1))
+
+
+def kl_dirichlet(p: Dirichlet, q: Dirichlet) -> jax.Array:
+    """Σᵢ [K(bᵢ, aᵢ b₀/a₀) + B_φ(bᵢ; aᵢ)] - B_φ(b₀; a₀), a those of p, b those of q, a₀ and b₀ their sums."""
+    return kl_of_dirichlets(jnp.moveaxis(p.concentration, -1, 0), jnp.moveaxis(q.concentration, -1, 0))
+
+
+def kl_beta_dirichlet(p: Beta, q: Dirichlet) -> jax.Array:
+    """KL of the probabilities (x, 1 - x), x of the beta distribution, from those of two outcomes."""
+    return kl_dirichlet(_of_beta(p, q), q)
+
+
+def kl_dirichlet_beta(p: Dirichlet, q: Beta) -> jax.Array:
+    """KL of the first of two probabilities from the beta distribution."""
+    return kl_dirichlet(p, _of_beta(q, p))
+
+
+def _of_beta(beta: Beta, beside: Dirichlet) -> Dirichlet:
+    if beside.event_shape != (2,):
+        raise ValueError(
+            f"Beta is a Dirichlet distribution of two outcomes; the other one has {beside.event_shape[0]}."
+        )
+    return Dirichlet(jnp.stack([beta.concentration1, beta.concentration0], -1))

@@ -1,0 +1,115 @@
+"""The power spherical distribution."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.scipy.special import xlogy
+
+from kljax._gamma import digamma_gap, log_gamma
+from kljax.families._beta import kl_of_dirichlets
+from kljax.families._record import at_points, batch_shape, family, filled, lifted, non_negative, real
+from kljax.families._sphere import around, covariance, dimension, unit
+from kljax.families._spherical_uniform import SphericalUniform
+
+
+@family
+class PowerSpherical:
+    """PowerSpherical(μ, κ): density (1 + μ·x)^κ/N(κ) of unit vectors of n numbers.
+
+    ½(1 + μ·x) has the distribution Beta(½(n - 1) + κ, ½(n - 1)). The length of ``mean_direction`` does not matter: it
+    is divided by it.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from kljax.families import PowerSpherical
+        >>> print(f"{PowerSpherical(jnp.array([1.0, 0.0, 0.0]), 2.0).entropy():.4f}")
+        2.0991
+
+    References:
+        De Cao & Aziz (2020), "The power spherical distribution".
+    """
+
+    mean_direction: Any = real(ndim=1)
+    concentration: Any = non_negative()
+
+    def _check(self) -> None:
+        dimension("PowerSpherical", self.mean_direction.shape[-1])
+
+    @property
+    def event_shape(self) -> tuple[int, ...]:
+        """(n,)"""
+        return self.mean_direction.shape[-1:]
+
+    def _shapes(self) -> tuple[jax.Array, jax.Array]:
+        """Those of the beta distribution of ½(1 + μ·x)."""
+        half = jnp.full_like(self.concentration, 0.5 * (self.mean_direction.shape[-1] - 1.0))
+        return half + self.concentration, half
+
+    def _log_normaliser(self) -> jax.Array:
+        a, b = self._shapes()
+        return (a + b) * math.log(2.0) + b * math.log(math.pi) + log_gamma(a) - log_gamma(a + b)
+
+    def log_prob(self, x: Any) -> jax.Array:
+        """The log-density at unit vectors x, [..., n], with respect to the area."""
+        x, at = at_points(x, self)
+        raised = 0.5 * jnp.sum(jnp.square(x + unit(at.mean_direction)), -1)  # 1 + μ·x
+        return xlogy(at.concentration, raised) - at._log_normaliser()
+
+    def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
+        """Draws, differentiable in the parameters."""
+        at = lifted(self, shape)
+        up, down, across = jax.random.split(key, 3)
+        whole = (*shape, *batch_shape(self))
+        # Of two gamma variables g and h, (1 + μ·x)/(1 - μ·x) = g/h.
+        logs = [
+            jax.random.loggamma(one, concentration, whole, concentration.dtype)
+            for one, concentration in zip((up, down), at._shapes(), strict=True)
+        ]
+        half = 0.5 * (logs[0] - logs[1])
+        return around(unit(at.mean_direction), across, jnp.tanh(half), 1.0 / jnp.cosh(half))
+
+    def entropy(self) -> jax.Array:
+        """log N(κ) - κ(log 2 + ψ(a) - ψ(a + b)), a and b the shapes of the beta distribution."""
+        at = filled(self)
+        a, b = at._shapes()
+        return at._log_normaliser() - at.concentration * (math.log(2.0) - digamma_gap(a + b, a))
+
+    @property
+    def mean(self) -> jax.Array:
+        """μκ/(n - 1 + κ)"""
+        at = filled(self)
+        cosine = at.concentration / (at.concentration + (self.event_shape[0] - 1.0))
+        return cosine[..., None] * unit(at.mean_direction)
+
+    @property
+    def covariance(self) -> jax.Array:
+        """v μμ' + w(I - μμ'), v = 4ab/((a + b)²(a + b + 1)), w = 2a/((a + b)(a + b + 1)), [batch..., n, n]."""
+        at = filled(self)
+        a, b = at._shapes()
+        total = a + b
+        across = 2.0 * (a / total) / (total + 1.0)
+        return covariance(unit(at.mean_direction), 2.0 * across * (b / total), across)
+
+    @property
+    def variance(self) -> jax.Array:
+        """The diagonal of the covariance."""
+        return jnp.diagonal(self.covariance, axis1=-2, axis2=-1)
+
+
+def kl_power_spherical_uniform(p: PowerSpherical, q: SphericalUniform) -> jax.Array:
+    """KL(Beta(b + κ, b)‖Beta(b, b)), b = ½(n - 1): only the angle from μ tells them apart."""
+    a, b = p._shapes()
+    zero = jnp.zeros_like(b)
+    # The change of the shapes is κ exactly, also where it vanishes beside b.
+    return kl_of_dirichlets(jnp.stack([a, b]), jnp.stack([b, b]), jnp.stack([-p.concentration, zero]))
+
+
+def kl_uniform_power_spherical(p: SphericalUniform, q: PowerSpherical) -> jax.Array:
+    """KL(Beta(b, b)‖Beta(b + κ, b)), b = ½(n - 1)."""
+    a, b = q._shapes()
+    zero = jnp.zeros_like(b)
+    return kl_of_dirichlets(jnp.stack([b, b]), jnp.stack([a, b]), jnp.stack([q.concentration, zero]))

@@ -1,0 +1,58 @@
+"""Directions: unit vectors of n ≥ 2 numbers, and angles between them."""
+
+from __future__ import annotations
+
+import math
+
+import jax
+import jax.numpy as jnp
+
+
+def dimension(owner: str, n: int) -> None:
+    """Raises unless there is a sphere in n dimensions to be continuous on."""
+    if n < 2:
+        raise ValueError(f"{owner}: a direction needs at least 2 dimensions; got {n}.")
+
+
+def order(n: int) -> float:
+    """ν = n/2 - 1, the order of the Bessel function that belongs to n dimensions."""
+    return 0.5 * n - 1.0
+
+
+def log_area(n: int) -> float:
+    """log(2 π^(n/2)/Γ(n/2)), the area of the unit sphere in n dimensions."""
+    return math.log(2.0) + 0.5 * n * math.log(math.pi) - math.lgamma(0.5 * n)
+
+
+def norm(x: jax.Array) -> jax.Array:
+    """‖x‖, [..., 1]."""
+    return jnp.sqrt(jnp.sum(x * x, -1, keepdims=True))
+
+
+def unit(x: jax.Array) -> jax.Array:
+    """x/‖x‖"""
+    return x / norm(x)
+
+
+def one_minus_cosine(a: jax.Array, b: jax.Array) -> jax.Array:
+    """1 - cos of the angle between a and b, vectors of any length, from their difference."""
+    # a/‖a‖ - b/‖b‖ = [d + b(‖b‖ - ‖a‖)/‖b‖]/‖a‖ with d = a - b, and ‖b‖ - ‖a‖ = -d·(a + b)/(‖a‖ + ‖b‖).
+    d, size_a, size_b = a - b, norm(a), norm(b)
+    along = jnp.sum(d * (a + b), -1, keepdims=True) / (size_a + size_b)
+    gap = (d - (b / size_b) * along) / size_a
+    return 0.5 * jnp.sum(gap * gap, -1)
+
+
+def around(direction: jax.Array, key: jax.Array, cosine: jax.Array, sine: jax.Array) -> jax.Array:
+    """Unit vectors at this angle from a unit vector, and uniform otherwise."""
+    z = jax.random.normal(key, direction.shape, direction.dtype)
+    across = unit(z - jnp.sum(z * direction, -1, keepdims=True) * direction)
+    return cosine[..., None] * direction + sine[..., None] * across
+
+
+def covariance(direction: jax.Array, radial: jax.Array, tangential: jax.Array) -> jax.Array:
+    """v μμ' + w(I - μμ') of the variances v along a unit vector μ and w across it, [..., n, n]."""
+    n = direction.shape[-1]
+    outer = direction[..., :, None] * direction[..., None, :]
+    eye = jnp.broadcast_to(jnp.eye(n, dtype=outer.dtype), outer.shape)
+    return (radial - tangential)[..., None, None] * outer + tangential[..., None, None] * eye

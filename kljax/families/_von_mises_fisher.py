@@ -1,0 +1,136 @@
+"""The von Mises–Fisher distribution."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from kljax._bessel import bessel_ratio, bessel_ratio_slope, bregman_log_bessel, log_bessel_i
+from kljax.families._record import at_points, family, filled, lifted, non_negative, real
+from kljax.families._sphere import around, covariance, dimension, one_minus_cosine, order, unit
+from kljax.families._spherical_uniform import SphericalUniform
+
+
+@family
+class VonMisesFisher:
+    """VonMisesFisher(μ, κ): density κ^ν exp(κ μ·x)/((2π)^(n/2) I_ν(κ)) of unit vectors of n numbers, ν = n/2 - 1.
+
+    The length of ``mean_direction`` does not matter: it is divided by it.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from kljax.families import VonMisesFisher
+        >>> print(f"{VonMisesFisher(jnp.array([1.0, 0.0, 0.0]), 2.0).entropy():.4f}")
+        2.0516
+    """
+
+    mean_direction: Any = real(ndim=1)
+    concentration: Any = non_negative()
+
+    def _check(self) -> None:
+        dimension("VonMisesFisher", self.mean_direction.shape[-1])
+
+    @property
+    def event_shape(self) -> tuple[int, ...]:
+        """(n,)"""
+        return self.mean_direction.shape[-1:]
+
+    def log_prob(self, x: Any) -> jax.Array:
+        """The log-density at unit vectors x, [..., n], with respect to the area."""
+        x, at = at_points(x, self)
+        return at.concentration * jnp.sum(unit(at.mean_direction) * x, -1) - at._log_normaliser()
+
+    def _log_normaliser(self) -> jax.Array:
+        n = self.mean_direction.shape[-1]
+        return log_bessel_i(order(n), self.concentration) + 0.5 * n * math.log(2.0 * math.pi)
+
+    def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
+        """Draws; they carry no derivative.
+
+        By rejection, Wood (1994), "Simulation of the von Mises Fisher distribution".
+        """
+        at = jax.lax.stop_gradient(lifted(self, shape))
+        by_angle, across = jax.random.split(key)
+        gap = _one_minus_cosines(by_angle, at.mean_direction.shape[-1], at.concentration)
+        return around(unit(at.mean_direction), across, 1.0 - gap, jnp.sqrt(gap * (2.0 - gap)))
+
+    def entropy(self) -> jax.Array:
+        """log((2π)^(n/2) I_ν(κ) κ^-ν) - κA(κ), A = I_{ν+1}/I_ν."""
+        at = filled(self)
+        return at._log_normaliser() - at.concentration * bessel_ratio(at.concentration, order(*self.event_shape))
+
+    @property
+    def mean(self) -> jax.Array:
+        """A(κ)μ"""
+        at = filled(self)
+        return bessel_ratio(at.concentration, order(*self.event_shape))[..., None] * unit(at.mean_direction)
+
+    @property
+    def covariance(self) -> jax.Array:
+        """A'(κ)μμ' + (A(κ)/κ)(I - μμ'), [batch..., n, n]."""
+        at, nu = filled(self), order(*self.event_shape)
+        still = at.concentration == 0.0
+        safe = jnp.where(still, 1.0, at.concentration)
+        across = jnp.where(still, 1.0 / self.event_shape[0], bessel_ratio(safe, nu) / safe)
+        return covariance(unit(at.mean_direction), bessel_ratio_slope(at.concentration, nu), across)
+
+    @property
+    def variance(self) -> jax.Array:
+        """The diagonal of the covariance."""
+        return jnp.diagonal(self.covariance, axis1=-2, axis2=-1)
+
+    @property
+    def natural(self) -> jax.Array:
+        """κμ, [batch..., n]."""
+        at = filled(self)
+        return at.concentration[..., None] * unit(at.mean_direction)
+
+    @staticmethod
+    def log_partition(natural: jax.Array) -> jax.Array:
+        """log((2π)^(n/2) I_ν(κ) κ^-ν), κ = ‖η‖"""
+        n = natural.shape[-1]
+        size = jnp.sqrt(jnp.sum(natural * natural, -1))
+        return log_bessel_i(order(n), size) + 0.5 * n * math.log(2.0 * math.pi)
+
+
+def _one_minus_cosines(key: jax.Array, n: int, concentration: jax.Array) -> jax.Array:
+    """u = 1 - cos of the angle from the mean direction, of density exp(-κu)(u(2 - u))^((n - 3)/2)."""
+    half, dtype = 0.5 * (n - 1.0), concentration.dtype
+    b = half / (concentration + jnp.sqrt(concentration * concentration + half * half))
+    # The proposal: u = 2bz/(1 - (1 - b)z), z ~ Beta(½(n - 1), ½(n - 1)); at u = start the ratio is largest.
+    start = 2.0 * b / (1.0 + b)
+    fall = start + (1.0 - start) * start  # 1 - (1 - start)²
+
+    def log_ratio(u: jax.Array) -> jax.Array:
+        return concentration * (start - u) + 2.0 * half * (jnp.log(start + (1.0 - start) * u) - jnp.log(fall))
+
+    def again(state: tuple[jax.Array, jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array, jax.Array]:
+        key, u, done = state
+        key, by_z, by_ratio = jax.random.split(key, 3)
+        z = jax.random.beta(by_z, half, half, u.shape, dtype)
+        proposed = 2.0 * b * z / (1.0 - (1.0 - b) * z)
+        kept = -jax.random.exponential(by_ratio, u.shape, dtype) <= log_ratio(proposed)
+        return key, jnp.where(done, u, proposed), done | kept
+
+    start_state = key, jnp.zeros_like(concentration), ~(concentration >= 0.0)  # nothing to draw from NaN
+    return jax.lax.while_loop(lambda state: ~jnp.all(state[2]), again, start_state)[1]
+
+
+def kl_von_mises_fisher(p: VonMisesFisher, q: VonMisesFisher) -> jax.Array:
+    """B_F(κ_q; κ_p) + κ_q A(κ_p)(1 - μ_p·μ_q), F(κ) = log(I_ν(κ)κ^-ν)."""
+    nu = order(*p.event_shape)
+    turned = q.concentration * bessel_ratio(p.concentration, nu) * one_minus_cosine(p.mean_direction, q.mean_direction)
+    return bregman_log_bessel(nu, q.concentration, p.concentration) + turned
+
+
+def kl_von_mises_fisher_uniform(p: VonMisesFisher, q: SphericalUniform) -> jax.Array:
+    """B_F(0; κ): uniform is κ = 0."""
+    return bregman_log_bessel(order(*q.event_shape), jnp.zeros_like(p.concentration), p.concentration)
+
+
+def kl_uniform_von_mises_fisher(p: SphericalUniform, q: VonMisesFisher) -> jax.Array:
+    """B_F(κ; 0): uniform is κ = 0."""
+    return bregman_log_bessel(order(*p.event_shape), q.concentration, jnp.zeros_like(q.concentration))

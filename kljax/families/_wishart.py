@@ -1,0 +1,146 @@
+"""The Wishart distribution."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from kljax._gamma import bregman_phi, digamma, log_gamma
+from kljax._special import divide, kl_term, relative_gap, x_minus_log1p
+from kljax.families._matrices import (
+    adjoint,
+    cholesky,
+    congruent,
+    diagonal,
+    embedded,
+    hermitian,
+    identity,
+    log_det,
+    log_det_excess,
+    multiply,
+    norm_squared,
+    solve_lower,
+    square,
+)
+from kljax.families._record import at_points, family, filled, lifted, positive, real
+
+
+@family
+class Wishart:
+    """Wishart(df, scale): density det(X)^((ν-n-1)/2) exp(-½tr V⁻¹X)/(2^(νn/2) det(V)^(ν/2) Γₙ(ν/2)) of n x n X > 0.
+
+    It is the distribution of Σ xᵢxᵢ' for ν normal vectors with covariance V; ν > n - 1 need not be whole.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from kljax.families import Wishart
+        >>> print(f"{Wishart(4.0, jnp.eye(2)).entropy():.4f}")
+        6.3014
+    """
+
+    df: Any = positive()
+    scale: Any = real(ndim=2)
+
+    def _check(self) -> None:
+        square("Wishart", "scale", self.scale)
+
+    @property
+    def event_shape(self) -> tuple[int, ...]:
+        """(n, n)"""
+        return self.scale.shape[-2:]
+
+    def log_prob(self, x: Any) -> jax.Array:
+        """The log-density at symmetric matrices x, [..., n, n]; -∞ where they are not positive definite."""
+        x, at = at_points(x, self)
+        n, low = x.shape[-1], cholesky(at.scale)
+        legal, root = definite(x)
+        trace = norm_squared(solve_lower(low, root))
+        normaliser = at.df * (log_det(low) + 0.5 * n * math.log(2.0)) + log_multigamma(n, 0.5 * at.df)
+        inside = (at.df - (n + 1.0)) * log_det(root) - 0.5 * trace - normaliser
+        return jnp.where(legal, inside, -jnp.inf)
+
+    def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
+        """Draws, differentiable in the parameters."""
+        at = lifted(self, shape)
+        root = multiply(cholesky(at.scale), bartlett(key, at.scale.shape[-1], at.df))
+        return multiply(root, adjoint(root))
+
+    def entropy(self) -> jax.Array:
+        """½(n + 1) log det 2V + log Γₙ(ν/2) - ½(ν - n - 1)ψₙ(ν/2) + ½νn."""
+        at = filled(self)
+        n = at.scale.shape[-1]
+        spread = (n + 1.0) * (log_det(cholesky(at.scale)) + 0.5 * n * math.log(2.0))
+        half = 0.5 * at.df
+        slopes = (half - 0.5 * (n + 1.0)) * multidigamma(n, half)
+        return spread + log_multigamma(n, half) - slopes + half * n
+
+    @property
+    def mean(self) -> jax.Array:
+        """νV"""
+        at = filled(self)
+        return at.df[..., None, None] * hermitian(at.scale)
+
+    @property
+    def variance(self) -> jax.Array:
+        """ν(Vᵢⱼ² + VᵢᵢVⱼⱼ)"""
+        at = filled(self)
+        on = diagonal(at.scale)
+        return at.df[..., None, None] * (jnp.square(hermitian(at.scale)) + on[..., :, None] * on[..., None, :])
+
+
+def _ladder(n: int, a: jax.Array) -> jax.Array:
+    """a - ½j for j = 0, …, n - 1, [..., n]."""
+    return a[..., None] - jnp.broadcast_to(0.5 * jnp.arange(n).astype(a.dtype), (*a.shape, n))
+
+
+def log_multigamma(n: int, a: jax.Array) -> jax.Array:
+    """log Γₙ(a) = ¼n(n - 1) log π + Σ log Γ(a - ½j), j < n."""
+    return 0.25 * n * (n - 1) * math.log(math.pi) + jnp.sum(log_gamma(_ladder(n, a)), -1)
+
+
+def multidigamma(n: int, a: jax.Array) -> jax.Array:
+    """ψₙ(a) = Σ ψ(a - ½j), j < n."""
+    return jnp.sum(digamma(_ladder(n, a)), -1)
+
+
+def definite(x: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Whether x is positive definite, and its Cholesky factor there."""
+    legal = jnp.all(jnp.isfinite(diagonal(cholesky(x))), -1)
+    return legal, cholesky(jnp.where(legal[..., None, None], x, identity(x)))
+
+
+def bartlett(key: jax.Array, n: int, df: jax.Array) -> jax.Array:
+    """Lower-triangular A with A A' ~ Wishart(ν, I), Bartlett (1933): χ² on the diagonal, normal below."""
+    below, on = jax.random.split(key)
+    shapes = _ladder(n, 0.5 * df)
+    roots = jnp.sqrt(2.0 * jax.random.gamma(on, shapes, shapes.shape, shapes.dtype))
+    normal = jax.random.normal(below, (*shapes.shape, n), shapes.dtype)
+    return jnp.tril(normal, -1) + embedded(roots)
+
+
+def kl_wishart(p: Wishart, q: Wishart) -> jax.Array:
+    """½ν_q D(ν_p V_p, ν_q V_q) + Σⱼ B_lgamma((ν_q - j)/2; (ν_p - j)/2) - n K(ν_q/2, ν_p/2), D that of log det."""
+    return kl_of_wisharts(p.df, q.df, congruent(cholesky(q.scale), p.scale - q.scale))
+
+
+def kl_of_wisharts(df_p: jax.Array, df_q: jax.Array, s: jax.Array) -> jax.Array:
+    """KL of Wishart distributions from the excess S of V_q^-½ V_p V_q^-½ over I."""
+    n = s.shape[-1]
+    gap = relative_gap(df_p, df_q, df_p - df_q)
+    by_means = log_det_excess(s + gap[..., None, None] * (s + identity(s)))
+    return 0.5 * df_q * by_means + jnp.sum(_by_counts(n, 0.5 * df_p, 0.5 * df_q), -1)
+
+
+def _by_counts(n: int, x: jax.Array, y: jax.Array) -> jax.Array:
+    """B_lgamma(y - c; x - c) - K(y, x) = B_φ(y - c; x - c) + K(y - c, x - c) - K(y, x) for c = 0, ½, …, [..., n]."""
+    x, y = (jnp.broadcast_to(one[..., None], (*one.shape, n)) for one in (x, y))
+    c = jnp.broadcast_to(0.5 * jnp.arange(n).astype(x.dtype), x.shape)
+    d, low_x, low_y = y - x, x - c, y - c
+    # For c beside y small: log(y - c)/(x - c) - log y/x = log(1 + r), r = c d/((x - c) y), and what is linear cancels.
+    t = divide(d, low_x)
+    small = c * x_minus_log1p(t) - y * x_minus_log1p(t * divide(c, y))
+    large = kl_term(low_y, low_x) - kl_term(y, x)
+    return bregman_phi(low_y, low_x, d) + jnp.where(low_y > c, small, large)
