@@ -214,7 +214,7 @@ def test_bad_input_names_the_argument() -> None:
         families.Normal(jnp.zeros(3), jnp.ones(2))
     with pytest.raises(TypeError, match=r"Normal: loc must have a floating-point dtype; got int32"):
         families.Normal(jnp.arange(3), 1.0)
-    with pytest.raises(TypeError, match=r"q must be a distribution of kljax\.families; got float"):
+    with pytest.raises(TypeError, match=r"q must be a distribution of kljax\.families, .*; got float"):
         kljax.kl(normal, 3.0)
     with pytest.raises(ValueError, match=r"batch shapes of p and q.*\(2,\).*\(3,\)"):
         kljax.kl(families.Normal(jnp.zeros(2), 1.0), families.Normal(jnp.zeros(3), 1.0))

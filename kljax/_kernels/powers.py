@@ -126,20 +126,22 @@ def _renyi_jvp(primals, tangents):
         return _tilted(lax.stop_gradient(exact), jnp.asarray(order, p.dtype), p, q, r)
 
     def slopes(carried, p, q, r, _):
-        generator, value, *given = carried
+        generator, value, a, b, rows = carried
         (order,) = generator.parameters
-        return tilted_slopes(order, value, p, q, r, tilted_mass(order, *given, p, q, r))
+        return tilted_slopes(order, value, p, q, r, tilted_mass(order, a, b, rows, p, q, r))
 
     def in_order(carried, d_carried, p, q, r):
-        generator, value, *given = carried
+        generator, value, a, b, rows = carried
         (order,) = generator.parameters
         beta = order - 1.0
         missed = jnp.where(r == jnp.inf, p, 0.0).sum(-1) / jnp.where(beta == 0.0, 1.0, beta * beta)
         missed = jnp.where(jnp.isfinite(value), missed, 0.0)
-        return (missed + order_slope(order, value, tilted_mass(order, *given, p, q, r), r)) * d_carried[0].parameters[0]
+        return (missed + order_slope(order, value, tilted_mass(order, a, b, rows, p, q, r), r)) * d_carried[
+            0
+        ].parameters[0]
 
     carried = ((generator, value, a, b, rows), a, b, temperature)
-    still = (None, None, None, Rows(*[None] * len(rows)))
+    still = (None, None, None, jax.tree.map(lambda _: None, rows))
     tangent = row_tangent(carried, ((d_generator, *still), da, db, dt), rows, slopes, in_order)
     return value, jnp.zeros_like(value) + tangent
 

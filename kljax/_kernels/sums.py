@@ -127,9 +127,9 @@ def evaluate(generator: Generator, a: jax.Array, b: jax.Array, temperature: Temp
         value = jnp.maximum(value, 0.0)
         shift, tail = two_sum(center, rest - value)
         found = value[..., 0], rows._replace(shift=shift, shift_tail=tail)
-        a, b, *first = fresh(a, b, *first)
+        a, b, *operands = fresh(a, b, *first)
         whole = ((rows.top_p == 0.0) & (u < 1e6)).all()  # false where an outcome is missed: u is then inf or NaN
-        return lax.cond(whole, lambda *_: found, accurate, a, b, *first)
+        return lax.cond(whole, lambda *_: found, accurate, a, b, *operands)
 
     a, b, *operands = fresh(a, b, *first)
     return lax.cond(certain, lambda *_: (direct[..., 0], first), by_excess, a, b, center, rest, *operands)

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from kljax import _checks, generators
+from kljax import _checks, generators, interop
 from kljax.families._record import Distribution, aligned, is_family
 from kljax.generators import Generator
 
@@ -67,6 +67,7 @@ def estimate(
         Owen (2013), "Monte Carlo theory, methods and examples", section 9.11 (mixture sampling).
     """
     _checks.instance("generator", generator, Generator, "a record of kljax.generators")
+    p, q = (interop.convert(one) or one for one in (p, q))
     for name, one in (("p", p), ("q", q)):
         if not isinstance(one, Distribution):
             raise TypeError(f"{name} must have log_prob(x) and sample(key, shape); got {type(one).__name__}.")

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from kljax import quadrature
+from kljax import interop, quadrature
 from kljax.divergences import _supports
 from kljax.families._categorical import tables
 from kljax.families._closed_forms import CONDITIONS, KL
@@ -18,18 +18,23 @@ from kljax.quadrature import Integral, Support
 
 
 def distribution(name: str, value: Any) -> Any:
-    """The value itself, if it is a distribution."""
-    if not is_family(value):
+    """The value itself, if it is a record of ours, else the record of a known package's distribution."""
+    if is_family(value):
+        return value
+    record = interop.convert(value)
+    if record is None:
         raise TypeError(
-            f"{name} must be a distribution of kljax.families; got {type(value).__name__}. For two log-densities call "
-            "kljax.quadrature, for probability vectors kljax.probs and for logits kljax.logits."
+            f"{name} must be a distribution of kljax.families, distrax, numpyro, TFP on JAX or scipy.stats; got "
+            f"{type(value).__name__}. For two log-densities call kljax.quadrature, for probability vectors kljax.probs "
+            "and for logits kljax.logits."
         )
-    return value
+    return record
 
 
 def pair(p: Any, q: Any) -> tuple[Any, Any]:
     """p and q, their parameters broadcast to one batch."""
-    shapes = distribution("p", p).event_shape, distribution("q", q).event_shape
+    p, q = distribution("p", p), distribution("q", q)
+    shapes = p.event_shape, q.event_shape
     # A number and a vector may be two names of one thing, as in the row of Beta and Dirichlet, which looks itself.
     if shapes[0] != shapes[1] and (len(shapes[0]) == len(shapes[1]) or (type(p), type(q)) not in KL):
         raise ValueError(

@@ -114,7 +114,7 @@ def nested() -> Any:
 
 @dataclass_transform(
     frozen_default=True,
-    field_specifiers=(real, positive, non_negative, probability, one_of, count, complex_valued, nested),
+    field_specifiers=(real, positive, non_negative, probability, count, complex_valued, nested),
 )
 def family(cls: type[T]) -> type[T]:
     """Makes a class with annotated parameters a distribution: a frozen pytree record of arrays."""
@@ -132,7 +132,7 @@ def _shape_of_a_number(_: Any) -> tuple[int, ...]:
 
 @dataclass_transform(
     frozen_default=True,
-    field_specifiers=(real, positive, non_negative, probability, one_of, count, complex_valued, nested),
+    field_specifiers=(real, positive, non_negative, probability, count, complex_valued, nested),
 )
 def parameters(cls: type[T]) -> type[T]:
     """Makes a class with annotated parameters a frozen pytree record of arrays."""

@@ -110,6 +110,15 @@ def _js_conjugate(t: jax.Array, weight: Scalar) -> jax.Array:
     return factor * _js_scaled_conjugate(t / factor, weight)
 
 
+def _js_in_log_p(m: Masses, weight: Scalar) -> jax.Array:
+    # From p itself: as e^r of the larger mass it would lose r eps.
+    return m.p * _js_slope(m.r, weight)
+
+
+def _js_in_log_q(m: Masses, weight: Scalar) -> jax.Array:
+    return m.q * _js_coslope(m.r, weight)
+
+
 def _js_tail_p(m: Masses, weight: Scalar) -> jax.Array:
     # w p log(1 + (1 - w) q/(w p)): what p's derivative lacks of its bound where q is all but missing
     rest = 1.0 - weight
@@ -122,7 +131,7 @@ def _js_tail_q(m: Masses, weight: Scalar) -> jax.Array:
     return _js_tail_p(Masses(m.q, m.p, -m.gap, -m.r, m.power), 1.0 - weight)
 
 
-_JS_TAILS = ByMass(tail_p=_js_tail_p, tail_q=_js_tail_q)
+_JS_BY_MASS = ByMass(in_log_p=_js_in_log_p, in_log_q=_js_in_log_q, tail_p=_js_tail_p, tail_q=_js_tail_q)
 
 
 def _share_of_q(r: jax.Array, weight: Scalar) -> tuple[jax.Array, jax.Array]:
@@ -228,7 +237,7 @@ def jensen_shannon(weight: Scalar = 0.5, *, scaled: bool = False) -> Generator:
         (weight,),
         symmetric=symmetric,
         closed_conjugate=_js_conjugate if is_static(weight) else None,
-        by_mass=_JS_TAILS if is_static(weight) else None,
+        by_mass=_JS_BY_MASS if is_static(weight) else None,
     )
 
 

@@ -1,0 +1,49 @@
+"""Rows for distrax."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax.numpy as jnp
+
+from kljax import families
+from kljax.interop._rows import Row, look_up, number, one_of, row
+
+
+def _full(value: Any) -> Any:
+    return families.MultivariateNormal.from_covariance(number(value.mean()), number(value.covariance()))
+
+
+def _triangular(value: Any) -> Any:
+    return families.MultivariateNormal.from_cholesky(number(value.loc), number(value.scale_tri))
+
+
+def _log_stddev_normal(value: Any) -> Any:
+    return families.Normal(number(value.loc), jnp.exp(number(value.log_scale)))
+
+
+TABLE: dict[str, Row] = {
+    "Bernoulli": one_of(families.Bernoulli),
+    "Beta": row(families.Beta, "alpha", "beta"),
+    "Categorical": one_of(families.Categorical),
+    "Dirichlet": row(families.Dirichlet, "concentration"),
+    "Gamma": row(families.Gamma, "concentration", "rate"),
+    "Gumbel": row(families.Gumbel, "loc", "scale"),
+    "Laplace": row(families.Laplace, "loc", "scale"),
+    "LogStddevNormal": _log_stddev_normal,
+    "Logistic": row(families.Logistic, "loc", "scale"),
+    "MultivariateNormalDiag": lambda value: families.MultivariateNormal.from_diagonal(
+        number(value.loc), number(value.scale_diag)
+    ),
+    "MultivariateNormalFullCovariance": _full,
+    "MultivariateNormalTri": _triangular,
+    "Normal": row(families.Normal, "loc", "scale"),
+    "OneHotCategorical": one_of(families.OneHotCategorical),
+    "Uniform": row(families.Uniform, "low", "high"),
+    "VonMises": row(families.VonMises, "loc", "concentration"),
+}
+
+
+def convert(value: Any) -> Any:
+    """The record of a distrax distribution."""
+    return look_up("distrax", TABLE, value)

@@ -1,0 +1,90 @@
+"""Rows for numpyro."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax.numpy as jnp
+
+from kljax import families
+from kljax.interop._rows import Row, look_up, number, row
+
+
+def _keyword(family: type, name: str, *first: str) -> Row:
+    """A family of numpyro's whose class says which of ``probs`` and ``logits`` it holds."""
+
+    def make(value: Any) -> Any:
+        return family(*(number(getattr(value, one)) for one in first), **{name: number(getattr(value, name))})
+
+    return make
+
+
+def _negative_binomial_probs(value: Any) -> Any:
+    # numpyro counts what happens with probability p before r others.
+    return families.NegativeBinomial(number(value.total_count), probs=1.0 - number(value.probs))
+
+
+def _negative_binomial_logits(value: Any) -> Any:
+    return families.NegativeBinomial(number(value.total_count), logits=-number(value.logits))
+
+
+def _full(value: Any) -> Any:
+    return families.MultivariateNormal.from_cholesky(number(value.loc), number(value.scale_tril))
+
+
+def _low_rank(value: Any) -> Any:
+    parts = (number(getattr(value, name)) for name in ("loc", "cov_factor", "cov_diag"))
+    return families.MultivariateNormal.from_low_rank(*parts)
+
+
+def _truncated(value: Any) -> Any:
+    base, low, high = value.base_dist, getattr(value, "low", -jnp.inf), getattr(value, "high", jnp.inf)
+    if type(base).__name__ != "Normal":
+        raise NotImplementedError(f"A truncated {type(base).__name__} has no counterpart in kljax.families.")
+    return families.TruncatedNormal(number(base.loc), number(base.scale), number(low), number(high))
+
+
+TABLE: dict[str, Row] = {
+    "BernoulliLogits": _keyword(families.Bernoulli, "logits"),
+    "BernoulliProbs": _keyword(families.Bernoulli, "probs"),
+    "Beta": row(families.Beta, "concentration1", "concentration0"),
+    "BinomialLogits": _keyword(families.Binomial, "logits", "total_count"),
+    "BinomialProbs": _keyword(families.Binomial, "probs", "total_count"),
+    "CategoricalLogits": _keyword(families.Categorical, "logits"),
+    "CategoricalProbs": _keyword(families.Categorical, "probs"),
+    "Cauchy": row(families.Cauchy, "loc", "scale"),
+    "Chi2": row(families.Chi2, "df"),
+    "Dirichlet": row(families.Dirichlet, "concentration"),
+    "Exponential": row(families.Exponential, "rate"),
+    "Gamma": row(families.Gamma, "concentration", "rate"),
+    "GeometricLogits": _keyword(families.Geometric, "logits"),
+    "GeometricProbs": _keyword(families.Geometric, "probs"),
+    "Gumbel": row(families.Gumbel, "loc", "scale"),
+    "HalfCauchy": row(families.HalfCauchy, "scale"),
+    "HalfNormal": row(families.HalfNormal, "scale"),
+    "InverseGamma": row(families.InverseGamma, "concentration", "rate"),  # its rate is the scale of x
+    "Kumaraswamy": row(families.Kumaraswamy, "concentration1", "concentration0"),
+    "Laplace": row(families.Laplace, "loc", "scale"),
+    "LeftTruncatedDistribution": _truncated,
+    "LogNormal": row(families.LogNormal, "loc", "scale"),
+    "LogUniform": row(families.LogUniform, "low", "high"),
+    "Logistic": row(families.Logistic, "loc", "scale"),
+    "LowRankMultivariateNormal": _low_rank,
+    "MultivariateNormal": _full,
+    "NegativeBinomialLogits": _negative_binomial_logits,
+    "NegativeBinomialProbs": _negative_binomial_probs,
+    "Normal": row(families.Normal, "loc", "scale"),
+    "Pareto": row(families.Pareto, "alpha", "scale"),
+    "Poisson": row(families.Poisson, "rate"),
+    "RightTruncatedDistribution": _truncated,
+    "StudentT": row(families.StudentT, "df", "loc", "scale"),
+    "TwoSidedTruncatedDistribution": _truncated,
+    "Uniform": row(families.Uniform, "low", "high"),
+    "VonMises": row(families.VonMises, "loc", "concentration"),
+    "Weibull": row(families.Weibull, "concentration", "scale"),
+}
+
+
+def convert(value: Any) -> Any:
+    """The record of a numpyro distribution."""
+    return look_up("numpyro", TABLE, value)

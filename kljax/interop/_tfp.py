@@ -1,0 +1,99 @@
+"""Rows for tensorflow_probability.substrates.jax."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax.numpy as jnp
+
+from kljax import families
+from kljax.interop._rows import Row, look_up, number, one_of, row
+
+
+def _rate(family: type, *first: str) -> Row:
+    """A rate that may be held as its logarithm."""
+
+    def make(value: Any) -> Any:
+        rate = jnp.exp(number(value.log_rate)) if value.rate is None else number(value.rate)
+        return family(*(number(getattr(value, name)) for name in first), rate)
+
+    return make
+
+
+def negative_binomial(value: Any) -> Any:
+    """TFP counts what happens with probability p before r others; ours counts failures before r successes."""
+    if value._logits is not None:
+        return families.NegativeBinomial(number(value.total_count), logits=-number(value._logits))
+    return families.NegativeBinomial(number(value.total_count), probs=1.0 - number(value._probs))
+
+
+def _continuous_bernoulli(value: Any) -> Any:
+    if value._logits is not None:
+        return families.ContinuousBernoulli(number(value._logits))
+    probs = number(value._probs)
+    return families.ContinuousBernoulli(jnp.log(probs) - jnp.log1p(-probs))
+
+
+def _weibull(value: Any) -> Any:
+    return families.Weibull(number(value.concentration), number(value.scale))
+
+
+def _half_cauchy(value: Any) -> Any:
+    if jnp.shape(value.loc) == () and float(value.loc) == 0.0:
+        return families.HalfCauchy(number(value.scale))
+    raise NotImplementedError("TFP's HalfCauchy has a counterpart in kljax.families only for loc = 0.")
+
+
+def _full(value: Any) -> Any:
+    return families.MultivariateNormal.from_cholesky(number(value.mean()), number(value.scale.to_dense()))
+
+
+def _diagonal(value: Any) -> Any:
+    return families.MultivariateNormal.from_diagonal(number(value.mean()), number(value.stddev()))
+
+
+TABLE: dict[str, Row] = {
+    "Bernoulli": one_of(families.Bernoulli),
+    "Beta": row(families.Beta, "concentration1", "concentration0"),
+    "Binomial": one_of(families.Binomial, "total_count"),
+    "Categorical": one_of(families.Categorical),
+    "Cauchy": row(families.Cauchy, "loc", "scale"),
+    "Chi": row(families.Chi, "df"),
+    "Chi2": row(families.Chi2, "df"),
+    "ContinuousBernoulli": _continuous_bernoulli,
+    "Dirichlet": row(families.Dirichlet, "concentration"),
+    "Exponential": row(families.Exponential, "rate"),
+    "Gamma": _rate(families.Gamma, "concentration"),
+    "Geometric": one_of(families.Geometric),
+    "Gumbel": row(families.Gumbel, "loc", "scale"),
+    "HalfCauchy": _half_cauchy,
+    "HalfNormal": row(families.HalfNormal, "scale"),
+    "InverseGamma": row(families.InverseGamma, "concentration", "scale"),
+    "InverseGaussian": row(families.InverseGaussian, "loc", "concentration"),
+    "Kumaraswamy": row(families.Kumaraswamy, "concentration1", "concentration0"),
+    "Laplace": row(families.Laplace, "loc", "scale"),
+    "LogNormal": row(families.LogNormal, "loc", "scale"),
+    "Logistic": row(families.Logistic, "loc", "scale"),
+    "LogitNormal": row(families.LogitNormal, "loc", "scale"),
+    "Moyal": row(families.Moyal, "loc", "scale"),
+    "MultivariateNormalDiag": _diagonal,
+    "MultivariateNormalFullCovariance": _full,
+    "MultivariateNormalTriL": _full,
+    "NegativeBinomial": negative_binomial,
+    "Normal": row(families.Normal, "loc", "scale"),
+    "OneHotCategorical": one_of(families.OneHotCategorical),
+    "Pareto": row(families.Pareto, "concentration", "scale"),
+    "Poisson": _rate(families.Poisson),
+    "PowerSpherical": row(families.PowerSpherical, "mean_direction", "concentration"),
+    "StudentT": row(families.StudentT, "df", "loc", "scale"),
+    "TruncatedNormal": row(families.TruncatedNormal, "loc", "scale", "low", "high"),
+    "Uniform": row(families.Uniform, "low", "high"),
+    "VonMises": row(families.VonMises, "loc", "concentration"),
+    "VonMisesFisher": row(families.VonMisesFisher, "mean_direction", "concentration"),
+    "Weibull": _weibull,
+}
+
+
+def convert(value: Any) -> Any:
+    """The record of a TFP distribution."""
+    return look_up("TFP", TABLE, value)

@@ -1,0 +1,183 @@
+"""Distributions of other packages at the front door: the same record as ours, the same density, mixed freely."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import kljax
+from kljax import families, interop
+from kljax.families._closed_forms import KL
+
+# Every row: what makes the object of the package, and the same distribution in ours.
+LOC, SCALE, A, B = 0.25, 1.5, 2.25, 0.75
+SCIPY: dict[str, tuple[Callable[[Any], Any], Callable[[], Any]]] = {
+    "beta": (lambda s: s.beta(A, B), lambda: families.Beta(A, B)),
+    "cauchy": (lambda s: s.cauchy(LOC, SCALE), lambda: families.Cauchy(LOC, SCALE)),
+    "chi": (lambda s: s.chi(A), lambda: families.Chi(A)),
+    "chi2": (lambda s: s.chi2(A), lambda: families.Chi2(A)),
+    "expon": (lambda s: s.expon(scale=SCALE), lambda: families.Exponential(1 / SCALE)),
+    "gamma": (lambda s: s.gamma(A, scale=SCALE), lambda: families.Gamma(A, 1 / SCALE)),
+    "gumbel_r": (lambda s: s.gumbel_r(LOC, SCALE), lambda: families.Gumbel(LOC, SCALE)),
+    "halfcauchy": (lambda s: s.halfcauchy(scale=SCALE), lambda: families.HalfCauchy(SCALE)),
+    "halfnorm": (lambda s: s.halfnorm(scale=SCALE), lambda: families.HalfNormal(SCALE)),
+    "invgamma": (lambda s: s.invgamma(A, scale=SCALE), lambda: families.InverseGamma(A, SCALE)),
+    "invgauss": (lambda s: s.invgauss(A, scale=SCALE), lambda: families.InverseGaussian(A * SCALE, SCALE)),
+    "laplace": (lambda s: s.laplace(LOC, SCALE), lambda: families.Laplace(LOC, SCALE)),
+    "loguniform": (lambda s: s.loguniform(B, A), lambda: families.LogUniform(B, A)),
+    "logistic": (lambda s: s.logistic(LOC, SCALE), lambda: families.Logistic(LOC, SCALE)),
+    "lognorm": (lambda s: s.lognorm(SCALE, scale=A), lambda: families.LogNormal(np.log(A), SCALE)),
+    "moyal": (lambda s: s.moyal(LOC, SCALE), lambda: families.Moyal(LOC, SCALE)),
+    "norm": (lambda s: s.norm(LOC, scale=SCALE), lambda: families.Normal(LOC, SCALE)),
+    "pareto": (lambda s: s.pareto(A, scale=B), lambda: families.Pareto(A, B)),
+    "rayleigh": (lambda s: s.rayleigh(scale=SCALE), lambda: families.Rayleigh(SCALE)),
+    "t": (lambda s: s.t(A, LOC, SCALE), lambda: families.StudentT(A, LOC, SCALE)),
+    "truncnorm": (lambda s: s.truncnorm(-1, 2, LOC, SCALE), lambda: families.TruncatedNormal(LOC, SCALE, -1.25, 3.25)),
+    "uniform": (lambda s: s.uniform(LOC, SCALE), lambda: families.Uniform(LOC, LOC + SCALE)),
+    "weibull_min": (lambda s: s.weibull_min(A, scale=SCALE), lambda: families.Weibull(A, SCALE)),
+    "bernoulli": (lambda s: s.bernoulli(0.25), lambda: families.Bernoulli(0.25)),
+    "binom": (lambda s: s.binom(5, 0.25), lambda: families.Binomial(5, 0.25)),
+    "logser": (lambda s: s.logser(0.25), lambda: families.Logarithmic(0.25)),
+    "nbinom": (lambda s: s.nbinom(4, 0.25), lambda: families.NegativeBinomial(4.0, 0.25)),
+    "poisson": (lambda s: s.poisson(A), lambda: families.Poisson(A)),
+}
+
+
+@pytest.mark.parametrize("name", SCIPY)
+def test_scipy(name: str) -> None:
+    stats = pytest.importorskip("scipy.stats")
+    theirs, ours = SCIPY[name][0](stats), SCIPY[name][1]()
+    record = interop.convert(theirs)
+    assert type(record) is type(ours)
+    for field in dataclasses.fields(ours):
+        if getattr(ours, field.name) is not None:
+            np.testing.assert_allclose(getattr(record, field.name), getattr(ours, field.name), rtol=1e-6)
+    x = np.array([1.0, 2.0, 3.0]) if hasattr(theirs.dist, "pmf") else np.array([0.9, 0.96, 0.99])
+    density = theirs.logpmf(x) if hasattr(theirs.dist, "pmf") else theirs.logpdf(x)
+    np.testing.assert_allclose(record.log_prob(x.astype(np.float32)), density, rtol=1e-4, atol=1e-5)
+
+
+JAX_PACKAGES = {
+    "tfp": "tensorflow_probability.substrates.jax.distributions",
+    "numpyro": "numpyro.distributions",
+    "distrax": "distrax",
+}
+# The names and parameters that the packages share, and where they differ.
+SHARED: dict[str, dict[str, Any]] = {
+    "Normal": {"loc": LOC, "scale": SCALE},
+    "Laplace": {"loc": LOC, "scale": SCALE},
+    "Gumbel": {"loc": LOC, "scale": SCALE},
+    "StudentT": {"df": 3.5, "loc": LOC, "scale": SCALE},
+    "Logistic": {"loc": LOC, "scale": SCALE},
+    "Exponential": {"rate": SCALE},
+    "Gamma": {"concentration": A, "rate": B},
+    "LogNormal": {"loc": LOC, "scale": B},
+    "Weibull": {"concentration": A, "scale": SCALE},
+    "Beta": {"concentration1": A, "concentration0": B},
+    "Uniform": {"low": -LOC, "high": SCALE},
+    "Cauchy": {"loc": LOC, "scale": SCALE},
+    "HalfNormal": {"scale": SCALE},
+    "InverseGamma": {"concentration": A, "scale": B},
+    "Pareto": {"concentration": A, "scale": B},
+    "Poisson": {"rate": A},
+    "Chi2": {"df": A},
+    "Kumaraswamy": {"concentration1": A, "concentration0": B},
+    "VonMises": {"loc": LOC, "concentration": A},
+    "Dirichlet": {"concentration": np.array([A, B, SCALE], np.float32)},
+    "TruncatedNormal": {"loc": LOC, "scale": SCALE, "low": -1.0, "high": 2.0},
+    "Moyal": {"loc": LOC, "scale": SCALE},
+    "InverseGaussian": {"loc": A, "concentration": B},
+    "Bernoulli": {"probs": 0.25},
+    "Geometric": {"probs": 0.25},
+    "NegativeBinomial": {"total_count": 4.0, "probs": 0.25},
+    "Binomial": {"total_count": 5, "probs": 0.25},
+    "Categorical": {"logits": np.array([0.5, -0.5, 1.0], np.float32)},
+    "ContinuousBernoulli": {"probs": 0.25},
+    "LogitNormal": {"loc": LOC, "scale": SCALE},
+}
+RENAMED = {
+    ("numpyro", "InverseGamma"): {"concentration": "concentration", "scale": "rate"},
+    ("numpyro", "Pareto"): {"concentration": "alpha", "scale": "scale"},
+    ("numpyro", "Beta"): {"concentration1": "concentration1", "concentration0": "concentration0"},
+    ("distrax", "Beta"): {"concentration1": "alpha", "concentration0": "beta"},
+}
+POINTS = {"Dirichlet": np.array([0.2, 0.3, 0.5], np.float32)}
+ON_THE_LINE = (
+    *("Normal", "Laplace", "Gumbel", "StudentT", "Logistic", "Exponential", "Gamma", "LogNormal", "Weibull", "Beta"),
+    "Uniform",
+)
+
+
+def make(package: str, name: str) -> Any:
+    module = pytest.importorskip(JAX_PACKAGES[package])
+    if not hasattr(module, name):
+        pytest.skip(f"{package} has no {name}")
+    names = RENAMED.get((package, name), {})
+    return getattr(module, name)(**{names.get(key, key): value for key, value in SHARED[name].items()})
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", SHARED)
+@pytest.mark.parametrize("package", JAX_PACKAGES)
+def test_a_row_gives_the_same_density(package: str, name: str) -> None:
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        theirs = make(package, name)
+        if (package, name) == ("distrax", "Categorical"):
+            assert type(interop.convert(theirs)) is families.Categorical
+        record = interop.convert(theirs)
+        discrete = name in ("Poisson", "Bernoulli", "Geometric", "NegativeBinomial", "Binomial", "Categorical")
+        x = POINTS.get(name, np.array([0.0, 1.0] if discrete else [0.8, 0.9, 0.97], np.float32))
+        at = x.astype(np.int32) if discrete else x
+        np.testing.assert_allclose(record.log_prob(x), theirs.log_prob(at), rtol=2e-5, atol=2e-6)
+    assert type(record).__name__ == name
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_pairs_mix_freely() -> None:
+    packages = [name for name in ("tfp", "numpyro") if pytest.importorskip(JAX_PACKAGES[name])]
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        ours = [getattr(families, name)(**SHARED[name]) for name in ON_THE_LINE]
+        theirs = {package: [make(package, name) for name in ON_THE_LINE] for package in packages}
+        for first, second in itertools.permutations(packages):
+            for i, j in itertools.product(range(len(ours)), repeat=2):
+                if i != j and (type(ours[i]), type(ours[j])) not in KL:
+                    continue  # by quadrature, which test_families and test_quadrature try
+                found = kljax.kl(theirs[first][i], theirs[second][j])
+                np.testing.assert_allclose(found, kljax.kl(ours[i], ours[j]), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_conversion_goes_through_transformations() -> None:
+    numpyro = pytest.importorskip("numpyro.distributions")
+    tfd = pytest.importorskip(JAX_PACKAGES["tfp"])
+
+    def value(x: jax.Array) -> jax.Array:
+        return kljax.kl(tfd.Normal(x, 1.0), numpyro.Normal(0.0, 2.0))
+
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        found = jax.jit(jax.vmap(jax.value_and_grad(value)))(jnp.array([0.0, 1.0, 2.0]))
+        through = jax.jit(kljax.kl)(numpyro.Normal(0.5, 1.0), families.Normal(0.0, 2.0))
+    exact = np.log(2.0) + (1.0 + np.array([0.0, 1.0, 4.0])) / 8.0 - 0.5
+    np.testing.assert_allclose(found[0], exact, rtol=1e-6)
+    np.testing.assert_allclose(found[1], np.array([0.0, 0.25, 0.5]), rtol=1e-6)
+    np.testing.assert_allclose(through, np.log(2.0) + 1.25 / 8.0 - 0.5, rtol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_what_is_unknown_is_named() -> None:
+    stats = pytest.importorskip("scipy.stats")
+    normal = families.Normal(0.0, 1.0)
+    with pytest.raises(NotImplementedError, match=r"scipy\.stats\.levy has no counterpart"):
+        kljax.kl(normal, stats.levy())
+    with pytest.raises(NotImplementedError, match="only with loc = 0"):
+        kljax.kl(normal, stats.gamma(2.0, loc=1.0))
+    with pytest.raises(NotImplementedError, match=r"shifted scipy\.stats\.poisson"):
+        kljax.kl(families.Poisson(1.0), stats.poisson(2.0, loc=1))
+    assert interop.convert(3.0) is None
