@@ -390,7 +390,10 @@ MATRIX = spd(3, 37)
 RECORDS = {
     "ComplexNormal": (CASES["ComplexNormal"].p, CASES["ComplexNormal"].start[0]),
     "Dirichlet": (families.Dirichlet, [np.array([0.75, 2.5, 1.25, 6.0])]),
-    "GeneralizedDirichlet": (families.GeneralizedDirichlet, CASES["GeneralizedDirichlet"].start[0]),
+    "GeneralizedDirichlet": (
+        families.GeneralizedDirichlet,
+        [np.array([0.75, 2.5, 1.25]), np.array([0.6, 0.5, 6.0])],
+    ),
     "InverseWishart": (families.InverseWishart, [np.array(12.5), MATRIX]),
     "MatrixNormal": (families.MatrixNormal, CASES["MatrixNormal"].start[0]),
     "MultivariateLogitNormal": (logit_normal, CASES["MultivariateLogitNormal"].start[0]),
@@ -540,6 +543,18 @@ def test_no_matrix_of_the_size_of_the_space_is_formed() -> None:
     text = str(jax.make_jaxpr(everything)(p, q, jax.random.key(0)))
     assert "5000,2]" in text
     assert "5000,5000]" not in text
+
+
+def test_wishart_distributions_of_one_mean() -> None:
+    """What is left of far larger terms; the gradient is that of a minimum in the mean, and rounding decides it."""
+    scale = spd(3, 37).astype(np.float32)
+    df = np.array([4.0, 64.0, 4096.0, 1048576.0], np.float32)
+    found = jax.jit(kljax.kl)(families.Wishart(df, scale), families.Wishart(2.0 * df, 0.5 * scale))
+    with mpmath.workdps(50):
+        for f, value in zip(df, found, strict=True):
+            p, q = (mpf(float(f)), exactly(scale)), (mpf(float(2.0 * f)), exactly(0.5 * scale))
+            expected = book("Wishart")(p, q)
+            assert abs(mpf(float(value)) - expected) <= 16 * np.finfo(np.float32).eps * expected
 
 
 @pytest.mark.parametrize("n", thinned([2, 5, 40], [2, 5]))

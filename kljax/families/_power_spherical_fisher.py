@@ -81,14 +81,20 @@ def _mode(n: int, kp: jax.Array) -> tuple[jax.Array, jax.Array]:
 def _rule(count: int, reach: float) -> tuple[np.ndarray, np.ndarray, float]:
     """Nodes in (0, 1), weights, and how many widths about the mode hold all the mass that counts."""
     # numpy's weights lose two digits at the ends, where the density is largest for n = 2: Newton's step once more.
-    x = np.polynomial.legendre.leggauss(count)[0].astype(np.longdouble)
+    x = np.asarray(np.polynomial.legendre.leggauss(count)[0], np.longdouble)
     for _ in range(2):
-        before, value = np.ones_like(x), x
-        for k in range(2, count + 1):
-            before, value = value, ((2 * k - 1) * x * value - (k - 1) * before) / k
-        slope = count * (x * value - before) / (x * x - 1)
-        x = x - value / slope
-    return (0.5 + 0.5 * x).astype(float), (2 / ((1 - x * x) * slope * slope)).astype(float), reach
+        x = x - np.divide(*_legendre(count, x))
+    slope = _legendre(count, x)[1]
+    weights = 2 / ((1 - x * x) * slope * slope)
+    return np.asarray(0.5 + 0.5 * x, np.float64), np.asarray(weights, np.float64), reach
+
+
+def _legendre(count: int, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The Legendre polynomial of this degree and its derivative."""
+    before, value = np.ones_like(x), x
+    for k in range(2, count + 1):
+        before, value = value, ((2 * k - 1) * x * value - (k - 1) * before) / k
+    return value, count * (x * value - before) / (x * x - 1)
 
 
 # The densities fall about like a normal one of √2 times the width.

@@ -7,6 +7,7 @@ from the difference of what is given, which is exact where both are close, and i
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -122,4 +123,10 @@ def _padded(factor: jax.Array, rank: int) -> jax.Array:
     return jnp.pad(factor, [(0, 0)] * (factor.ndim - 1) + [(0, rank - factor.shape[-1])])
 
 
-_SAME = {Cholesky: _cholesky, Covariance: _covariance, Diagonal: _diagonal, LowRank: _low_rank, Precision: _precision}
+_SAME: dict[type, Callable[[Any, Any], jax.Array]] = {
+    Cholesky: _cholesky,
+    Covariance: _covariance,
+    Diagonal: _diagonal,
+    LowRank: _low_rank,
+    Precision: _precision,
+}
