@@ -22,7 +22,7 @@ from kljax._kernels.rows import (
     power_of_rows,
     refine,
 )
-from kljax._special import expm1_minus_x_near, two_sum, x_minus_log1p
+from kljax._special import expm1_minus_x_near, two_diff, two_sum, x_minus_log1p
 from kljax.generators import Generator, kl
 from kljax.generators._masses import mass_gap
 from kljax.generators._record import parameter_tangent, slopes_of_rows, summand
@@ -82,7 +82,8 @@ def _weighted_gap(a: jax.Array, b: jax.Array, center: jax.Array) -> jax.Array:
 def _excess(center: jax.Array, a: jax.Array, b: jax.Array) -> jax.Array:
     """Σ eᵃ (e⁻ˣ - 1 + x), x = a - b - center."""
     a, b = single_or_double(a), single_or_double(b)
-    x = (a - b) - center
+    gap, rest = two_diff(a, b)
+    x = (gap - center) + rest
     near = jnp.abs(x) <= 1.0
     by_p = jnp.where(near, expm1_minus_x_near(jnp.where(near, -x, 0.0)), x - 1.0)
     return (jnp.exp(a) * by_p + jnp.where(near, 0.0, jnp.exp(b + center))).sum(-1, keepdims=True)
@@ -128,7 +129,10 @@ def evaluate(generator: Generator, a: jax.Array, b: jax.Array, temperature: Temp
         shift, tail = two_sum(center, rest - value)
         found = value[..., 0], rows._replace(shift=shift, shift_tail=tail)
         a, b, *operands = fresh(a, b, *first)
-        whole = ((rows.top_p == 0.0) & (u < 1e6)).all()  # false where an outcome is missed: u is then inf or NaN
+        # Where an outcome is missed u is inf or NaN. The center has an error of some eps of itself, which enters by its
+        # square, beside the excess, and times the excess.
+        certain = (16.0 * float(jnp.finfo(center.dtype).eps) * center * center <= excess) & (jnp.abs(center) <= 1.0)
+        whole = ((rows.top_p == 0.0) & (u < 1e6) & certain).all()
         return lax.cond(whole, lambda *_: found, accurate, a, b, *operands)
 
     a, b, *operands = fresh(a, b, *first)
@@ -167,7 +171,9 @@ def _kl_in_q(primals: Any, tangents: Any, rows: Rows, value: jax.Array) -> jax.A
     def general(a, b, db):
         return row_tangent(primals, (tangents[0], tangents[1], db, tangents[3]), rows, slopes_of_rows)
 
-    certain = (rows.top_p == 0.0) & (rows.top_q == 0.0) & jnp.isfinite(value)[..., None]
+    # The rounding of a - b, some eps of the shift, must be small beside r, which is √(2 KL) or so.
+    size = value[..., None]
+    certain = (rows.top_p == 0.0) & (rows.top_q == 0.0) & (rows.shift * rows.shift <= 32.0 * size) & (size < jnp.inf)
     return lax.cond(certain.all(), plain, general, *primals[1:3], db)
 
 
