@@ -6,6 +6,7 @@ Warnings are errors (``pyproject.toml``). Double precision is not switched on he
 
 from __future__ import annotations
 
+import collections
 from collections.abc import Callable, Iterator
 
 import hypothesis
@@ -25,12 +26,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves out what is marked ``full``, unless asked for."""
+    """Leaves out what is marked ``full``, and most cases of what is marked ``one_in``, unless asked for."""
     if config.getoption("--full"):
         return
-    left_out = [item for item in items if item.get_closest_marker("full")]
+    kept, left_out = [], []
+    seen: collections.Counter[str] = collections.Counter()
+    for item in items:
+        stride = item.get_closest_marker("one_in")
+        function = item.nodeid.partition("[")[0]
+        if item.get_closest_marker("full"):
+            left_out.append(item)
+            continue
+        (kept if stride is None or seen[function] % stride.args[0] == 0 else left_out).append(item)
+        seen[function] += 1
     config.hook.pytest_deselected(items=left_out)
-    items[:] = [item for item in items if not item.get_closest_marker("full")]
+    items[:] = kept
 
 
 @pytest.fixture(scope="session")

@@ -95,6 +95,7 @@ def test_every_row_of_the_table_has_an_oracle() -> None:
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("name", SAME)
+@pytest.mark.one_in(3)
 def test_kl_and_its_gradient(name: str, dtype: Any) -> None:
     p, q = pairs(name, dtype)
     eps = float(np.finfo(dtype).eps)
@@ -126,6 +127,7 @@ def test_kl_and_its_gradient(name: str, dtype: Any) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(TEXTBOOK))
+@pytest.mark.one_in(2)
 def test_densities_samples_and_moments(name: str) -> None:
     with jax.enable_x64(True):
         distribution = getattr(families, name)(*(np.float64(x) for x in base(name)))

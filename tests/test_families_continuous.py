@@ -311,6 +311,7 @@ def held(found: Any, slopes: Any, expected: Any, p: np.ndarray, q: np.ndarray, c
 
 
 @pytest.mark.parametrize(("name", "dtype"), in_turns([name for name in CASES if TEXTBOOK[name].kl]))
+@pytest.mark.one_in(2)
 def test_kl_and_its_gradient(name: str, dtype: Any) -> None:
     case = CASES[name]
     p, q = pairs(case, dtype)
@@ -331,6 +332,7 @@ def test_kl_and_its_gradient(name: str, dtype: Any) -> None:
 
 
 @pytest.mark.parametrize(("names", "dtype"), in_turns(sorted(CROSS_CASES)))
+@pytest.mark.one_in(3)
 def test_kl_of_two_families_and_its_gradient(names: tuple[str, str], dtype: Any) -> None:
     one, other = names
     cases = [(np.asarray(p, dtype), np.asarray(q, dtype)) for p, q in CROSS_CASES[names]]
@@ -371,6 +373,7 @@ def test_hessians_are_not_nan(names: tuple[str, str]) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(CASES))
+@pytest.mark.one_in(2)
 def test_densities_samples_and_moments(name: str) -> None:
     base = CASES[name].p
     with jax.enable_x64(True):

@@ -167,6 +167,7 @@ SWEEP = [
 
 
 @pytest.mark.parametrize(("name", "dtype"), SWEEP)
+@pytest.mark.one_in(2)
 def test_kl_and_its_gradient(name: str, dtype: Any) -> None:
     p, q, pairs = SIDES[name]
     a, b = (np.asarray([pair[side] for pair in pairs], dtype) for side in (0, 1))
@@ -208,6 +209,7 @@ EDGES = [
 
 @pytest.mark.parametrize("dtype", [np.float32, pytest.param(np.float64, marks=pytest.mark.full)])
 @pytest.mark.parametrize(("name", "pairs"), EDGES, ids=[name for name, _ in EDGES])
+@pytest.mark.one_in(3)
 def test_the_ends_of_the_parameters(name: str, pairs: Any, dtype: Any) -> None:
     case = CASES[name]
     a, b = (np.asarray([[pair[side]] for pair in pairs], dtype) for side in (0, 1))
@@ -331,6 +333,7 @@ def test_equal_counts_have_the_closed_form() -> None:
     np.testing.assert_array_equal(by_number(p, q)[1], found[1])
 
 
+@pytest.mark.full
 def test_negative_binomials_of_different_counts() -> None:
     pairs = [((2.0, 0.3), (2.5, 0.4)), ((0.25, 0.6), (0.2, 0.65)), ((3.0, 0.5), (3.0, 0.5)), ((8.0, 0.4), (8.001, 0.4))]
     with jax.enable_x64(True):

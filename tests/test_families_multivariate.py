@@ -316,6 +316,7 @@ DOUBLE = ["Dirichlet", "MultivariateNormal, low rank", "PowerSpherical, VonMises
     ("name", "dtype"),
     TRIALS + thinned([(name, np.float64) for name in CASES], [(name, np.float64) for name in DOUBLE], spread=True),
 )
+@pytest.mark.one_in(2)
 def test_kl_and_its_gradient(name: str, dtype: Any) -> None:
     case, eps = CASES[name], float(np.finfo(dtype).eps)
     curved = dtype == np.float32 and case.move is not None
@@ -427,6 +428,7 @@ def textbook_density(name: str, arrays: Arrays, x: np.ndarray) -> mpf:
 
 
 @pytest.mark.parametrize("name", RECORDS)
+@pytest.mark.one_in(2)
 def test_densities_draws_and_moments(name: str) -> None:
     make, arrays = RECORDS[name]
     answers = [] if name == "MultivariateLogitNormal" else ["mean", "variance", "covariance"]

@@ -308,6 +308,7 @@ HESSIANS = [
 
 @each_dtype
 @pytest.mark.parametrize("name", HESSIANS)
+@pytest.mark.one_in(3)
 def test_the_second_derivatives_of_the_summand(name, dtype):
     """Each entry's error relative to its terms and the smaller first derivative; 16 eps, being found by autodiff."""
     case, x = CASES[name], pairs(dtype)
@@ -329,6 +330,7 @@ def test_the_second_derivatives_of_the_summand(name, dtype):
 
 @each_dtype
 @pytest.mark.parametrize("name", HESSIANS)
+@pytest.mark.one_in(3)
 def test_the_boundary_of_the_summand(name, dtype):
     generator = CASES[name].generator
     inf = math.inf
@@ -366,6 +368,7 @@ def test_the_summand_reads_half_precision_and_rejects_integers():
 
 @each_dtype
 @pytest.mark.parametrize("name", SMOOTH)
+@pytest.mark.one_in(3)
 def test_the_conjugate_is_the_supremum(name, dtype):
     """f*(t) = sup ut - f(u), (f*)' = u, (f*)'' = 1/f''(u); an eps of t is ut/f* eps of f* and t/(u f'') eps of u."""
     case, r = CASES[name], (-12.0, -3.0, -0.5, -1e-3, -1e-6, 1e-6, 1e-3, 0.5, 3.0, 6.0)

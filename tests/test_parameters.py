@@ -20,6 +20,7 @@ def _eps(dtype: str) -> float:
 
 @pytest.mark.parametrize("dtype", thinned(["float32", "float64"], ["float32"]))
 @pytest.mark.parametrize("label", thinned(CHOSEN, PLAIN))
+@pytest.mark.one_in(2)
 def test_a_temperature_divides_the_logits(label: str, dtype: str) -> None:
     rng, verb = np.random.default_rng(11), VERBS[label]
     a, b = (np.round(64 * rng.normal(scale=2.0, size=(12, 6))).astype(dtype) / 64 for _ in range(2))
@@ -72,6 +73,7 @@ OFTEN = [
 
 @pytest.mark.parametrize(("name", "option", "at"), thinned(PARAMETERS, OFTEN, spread=True))
 @pytest.mark.parametrize("module", MODULES)
+@pytest.mark.one_in(2)
 def test_traced_parameters_and_their_derivatives(module: str, name: str, option: str, at: float) -> None:
     rng = np.random.default_rng(13)
     with jax.enable_x64(True):
@@ -95,6 +97,7 @@ def test_traced_parameters_and_their_derivatives(module: str, name: str, option:
 
 
 @pytest.mark.parametrize("label", thinned([label for label in CHOSEN if label != "total_variation"], PLAIN))
+@pytest.mark.one_in(2)
 def test_the_derivative_in_the_temperature(label: str) -> None:
     rng, verb = np.random.default_rng(14), VERBS[label]
     with jax.enable_x64(True):

@@ -233,6 +233,7 @@ def divergence(p, q, support=LINE, verb=quadrature.kl, **keywords):
     ],
     ids=["cauchy", "student-2", "chi-squared", "support"],
 )
+@pytest.mark.one_in(2)
 def test_what_diverges_is_infinite(p, q, verb):
     assert divergence(p, q, verb=verb) == (INF, 0.0)
 

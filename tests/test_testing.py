@@ -43,6 +43,7 @@ SHIPPED = {
 
 
 @pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.one_in(2)
 def test_the_shipped_generators_keep_the_laws(name):
     check_generator(SHIPPED[name], dtypes=SINGLE)
 
@@ -128,6 +129,7 @@ BROKEN_GENERATORS = [
 
 
 @pytest.mark.parametrize(("law", "generator"), BROKEN_GENERATORS, ids=[law for law, _ in BROKEN_GENERATORS])
+@pytest.mark.one_in(2)
 def test_a_broken_generator_is_caught_and_the_law_named(law, generator):
     with pytest.raises(AssertionError) as failure:
         check_generator(generator, dtypes=SINGLE)
@@ -233,6 +235,7 @@ BROKEN_DIVERGENCES = [
 
 
 @pytest.mark.parametrize(("law", "divergence"), BROKEN_DIVERGENCES, ids=[law for law, _ in BROKEN_DIVERGENCES])
+@pytest.mark.one_in(2)
 def test_a_broken_divergence_is_caught_and_the_law_named(law, divergence):
     with pytest.raises(AssertionError) as failure:
         check_divergence(divergence, domain="logits", dtypes=SINGLE)
