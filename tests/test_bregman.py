@@ -149,6 +149,7 @@ def test_divergence_at_and_beyond_the_edge_of_the_domain(dtype):
     assert np.isnan(bregman.divergence(burg, -y, y))  # no finite number hides that -y is no point at all
 
 
+@pytest.mark.full
 @ONE_DTYPE
 def test_what_phi_closes_over_is_differentiated(dtype):
     x, y = jnp.asarray([1.0, 2.0], dtype), jnp.asarray([1.0 + 1e-3, 3.0], dtype)

@@ -253,6 +253,7 @@ DRAWN = {
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=pytest.mark.full if name == "NegativeBinomial" else ()) for name in DRAWN]
 )
+@pytest.mark.one_in(2)
 def test_probabilities_samples_and_moments(name: str) -> None:
     case = CASES[name]
     with jax.enable_x64(True):
@@ -301,6 +302,7 @@ def test_natural_parameters_give_the_same_divergence(name: str) -> None:
 # --- counts -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.full
 def test_counts_that_differ_are_summed() -> None:
     pairs = [((3, 0.5), (4, 0.25)), ((40, 0.25), (100, 0.125)), ((4, 0.5), (3, 0.25)), ((4, 0.0), (3, 0.25))]
     counts, chances = (np.asarray([[one[at] for one in pair] for pair in pairs], np.float32).T for at in (0, 1))

@@ -155,6 +155,7 @@ def test_cross_entropy_and_its_gradients(kind: str, dtype: Any) -> None:
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("kind", ["normal", "±50", "near"])
+@pytest.mark.one_in(2)
 def test_chernoff_information_and_its_order(kind: str, dtype: Any) -> None:
     with jax.enable_x64(dtype == np.float64):
         a, b = _rows(kind, 4, dtype)

@@ -280,6 +280,7 @@ def test_a_missed_mode_is_not_a_silent_number():
     assert divergence(p, _normal(jnp, 0.0, 1.0)).error == INF
 
 
+@pytest.mark.full
 def test_renyi():
     with jax.enable_x64(True):
 
