@@ -19,8 +19,8 @@ class Estimate(NamedTuple):
 
     Attributes:
         value: The estimate, in nats.
-        stderr: Its standard error, from the spread of the samples.
-        ess: The effective sample size, (Σw)²/Σw² of the importance weights w.
+        stderr: Its standard error, from the spread of the samples; 0 where the value is infinite.
+        ess: The effective sample size, (Σw)²/Σw² of the importance weights w of p, p/m for draws from m.
     """
 
     value: jax.Array
@@ -33,9 +33,9 @@ def estimate(
 ) -> Estimate:
     """D_f(p‖q) ≈ mean of q f(p/q)/m, half of the draws from p and half from q, m = (p + q)/2.
 
-    Every term is non-negative, the mean is unbiased, and both the mass that q misses and that p misses are seen: with
-    q f(∞) = ∞ the estimate is infinite as soon as one draw of p lies outside q. For bounded divergences the terms
-    are bounded. At p = q the estimate is exactly 0.
+    Every term is non-negative, the mean is unbiased, and both the mass that q misses and that p misses are seen: where
+    that costs infinitely much, as in KL, one draw of p outside q makes the estimate infinite. For bounded divergences
+    the terms are bounded. At p = q the estimate is exactly 0.
 
     The draws are held fixed in derivatives, whose mean is then the derivative of D_f, for discrete variables as well,
     as long as no support moves.
@@ -92,7 +92,7 @@ def _summarise(generator: Generator, at_p: tuple[jax.Array, jax.Array], at_q: tu
     value = 0.5 * (terms[0].mean(0) + terms[1].mean(0))
     # Half the draws from each: the variance between p and q does not count.
     spread = sum(lax.stop_gradient(one).var(0, ddof=1) for one in terms)
-    stderr = jnp.where(jnp.isfinite(value), jnp.sqrt(0.25 * spread / count), 0.0)
+    stderr = jnp.where(jnp.isinf(value), 0.0, jnp.sqrt(0.25 * spread / count))
     both = jnp.concatenate(weights)
     ess = jnp.square(both.sum(0)) / jnp.maximum(jnp.square(both).sum(0), float(jnp.finfo(both.dtype).tiny))
     return Estimate(value, stderr, ess)

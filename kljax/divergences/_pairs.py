@@ -71,7 +71,7 @@ def integrate(verb: str, p: Any, q: Any, **options: Any) -> jax.Array:
     if p.event_shape or q.event_shape:
         raise NotImplementedError(
             f"{verb} of {type(p).__name__} and {type(q).__name__}: there is no closed form, and quadrature is for one "
-            f"variable. Call kljax.estimate(p, q, key=…) for an estimate from draws of p."
+            f"variable. Call kljax.estimate(p, q, key=…) for an estimate from draws, with its error bar."
         )
     spaces = p.support, q.support
     if spaces[0].kind != spaces[1].kind:

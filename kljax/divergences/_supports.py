@@ -24,4 +24,6 @@ def beyond(p: Any, q: Any) -> bool | jax.Array:
     outside = jnp.broadcast_to((ends[0] < ends[2]) | (ends[1] > ends[3]), batch_shape(p))
     if isinstance(outside, jax.core.Tracer) or outside.size == 0:
         return outside
-    return outside if bool(outside.any()) != bool(outside.all()) else bool(outside.all())
+    if outside.all():
+        return True
+    return outside if outside.any() else False
