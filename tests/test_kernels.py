@@ -187,15 +187,20 @@ def test_the_entropies_take_the_same_rows(choice: str, monkeypatch: pytest.Monke
     np.testing.assert_allclose(gradient, q - p, atol=32 * 2.0**-23)
 
 
-def test_the_compiled_program_walks_long_rows_in_blocks_with_little_scratch() -> None:
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
+def test_the_compiled_program_walks_long_rows_in_blocks_with_little_scratch(dtype: Any) -> None:
     if jax.default_backend() != "cpu" or jax.device_count() != 1:
         pytest.skip("about one CPU")
+    if dtype == jnp.bfloat16 and blocks.COPIES_HALVES:
+        pytest.skip("XLA before JAX 0.12 copies half precision to slice it")
     shape = (64, 32768)
-    operand = jax.ShapeDtypeStruct(shape, jnp.float32)
+    operand = jax.ShapeDtypeStruct(shape, dtype)
     step = jax.jit(jax.value_and_grad(lambda b, a: logits.kl(a, b).mean()))
     compiled = step.lower(operand, operand).compile()
     assert "while(" in compiled.as_text()
-    assert compiled.memory_analysis().temp_size_in_bytes <= 4 * shape[0] * shape[1]  # one more operand
+    assert (
+        compiled.memory_analysis().temp_size_in_bytes <= operand.dtype.itemsize * shape[0] * shape[1]
+    )  # one more operand
     short = jax.jit(logits.kl).lower(*[jax.ShapeDtypeStruct((32, 10), jnp.float32)] * 2).compile()
     assert "while(" not in short.as_text()
 

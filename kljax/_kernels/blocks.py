@@ -17,6 +17,7 @@ from jax import lax
 
 BLOCK_BYTES = 1 << 20  # of one operand; two of them with their intermediates then stay in the cache
 LONG_BYTES = 1 << 21  # of one operand, from where on the loop pays
+COPIES_HALVES = jax.__version_info__ < (0, 12)  # XLA's CPU backend of then converts all of an operand to slice it
 SPAN = 8192  # columns that one reduction of XLA's CPU backend walks well
 
 
@@ -36,7 +37,7 @@ def by_blocks(function: Callable[..., Any], carried: Any, *rows: Any, still: boo
 
     A leaf of ``carried`` whose leading axes are those of the rows goes with them; another is the same for all.
     An operand may be ``None``. ``still`` rows carry no derivative; half precision then goes through the loop as its
-    bits, because XLA's CPU backend would first convert all of it to slice it.
+    bits where ``COPIES_HALVES``: a copy of them is less than one in float32.
     """
     lead, length = rows[0].shape[:-1], rows[0].shape[-1]
     if strategy(rows[0]) == "whole":
@@ -45,7 +46,7 @@ def by_blocks(function: Callable[..., Any], carried: Any, *rows: Any, still: boo
     leaves, structure = jax.tree.flatten(carried)
     per_row = [bool(lead) and leaf.shape[: len(lead)] == lead for leaf in leaves]
     mapped = [leaf.reshape(count, *leaf.shape[len(lead) :]) for leaf, each in zip(leaves, per_row, strict=True) if each]
-    halves = [still and row is not None and row.dtype.itemsize == 2 for row in rows]
+    halves = [COPIES_HALVES and still and row is not None and row.dtype.itemsize == 2 for row in rows]
     kinds: list[Any] = [None if row is None else row.dtype for row in rows]
     rows = tuple(
         lax.bitcast_convert_type(row, jnp.uint16) if half else row for row, half in zip(rows, halves, strict=True)
