@@ -193,7 +193,7 @@ def test_the_compiled_program_walks_long_rows_in_blocks_with_little_scratch(dtyp
         pytest.skip("about one CPU")
     if dtype == jnp.bfloat16 and blocks.COPIES_HALVES:
         pytest.skip("XLA before JAX 0.12 copies half precision to slice it")
-    shape = (64, 32768)
+    shape = (256, 32768)
     operand = jax.ShapeDtypeStruct(shape, dtype)
     step = jax.jit(jax.value_and_grad(lambda b, a: logits.kl(a, b).mean()))
     compiled = step.lower(operand, operand).compile()
