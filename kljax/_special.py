@@ -337,28 +337,6 @@ def _exp_decay_excess_jvp(primals, tangents):
 
 
 @jax.custom_jvp
-def log_cosh(x: jax.Array) -> jax.Array:
-    """log cosh x ≥ 0; its derivative is tanh x."""
-    size = jnp.abs(x)
-    near = size <= 1.0
-    v = jnp.where(near, size, 0.0)
-    sinh = 0.5 * (expm1(v) - expm1(-v))
-    return jnp.where(near, 0.5 * jnp.log1p(sinh * sinh), size + jnp.log1p(jnp.exp(-2.0 * size)) - math.log(2.0))
-
-
-@log_cosh.defjvp
-def _log_cosh_jvp(primals, tangents):
-    (x,), (dx,) = primals, tangents
-    return log_cosh(x), tanh(x) * dx
-
-
-def tanh(x: jax.Array) -> jax.Array:
-    """tanh x to a few ulp, also near zero where XLA's float32 tanh loses 4."""
-    m = expm1(jnp.where(x > 0.0, -2.0 * x, 2.0 * x))  # not of |x|, whose derivative at 0 is 0
-    return jnp.where(x > 0.0, -m, m) / (2.0 + m)
-
-
-@jax.custom_jvp
 def expm1_ratio(x: jax.Array) -> jax.Array:
     """(eˣ - 1)/x, which is 1 at 0; its derivative is (eˣ - E(x))/x for the value E."""
     zero = x == 0.0

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from kljax import _checks
+from kljax._hyperbolic import log_cosh, tanh
 from kljax._special import (
     exp_decay_excess,
     expm1,
@@ -19,8 +20,6 @@ from kljax._special import (
     expm1_minus_x_ratio,
     expm1_ratio,
     log1p,
-    log_cosh,
-    tanh,
 )
 from kljax.generators._build import reverse, scale
 from kljax.generators._catalogue import kl, reverse_kl
