@@ -261,13 +261,18 @@ def main() -> None:
     parser.add_argument(
         "--worst", type=int, default=0, metavar="N", help="list kljax's N worst results of each sort, to reproduce"
     )
+    parser.add_argument("--divergence", nargs="+", choices=list(VERBS), help="these divergences only")
     parser.add_argument("--dtype", choices=["float32", "float64"], help="one dtype only")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     np.seterr(all="ignore")
     lengths = QUICK if options.quick else LENGTHS
     libraries = options.only or list(LIBRARIES)
-    tables = installed(libraries)
+    chosen = options.divergence or list(VERBS)
+    tables = {
+        library: {key: call for key, call in table.items() if key[1] in chosen}
+        for library, table in installed(libraries).items()
+    }
     dtypes = [np.dtype(options.dtype)] if options.dtype else [np.dtype(np.float32), np.dtype(np.float64)]
     total = sum(n * rows * len(kinds_for(n)) for n, rows in lengths.items()) * len(INPUTS) * len(dtypes)
     results: list[Result] = []
