@@ -8,7 +8,7 @@ import jax
 from jax.typing import ArrayLike
 
 from kljax import _checks, generators
-from kljax.divergences import _pairs
+from kljax.divergences import _pairs, _structure
 from kljax.generators import Generator
 
 
@@ -39,6 +39,9 @@ def f_divergence(p: Any, q: Any, generator: Generator) -> jax.Array:
     """
     _checks.instance("generator", generator, Generator, "a record of kljax.generators")
     p, q = _pairs.pair(p, q)
+    parts = _structure.parts(p, q)
+    if parts is not None:
+        return _structure.f_divergence(parts, generator, f_divergence, renyi)
     if generator.name == generators.kl.name:
         return _pairs.kl(p, q)
     return _pairs.integrate("f_divergence", p, q, generator=generator)
@@ -71,7 +74,11 @@ def renyi(p: Any, q: Any, *, order: ArrayLike) -> jax.Array:
     """
     order = _checks.parameter("order", order)
     _checks.number("order", order, low=0.0, open_low=True)
-    return _pairs.integrate("renyi", *_pairs.pair(p, q), order=order)
+    p, q = _pairs.pair(p, q)
+    parts = _structure.parts(p, q)
+    if parts is not None:
+        return _structure.added(parts, renyi, order=order)
+    return _pairs.integrate("renyi", p, q, order=order)
 
 
 def tsallis(p: Any, q: Any, *, order: ArrayLike) -> jax.Array:
@@ -262,4 +269,8 @@ def bhattacharyya(p: Any, q: Any) -> jax.Array:
     References:
         Bhattacharyya (1943), "On a measure of divergence between two statistical populations".
     """
-    return _pairs.integrate("bhattacharyya", *_pairs.pair(p, q))
+    p, q = _pairs.pair(p, q)
+    parts = _structure.parts(p, q)
+    if parts is not None:
+        return _structure.added(parts, bhattacharyya)
+    return _pairs.integrate("bhattacharyya", p, q)

@@ -8,7 +8,7 @@ import jax
 from jax.typing import ArrayLike
 
 from kljax import _checks, generators
-from kljax.divergences import _pairs
+from kljax.divergences import _atoms, _pairs, _structure
 from kljax.divergences._f_divergences import f_divergence
 from kljax.families._record import filled
 
@@ -39,7 +39,9 @@ def kl(p: Any, q: Any) -> jax.Array:
     References:
         Kullback & Leibler (1951), "On information and sufficiency".
     """
-    return _pairs.kl(*_pairs.pair(p, q))
+    p, q = _pairs.pair(p, q)
+    parts = _structure.parts(p, q)
+    return _pairs.kl(p, q) if parts is None else _structure.added(parts, kl)
 
 
 def jeffreys(p: Any, q: Any) -> jax.Array:
@@ -66,8 +68,7 @@ def jeffreys(p: Any, q: Any) -> jax.Array:
     References:
         Jeffreys (1946), "An invariant form for the prior probability in estimation problems".
     """
-    p, q = _pairs.pair(p, q)
-    return _pairs.kl(p, q) + _pairs.kl(q, p)
+    return kl(p, q) + kl(q, p)
 
 
 def jensen_shannon(p: Any, q: Any, *, weight: ArrayLike = 0.5, scaled: bool = False) -> jax.Array:
@@ -124,8 +125,15 @@ def cross_entropy(p: Any, q: Any) -> jax.Array:
     References:
         Cover & Thomas (2006), "Elements of information theory", section 8.5.
     """
-    p, q = _pairs.pair(p, q)
-    return filled(p).entropy() + _pairs.kl(p, q)
+    p_given, q_given = _pairs.distribution("p", p), _pairs.distribution("q", q)
+    p, q = _pairs.both(p_given, q_given)
+    parts = _structure.parts(p, q)
+    if parts is not None:
+        return _structure.added(parts, cross_entropy)
+    if _atoms.is_made_of_points(p):
+        return _atoms.cross_entropy(p, q)
+    # As given: that two bijectors are the same object is not seen once they are broadcast.
+    return filled(p).entropy() + kl(p_given, q_given)
 
 
 def entropy(p: Any) -> jax.Array:

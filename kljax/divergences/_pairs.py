@@ -7,13 +7,12 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.typing import ArrayLike
 
 from kljax import interop, quadrature
-from kljax.divergences import _supports
+from kljax.divergences import _atoms, _structure, _supports
 from kljax.families._categorical import tables
 from kljax.families._closed_forms import CONDITIONS, KL
-from kljax.families._record import aligned, along, batch_shape, dtype_of, frame, is_family
+from kljax.families._record import aligned, along, batch_shape, dtype_of, ends, frames, is_family
 from kljax.quadrature import Integral, Support
 
 
@@ -32,8 +31,13 @@ def distribution(name: str, value: Any) -> Any:
 
 
 def pair(p: Any, q: Any) -> tuple[Any, Any]:
-    """p and q, their parameters broadcast to one batch."""
-    p, q = distribution("p", p), distribution("q", q)
+    """p and q, their parameters broadcast to one batch, without a bijector that both have."""
+    return both(*_structure.bases(distribution("p", p), distribution("q", q)))
+
+
+def both(p: Any, q: Any) -> tuple[Any, Any]:
+    """p and q in their simplest form, their parameters broadcast to one batch."""
+    p, q = _structure.simplified(distribution("p", p), distribution("q", q))
     shapes = p.event_shape, q.event_shape
     # A number and a vector may be two names of one thing, as in the row of Beta and Dirichlet, which looks itself.
     if shapes[0] != shapes[1] and (len(shapes[0]) == len(shapes[1]) or (type(p), type(q)) not in KL):
@@ -63,7 +67,7 @@ def _closed(form: Any, p: Any, q: Any) -> jax.Array:
 
 def integrate(verb: str, p: Any, q: Any, **options: Any) -> jax.Array:
     """The divergence by rows or quadrature, or an error if p and q do not live on the same kind of space."""
-    rows = tables(p, q)
+    rows = tables(p, q) or _atoms.rows(p, q)
     if rows is not None:
         module, a, b = rows
         value: jax.Array = getattr(module, verb)(a, b, **options)
@@ -79,6 +83,11 @@ def integrate(verb: str, p: Any, q: Any, **options: Any) -> jax.Array:
             f"{verb} of {type(p).__name__} and {type(q).__name__}: one lives on {_named(spaces[0])}, the other on "
             f"{_named(spaces[1])}, so that neither has a density with respect to the other."
         )
+    if spaces[0].kind not in _NAMES:
+        raise NotImplementedError(
+            f"{verb} of {type(p).__name__} and {type(q).__name__}: there is no closed form, and what they take is "
+            "neither a real number nor an integer nor an angle. Call kljax.estimate(p, q, key=…) for an estimate."
+        )
     missed = _supports.beyond(p, q) if verb == "kl" else False
     if missed is True:
         return jnp.full(batch_shape(p), jnp.inf, dtype_of(p))
@@ -86,30 +95,31 @@ def integrate(verb: str, p: Any, q: Any, **options: Any) -> jax.Array:
     return found if missed is False else jnp.where(missed, jnp.inf, found)
 
 
+_NAMES = {"interval": "the real line", "integers": "the integers", "circle": "a circle"}
+
+
 def _named(space: Support) -> str:
-    return {"interval": "the real line", "integers": "the integers", "circle": "a circle"}[space.kind]
+    return _NAMES.get(space.kind, space.kind)
 
 
 @functools.partial(jax.jit, static_argnums=0)
 def _quadrature(verb: str, p: Any, q: Any, options: dict[str, Any]) -> Integral:
-    (center_p, scale_p), (center_q, scale_q) = (jax.lax.stop_gradient(frame(one)) for one in (p, q))
-    ends = [jnp.broadcast_to(end, center_p.shape).astype(center_p.dtype) for one in (p, q) for end in _ends(one)]
-    space = Support(jnp.minimum(ends[0], ends[2]), jnp.maximum(ends[1], ends[3]), p.support.kind)
+    centers, scales = zip(*(jax.lax.stop_gradient(one) for record in (p, q) for one in frames(record)), strict=True)
+    like = centers[0]
+    pairs = [[jnp.broadcast_to(end, like.shape).astype(like.dtype) for end in one] for r in (p, q) for one in ends(r)]
+    lows, highs = zip(*pairs, strict=True)
+    space = Support(functools.reduce(jnp.minimum, lows), functools.reduce(jnp.maximum, highs), p.support.kind)
     # Where a density ends it may jump, and where it is centred it may bend: the panels are cut there.
-    points = jnp.stack([*(jnp.where(jnp.isfinite(end), end, center_p) for end in ends), center_p, center_q], -1)
+    points = jnp.stack([*(jnp.where(jnp.isfinite(end), end, like) for end in (*lows, *highs)), *centers], -1)
     return getattr(quadrature, verb)(
         along(p).log_prob,
         along(q).log_prob,
         support=jax.lax.stop_gradient(space),
-        center=(center_p, center_q),
-        scale=(scale_p, scale_q),
+        center=centers,
+        scale=scales,
         points=jax.lax.stop_gradient(points),
         **options,
     )
-
-
-def _ends(record: Any) -> tuple[ArrayLike, ArrayLike]:
-    return record.support.low, record.support.high
 
 
 def _value(found: Integral) -> jax.Array:

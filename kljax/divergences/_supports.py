@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from kljax.families._record import _nested, batch_shape
+from kljax.families._record import batch_shape, parts
 
 
 def beyond(p: Any, q: Any) -> bool | jax.Array:
@@ -16,7 +16,7 @@ def beyond(p: Any, q: Any) -> bool | jax.Array:
     A density is positive on all of its interval; for integers and for what is made of other distributions, whose
     support is only an outer bound, the answer is False.
     """
-    if p.support.kind != "interval" or q.support.kind != "interval" or _nested(p):
+    if p.support.kind != "interval" or q.support.kind != "interval" or parts(p):
         return False
     ends = p.support.low, p.support.high, q.support.low, q.support.high
     if all(isinstance(one, (int, float)) for one in ends):

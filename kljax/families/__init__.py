@@ -12,6 +12,13 @@ what comes, NaN for a negative scale for instance.
 
 from kljax.families._bernoulli import Bernoulli as Bernoulli
 from kljax.families._beta import Beta as Beta
+from kljax.families._bijectors import Affine as Affine
+from kljax.families._bijectors import Bijector as Bijector
+from kljax.families._bijectors import Chain as Chain
+from kljax.families._bijectors import Exp as Exp
+from kljax.families._bijectors import Sigmoid as Sigmoid
+from kljax.families._bijectors import Softplus as Softplus
+from kljax.families._bijectors import Tanh as Tanh
 from kljax.families._binomial import Binomial as Binomial
 from kljax.families._categorical import Categorical as Categorical
 from kljax.families._categorical import OneHotCategorical as OneHotCategorical
@@ -20,7 +27,9 @@ from kljax.families._chi import Chi as Chi
 from kljax.families._chi2 import Chi2 as Chi2
 from kljax.families._complex_normal import ComplexNormal as ComplexNormal
 from kljax.families._continuous_bernoulli import ContinuousBernoulli as ContinuousBernoulli
+from kljax.families._delta import Delta as Delta
 from kljax.families._dirichlet import Dirichlet as Dirichlet
+from kljax.families._empirical import Empirical as Empirical
 from kljax.families._exponential import Exponential as Exponential
 from kljax.families._gamma import Gamma as Gamma
 from kljax.families._generalized_dirichlet import GeneralizedDirichlet as GeneralizedDirichlet
@@ -28,6 +37,7 @@ from kljax.families._geometric import Geometric as Geometric
 from kljax.families._gumbel import Gumbel as Gumbel
 from kljax.families._half_cauchy import HalfCauchy as HalfCauchy
 from kljax.families._half_normal import HalfNormal as HalfNormal
+from kljax.families._independent import Independent as Independent
 from kljax.families._inverse_gamma import InverseGamma as InverseGamma
 from kljax.families._inverse_gaussian import InverseGaussian as InverseGaussian
 from kljax.families._inverse_wishart import InverseWishart as InverseWishart
@@ -39,7 +49,9 @@ from kljax.families._log_uniform import LogUniform as LogUniform
 from kljax.families._logarithmic import Logarithmic as Logarithmic
 from kljax.families._logistic import Logistic as Logistic
 from kljax.families._logit_normal import LogitNormal as LogitNormal
+from kljax.families._masked import Masked as Masked
 from kljax.families._matrix_normal import MatrixNormal as MatrixNormal
+from kljax.families._mixture import Mixture as Mixture
 from kljax.families._moyal import Moyal as Moyal
 from kljax.families._multivariate_logit_normal import MultivariateLogitNormal as MultivariateLogitNormal
 from kljax.families._multivariate_normal import MultivariateNormal as MultivariateNormal
@@ -48,10 +60,12 @@ from kljax.families._normal import Normal as Normal
 from kljax.families._pareto import Pareto as Pareto
 from kljax.families._poisson import Poisson as Poisson
 from kljax.families._power_spherical import PowerSpherical as PowerSpherical
+from kljax.families._product import Product as Product
 from kljax.families._rayleigh import Rayleigh as Rayleigh
 from kljax.families._record import Distribution as Distribution
 from kljax.families._spherical_uniform import SphericalUniform as SphericalUniform
 from kljax.families._student_t import StudentT as StudentT
+from kljax.families._transformed import Transformed as Transformed
 from kljax.families._truncated_normal import TruncatedNormal as TruncatedNormal
 from kljax.families._uniform import Uniform as Uniform
 from kljax.families._von_mises import VonMises as VonMises
@@ -60,17 +74,23 @@ from kljax.families._weibull import Weibull as Weibull
 from kljax.families._wishart import Wishart as Wishart
 
 __all__ = [
+    "Affine",
     "Bernoulli",
     "Beta",
+    "Bijector",
     "Binomial",
     "Categorical",
     "Cauchy",
+    "Chain",
     "Chi",
     "Chi2",
     "ComplexNormal",
     "ContinuousBernoulli",
+    "Delta",
     "Dirichlet",
     "Distribution",
+    "Empirical",
+    "Exp",
     "Exponential",
     "Gamma",
     "GeneralizedDirichlet",
@@ -78,6 +98,7 @@ __all__ = [
     "Gumbel",
     "HalfCauchy",
     "HalfNormal",
+    "Independent",
     "InverseGamma",
     "InverseGaussian",
     "InverseWishart",
@@ -89,7 +110,9 @@ __all__ = [
     "Logarithmic",
     "Logistic",
     "LogitNormal",
+    "Masked",
     "MatrixNormal",
+    "Mixture",
     "Moyal",
     "MultivariateLogitNormal",
     "MultivariateNormal",
@@ -99,9 +122,14 @@ __all__ = [
     "Pareto",
     "Poisson",
     "PowerSpherical",
+    "Product",
     "Rayleigh",
+    "Sigmoid",
+    "Softplus",
     "SphericalUniform",
     "StudentT",
+    "Tanh",
+    "Transformed",
     "TruncatedNormal",
     "Uniform",
     "VonMises",

@@ -22,6 +22,7 @@ from kljax.families._matrices import (
     square,
 )
 from kljax.families._record import batch_shape, complex_valued, family, filled, located
+from kljax.quadrature import Support
 
 
 @family
@@ -56,6 +57,11 @@ class ComplexNormal:
     def event_shape(self) -> tuple[int, ...]:
         """(n,)"""
         return self.loc.shape[-1:]
+
+    @property
+    def support(self) -> Support:
+        """ℂⁿ"""
+        return Support(-math.inf, math.inf, "complex vectors")
 
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at complex x, [..., n], with respect to the real and imaginary parts."""

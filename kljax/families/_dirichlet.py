@@ -12,6 +12,7 @@ from kljax._gamma import digamma, log_gamma
 from kljax.families._beta import Beta, kl_of_dirichlets
 from kljax.families._matrices import embedded, identity
 from kljax.families._record import at_points, batch_shape, family, filled, lifted, positive
+from kljax.quadrature import Support
 
 
 @family
@@ -31,6 +32,11 @@ class Dirichlet:
     def event_shape(self) -> tuple[int, ...]:
         """(n,), the number of outcomes."""
         return self.concentration.shape[-1:]
+
+    @property
+    def support(self) -> Support:
+        """Probabilities that add up to one."""
+        return Support(0.0, 1.0, "simplex")
 
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density of the first n - 1 of the probabilities x, [..., n]; -∞ where one is negative."""

@@ -11,6 +11,7 @@ from jax.scipy.special import xlogy
 from kljax._gamma import digamma_gap
 from kljax.families._beta import Beta, kl_beta
 from kljax.families._record import at_points, family, filled, positive
+from kljax.quadrature import Support
 
 
 @family
@@ -48,6 +49,11 @@ class GeneralizedDirichlet:
     def _sticks(self) -> Beta:
         at = filled(self)
         return Beta(at.concentration1, at.concentration0)
+
+    @property
+    def support(self) -> Support:
+        """Probabilities that add up to one."""
+        return Support(0.0, 1.0, "simplex")
 
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density of the first n of the probabilities x, [..., n + 1]; -∞ where one is negative."""

@@ -22,6 +22,7 @@ from kljax.families._matrices import (
 )
 from kljax.families._record import at_points, family, filled, lifted, positive, real
 from kljax.families._wishart import bartlett, definite, kl_of_wisharts, log_multigamma, multidigamma
+from kljax.quadrature import Support
 
 
 @family
@@ -47,6 +48,11 @@ class InverseWishart:
     def event_shape(self) -> tuple[int, ...]:
         """(n, n)"""
         return self.scale.shape[-2:]
+
+    @property
+    def support(self) -> Support:
+        """Positive definite matrices."""
+        return Support(-math.inf, math.inf, "positive definite matrices")
 
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at symmetric matrices x, [..., n, n]; -∞ where they are not positive definite."""

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from kljax._special import log_ratio, relative_gap, x_minus_log1p
 from kljax.families._matrices import adjoint, diagonal, log_det, multiply, norm_squared, solve_lower, square
 from kljax.families._record import at_points, batch_shape, dtype_of, family, filled, lifted, real
+from kljax.quadrature import Support
 
 
 @family
@@ -41,6 +42,11 @@ class MatrixNormal:
     def event_shape(self) -> tuple[int, ...]:
         """(n, m)"""
         return self.loc.shape[-2:]
+
+    @property
+    def support(self) -> Support:
+        """All real matrices."""
+        return Support(-math.inf, math.inf, "matrices")
 
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at x, [..., n, m]."""

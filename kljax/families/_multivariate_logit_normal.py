@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from kljax.families._multivariate_normal import MultivariateNormal, kl_multivariate_normal
 from kljax.families._record import family, located, nested
+from kljax.quadrature import Support
 
 
 @family
@@ -38,6 +39,11 @@ class MultivariateLogitNormal:
     def event_shape(self) -> tuple[int, ...]:
         """(n + 1,)"""
         return (self.normal.scale.size + 1,)
+
+    @property
+    def support(self) -> Support:
+        """Probabilities that add up to one."""
+        return Support(0.0, 1.0, "simplex")
 
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at probabilities x, [..., n + 1]; -∞ where one of them is not positive."""

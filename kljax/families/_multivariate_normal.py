@@ -13,6 +13,7 @@ from kljax.families._matrices import cholesky, from_columns, identity, log_det, 
 from kljax.families._record import batch_shape, family, filled, located, nested, real
 from kljax.families._scale_divergences import kl_of_scales
 from kljax.families._scales import Cholesky, Covariance, Diagonal, LowRank, Precision, quadratic_of_points
+from kljax.quadrature import Support
 
 _LOG_2PI = math.log(2.0 * math.pi)
 
@@ -70,6 +71,11 @@ class MultivariateNormal:
     def event_shape(self) -> tuple[int, ...]:
         """(n,)"""
         return (self.scale.size,)
+
+    @property
+    def support(self) -> Support:
+        """ℝⁿ"""
+        return Support(-math.inf, math.inf, "vectors")
 
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at x, [..., n]."""

@@ -14,6 +14,7 @@ from kljax.families._beta import kl_of_dirichlets
 from kljax.families._record import at_points, batch_shape, family, filled, lifted, non_negative, real
 from kljax.families._sphere import around, covariance, dimension, unit
 from kljax.families._spherical_uniform import SphericalUniform
+from kljax.quadrature import Support
 
 
 @family
@@ -52,6 +53,11 @@ class PowerSpherical:
     def _log_normaliser(self) -> jax.Array:
         a, b = self._shapes()
         return (a + b) * math.log(2.0) + b * math.log(math.pi) + log_gamma(a) - log_gamma(a + b)
+
+    @property
+    def support(self) -> Support:
+        """Unit vectors."""
+        return Support(-1.0, 1.0, "sphere")
 
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at unit vectors x, [..., n], with respect to the area."""

@@ -7,7 +7,8 @@ stored: it is what the leading dimensions of the parameters broadcast to.
 
 Two kinds of parameter are special. Of those under ``one_of`` exactly one is given, the others are None. A ``count``
 given as a Python number stays one: it belongs to the structure of the pytree, like a shape, so that a form can look at
-it under ``jit``. A ``nested`` parameter is a record itself, as the scale of a multivariate normal distribution is.
+it under ``jit``. A ``nested`` parameter is a record itself, as the scale of a multivariate normal distribution is; what
+is made of other distributions says in ``_inner`` which trailing batch dimensions of theirs are its own.
 
 The shape of one draw is ``event_shape``, () unless the class says otherwise; a class whose parameters must agree in
 shape says so in ``_check``.
@@ -18,6 +19,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
+from collections.abc import Callable
 from typing import Any, Protocol, TypeVar, dataclass_transform, runtime_checkable
 
 import jax
@@ -25,9 +27,24 @@ import jax.numpy as jnp
 import numpy as np
 
 from kljax import _checks
+from kljax.families._kinds import boolean as boolean
+from kljax.families._kinds import complex_valued as complex_valued
+from kljax.families._kinds import count as count
+from kljax.families._kinds import free as free
+from kljax.families._kinds import nested as nested
+from kljax.families._kinds import non_negative as non_negative
+from kljax.families._kinds import number_or_array as number_or_array
+from kljax.families._kinds import one_of as one_of
+from kljax.families._kinds import optional as optional
+from kljax.families._kinds import positive as positive
+from kljax.families._kinds import probability as probability
+from kljax.families._kinds import real as real
+from kljax.families._kinds import static as static
+from kljax.families._kinds import tree as tree
 
 T = TypeVar("T")
 _FAMILIES: set[type] = set()
+_RECORDS: set[type] = set()
 
 
 @runtime_checkable
@@ -48,73 +65,9 @@ class Distribution(Protocol):
         ...
 
 
-@dataclasses.dataclass(frozen=True)
-class Parameter:
-    """What a parameter may be: the dimensions of one of its values, and the interval where its entries lie."""
-
-    ndim: int = 0
-    low: float = -math.inf
-    high: float = math.inf
-    open_low: bool = True
-    open_high: bool = True
-    alternative: bool = False
-    count: bool = False
-    complex: bool = False
-    nested: bool = False
-    whole: bool = False
-
-
-def _parameter(default: Any, **limits: Any) -> Any:
-    metadata = {"parameter": Parameter(**limits)}
-    if default is None:
-        return dataclasses.field(metadata=metadata)
-    return dataclasses.field(default=default, metadata=metadata)
-
-
-def real(default: float | None = None, *, ndim: int = 0) -> Any:
-    """A parameter without limits."""
-    return _parameter(default, ndim=ndim)
-
-
-def positive(default: float | None = None, *, ndim: int = 0) -> Any:
-    """A parameter above zero."""
-    return _parameter(default, ndim=ndim, low=0.0)
-
-
-def non_negative(default: float | None = None, *, ndim: int = 0) -> Any:
-    """A parameter of at least zero."""
-    return _parameter(default, ndim=ndim, low=0.0, open_low=False)
-
-
-def probability(default: float | None = None, *, ndim: int = 0, open_low: bool = False, open_high: bool = False) -> Any:
-    """A parameter in [0, 1], or without one of the ends."""
-    return _parameter(default, ndim=ndim, low=0.0, high=1.0, open_low=open_low, open_high=open_high)
-
-
-def one_of(kind: Any, **limits: Any) -> Any:
-    """A parameter of the given kind that stands for the same as the others under ``one_of``: one of them is given."""
-    parameter = dataclasses.replace(kind(**limits).metadata["parameter"], alternative=True)
-    return dataclasses.field(default=None, metadata={"parameter": parameter})
-
-
-def count(*, whole: bool) -> Any:
-    """A number of trials, ``whole`` or any above zero; as a Python number it is no leaf of the pytree."""
-    return _parameter(None, low=0.0, open_low=not whole, count=True, whole=whole)
-
-
-def complex_valued(*, ndim: int = 0) -> Any:
-    """A complex parameter; real numbers are taken as such."""
-    return _parameter(None, ndim=ndim, complex=True)
-
-
-def nested() -> Any:
-    """A parameter that is a record itself, made by ``parameters`` or ``family``."""
-    return _parameter(None, nested=True)
-
-
 @dataclass_transform(
     frozen_default=True,
-    field_specifiers=(real, positive, non_negative, probability, count, complex_valued, nested),
+    field_specifiers=(real, positive, non_negative, probability, count, complex_valued, nested, free),
 )
 def family(cls: type[T]) -> type[T]:
     """Makes a class with annotated parameters a distribution: a frozen pytree record of arrays."""
@@ -132,7 +85,7 @@ def _shape_of_a_number(_: Any) -> tuple[int, ...]:
 
 @dataclass_transform(
     frozen_default=True,
-    field_specifiers=(real, positive, non_negative, probability, count, complex_valued, nested),
+    field_specifiers=(real, positive, non_negative, probability, count, complex_valued, nested, free),
 )
 def parameters(cls: type[T]) -> type[T]:
     """Makes a class with annotated parameters a frozen pytree record of arrays."""
@@ -154,13 +107,11 @@ def parameters(cls: type[T]) -> type[T]:
     create.__wrapped__ = made  # type: ignore[attr-defined]
     record.__init__ = create
 
-    counts = [one.metadata["parameter"].count for one in fields]
+    kinds = [one.metadata["parameter"] for one in fields]
 
     def flatten(self: Any) -> tuple[list[tuple[Any, Any]], tuple[Any, ...]]:
         values = [getattr(self, name) for name in names]
-        fixed = tuple(
-            value if count and _is_number(value) else None for value, count in zip(values, counts, strict=True)
-        )
+        fixed = tuple(value if _is_fixed(kind, value) else None for value, kind in zip(values, kinds, strict=True))
         leaves = [None if number is not None else value for value, number in zip(values, fixed, strict=True)]
         return [(jax.tree_util.GetAttrKey(name), leaf) for name, leaf in zip(names, leaves, strict=True)], fixed
 
@@ -172,7 +123,15 @@ def parameters(cls: type[T]) -> type[T]:
         return self
 
     jax.tree_util.register_pytree_with_keys(record, flatten, unflatten)
+    _RECORDS.add(record)
     return record
+
+
+def _is_fixed(kind: Any, value: Any) -> bool:
+    """Whether the value belongs to the structure of the pytree."""
+    if kind.free:
+        return not isinstance(value, (jax.Array, np.ndarray)) and jax.tree_util.all_leaves([value])
+    return kind.static or (kind.count and _is_number(value))
 
 
 def _is_number(value: Any) -> bool:
@@ -189,12 +148,19 @@ def _check_alternatives(family_name: str, fields: Any, record: Any) -> None:
 
 def _value(family_name: str, field: dataclasses.Field[Any], value: Any) -> Any:
     name, limits = f"{family_name}: {field.name}", field.metadata["parameter"]
-    if limits.alternative and value is None:
+    if value is None and (limits.alternative or limits.optional):
         return None
-    if limits.nested:
-        if not dataclasses.is_dataclass(value):
-            raise TypeError(f"{name} must be a record of kljax.families; got {type(value).__name__}.")
+    if limits.static or limits.free:
         return value
+    if limits.nested:
+        if limits.tree or type(value) in _RECORDS:
+            return value
+        raise TypeError(f"{name} must be a record of kljax.families; got {type(value).__name__}.{limits.advice}")
+    if limits.boolean:
+        array = jnp.asarray(value)
+        if array.dtype != jnp.bool_:
+            raise TypeError(f"{name} must be boolean; got {array.dtype} with shape {array.shape}.")
+        return array
     if limits.count and isinstance(value, np.integer):
         value = int(value)
     if _is_number(value):
@@ -222,9 +188,14 @@ def _in_one_dtype(values: dict[str, Any]) -> dict[str, Any]:
     dtype = functools.reduce(np.promote_types, strong) if strong else jnp.result_type(float)
 
     def cast(leaf: Any) -> Any:
-        return leaf.astype(dtype) if isinstance(leaf, jax.Array) else leaf
+        return leaf.astype(dtype) if isinstance(leaf, jax.Array) and leaf.dtype != jnp.bool_ else leaf
 
-    return {name: jax.tree.map(cast, value) for name, value in values.items()}
+    own = {name: value for name, value in values.items() if isinstance(value, jax.Array) or _holds_records(value)}
+    return values | {name: jax.tree.map(cast, value) for name, value in own.items()}
+
+
+def _holds_records(value: Any) -> bool:
+    return any(is_record(leaf) for leaf in jax.tree.leaves(value, is_leaf=is_record))
 
 
 def is_family(value: Any) -> bool:
@@ -242,22 +213,62 @@ def frame(record: Any) -> tuple[jax.Array, jax.Array]:
     return at.mean, jnp.sqrt(at.variance)
 
 
+def frames(record: Any) -> list[tuple[jax.Array, jax.Array]]:
+    """Those of each component of a mixture, of any other distribution the one there is."""
+    at = filled(record)
+    return at._frames() if hasattr(at, "_frames") else [frame(at)]
+
+
+def ends(record: Any) -> list[tuple[Any, Any]]:
+    """The ends of the support, of a mixture those of every component; a density may jump there."""
+    at = filled(record)
+    return at._ends() if hasattr(at, "_ends") else [(at.support.low, at.support.high)]
+
+
 def dtype_of(record: Any) -> Any:
     """The dtype of the parameters; the default one where there are none."""
-    leaves = jax.tree.leaves(record)
-    return leaves[0].dtype if leaves else jnp.result_type(float)
+    dtypes = [leaf.dtype for leaf in jax.tree.leaves(record) if hasattr(leaf, "dtype")]
+    return next((one for one in dtypes if jnp.issubdtype(one, jnp.inexact)), jnp.result_type(float))
 
 
 def event_ndims(record: Any) -> dict[str, int]:
-    """The dimensions of one value of each parameter that is given, of those that are no records themselves."""
-    fields = [one for one in dataclasses.fields(record) if not one.metadata["parameter"].nested]
-    return {one.name: one.metadata["parameter"].ndim for one in fields if getattr(record, one.name) is not None}
+    """The dimensions of one value of each parameter that is an array or a number; the record's own word counts."""
+    kinds = {one.name: one.metadata["parameter"] for one in dataclasses.fields(record)}
+    found = {
+        name: kind.ndim
+        for name, kind in kinds.items()
+        if not (kind.nested or kind.static or kind.free or getattr(record, name) is None)
+    }
+    return found | (record._event_ndims() if hasattr(record, "_event_ndims") else {})
 
 
-def _nested(record: Any) -> dict[str, Any]:
-    """The parameters that are records themselves."""
-    fields = [one for one in dataclasses.fields(record) if one.metadata["parameter"].nested]
-    return {one.name: getattr(record, one.name) for one in fields}
+def is_record(value: Any) -> bool:
+    """Whether this is a record made by ``@family`` or ``@parameters``."""
+    return type(value) in _RECORDS
+
+
+def parts(record: Any) -> list[tuple[str, Any, tuple[int, ...]]]:
+    """(field, record, the trailing part of its batch that is the outer record's own) of all records inside."""
+    own = record._inner() if hasattr(record, "_inner") else {}
+    return [
+        (one.name, leaf, own.get(one.name, ()))
+        for one in dataclasses.fields(record)
+        if one.metadata["parameter"].nested or one.metadata["parameter"].free
+        for leaf in jax.tree.leaves(getattr(record, one.name), is_leaf=is_record)
+        if is_record(leaf)
+    ]
+
+
+def _with_parts(record: Any, change: Callable[[Any, tuple[int, ...]], Any]) -> dict[str, Any]:
+    """The fields that hold records, each record changed."""
+    return {
+        name: jax.tree.map(
+            lambda leaf, own=own: change(leaf, own) if is_record(leaf) else leaf,
+            getattr(record, name),
+            is_leaf=is_record,
+        )
+        for name, own in {name: own for name, _, own in parts(record)}.items()
+    }
 
 
 def batch_shape(record: Any) -> tuple[int, ...]:
@@ -265,7 +276,10 @@ def batch_shape(record: Any) -> tuple[int, ...]:
     shapes = {
         name: jnp.shape(getattr(record, name))[: jnp.ndim(getattr(record, name)) - ndim]
         for name, ndim in event_ndims(record).items()
-    } | {name: batch_shape(value) for name, value in _nested(record).items()}
+    }
+    for at, (name, value, own) in enumerate(parts(record)):
+        shape = batch_shape(value)
+        shapes[f"{name} {at}" if name in shapes else name] = shape[: max(len(shape) - len(own), 0)]
     try:
         return jnp.broadcast_shapes(*shapes.values())
     except ValueError:
@@ -283,18 +297,20 @@ def aligned(*records: Any) -> Any:
     except ValueError:
         listed = " and ".join(f"{type(one).__name__} has {shape}" for one, shape in zip(records, shapes, strict=True))
         raise ValueError(f"The batch shapes of p and q must broadcast together; {listed}.") from None
-    dtype = jnp.result_type(*([leaf.dtype for leaf in jax.tree.leaves(records)] or [float]))
+    leaves = [leaf.dtype for leaf in jax.tree.leaves(records) if hasattr(leaf, "dtype")]
+    dtype = jnp.result_type(*([one for one in leaves if jnp.issubdtype(one, jnp.inexact)] or [float]))
     return tuple(_with_batch(record, shape, dtype) for record in records)
 
 
 def _with_batch(record: T, shape: tuple[int, ...], dtype: Any) -> T:
-    widened: dict[str, Any] = {name: _with_batch(value, shape, dtype) for name, value in _nested(record).items()}
+    widened = _with_parts(record, lambda value, own: _with_batch(value, shape + own, dtype))
     for name, ndim in event_ndims(record).items():
         value = getattr(record, name)
         if _is_number(value):
             continue
         event = value.shape[value.ndim - ndim :]
-        widened[name] = jnp.broadcast_to(value.astype(dtype), shape + event)
+        typed = value if value.dtype == jnp.bool_ else value.astype(dtype)
+        widened[name] = jnp.broadcast_to(typed, shape + event)
     return replace(record, **widened)
 
 
@@ -325,10 +341,15 @@ def lifted(record: T, shape: tuple[int, ...]) -> T:
 
 def along(record: T) -> T:
     """The record for points along a new last axis, as quadrature asks for them."""
-    at = filled(record)
-    ndims = event_ndims(at)
-    arrays = {name: getattr(at, name) for name in ndims if not _is_number(getattr(at, name))}
-    return replace(at, **{name: jnp.expand_dims(array, -1 - ndims[name]) for name, array in arrays.items()})
+    return expanded(filled(record), 0)
+
+
+def expanded(record: T, behind: int) -> T:
+    """A filled record with a new batch axis before the last ``behind``."""
+    ndims = event_ndims(record)
+    arrays = {name: getattr(record, name) for name in ndims if not _is_number(getattr(record, name))}
+    changed = {name: jnp.expand_dims(array, -1 - ndims[name] - behind) for name, array in arrays.items()}
+    return replace(record, **changed, **_with_parts(record, lambda value, own: expanded(value, behind + len(own))))
 
 
 def at_points(x: Any, record: T) -> tuple[jax.Array, T]:

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from kljax.families._record import count, dtype_of, family, located
 from kljax.families._sphere import dimension, log_area, unit
+from kljax.quadrature import Support
 
 
 @family
@@ -34,6 +35,11 @@ class SphericalUniform:
     def event_shape(self) -> tuple[int, ...]:
         """(n,)"""
         return (int(self.dimension),)
+
+    @property
+    def support(self) -> Support:
+        """Unit vectors."""
+        return Support(-1.0, 1.0, "sphere")
 
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at unit vectors x, [..., n], with respect to the area."""

@@ -11,7 +11,8 @@ import numpy as np
 
 from kljax._special import divide, expm1_minus_x, log1p, relative_gap
 from kljax.families._implicit import implicit
-from kljax.families._record import _parameter, at_points, family, filled, lifted, noise, positive, real
+from kljax.families._kinds import _parameter
+from kljax.families._record import at_points, family, filled, lifted, noise, positive, real
 from kljax.quadrature import Support
 from kljax.quadrature._rules import NODES, WEIGHTS
 

@@ -12,6 +12,7 @@ from kljax._bessel import bessel_ratio, bessel_ratio_slope, bregman_log_bessel, 
 from kljax.families._record import at_points, family, filled, lifted, non_negative, real
 from kljax.families._sphere import around, covariance, dimension, one_minus_cosine, order, unit
 from kljax.families._spherical_uniform import SphericalUniform
+from kljax.quadrature import Support
 
 
 @family
@@ -37,6 +38,11 @@ class VonMisesFisher:
     def event_shape(self) -> tuple[int, ...]:
         """(n,)"""
         return self.mean_direction.shape[-1:]
+
+    @property
+    def support(self) -> Support:
+        """Unit vectors."""
+        return Support(-1.0, 1.0, "sphere")
 
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at unit vectors x, [..., n], with respect to the area."""

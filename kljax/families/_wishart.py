@@ -26,6 +26,7 @@ from kljax.families._matrices import (
     square,
 )
 from kljax.families._record import at_points, family, filled, lifted, positive, real
+from kljax.quadrature import Support
 
 
 @family
@@ -51,6 +52,11 @@ class Wishart:
     def event_shape(self) -> tuple[int, ...]:
         """(n, n)"""
         return self.scale.shape[-2:]
+
+    @property
+    def support(self) -> Support:
+        """Positive definite matrices."""
+        return Support(-math.inf, math.inf, "positive definite matrices")
 
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at symmetric matrices x, [..., n, n]; -∞ where they are not positive definite."""

@@ -39,7 +39,8 @@ class Support:
     Attributes:
         low: The least value, a number or an array of the batch's shape.
         high: The largest.
-        kind: "interval", "circle" or "integers".
+        kind: "interval", "circle" or "integers"; or the name of a space that is not integrated over, such as "sphere"
+            or "simplex", of which the bounds are those of each entry.
     """
 
     low: ArrayLike
