@@ -23,6 +23,7 @@ from kljax.divergences._kullback_leibler import entropy as entropy
 from kljax.divergences._kullback_leibler import jeffreys as jeffreys
 from kljax.divergences._kullback_leibler import jensen_shannon as jensen_shannon
 from kljax.divergences._kullback_leibler import kl as kl
+from kljax.divergences._pairwise import pairwise as pairwise
 
 __all__ = [
     "Estimate",
@@ -37,6 +38,7 @@ __all__ = [
     "jensen_shannon",
     "kl",
     "le_cam",
+    "pairwise",
     "renyi",
     "squared_hellinger",
     "total_variation",

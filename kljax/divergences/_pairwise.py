@@ -1,0 +1,147 @@
+"""A divergence between all pairs of two batches of distributions."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from kljax.divergences import _pairs
+from kljax.divergences._kullback_leibler import jeffreys, kl
+from kljax.families._features import FEATURES
+from kljax.families._record import batch_shape, filled
+
+DOUBTFUL = 1.0 / 32.0  # of its parts: a sum so small has lost five bits of its own
+TILE_ENTRIES = 1 << 19  # of one operand, broadcast to the pairs of a tile
+
+
+def pairwise(verb: Callable[..., jax.Array], ps: Any, qs: Any, **options: Any) -> jax.Array:
+    """The matrix D(pᵢ‖qⱼ) of all pairs of two batches.
+
+    For ``kl`` and ``jeffreys`` of Categorical, OneHotCategorical, Dirichlet and MultivariateNormal it is a product of
+    matrices [N, F] and [F, M]; pairs so close that their entry would have lost digits are computed again by the closed
+    form, tile by tile. Everything else is computed by ``verb`` itself, some rows at a time. No array of the size of
+    all pairs times one distribution is made, forward or backward.
+
+    Args:
+        verb: A divergence of this package: ``kljax.kl``, ``kljax.renyi``, ….
+        ps: N distributions: a record of ``kljax.families`` with batch shape [N].
+        qs: M distributions: a record with batch shape [M].
+        **options: What the verb takes besides, such as ``order``.
+
+    Returns:
+        The divergences in nats, [N, M].
+
+    Raises:
+        TypeError: If ``verb`` cannot be called, or ps or qs is not a distribution.
+        ValueError: If a batch has not exactly one dimension, or one draw of ps and of qs differ in shape.
+        NotImplementedError: If the verb has no answer for the pair.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> import kljax
+        >>> from kljax.families import Categorical
+        >>> rows = Categorical(logits=jnp.array([[0.0, 1.0], [0.0, 0.0], [2.0, 0.0]]))
+        >>> print(kljax.pairwise(kljax.kl, rows, rows).shape)
+        (3, 3)
+
+    References:
+        Amari & Nagaoka (2000), "Methods of Information Geometry", eq. (3.64), for the product.
+    """
+    if not callable(verb):
+        raise TypeError(f"verb must be a divergence such as kljax.kl; got {type(verb).__name__}.")
+    ps, qs = (_batch(name, one) for name, one in (("ps", ps), ("qs", qs)))
+    static = tuple(sorted((name, one) for name, one in options.items() if not isinstance(one, jax.Array)))
+    traced = {name: one for name, one in options.items() if isinstance(one, jax.Array)}
+    return _matrix(verb, static, traced, ps, qs)
+
+
+def _batch(name: str, value: Any) -> Any:
+    record = _pairs.distribution(name, value)
+    shape = batch_shape(record)
+    if len(shape) != 1:
+        raise ValueError(f"{name} must have a batch shape of one dimension, the members to pair; got {shape}.")
+    return filled(record)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _matrix(verb: Callable[..., jax.Array], static: Any, traced: Any, ps: Any, qs: Any) -> jax.Array:
+    by_product = type(ps) is type(qs) and type(ps) in FEATURES and ps.event_shape == qs.event_shape
+    if by_product and verb is kl:
+        return _by_product(ps, qs)
+    if by_product and verb is jeffreys:
+        return _by_product(ps, qs) + _by_product(qs, ps).T
+    of_pair = functools.partial(verb, **dict(static), **traced)
+    rows = max(1, TILE_ENTRIES // (batch_shape(qs)[0] * _entries(qs)))
+
+    @jax.checkpoint
+    def of_row(p: Any) -> jax.Array:
+        return of_pair(p, qs)
+
+    return lax.map(of_row, ps, batch_size=min(rows, batch_shape(ps)[0]))
+
+
+def _entries(record: Any) -> int:
+    """How many numbers describe one member."""
+    return max(1, sum(math.prod(leaf.shape[1:]) for leaf in jax.tree.leaves(record)))
+
+
+def _by_product(ps: Any, qs: Any) -> jax.Array:
+    found = FEATURES[type(ps)](ps, qs)
+    to_middle, from_middle = kl(ps, found.middle), kl(found.middle, qs)
+    if found.from_middle is not None:
+        from_middle = jnp.where(jnp.isnan(found.from_middle), from_middle, found.from_middle)
+    near = to_middle[:, None] + from_middle[None, :]
+    matrix = near - _product(found.mean, found.natural)
+    mean, natural = (jnp.sqrt(jnp.square(one).sum(-1)) for one in (found.mean, found.natural))
+    scale = near + (mean + found.mean_size)[:, None] * natural[None, :] + mean[:, None] * found.natural_size[None, :]
+    matrix = _repaired(matrix, ~(matrix > DOUBTFUL * lax.stop_gradient(scale)), ps, qs)
+    if found.missed is None:
+        return matrix
+    # What p has where q has nothing costs infinitely much.
+    missed, held = (one.astype(matrix.dtype) for one in (found.missed, _held(ps)))
+    some = lax.cond(found.missed.any(), lambda: _product(held, missed) > 0.0, lambda: jnp.zeros(matrix.shape, bool))
+    return jnp.where(some, jnp.inf, matrix)
+
+
+def _held(ps: Any) -> jax.Array:
+    """Where p has mass: of logits, also mass too small for its number."""
+    return ps.probs > 0.0 if ps.logits is None else ps.logits > -jnp.inf
+
+
+def _product(a: jax.Array, b: jax.Array) -> jax.Array:
+    return jnp.einsum("if,jf->ij", a, b, precision=lax.Precision.HIGHEST)
+
+
+def _repaired(matrix: jax.Array, doubtful: jax.Array, ps: Any, qs: Any) -> jax.Array:
+    """The matrix with its doubtful entries by the closed form, tile by tile; a tile without any costs nothing."""
+    n, m = matrix.shape
+    side = 1 << max(3, min(6, int(math.log2(max(1, TILE_ENTRIES // _entries(qs))) / 2)))
+    down, across = -(-n // side), -(-m // side)
+
+    def tiles(x: jax.Array) -> jax.Array:
+        full = jnp.pad(x, ((0, down * side - n), (0, across * side - m)))
+        return full.reshape(down, side, across, side).swapaxes(1, 2).reshape(-1, side, side)
+
+    def members(record: Any, start: jax.Array) -> Any:
+        index = start * side + jnp.arange(side)
+        return jax.tree.map(lambda leaf: jnp.take(leaf, index, 0, mode="clip"), record)
+
+    @jax.checkpoint
+    def of_tile(tile: tuple[jax.Array, jax.Array, jax.Array]) -> jax.Array:
+        values, doubts, index = tile
+
+        def exact() -> jax.Array:
+            p = jax.tree.map(lambda leaf: leaf[:, None], members(ps, index // across))
+            q = jax.tree.map(lambda leaf: leaf[None, :], members(qs, index % across))
+            return jnp.where(doubts, kl(p, q).astype(values.dtype), values)
+
+        return lax.cond(doubts.any(), exact, lambda: values)
+
+    found = lax.map(of_tile, (tiles(matrix), tiles(doubtful), jnp.arange(down * across)))
+    return found.reshape(down, across, side, side).swapaxes(1, 2).reshape(down * side, across * side)[:n, :m]
