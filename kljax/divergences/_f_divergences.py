@@ -8,7 +8,7 @@ import jax
 from jax.typing import ArrayLike
 
 from kljax import _checks, generators
-from kljax.divergences import _pairs, _structure
+from kljax.divergences import _pairs, _powers, _structure
 from kljax.generators import Generator
 
 
@@ -44,7 +44,14 @@ def f_divergence(p: Any, q: Any, generator: Generator) -> jax.Array:
         return _structure.f_divergence(parts, generator, f_divergence, renyi)
     if generator.name == generators.kl.name:
         return _pairs.kl(p, q)
-    return _pairs.integrate("f_divergence", p, q, generator=generator)
+    power = _powers.power_of(generator)
+
+    def integral() -> jax.Array:
+        return _pairs.integrate("f_divergence", p, q, generator=generator)
+
+    if power is None:
+        return integral()
+    return _powers.of_pair("alpha", p, q, power[0], integral, power[1])
 
 
 def renyi(p: Any, q: Any, *, order: ArrayLike) -> jax.Array:
@@ -78,7 +85,7 @@ def renyi(p: Any, q: Any, *, order: ArrayLike) -> jax.Array:
     parts = _structure.parts(p, q)
     if parts is not None:
         return _structure.added(parts, renyi, order=order)
-    return _pairs.integrate("renyi", p, q, order=order)
+    return _powers.of_pair("renyi", p, q, order, lambda: _pairs.integrate("renyi", p, q, order=order))
 
 
 def tsallis(p: Any, q: Any, *, order: ArrayLike) -> jax.Array:
@@ -273,4 +280,4 @@ def bhattacharyya(p: Any, q: Any) -> jax.Array:
     parts = _structure.parts(p, q)
     if parts is not None:
         return _structure.added(parts, bhattacharyya)
-    return _pairs.integrate("bhattacharyya", p, q)
+    return _powers.of_pair("renyi", p, q, 0.5, lambda: _pairs.integrate("bhattacharyya", p, q), 0.5)

@@ -35,7 +35,7 @@ class Binomial:
     def log_prob(self, x: Any) -> jax.Array:
         """The log-probability of x; -∞ for what is none of the integers 0, …, n."""
         k, at = at_points(x, self)
-        n = _trials(at)
+        n = trials_of(at)
         legal = (k >= 0.0) & (k <= n) & (k == jnp.floor(k))
         k = jnp.where(legal, k, 0.0)
         ways = stirling_excess(n) - stirling_excess(k) - stirling_excess(n - k)
@@ -48,13 +48,13 @@ class Binomial:
         at = filled(self)
         p, _ = chances(at)
         shape = (*shape, *batch_shape(self))
-        n, p = (jnp.broadcast_to(one, shape) for one in (_trials(at), p))
+        n, p = (jnp.broadcast_to(one, shape) for one in (trials_of(at), p))
         return jax.random.binomial(key, n, p, shape, p.dtype)
 
     @property
     def support(self) -> Support:
         """{0, 1, …, n}"""
-        return integers(0, _trials(filled(self)))
+        return integers(0, trials_of(filled(self)))
 
     def entropy(self) -> jax.Array:
         """-Σ p log p, summed."""
@@ -65,14 +65,14 @@ class Binomial:
     def mean(self) -> jax.Array:
         """np"""
         at = filled(self)
-        return _trials(at) * chances(at)[0]
+        return trials_of(at) * chances(at)[0]
 
     @property
     def variance(self) -> jax.Array:
         """np(1 - p)"""
         at = filled(self)
         p, rest = chances(at)
-        return _trials(at) * p * rest
+        return trials_of(at) * p * rest
 
     @property
     def natural(self) -> jax.Array:
@@ -84,7 +84,7 @@ class Binomial:
         return lax.stop_gradient(self.total_count) * softplus(natural[..., 0])
 
 
-def _trials(one: Binomial) -> jax.Array:
+def trials_of(one: Binomial) -> jax.Array:
     """n as an array of the batch's shape, for a record that is filled."""
     return lax.stop_gradient(jnp.broadcast_to(one.total_count, batch_shape(one)).astype(jax.tree.leaves(one)[-1].dtype))
 
@@ -99,4 +99,4 @@ def equal_counts(p: Binomial, q: Binomial) -> bool | jax.Array:
 
 def kl_binomial(p: Binomial, q: Binomial) -> jax.Array:
     """n[K(p, q) + K(1 - p, 1 - q)] for equal counts n."""
-    return _trials(p) * kl_of_trials(p, q)
+    return trials_of(p) * kl_of_trials(p, q)

@@ -99,15 +99,16 @@ def kl_dirichlet(p: Dirichlet, q: Dirichlet) -> jax.Array:
 
 def kl_beta_dirichlet(p: Beta, q: Dirichlet) -> jax.Array:
     """KL of the probabilities (x, 1 - x), x of the beta distribution, from those of two outcomes."""
-    return kl_dirichlet(_of_beta(p, q), q)
+    return kl_dirichlet(of_beta(p, q), q)
 
 
 def kl_dirichlet_beta(p: Dirichlet, q: Beta) -> jax.Array:
     """KL of the first of two probabilities from the beta distribution."""
-    return kl_dirichlet(p, _of_beta(q, p))
+    return kl_dirichlet(p, of_beta(q, p))
 
 
-def _of_beta(beta: Beta, beside: Dirichlet) -> Dirichlet:
+def of_beta(beta: Beta, beside: Dirichlet) -> Dirichlet:
+    """The distribution of (x, 1 - x), x that of the beta distribution."""
     if beside.event_shape != (2,):
         raise ValueError(
             f"Beta is a Dirichlet distribution of two outcomes; the other one has {beside.event_shape[0]}."

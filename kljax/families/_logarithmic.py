@@ -96,7 +96,7 @@ def _variance(p: jax.Array) -> jax.Array:
 
 def kl_logarithmic(p: Logarithmic, q: Logarithmic) -> jax.Array:
     """m log(p/q) + log(L_q/L_p), m the mean of p."""
-    return _kl(p.probs, q.probs)
+    return kl_by_gap(p.probs, q.probs, q.probs - p.probs)
 
 
 def _mean_gap(y: jax.Array, x: jax.Array, d: jax.Array) -> jax.Array:
@@ -107,17 +107,18 @@ def _mean_gap(y: jax.Array, x: jax.Array, d: jax.Array) -> jax.Array:
     return jnp.where(d < 0.0, -size, size)
 
 
-def _parts(p: jax.Array, q: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+def _parts(p: jax.Array, q: jax.Array, gap: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
     """(L_p, L_q, L_q - L_p)"""
     a, b = -log_complement(p), -log_complement(q)
-    t = relative_gap(1.0 - p, 1.0 - q, q - p)
+    t = relative_gap(1.0 - p, 1.0 - q, gap)
     near = jnp.abs(t) <= 0.5
     return a, b, jnp.where(near, log1p(jnp.where(near, t, 0.0)), b - a)
 
 
 @jax.custom_jvp
-def _kl(p: jax.Array, q: jax.Array) -> jax.Array:
-    a, b, d = _parts(p, q)
+def kl_by_gap(p: jax.Array, q: jax.Array, gap: jax.Array) -> jax.Array:
+    """The divergence of two parameters from their exact difference q - p, of which the derivatives by both speak."""
+    a, b, d = _parts(p, q, gap)
     # Near, ∫ (M(l) - M(a))/(e^l - 1) dl from a to b by Gauss's rule.
     near = jnp.abs(d) <= jnp.minimum(0.5 * jnp.minimum(a, b), 2.0)
     nodes, weights = (0.5 * one for one in np.polynomial.legendre.leggauss(5 if p.dtype == jnp.float32 else 11))
@@ -142,11 +143,14 @@ def _log_mean_decay(x: jax.Array) -> jax.Array:
     return jnp.where(near, log1p(-safe * expm1_minus_x_ratio(-safe)), jnp.log(-expm1(-x) / x))
 
 
-@_kl.defjvp
-def _kl_jvp(primals, tangents):
+@kl_by_gap.defjvp
+def _kl_by_gap_jvp(primals, tangents):
     # ∂p = Var/p · log(p/q), ∂q = (m_q - m_p)/q
-    p, q = primals
-    dp, dq = tangents
-    a, b, d = _parts(p, q)
+    p, q, gap = primals
+    dp, dq, _ = tangents
+    a, b, d = _parts(p, q, gap)
+    growth = relative_gap(q, p, gap)
+    near = jnp.abs(growth) <= 0.5
+    log = jnp.where(near, -log1p(jnp.where(near, growth, 0.0)), log_ratio(p, q))
     in_q = divide(_mean_gap(b, a, d), q)
-    return _kl(p, q), divide(_variance(p), p) * log_ratio(p, q) * dp + in_q * dq
+    return kl_by_gap(p, q, gap), divide(_variance(p), p) * log * dp + in_q * dq

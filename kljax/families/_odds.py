@@ -100,6 +100,25 @@ def log_ratio_of_chances(p: Any, q: Any) -> jax.Array:
     return -_softplus_gap(-logit(p), -logit(q))
 
 
+def log_ratio_of_misses(p: Any, q: Any, unused: jax.Array) -> jax.Array:
+    """log((1 - p)/(1 - q)), but where it is unused, for it may be infinite there."""
+    if p.logits is None and q.logits is None:
+        a, b = (jnp.where(unused, 0.5, one.probs) for one in (p, q))
+        t = relative_gap(1.0 - a, 1.0 - b, b - a)
+        near = jnp.abs(t) <= 0.5
+        return jnp.where(near, log1p(jnp.where(near, t, 0.0)), log_ratio(1.0 - a, 1.0 - b))
+    x, y = (jnp.where(unused, 0.0, logit(one)) for one in (p, q))
+    return _softplus_gap(y, x)
+
+
+def log_ratio_of_hits(p: Any, q: Any, unused: jax.Array) -> jax.Array:
+    """log(p/q), but where it is unused."""
+    if p.logits is None and q.logits is None:
+        return log_ratio(*(jnp.where(unused, 0.5, one.probs) for one in (p, q)))
+    x, y = (jnp.where(unused, 0.0, logit(one)) for one in (p, q))
+    return _softplus_gap(-y, -x)
+
+
 def _softplus_gap(x: jax.Array, y: jax.Array) -> jax.Array:
     """log(1 + eˣ) - log(1 + eʸ)"""
     near = jnp.abs(x - y) <= 1.0

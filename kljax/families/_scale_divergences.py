@@ -83,11 +83,18 @@ def _precision(p: Precision, q: Precision) -> jax.Array:
 def _low_rank(p: LowRank, q: LowRank) -> jax.Array:
     """½[Σ h(f) + D(M_p, M_q) + …]: second order in the changes f of the diagonal and δ of the factor."""
     rank = max(p.factor.shape[-1], q.factor.shape[-1])
-    factor_p, factor_q = _padded(p.factor, rank), _padded(q.factor, rank)
+    factor_p, factor_q = padded(p.factor, rank), padded(q.factor, rank)
+    return low_rank_by_gaps(factor_p, p, factor_q, q, factor_p - factor_q, p.diagonal - q.diagonal)
+
+
+def low_rank_by_gaps(
+    factor_p: jax.Array, p: LowRank, factor_q: jax.Array, q: LowRank, gap: jax.Array, diagonal_gap: jax.Array
+) -> jax.Array:
+    """The same from factors of one rank and their exact differences, those of p less those of q."""
     # In units of q's diagonal Σ_q = I + V V' and Σ_p = diag(1 + f) + U U', U = V + δ.
-    u, v, delta = q.scaled(factor_p), q.scaled(factor_q), q.scaled(factor_p - factor_q)
-    f = relative_gap(p.diagonal, q.diagonal, p.diagonal - q.diagonal)
-    e = divide(p.diagonal - q.diagonal, p.diagonal)  # f/(1 + f)
+    u, v, delta = q.scaled(factor_p), q.scaled(factor_q), q.scaled(gap)
+    f = relative_gap(p.diagonal, q.diagonal, diagonal_gap)
+    e = divide(diagonal_gap, p.diagonal)  # f/(1 + f)
     low = core(v)  # of M_q = I + V'V
     lever, step = (solve_lower(low, adjoint(one)) for one in (v, delta))  # [rank, n]
     leverage = norm_squared(lever, -2)
@@ -118,7 +125,7 @@ def _low_rank(p: LowRank, q: LowRank) -> jax.Array:
     return 0.5 * jnp.where(total < 0.0, 0.0, total)  # below zero there is only rounding
 
 
-def _padded(factor: jax.Array, rank: int) -> jax.Array:
+def padded(factor: jax.Array, rank: int) -> jax.Array:
     """The factor with columns of zeros up to the rank."""
     return jnp.pad(factor, [(0, 0)] * (factor.ndim - 1) + [(0, rank - factor.shape[-1])])
 

@@ -146,6 +146,6 @@ def _difference_jvp(primals, tangents):
     return _difference(y, x, d), dy - dx
 
 
-def bregman_log_sinhc(y: jax.Array, x: jax.Array) -> jax.Array:
-    """S(y) - S(x) - S'(x)(y - x) ≥ 0"""
-    return _bregman(y, x, jax.lax.stop_gradient(y - x))
+def bregman_log_sinhc(y: jax.Array, x: jax.Array, d: jax.Array | None = None) -> jax.Array:
+    """S(y) - S(x) - S'(x)(y - x) ≥ 0; ``d`` is y - x where known better than by subtraction."""
+    return _bregman(y, x, jax.lax.stop_gradient(y - x if d is None else d))

@@ -132,19 +132,20 @@ def kl_wishart(p: Wishart, q: Wishart) -> jax.Array:
     return kl_of_wisharts(p.df, q.df, congruent(cholesky(q.scale), p.scale - q.scale))
 
 
-def kl_of_wisharts(df_p: jax.Array, df_q: jax.Array, s: jax.Array) -> jax.Array:
-    """KL of Wishart distributions from the excess S of V_q^-½ V_p V_q^-½ over I."""
+def kl_of_wisharts(df_p: jax.Array, df_q: jax.Array, s: jax.Array, d: jax.Array | None = None) -> jax.Array:
+    """KL of Wishart distributions from the excess S of V_q^-½ V_p V_q^-½ over I; d is ν_q - ν_p if known better."""
     n = s.shape[-1]
-    gap = relative_gap(df_p, df_q, df_p - df_q)
+    d = df_q - df_p if d is None else d
+    gap = relative_gap(df_p, df_q, -d)
     by_means = log_det_excess(s + gap[..., None, None] * (s + identity(s)))
-    return 0.5 * df_q * by_means + jnp.sum(_by_counts(n, 0.5 * df_p, 0.5 * df_q), -1)
+    return 0.5 * df_q * by_means + jnp.sum(_by_counts(n, 0.5 * df_p, 0.5 * df_q, 0.5 * d), -1)
 
 
-def _by_counts(n: int, x: jax.Array, y: jax.Array) -> jax.Array:
+def _by_counts(n: int, x: jax.Array, y: jax.Array, d: jax.Array) -> jax.Array:
     """B_lgamma(y - c; x - c) - K(y, x) = B_φ(y - c; x - c) + K(y - c, x - c) - K(y, x) for c = 0, ½, …, [..., n]."""
-    x, y = (jnp.broadcast_to(one[..., None], (*one.shape, n)) for one in (x, y))
+    x, y, d = (jnp.broadcast_to(one[..., None], (*one.shape, n)) for one in (x, y, d))
     c = jnp.broadcast_to(0.5 * jnp.arange(n).astype(x.dtype), x.shape)
-    d, low_x, low_y = y - x, x - c, y - c
+    low_x, low_y = x - c, y - c
     # For c beside y small: log(y - c)/(x - c) - log y/x = log(1 + r), r = c d/((x - c) y), and what is linear cancels.
     t = divide(d, low_x)
     small = c * x_minus_log1p(t) - y * x_minus_log1p(t * divide(c, y))

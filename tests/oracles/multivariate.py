@@ -92,7 +92,7 @@ def _logit_normal(x: Vector, loc: Vector, covariance: Any) -> mpf:
     return _normal(y, loc, covariance) - fsum(map(log, x))
 
 
-def _stacked(loc: Any, row: Any, column: Any) -> tuple[list[mpf], matrix]:
+def stacked(loc: Any, row: Any, column: Any) -> tuple[list[mpf], matrix]:
     """The rows of the matrix one after another, and their covariance, the Kronecker product."""
     u, v = (_lower(one) * _lower(one).T for one in (row, column))
     n, m = u.rows, v.rows
@@ -104,7 +104,7 @@ def _stacked(loc: Any, row: Any, column: Any) -> tuple[list[mpf], matrix]:
 
 
 def _matrix_normal(x: Any, loc: Any, row: Any, column: Any) -> mpf:
-    return _normal([one for line in x for one in line], *_stacked(loc, row, column))
+    return _normal([one for line in x for one in line], *stacked(loc, row, column))
 
 
 # --- probabilities -----------------------------------------------------------------------------------------
@@ -257,7 +257,7 @@ TEXTBOOK = {
     "Dirichlet": Textbook(_dirichlet, _dirichlet_kl),
     "GeneralizedDirichlet": Textbook(_generalized_dirichlet, _generalized_dirichlet_kl),
     "InverseWishart": Textbook(_inverse_wishart, _inverse_wishart_kl),
-    "MatrixNormal": Textbook(_matrix_normal, lambda p, q: _normal_kl(_stacked(*p), _stacked(*q))),
+    "MatrixNormal": Textbook(_matrix_normal, lambda p, q: _normal_kl(stacked(*p), stacked(*q))),
     "MultivariateLogitNormal": Textbook(_logit_normal, _normal_kl),
     "MultivariateNormal": Textbook(_normal, _normal_kl),
     "PowerSpherical": Textbook(lambda x, m, k: k * log(1 + _dot(_unit(m), x)) - _power_norm(len(m), k)),

@@ -1,0 +1,252 @@
+"""The table of exponential families: the line through two members, by the families of p and q. A new one is one row.
+
+A row takes two records whose parameters are broadcast to one batch shape and are of one dtype. All divergences of the
+powers pᵅq¹⁻ᵅ follow from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from kljax._special import log_ratio
+from kljax.families import _lines_of_matrices, _lines_of_one
+from kljax.families._beta import Beta
+from kljax.families._binomial import Binomial, equal_counts, trials_of
+from kljax.families._chi import Chi
+from kljax.families._chi2 import Chi2, as_gamma
+from kljax.families._complex_normal import ComplexNormal
+from kljax.families._continuous_bernoulli import ContinuousBernoulli
+from kljax.families._dirichlet import Dirichlet, of_beta
+from kljax.families._exponential import Exponential
+from kljax.families._gamma import Gamma
+from kljax.families._generalized_dirichlet import GeneralizedDirichlet
+from kljax.families._geometric import Geometric
+from kljax.families._gumbel import Gumbel
+from kljax.families._half_normal import HalfNormal
+from kljax.families._inverse_gamma import InverseGamma
+from kljax.families._inverse_gaussian import InverseGaussian
+from kljax.families._inverse_wishart import InverseWishart
+from kljax.families._kumaraswamy import Kumaraswamy
+from kljax.families._laplace import Laplace
+from kljax.families._lindley import Lindley
+from kljax.families._lines import Line, concentrations, counts, gammas, normals, powers, rates, shapes, summed, times
+from kljax.families._log_normal import LogNormal
+from kljax.families._logarithmic import Logarithmic
+from kljax.families._logit_normal import LogitNormal
+from kljax.families._matrix_normal import MatrixNormal
+from kljax.families._moyal import Moyal
+from kljax.families._multivariate_logit_normal import MultivariateLogitNormal
+from kljax.families._multivariate_normal import MultivariateNormal
+from kljax.families._negative_binomial import NegativeBinomial
+from kljax.families._normal import Normal
+from kljax.families._pareto import Pareto
+from kljax.families._poisson import Poisson
+from kljax.families._power_spherical import PowerSpherical
+from kljax.families._rayleigh import Rayleigh
+from kljax.families._sphere import one_minus_cosine, order
+from kljax.families._spherical_uniform import SphericalUniform
+from kljax.families._von_mises import VonMises
+from kljax.families._von_mises_fisher import VonMisesFisher
+from kljax.families._weibull import Weibull
+from kljax.families._wishart import Wishart
+
+
+def _located(p: Any, q: Any) -> Line:
+    return normals(p.loc, p.scale, q.loc, q.scale)
+
+
+def _centred(p: Any, q: Any) -> Line:
+    zero = jnp.zeros_like(p.scale)
+    return normals(zero, p.scale, zero, q.scale)._replace(shift=None, shifts=None)
+
+
+def _rayleigh(p: Rayleigh, q: Rayleigh) -> Line:
+    return times(2.0, _centred(p, q))
+
+
+def _exponential(p: Exponential, q: Exponential) -> Line:
+    return rates(p.rate, q.rate)
+
+
+def _laplace(p: Laplace, q: Laplace) -> Line:
+    # 1/b is the rate of |x - μ|.
+    return rates(q.scale, p.scale)
+
+
+def _weibull(p: Weibull, q: Weibull) -> Line:
+    # λ⁻ᵏ is the rate of xᵏ.
+    return powers(-p.concentration * log_ratio(p.scale, q.scale))
+
+
+def _gumbel(p: Gumbel, q: Gumbel) -> Line:
+    # exp(μ/β) is the rate of exp(-x/β).
+    return powers((p.loc - q.loc) / p.scale)
+
+
+def _moyal(p: Moyal, q: Moyal) -> Line:
+    # ½ exp(μ/σ) is the rate of exp(-x/σ), which is gamma distributed with concentration ½.
+    return times(0.5, powers((p.loc - q.loc) / p.scale))
+
+
+def _kumaraswamy(p: Kumaraswamy, q: Kumaraswamy) -> Line:
+    # b is the rate of -log(1 - xᵃ).
+    return rates(p.concentration0, q.concentration0)
+
+
+def _chi(p: Any, q: Any) -> Line:
+    return shapes(0.5 * p.df, 0.5 * q.df)
+
+
+def _gamma_of(one: Any) -> Gamma:
+    if isinstance(one, Chi2):
+        return as_gamma(one)
+    return Gamma(jnp.ones_like(one.rate), one.rate) if isinstance(one, Exponential) else one
+
+
+def _gamma(p: Any, q: Any) -> Line:
+    p, q = _gamma_of(p), _gamma_of(q)
+    return gammas(p.concentration, p.rate, q.concentration, q.rate)
+
+
+def _inverse_gamma(p: InverseGamma, q: InverseGamma) -> Line:
+    return gammas(p.concentration, p.scale, q.concentration, q.scale)
+
+
+def _beta(p: Any, q: Any) -> Line:
+    a, b = (jnp.stack([one.concentration1, one.concentration0]) for one in (p, q))
+    return concentrations(a, b)
+
+
+def _dirichlet(p: Any, q: Any) -> Line:
+    p, q = (of_beta(one, other) if isinstance(one, Beta) else one for one, other in ((p, q), (q, p)))
+    return concentrations(jnp.moveaxis(p.concentration, -1, 0), jnp.moveaxis(q.concentration, -1, 0))
+
+
+def _generalized_dirichlet(p: GeneralizedDirichlet, q: GeneralizedDirichlet) -> Line:
+    return summed(_beta(p, q))
+
+
+def _poisson(p: Poisson, q: Poisson) -> Line:
+    return counts(p.rate, q.rate)
+
+
+def _binomial(p: Binomial, q: Binomial) -> Line:
+    return times(trials_of(p), _lines_of_one.trials(p, q))
+
+
+def _negative_binomial(p: NegativeBinomial, q: NegativeBinomial) -> Line:
+    return times(p.total_count, _lines_of_one.waits(p, q))
+
+
+def _von_mises(p: VonMises, q: VonMises) -> Line:
+    gap = 2.0 * jnp.square(jnp.sin(0.5 * (p.loc - q.loc)))
+    return _lines_of_one.directions(0.0, p.concentration, q.concentration, gap)
+
+
+def _fisher(p: VonMisesFisher, q: VonMisesFisher) -> Line:
+    gap = one_minus_cosine(p.mean_direction, q.mean_direction)
+    return _lines_of_one.directions(order(*p.event_shape), p.concentration, q.concentration, gap)
+
+
+def _fisher_uniform(p: Any, q: Any) -> Line:
+    # Uniform is κ = 0, of any direction.
+    sizes = [one.concentration if isinstance(one, VonMisesFisher) else None for one in (p, q)]
+    known = next(one for one in sizes if one is not None)
+    zero = jnp.zeros_like(known)
+    first, second = (zero if one is None else one for one in sizes)
+    return _lines_of_one.directions(order(*p.event_shape), first, second, zero)
+
+
+def _spherical_uniform(p: SphericalUniform, q: SphericalUniform) -> Line:
+    return Line(lambda s, r, c: 0.0 * (s + r))
+
+
+def _power_spherical_uniform(p: Any, q: Any) -> Line:
+    # Only the angle from μ tells them apart, and uniform is κ = 0.
+    a, b = (jnp.stack(one._shapes()) if isinstance(one, PowerSpherical) else None for one in (p, q))
+    half = (b if a is None else a)[1]  # type: ignore[index]
+    even = jnp.stack([half, half])
+    size = p.concentration if b is None else -q.concentration
+    return concentrations(even if a is None else a, even if b is None else b, jnp.stack([size, 0.0 * size]))
+
+
+def _logit_normal(p: MultivariateLogitNormal, q: MultivariateLogitNormal) -> Line:
+    return _lines_of_matrices.multivariate_normal(p.normal, q.normal)
+
+
+LINES: dict[tuple[type, type], Callable[[Any, Any], Line]] = {
+    (Beta, Beta): _beta,
+    (Beta, Dirichlet): _dirichlet,
+    (Binomial, Binomial): _binomial,
+    (Chi, Chi): _chi,
+    (Chi2, Chi2): _chi,
+    (Chi2, Exponential): _gamma,
+    (Chi2, Gamma): _gamma,
+    (ComplexNormal, ComplexNormal): _lines_of_matrices.complex_normal,
+    (ContinuousBernoulli, ContinuousBernoulli): _lines_of_one.continuous_bernoulli,
+    (Dirichlet, Beta): _dirichlet,
+    (Dirichlet, Dirichlet): _dirichlet,
+    (Exponential, Chi2): _gamma,
+    (Exponential, Exponential): _exponential,
+    (Exponential, Gamma): _gamma,
+    (Gamma, Chi2): _gamma,
+    (Gamma, Exponential): _gamma,
+    (Gamma, Gamma): _gamma,
+    (GeneralizedDirichlet, GeneralizedDirichlet): _generalized_dirichlet,
+    (Geometric, Geometric): _lines_of_one.waits,
+    (Gumbel, Gumbel): _gumbel,
+    (HalfNormal, HalfNormal): _centred,
+    (InverseGamma, InverseGamma): _inverse_gamma,
+    (InverseGaussian, InverseGaussian): _lines_of_one.inverse_gaussian,
+    (InverseWishart, InverseWishart): _lines_of_matrices.inverse_wishart,
+    (Kumaraswamy, Kumaraswamy): _kumaraswamy,
+    (Laplace, Laplace): _laplace,
+    (Lindley, Lindley): _lines_of_one.lindley,
+    (LogNormal, LogNormal): _located,
+    (Logarithmic, Logarithmic): _lines_of_one.logarithmic,
+    (LogitNormal, LogitNormal): _located,
+    (MatrixNormal, MatrixNormal): _lines_of_matrices.matrix_normal,
+    (Moyal, Moyal): _moyal,
+    (MultivariateLogitNormal, MultivariateLogitNormal): _logit_normal,
+    (MultivariateNormal, MultivariateNormal): _lines_of_matrices.multivariate_normal,
+    (NegativeBinomial, NegativeBinomial): _negative_binomial,
+    (Normal, Normal): _located,
+    (Pareto, Pareto): _lines_of_one.pareto,
+    (Poisson, Poisson): _poisson,
+    (PowerSpherical, SphericalUniform): _power_spherical_uniform,
+    (Rayleigh, Rayleigh): _rayleigh,
+    (SphericalUniform, PowerSpherical): _power_spherical_uniform,
+    (SphericalUniform, SphericalUniform): _spherical_uniform,
+    (SphericalUniform, VonMisesFisher): _fisher_uniform,
+    (VonMises, VonMises): _von_mises,
+    (VonMisesFisher, SphericalUniform): _fisher_uniform,
+    (VonMisesFisher, VonMisesFisher): _fisher,
+    (Weibull, Weibull): _weibull,
+    (Wishart, Wishart): _lines_of_matrices.wishart,
+}
+
+
+def _same(name: str) -> Callable[[Any, Any], bool | jax.Array]:
+    def holds(p: Any, q: Any) -> bool | jax.Array:
+        first, second = getattr(p, name), getattr(q, name)
+        if isinstance(first, float) and isinstance(second, float):
+            return first == second
+        return jnp.equal(first, second).all()
+
+    return holds
+
+
+# Families that are exponential ones only where they share a parameter; elsewhere the pair is summed or integrated.
+SHARED: dict[type, Callable[[Any, Any], bool | jax.Array]] = {
+    Binomial: equal_counts,
+    Gumbel: _same("scale"),
+    Kumaraswamy: _same("concentration1"),
+    Laplace: _same("loc"),
+    Moyal: _same("scale"),
+    NegativeBinomial: _same("total_count"),
+    Weibull: _same("concentration"),
+}
