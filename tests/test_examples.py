@@ -2,47 +2,26 @@
 
 from __future__ import annotations
 
-import contextlib
-import csv
 import importlib
-import io
 import subprocess
 import sys
-from collections.abc import Callable
-from pathlib import Path
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from example_runs import EXAMPLES, run
 from scipy import optimize, special, stats
 from scipy.spatial import distance
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 
-EXAMPLES = Path(__file__).parents[1] / "examples"
-sys.path.insert(0, str(EXAMPLES))  # where Python puts a script's folder
-common, fit_q_to_p, soft_labels = map(importlib.import_module, ("_common", "fit_q_to_p", "soft_labels"))
+common, choose_a_model, fit_q_to_p, soft_labels = map(
+    importlib.import_module, ("_common", "choose_a_model", "fit_q_to_p", "soft_labels")
+)
 
 EPS32, EPS64 = 2.0**-23, 2.0**-52
 FITS = ("kl", "reverse_kl", "jensen_shannon")
-
-
-class Run(NamedTuple):
-    printed: str
-    rows: list[dict[str, str]]
-    saved: dict[str, np.ndarray]
-    figure: Path
-
-
-def run(main: Callable[[list[str]], None], name: str, out: Path, *arguments: str) -> Run:
-    # optax's schedules and flax's layers are not written for strict promotion.
-    usual = jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow")
-    with usual[0], usual[1], contextlib.redirect_stdout(io.StringIO()) as printed:
-        main([*arguments, "--no-progress", "--out", str(out)])
-    with (out / f"{name}.csv").open(encoding="utf-8") as file, np.load(out / f"{name}.npz") as saved:
-        return Run(printed.getvalue(), list(csv.DictReader(file)), dict(saved), out / f"{name}.png")
 
 
 @pytest.fixture(scope="module")
@@ -292,6 +271,12 @@ def test_every_divergence_can_be_named(name):
         (fit_q_to_p.main, "--learning-rate inf", "argument --learning-rate: expected a positive, finite number"),
         (fit_q_to_p.main, "--seed -1", "argument --seed: expected"),
         (fit_q_to_p.main, "--step 5", "unrecognized arguments: --step 5"),
+        (choose_a_model.main, "--column weight", "no column 'weight' in breast_cancer, which has mean radius, "),
+        (choose_a_model.main, "--dataset nowhere.csv", "'nowhere.csv' is neither a file nor one of breast_cancer, "),
+        (choose_a_model.main, "--families gamma cauchy", "argument --families: invalid choice: 'cauchy'"),
+        (choose_a_model.main, "--families gamma gamma", "expected at least two families"),
+        (choose_a_model.main, "--dataset wine --column ash --cells 60", "at most a quarter of the 178 measurements"),
+        (choose_a_model.main, "--bootstrap 1", "expected a whole number of at least 2; got '1'"),
         (soft_labels.main, "--temperature 0", "argument --temperature: expected a positive, finite number"),
         (soft_labels.main, "--smoothing 1.5", "argument --smoothing: expected a number in (0, 1]"),
         (soft_labels.main, "--labelled 2000", "argument --labelled: expected at most 1000"),
@@ -312,7 +297,7 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path, capsys):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["fit_q_to_p", "soft_labels"])
+@pytest.mark.parametrize("name", ["choose_a_model", "fit_q_to_p", "soft_labels"])
 def test_help_is_worth_reading(name, tmp_path):
     """Run as a user does, and from another folder."""
     command = [sys.executable, "-W", "error", str(EXAMPLES / f"{name}.py"), "--help"]
