@@ -10,6 +10,7 @@ from kljax._units import bits
 from kljax.divergences import Estimate as Estimate
 from kljax.divergences import alpha as alpha
 from kljax.divergences import bhattacharyya as bhattacharyya
+from kljax.divergences import chernoff_information as chernoff_information
 from kljax.divergences import chi_squared as chi_squared
 from kljax.divergences import cross_entropy as cross_entropy
 from kljax.divergences import entropy as entropy
@@ -33,6 +34,7 @@ __all__ = [
     "bhattacharyya",
     "bits",
     "bregman",
+    "chernoff_information",
     "chi_squared",
     "cross_entropy",
     "entropy",

@@ -7,6 +7,7 @@ p = q as well. Quadrature aims at 1e-10 in float64 and 1e-6 in float32, relative
 bound is infinite.
 """
 
+from kljax.divergences._chernoff import chernoff_information as chernoff_information
 from kljax.divergences._estimate import Estimate as Estimate
 from kljax.divergences._estimate import estimate as estimate
 from kljax.divergences._f_divergences import alpha as alpha
@@ -29,6 +30,7 @@ __all__ = [
     "Estimate",
     "alpha",
     "bhattacharyya",
+    "chernoff_information",
     "chi_squared",
     "cross_entropy",
     "entropy",

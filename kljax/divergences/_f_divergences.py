@@ -9,6 +9,7 @@ from jax.typing import ArrayLike
 
 from kljax import _checks, generators
 from kljax.divergences import _pairs, _powers, _structure
+from kljax.families._normal_variation import TOTAL_VARIATION
 from kljax.generators import Generator
 
 
@@ -44,6 +45,8 @@ def f_divergence(p: Any, q: Any, generator: Generator) -> jax.Array:
         return _structure.f_divergence(parts, generator, f_divergence, renyi)
     if generator.name == generators.kl.name:
         return _pairs.kl(p, q)
+    if generator.name == generators.total_variation.name and (type(p), type(q)) in TOTAL_VARIATION:
+        return _pairs.closed(TOTAL_VARIATION[type(p), type(q)], p, q)
     power = _powers.power_of(generator)
 
     def integral() -> jax.Array:

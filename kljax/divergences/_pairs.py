@@ -56,13 +56,15 @@ def kl(p: Any, q: Any) -> jax.Array:
         return integrate("kl", p, q)
     holds = CONDITIONS[kinds](p, q) if kinds in CONDITIONS else True
     if isinstance(holds, jax.core.Tracer):
-        return jax.lax.cond(holds, lambda: _closed(form, p, q), lambda: integrate("kl", p, q))
-    return _closed(form, p, q) if holds else integrate("kl", p, q)
+        return jax.lax.cond(holds, lambda: closed(form, p, q), lambda: integrate("kl", p, q))
+    return closed(form, p, q) if holds else integrate("kl", p, q)
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _closed(form: Any, p: Any, q: Any) -> jax.Array:
-    return form(p, q)
+def closed(form: Any, p: Any, q: Any) -> jax.Array:
+    """A form of two records, compiled."""
+    value: jax.Array = form(p, q)
+    return value
 
 
 def integrate(verb: str, p: Any, q: Any, **options: Any) -> jax.Array:

@@ -26,7 +26,8 @@ from kljax.generators import Generator
 _REAL = {"complex64": "float32", "complex128": "float64"}
 
 
-def _full(p: Any, order: ArrayLike) -> jax.Array:
+def full(p: Any, order: ArrayLike) -> jax.Array:
+    """A number or an array for each member of the batch, in its real dtype."""
     dtype = jnp.dtype(_REAL.get(str(dtype_of(p)), dtype_of(p)))
     return jnp.broadcast_to(jnp.asarray(order).astype(dtype), batch_shape(p))
 
@@ -96,7 +97,7 @@ def of_pair(
     row = LINES.get((type(p), type(q)))
     if row is None:
         return otherwise()
-    orders = _full(p, order), _full(p, factor)
+    orders = full(p, order), full(p, factor)
     return where_shared(p, q, lambda: _closed(verb, row, p, q, *orders), otherwise)
 
 
@@ -110,6 +111,14 @@ def power_of(generator: Generator) -> tuple[ArrayLike, ArrayLike] | None:
     if generator.balanced == _ALPHA and len(generator.parameters) == 1:
         return generator.parameters[0], 1.0
     return None
+
+
+def has_line(p: Any, q: Any) -> bool:
+    """Whether p and q are known to be of one exponential family."""
+    if (type(p), type(q)) not in LINES:
+        return False
+    holds = SHARED[type(p)](p, q) if type(p) in SHARED else True
+    return not isinstance(holds, jax.core.Tracer) and bool(holds)
 
 
 def where_shared(p: Any, q: Any, closed: Callable[[], Any], otherwise: Callable[[], Any]) -> Any:

@@ -214,7 +214,7 @@ def _with_uniform(p: Vector, q: Vector, order: mpf) -> mpf:
     return _fisher(_uniform_direction(p), _uniform_direction(q), order)
 
 
-CROSS: dict[tuple[str, str], LogPower] = {
+BETWEEN: dict[tuple[str, str], LogPower] = {
     ("Beta", "Dirichlet"): _beta_dirichlet,
     ("Chi2", "Exponential"): _as_gamma(_chi2, _exponential),
     ("Chi2", "Gamma"): _as_gamma(_chi2, list),
