@@ -153,6 +153,109 @@ def test_pairs_mix_freely() -> None:
                 np.testing.assert_allclose(found, kljax.kl(ours[i], ours[j]), rtol=1e-5, atol=1e-6)
 
 
+VECTOR = np.array([0.5, -1.0, 2.0], np.float32)
+WEIGHTS = np.array([0.25, 0.25, 0.5], np.float32)
+
+
+def wrapped(package: str) -> dict[str, tuple[Any, Any]]:
+    """By name: an object of the package that wraps others, and the same distribution in ours."""
+    module = pytest.importorskip(JAX_PACKAGES[package])
+    normal = module.Normal(VECTOR, SCALE)
+    ours = families.Normal(VECTOR, SCALE)
+    weights = module.Categorical(probs=WEIGHTS)
+    found = {"mixture": (module.MixtureSameFamily(weights, normal), families.Mixture(ours, WEIGHTS))}
+    if package == "numpyro":
+        transforms = module.transforms
+        base = module.Normal(LOC, SCALE)
+        found |= {
+            "independent": (normal.to_event(1), families.Independent(ours, 1)),
+            "expanded": (base.expand([2, 3]), families.Normal(np.full((2, 3), LOC, np.float32), SCALE)),
+            "masked": (normal.mask(VECTOR > 0.0), families.Masked(ours, VECTOR > 0.0)),
+            "transformed": (
+                module.TransformedDistribution(
+                    normal.to_event(1), [transforms.AffineTransform(1.0, 2.0), transforms.ExpTransform()]
+                ),
+                families.Transformed(
+                    families.Independent(ours, 1), families.Chain((families.Affine(1.0, 2.0), families.Exp()))
+                ),
+            ),
+            "delta": (module.Delta(VECTOR, event_dim=1), families.Delta(VECTOR, 1)),
+        }
+        return found
+    found["independent"] = (module.Independent(normal, 1), families.Independent(ours, 1))
+    found["delta"] = (module.Deterministic(VECTOR), families.Delta(VECTOR))
+    chain = families.Transformed(ours, families.Chain((families.Affine(1.0, 2.0), families.Exp())))
+    if package == "distrax":
+        steps = module.Chain([module.Lambda(jnp.exp), module.ScalarAffine(1.0, 2.0)])
+        found["transformed"] = (module.Transformed(normal, steps), chain)
+        vectors = module.Transformed(module.Independent(normal, 1), module.Block(steps, 1))
+        found["vectors"] = (vectors, families.Transformed(families.Independent(ours, 1), chain.bijector))
+        joint = module.Joint({"a": normal, "b": module.Gamma(np.full(3, A, np.float32), B)})
+        found["joint"] = (joint, families.Product({"a": ours, "b": families.Gamma(A, B)}))
+        return found
+    bijectors = pytest.importorskip("tensorflow_probability.substrates.jax.bijectors")
+    steps = bijectors.Chain([bijectors.Exp(), bijectors.Shift(1.0), bijectors.Scale(2.0)])
+    joint = module.JointDistributionNamed({"a": normal, "b": module.Gamma(A, B)})
+    return found | {
+        "transformed": (module.TransformedDistribution(normal, steps), chain),
+        "masked": (module.Masked(normal, VECTOR > 0.0), families.Masked(ours, VECTOR > 0.0)),
+        "points": (module.VectorDeterministic(VECTOR), families.Delta(VECTOR, 1)),
+        "repeated": (
+            module.Sample(normal, 2),
+            families.Independent(families.Normal(np.repeat(VECTOR[:, None], 2, 1), SCALE), 1),
+        ),
+        "joint": (joint, families.Product({"a": ours, "b": families.Gamma(A, B)})),
+    }
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("package", JAX_PACKAGES)
+def test_what_wraps_others(package: str) -> None:
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        for name, (theirs, ours) in wrapped(package).items():
+            record = interop.convert(theirs)
+            assert type(record) is type(ours), name
+            x = ours.sample(jax.random.key(0), (5,))
+            density = theirs.log_prob(x)
+            if name == "masked" and package == "tfp":
+                density = jnp.where(theirs.validity_mask, density, 0.0)
+            np.testing.assert_allclose(record.log_prob(x), density, rtol=2e-5, atol=2e-6, err_msg=name)
+            if name not in ("mixture", "delta", "points"):
+                np.testing.assert_array_equal(kljax.kl(theirs, record), kljax.kl(ours, ours), err_msg=name)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_wrapped_pairs_have_the_divergence_of_what_they_wrap() -> None:
+    numpyro, tfd = (pytest.importorskip(JAX_PACKAGES[name]) for name in ("numpyro", "tfp"))
+    bijectors = pytest.importorskip("tensorflow_probability.substrates.jax.bijectors")
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        first = numpyro.Normal(VECTOR, 1.0).to_event(1)
+        second = tfd.Independent(tfd.Normal(np.zeros(3, np.float32), 1.0), 1)
+        np.testing.assert_allclose(kljax.kl(first, second), 0.5 * np.square(VECTOR).sum(), rtol=1e-6)
+        full = tfd.MultivariateNormalTriL(np.zeros(3, np.float32), np.eye(3, dtype=np.float32))
+        np.testing.assert_allclose(kljax.kl(first, full), 0.5 * np.square(VECTOR).sum(), rtol=1e-6)
+
+        @jax.jit
+        def through(x: jax.Array) -> jax.Array:
+            p, q = (
+                tfd.TransformedDistribution(
+                    tfd.Normal(loc, 1.0), bijectors.Chain([bijectors.Exp(), bijectors.Scale(2.0)])
+                )
+                for loc in (x, 0.0)
+            )
+            transforms = [numpyro.transforms.SigmoidTransform()]
+            a, b = (numpyro.TransformedDistribution(numpyro.Normal(loc, 1.0), transforms) for loc in (x, 0.0))
+            return kljax.kl(p, q) + kljax.kl(a, b)
+
+        np.testing.assert_allclose(through(jnp.asarray(2.0)), 4.0, rtol=1e-6)
+        with pytest.raises(NotImplementedError, match="only if no part depends on another"):
+            kljax.kl(tfd.JointDistributionSequential([tfd.Normal(0.0, 1.0), lambda x: tfd.Normal(x, 1.0)]), first)
+        with pytest.raises(NotImplementedError, match="only with a tolerance of zero"):
+            interop.convert(tfd.Deterministic(1.0, atol=0.1))
+        with pytest.raises(NotImplementedError, match="only with log_density = 0"):
+            interop.convert(numpyro.Delta(1.0, log_density=0.5))
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_conversion_goes_through_transformations() -> None:
     numpyro = pytest.importorskip("numpyro.distributions")

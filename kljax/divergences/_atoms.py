@@ -90,7 +90,7 @@ def _beside(known: tuple[jax.Array, jax.Array], other: Any) -> tuple[jax.Array, 
     covered = (logs > -jnp.inf).sum(-1, keepdims=True)
     rest = 1.0 - jnp.exp(logs).sum(-1, keepdims=True)
     # Whether there is a rest is not a question of rounding: none if each outcome is a point, or if one has it all.
-    complete = (covered == _outcomes(other)[..., None]) | (logs == 0.0).any(-1, keepdims=True)
+    complete = (covered.astype(rest.dtype) == _outcomes(other)[..., None]) | (logs == 0.0).any(-1, keepdims=True)
     least = float(jnp.finfo(rest.dtype).tiny)
     log_rest = jnp.where(complete, -jnp.inf, jnp.log(jnp.where(complete, 1.0, jnp.maximum(rest, least))))
     return jnp.concatenate([masses, void], -1), jnp.concatenate([logs, log_rest], -1)

@@ -187,11 +187,16 @@ def _in_one_dtype(values: dict[str, Any]) -> dict[str, Any]:
     strong = {one.dtype for one in leaves if not one.weak_type and jnp.issubdtype(one.dtype, jnp.inexact)}
     dtype = functools.reduce(np.promote_types, strong) if strong else jnp.result_type(float)
 
-    def cast(leaf: Any) -> Any:
+    def cast(value: Any) -> Any:
+        # What has the dtype already stays the same object.
+        wrong = [one for one in jax.tree.leaves(value) if isinstance(one, jax.Array) and one.dtype not in (dtype, bool)]
+        return jax.tree.map(cast_leaf, value) if wrong else value
+
+    def cast_leaf(leaf: Any) -> Any:
         return leaf.astype(dtype) if isinstance(leaf, jax.Array) and leaf.dtype != jnp.bool_ else leaf
 
     own = {name: value for name, value in values.items() if isinstance(value, jax.Array) or _holds_records(value)}
-    return values | {name: jax.tree.map(cast, value) for name, value in own.items()}
+    return values | {name: cast(value) for name, value in own.items()}
 
 
 def _holds_records(value: Any) -> bool:
@@ -312,6 +317,11 @@ def _with_batch(record: T, shape: tuple[int, ...], dtype: Any) -> T:
         typed = value if value.dtype == jnp.bool_ else value.astype(dtype)
         widened[name] = jnp.broadcast_to(typed, shape + event)
     return replace(record, **widened)
+
+
+def broadcast(record: T, shape: tuple[int, ...]) -> T:
+    """The record with every parameter broadcast to a batch of this shape."""
+    return _with_batch(record, shape, dtype_of(record))
 
 
 def filled(record: T) -> T:

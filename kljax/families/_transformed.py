@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import jax
@@ -150,18 +151,18 @@ def same_bijector(one: Any, other: Any) -> bool:
     """Whether two bijectors are known to be equal: one object, equal objects, or pytrees of equal known arrays."""
     if one is other:
         return True
-    if type(one) is not type(other):
+    if isinstance(one, jax.core.Tracer) or isinstance(other, jax.core.Tracer) or type(one) is not type(other):
         return False
-    if jax.tree_util.all_leaves([one]) and not is_record(one):
+    if is_record(one):
+        names = [field.name for field in dataclasses.fields(one)]
+        return all(same_bijector(getattr(one, name), getattr(other, name)) for name in names)
+    if isinstance(one, tuple):
+        return len(one) == len(other) and all(map(same_bijector, one, other))
+    if isinstance(one, (jax.Array, np.ndarray)):
+        return one.shape == other.shape and bool(np.all(np.asarray(one) == np.asarray(other)))
+    if jax.tree_util.all_leaves([one]):
         return bool(one == other)
     structures: list[Any] = [jax.tree.structure(each) for each in (one, other)]
-    leaves, others = jax.tree.leaves(one), jax.tree.leaves(other)
-    return bool(structures[0] == structures[1]) and all(map(_equal, leaves, others))
-
-
-def _equal(x: Any, y: Any) -> bool:
-    if x is y:
-        return True
-    if isinstance(x, jax.core.Tracer) or isinstance(y, jax.core.Tracer):
-        return False
-    return np.shape(x) == np.shape(y) and bool(np.all(np.asarray(x) == np.asarray(y)))
+    return bool(structures[0] == structures[1]) and all(
+        map(same_bijector, jax.tree.leaves(one), jax.tree.leaves(other))
+    )

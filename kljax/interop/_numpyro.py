@@ -7,7 +7,9 @@ from typing import Any
 import jax.numpy as jnp
 
 from kljax import families
+from kljax.families._record import broadcast
 from kljax.interop._rows import Row, look_up, number, row
+from kljax.interop._wrappers import Transforms, independent, inner, is_nonzero, masked, mixture, point, transformed
 
 
 def _keyword(family: type, name: str, *first: str) -> Row:
@@ -44,6 +46,16 @@ def _truncated(value: Any) -> Any:
     return families.TruncatedNormal(number(base.loc), number(base.scale), number(low), number(high))
 
 
+def _delta(value: Any) -> Any:
+    if is_nonzero(value.log_density):
+        raise NotImplementedError("numpyro's Delta has a counterpart in kljax.families only with log_density = 0.")
+    return point(value, value.v, value.event_dim)
+
+
+def _expanded(value: Any) -> Any:
+    return broadcast(inner(value.base_dist), tuple(value.batch_shape))
+
+
 TABLE: dict[str, Row] = {
     "BernoulliLogits": _keyword(families.Bernoulli, "logits"),
     "BernoulliProbs": _keyword(families.Bernoulli, "probs"),
@@ -54,7 +66,9 @@ TABLE: dict[str, Row] = {
     "CategoricalProbs": _keyword(families.Categorical, "probs"),
     "Cauchy": row(families.Cauchy, "loc", "scale"),
     "Chi2": row(families.Chi2, "df"),
+    "Delta": _delta,
     "Dirichlet": row(families.Dirichlet, "concentration"),
+    "ExpandedDistribution": _expanded,
     "Exponential": row(families.Exponential, "rate"),
     "Gamma": row(families.Gamma, "concentration", "rate"),
     "GeometricLogits": _keyword(families.Geometric, "logits"),
@@ -62,6 +76,7 @@ TABLE: dict[str, Row] = {
     "Gumbel": row(families.Gumbel, "loc", "scale"),
     "HalfCauchy": row(families.HalfCauchy, "scale"),
     "HalfNormal": row(families.HalfNormal, "scale"),
+    "Independent": independent("base_dist", "reinterpreted_batch_ndims"),
     "InverseGamma": row(families.InverseGamma, "concentration", "rate"),  # its rate is the scale of x
     "Kumaraswamy": row(families.Kumaraswamy, "concentration1", "concentration0"),
     "Laplace": row(families.Laplace, "loc", "scale"),
@@ -70,6 +85,8 @@ TABLE: dict[str, Row] = {
     "LogUniform": row(families.LogUniform, "low", "high"),
     "Logistic": row(families.Logistic, "loc", "scale"),
     "LowRankMultivariateNormal": _low_rank,
+    "MaskedDistribution": masked("base_dist", "_mask"),
+    "MixtureSameFamily": mixture("mixing_distribution", "component_distribution"),
     "MultivariateNormal": _full,
     "NegativeBinomialLogits": _negative_binomial_logits,
     "NegativeBinomialProbs": _negative_binomial_probs,
@@ -78,6 +95,9 @@ TABLE: dict[str, Row] = {
     "Poisson": row(families.Poisson, "rate"),
     "RightTruncatedDistribution": _truncated,
     "StudentT": row(families.StudentT, "df", "loc", "scale"),
+    "TransformedDistribution": transformed(
+        lambda value, ndims: Transforms(tuple(value.transforms), ndims), "base_dist"
+    ),
     "TwoSidedTruncatedDistribution": _truncated,
     "Uniform": row(families.Uniform, "low", "high"),
     "VonMises": row(families.VonMises, "loc", "concentration"),

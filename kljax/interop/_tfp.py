@@ -5,9 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
 
 from kljax import families
+from kljax.families._record import broadcast
 from kljax.interop._rows import Row, look_up, number, one_of, row
+from kljax.interop._wrappers import (
+    WithJacobian,
+    independent,
+    inner,
+    masked,
+    mixture,
+    point,
+    product,
+    repeated,
+    transformed,
+)
 
 
 def _rate(family: type, *first: str) -> Row:
@@ -52,8 +65,19 @@ def _diagonal(value: Any) -> Any:
     return families.MultivariateNormal.from_diagonal(number(value.mean()), number(value.stddev()))
 
 
+def _joint(value: Any) -> Any:
+    kind = next(cls for cls in type(value).__mro__ if cls.__name__ == "Distribution")
+    return product("model", kind)(value)
+
+
+def _sample(value: Any) -> Any:
+    shape = np.atleast_1d(np.asarray(value.sample_shape)).tolist()
+    return repeated(inner(value.distribution), tuple(int(one) for one in shape))
+
+
 TABLE: dict[str, Row] = {
     "Bernoulli": one_of(families.Bernoulli),
+    "BatchBroadcast": lambda value: broadcast(inner(value.distribution), tuple(value.batch_shape)),
     "Beta": row(families.Beta, "concentration1", "concentration0"),
     "Binomial": one_of(families.Binomial, "total_count"),
     "Categorical": one_of(families.Categorical),
@@ -61,6 +85,7 @@ TABLE: dict[str, Row] = {
     "Chi": row(families.Chi, "df"),
     "Chi2": row(families.Chi2, "df"),
     "ContinuousBernoulli": _continuous_bernoulli,
+    "Deterministic": lambda value: point(value, value.loc),
     "Dirichlet": row(families.Dirichlet, "concentration"),
     "Exponential": row(families.Exponential, "rate"),
     "Gamma": _rate(families.Gamma, "concentration"),
@@ -68,13 +93,18 @@ TABLE: dict[str, Row] = {
     "Gumbel": row(families.Gumbel, "loc", "scale"),
     "HalfCauchy": _half_cauchy,
     "HalfNormal": row(families.HalfNormal, "scale"),
+    "Independent": independent("distribution", "reinterpreted_batch_ndims"),
     "InverseGamma": row(families.InverseGamma, "concentration", "scale"),
     "InverseGaussian": row(families.InverseGaussian, "loc", "concentration"),
+    "JointDistributionNamed": _joint,
+    "JointDistributionSequential": _joint,
     "Kumaraswamy": row(families.Kumaraswamy, "concentration1", "concentration0"),
     "Laplace": row(families.Laplace, "loc", "scale"),
     "LogNormal": row(families.LogNormal, "loc", "scale"),
     "Logistic": row(families.Logistic, "loc", "scale"),
     "LogitNormal": row(families.LogitNormal, "loc", "scale"),
+    "Masked": masked("distribution", "validity_mask"),
+    "MixtureSameFamily": mixture("mixture_distribution", "components_distribution"),
     "Moyal": row(families.Moyal, "loc", "scale"),
     "MultivariateNormalDiag": _diagonal,
     "MultivariateNormalFullCovariance": _full,
@@ -85,9 +115,12 @@ TABLE: dict[str, Row] = {
     "Pareto": row(families.Pareto, "concentration", "scale"),
     "Poisson": _rate(families.Poisson),
     "PowerSpherical": row(families.PowerSpherical, "mean_direction", "concentration"),
+    "Sample": _sample,
     "StudentT": row(families.StudentT, "df", "loc", "scale"),
+    "TransformedDistribution": transformed(lambda value, ndims: WithJacobian(value.bijector, ndims), "distribution"),
     "TruncatedNormal": row(families.TruncatedNormal, "loc", "scale", "low", "high"),
     "Uniform": row(families.Uniform, "low", "high"),
+    "VectorDeterministic": lambda value: point(value, value.loc, 1),
     "VonMises": row(families.VonMises, "loc", "concentration"),
     "VonMisesFisher": row(families.VonMisesFisher, "mean_direction", "concentration"),
     "Weibull": _weibull,
