@@ -25,6 +25,7 @@ import kljax
 from kljax import families, generators, probs
 from kljax.divergences import _chernoff, _pairs, _powers
 from kljax.families import MultivariateNormal
+from kljax.families._closed_forms import KL
 from kljax.families._geometric_means import LINES
 
 Arrays = list[np.ndarray]
@@ -725,3 +726,65 @@ def test_total_variation_of_normal_distributions(dtype: Any) -> None:
 
 def found32(x: Any) -> Any:
     return kljax.total_variation(families.Normal(x[0], x[1]), families.Normal(x[2], x[3]))
+
+
+# --- entropy and cross-entropy ------------------------------------------------------------------------------
+
+OTHERS = {
+    "Bernoulli": lambda: families.Bernoulli(0.3),
+    "Categorical": lambda: families.Categorical(jnp.array([0.25, 0.75])),
+    "Cauchy": lambda: families.Cauchy(0.0, 1.0),
+    "HalfCauchy": lambda: families.HalfCauchy(1.0),
+    "LogUniform": lambda: families.LogUniform(1.0, 2.0),
+    "OneHotCategorical": lambda: families.OneHotCategorical(jnp.array([0.25, 0.75])),
+    "PowerSpherical": lambda: families.PowerSpherical(DIRECTION, 2.0),
+    "SphericalUniform": lambda: families.SphericalUniform(3),
+    "TruncatedNormal": lambda: families.TruncatedNormal(0.0, 1.0, -1.0, 2.0),
+    "Uniform": lambda: families.Uniform(0.25, 0.75),
+}
+
+
+def member(name: str, other: str) -> Any:
+    """A record of the family whose draws have the shape of the other's."""
+    if (name, other) == ("Dirichlet", "Beta"):
+        return families.Dirichlet(jnp.array([1.5, 2.5]))
+    if name in OTHERS:
+        return OTHERS[name]()
+    case = next(case for key, case in CASES.items() if key.partition(",")[0] == name)
+    return case.p(*(jnp.asarray(one, jnp.float32) for one in case.start))
+
+
+def test_cross_entropy_exists_for_every_pair_that_has_a_divergence() -> None:
+    # KL has its tests for every row: what may be missing is the entropy of p.
+    for one, other in {one: (one, other) for one, other in KL}.values():
+        p, q = member(one.__name__, other.__name__), member(other.__name__, one.__name__)
+        q = families.Dirichlet(jnp.array([1.5, 2.5])) if (one, other) == (families.Beta, families.Dirichlet) else q
+        if one is families.MultivariateLogitNormal:
+            with pytest.raises(NotImplementedError, match="has no closed form; take the mean"):
+                kljax.cross_entropy(p, q)
+            continue
+        assert jax.eval_shape(kljax.cross_entropy, p, q).shape == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "p", "q", "ends"),
+    [
+        ("Gamma", (2.25, 1.5), (3.0, 0.5), (0, 1, 4, mpmath.inf)),
+        ("InverseGaussian", (1.5, 2.5), (1.0, 3.0), (0, 1, 4, mpmath.inf)),
+        ("Lindley", (1.5,), (0.5,), (0, 1, 4, mpmath.inf)),
+        ("LogitNormal", (0.75, 1.5), (0.5, 1.0), (0, 0.5, 1)),
+        ("VonMises", (0.5, 2.5), (1.0, 1.0), (-mpmath.pi, 0.5, mpmath.pi)),
+    ],
+)
+@pytest.mark.one_in(2)
+def test_cross_entropy_is_the_integral(name: str, p: Any, q: Any, ends: Any) -> None:
+    books = {**distributions.TEXTBOOK, **continuous.TEXTBOOK, **discrete.TEXTBOOK}
+    log_density = books[name].log_density
+
+    def lost(x: mpf) -> mpf:
+        return -mpmath.exp(log_density(x, *map(mpf, p))) * log_density(x, *map(mpf, q))
+
+    with jax.enable_x64(True):
+        first, second = (getattr(families, name)(*map(np.float64, one)) for one in (p, q))
+        found = float(jax.jit(kljax.cross_entropy)(first, second))
+    np.testing.assert_allclose(found, float(mpmath.quad(lost, ends)), rtol=1e-12)

@@ -16,6 +16,9 @@ from kljax.generators import Generator
 def f_divergence(p: Any, q: Any, generator: Generator) -> jax.Array:
     """D_f(p‖q) = ∫ q f(p/q), for any generator.
 
+    α-divergences of any order, squared Hellinger, χ² and Tsallis have a closed form for two members of one exponential
+    family, and total variation for two normal distributions.
+
     Args:
         p: The first distribution, a record of ``kljax.families``.
         q: The second; batches of parameters broadcast.
@@ -60,6 +63,9 @@ def f_divergence(p: Any, q: Any, generator: Generator) -> jax.Array:
 def renyi(p: Any, q: Any, *, order: ArrayLike) -> jax.Array:
     """R_α = log(∫ p^α q^(1-α))/(α - 1), Rényi's divergence; KL at α = 1.
 
+    In closed form for two members of one exponential family: with m ∝ p^α q^(1-α) it is KL(m‖q) + α/(1-α) KL(m‖p) for
+    α < 1, and KL(p‖q) + KL(p‖m)/(α-1) for α > 1, infinite where m is outside the family.
+
     Args:
         p: The first distribution, a record of ``kljax.families``.
         q: The second; batches of parameters broadcast.
@@ -80,7 +86,8 @@ def renyi(p: Any, q: Any, *, order: ArrayLike) -> jax.Array:
         0.2500
 
     References:
-        van Erven & Harremoës (2014), "Rényi divergence and Kullback–Leibler divergence", eq. (1).
+        van Erven & Harremoës (2014), "Rényi divergence and Kullback–Leibler divergence", eq. (1) and theorem 30; Gil,
+        Alajaji & Linder (2013), "Rényi divergence measures for commonly used univariate continuous distributions".
     """
     order = _checks.parameter("order", order)
     _checks.number("order", order, low=0.0, open_low=True)
