@@ -1,11 +1,11 @@
-"""Products and quotients near one, from error-free products."""
+"""Functions of products and quotients near one."""
 
 from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
 
-from kljax._special import divide, two_product
+from kljax._special import along_ratio, atanh_tail, divide, gap_over, log_apart, symmetric_ratio, two_product
 
 
 @jax.custom_jvp
@@ -37,3 +37,35 @@ def _small(x: jax.Array) -> float:
 
 def _large(x: jax.Array) -> float:
     return 1e30 if x.dtype == jnp.float32 else 1e280
+
+
+@jax.custom_jvp
+def _square_gap(y: jax.Array, x: jax.Array) -> jax.Array:
+    """(y/x)² - 1"""
+    gap = gap_over(y, x)
+    return gap * (2.0 + gap)
+
+
+@_square_gap.defjvp
+def _square_gap_jvp(primals, tangents):
+    (y, x), (dy, dx) = primals, tangents
+    ratio = divide(y, x)
+    return _square_gap(y, x), 2.0 * ratio * divide(dy - ratio * dx, x)
+
+
+@jax.custom_jvp
+def spread_term(y: jax.Array, x: jax.Array) -> jax.Array:
+    """½(y/x)² - ½ - log(y/x) = H(y, x) + ½(y/x - 1)² ≥ 0, of two standard deviations; its edges are those of H."""
+    near, s = symmetric_ratio(y, x)
+    # With ρ = y/x - 1 = 2s/(1 - s): ρ - 2s + ½ρ² = 2s²[1/(1 - s) + 1/(1 - s)²].
+    over = 1.0 / (1.0 - s)
+    series = 2.0 * s * s * (over * (1.0 + over) - s * atanh_tail(s * s))
+    ratio = jnp.where(near, 1.0, y / x)
+    direct = (ratio - 1.0) * (0.5 + 0.5 * ratio) - log_apart(y, x, ratio, bounded=True)
+    return jnp.where(near, series, direct)
+
+
+@spread_term.defjvp
+def _spread_term_jvp(primals, tangents):
+    # ∂y = ((y/x)² - 1)/y, ∂x = -((y/x)² - 1)/x
+    return spread_term(*primals), along_ratio(_square_gap, primals, tangents)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -211,27 +212,34 @@ def _lift(y: jax.Array, x: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
     return scale * y, scale * x, jnp.where(small, jnp.full_like(y, 2.0**-64), 1.0)
 
 
-def _symmetric_ratio(y: jax.Array, x: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """(near, d, s): where y and x lie within a factor of three, d = y - x and s = (y - x)/(y + x), else 0."""
+def symmetric_ratio(y: jax.Array, x: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """(near, s): where y and x lie within a factor of three, s = (y - x)/(y + x), else 0."""
+    # What has few uses and few operands ends in one loop of XLA's: an array less to write and to read again.
     total = 0.5 * y + 0.5 * x  # halved so that it cannot overflow
-    d = y - x
-    near = (jnp.abs(d) <= total) & (total > 0.0) & (total < jnp.inf)  # |s| ≤ 1/2
-    d = jnp.where(near, d, 0.0)
-    return near, d, 0.5 * d / jnp.where(near, total, 1.0)
+    s = 0.5 * (y - x) / jnp.where(total > 0.0, total, 1.0)
+    # Of numbers so small the difference might be flushed to zero.
+    up_y, up_x = 2.0**64 * y, 2.0**64 * x
+    s = jnp.where(total < 2.0**-64, (up_y - up_x) / jnp.where(total > 0.0, up_y + up_x, 1.0), s)
+    near = jnp.abs(s) <= 0.5
+    return near, jnp.where(near, s, 0.0)
+
+
+def log_apart(y: jax.Array, x: jax.Array, ratio: jax.Array, *, bounded: bool = False) -> jax.Array:
+    """log(y/x) from the quotient, also where that underflows or overflows; ``bounded`` stays finite at ∞."""
+    wide = 2.0 ** (512 if _is_double(y) else 64)
+    offset = 2.0 * math.log(wide)
+    low, high = ratio < tiny(y), ratio == jnp.inf
+    inside = jnp.where(high, 1.0 if bounded else (y / wide) / (wide * x), ratio)
+    log = jnp.log(jnp.where(low, (wide * y) / (x / wide), inside))
+    return log - jnp.where(low, offset, 0.0) + (0.0 if bounded else jnp.where(high, offset, 0.0))
 
 
 @jax.custom_jvp
 def log_ratio(y: jax.Array, x: jax.Array) -> jax.Array:
     """log(y/x) for y, x ≥ 0 with relative accuracy for y ≈ x; log(0/x) = -∞, log(y/0) = ∞, and 0 for 0/0."""
-    y, x, _ = _lift(y, x)
-    near, _, s = _symmetric_ratio(y, x)
+    near, s = symmetric_ratio(y, x)
     series = 2.0 * s + 2.0 * s * s * s * atanh_tail(s * s)
-    both_zero = (y == 0.0) & (x == 0.0)
-    ratio = y / jnp.where(x == 0.0, 1.0, x)
-    usable = (ratio >= tiny(ratio)) & (ratio < jnp.inf) & (x > 0.0)
-    # log y - log x is well conditioned where the quotient over- or underflows.
-    log_y, log_x = (jnp.log(jnp.where(usable | both_zero, 1.0, one)) for one in (y, x))
-    return jnp.where(near, series, jnp.where(usable, jnp.log(jnp.where(usable, ratio, 1.0)), log_y - log_x))
+    return jnp.where(near, series, log_apart(y, x, jnp.where(near, 1.0, y / x)))
 
 
 @log_ratio.defjvp
@@ -248,15 +256,11 @@ def _log_ratio_jvp(primals, tangents):
 @jax.custom_jvp
 def kl_term(y: jax.Array, x: jax.Array) -> jax.Array:
     """K(y, x) = y log(y/x) - y + x ≥ 0, with K(0, x) = x and K(y, 0) = ∞ for y > 0 (generalised KL summand)."""
-    y, x, back = _lift(y, x)
-    near, d, s = _symmetric_ratio(y, x)
+    near, s = symmetric_ratio(y, x)
     # With d = y - x: y·2s - d = d s, and y·2s³W = d s² (1 + s) W.
-    series = d * s * (1.0 + s * (1.0 + s) * atanh_tail(s * s))
-    absent = y == 0.0
-    missed = (x == 0.0) & (y > 0.0)
-    safe_y, safe_x = (jnp.where(near | absent | missed, 1.0, one) for one in (y, x))
-    direct = safe_y * log_ratio(safe_y, safe_x) - (safe_y - safe_x)
-    return back * jnp.where(near, series, jnp.where(absent, x, jnp.where(missed, jnp.inf, direct)))
+    series = jnp.where(near, y - x, 0.0) * s * (1.0 + s * (1.0 + s) * atanh_tail(s * s))
+    direct = y * log_apart(y, x, jnp.where(near | (y == 0.0), 1.0, y / x)) - (y - x)
+    return jnp.where(near, series, direct)
 
 
 @kl_term.defjvp
@@ -275,31 +279,43 @@ def _kl_term_jvp(primals, tangents):
 @jax.custom_jvp
 def itakura_saito_term(y: jax.Array, x: jax.Array) -> jax.Array:
     """H(y, x) = y/x - 1 - log(y/x) ≥ 0 for y, x > 0; ∞ where just one of them is zero, 0 where both are."""
-    y, x, _ = _lift(y, x)
-    near, d, s = _symmetric_ratio(y, x)
-    # With ρ = y/x - 1 = d/x: ρ - 2s = ρ s.
-    series = divide(d, jnp.where(near, x, 1.0)) * s - 2.0 * s * s * s * atanh_tail(s * s)
-    zeros = (y == 0.0) | (x == 0.0)
-    safe_y, safe_x = (jnp.where(near | zeros, 1.0, one) for one in (y, x))
-    direct = safe_y / safe_x - 1.0 - log_ratio(safe_y, safe_x)
-    at_zero = jnp.where((y == 0.0) & (x == 0.0), 0.0, jnp.inf)
-    return jnp.where(near, series, jnp.where(zeros, at_zero, direct))
+    near, s = symmetric_ratio(y, x)
+    # With ρ = y/x - 1 = 2s/(1 - s): ρ - 2s = 2s²/(1 - s).
+    series = 2.0 * s * s * (1.0 / (1.0 - s) - s * atanh_tail(s * s))
+    ratio = jnp.where(near, 1.0, y / x)
+    return jnp.where(near, series, ratio - 1.0 - log_apart(y, x, ratio, bounded=True))
 
 
 @itakura_saito_term.defjvp
 def _itakura_saito_term_jvp(primals, tangents):
-    # ∂y = 1/x - 1/y = (y - x)/(x y), ∂x = (x - y)/x²; each formed by dividing twice.
-    y, x = primals
-    dy, dx = tangents
+    # ∂y = ρ/y, ∂x = -ρ/x with ρ = y/x - 1
+    return itakura_saito_term(*primals), along_ratio(ratio_gap, primals, tangents)
+
+
+def along_ratio(slope: Callable[..., jax.Array], primals: Any, tangents: Any) -> jax.Array:
+    """slope(y, x) · d log(y/x), 0 where y or x is 0; each is divided by on its own."""
+    (y, x), (dy, dx) = primals, tangents
     dead = (x == 0.0) | (y == 0.0)
-    safe_y, safe_x = jnp.where(dead, 1.0, y), jnp.where(dead, 1.0, x)
-    lifted_y, lifted_x, _ = _lift(safe_y, safe_x)
-    relative = relative_gap(lifted_y, lifted_x, lifted_y - lifted_x)
-    tangent = divide(relative * dy, safe_y) - divide(relative * dx, safe_x)
-    return itakura_saito_term(y, x), jnp.where(dead, 0.0, tangent)
+    y, x = jnp.where(dead, 1.0, y), jnp.where(dead, 1.0, x)
+    value = slope(y, x)
+    return jnp.where(dead, 0.0, divide(value * dy, y) - divide(value * dx, x))
 
 
-# --- atoms of the generators ------------------------------------------------------------------------------
+def gap_over(y: jax.Array, x: jax.Array) -> jax.Array:
+    up_y, up_x = 2.0**64 * y, 2.0**64 * x  # for numbers whose difference might be flushed to zero
+    return jnp.where(y + x < 2.0**-64, (up_y - up_x) / up_x, (y - x) / x)
+
+
+@jax.custom_jvp
+def ratio_gap(y: jax.Array, x: jax.Array) -> jax.Array:
+    """y/x - 1 with relative accuracy for y ≈ x."""
+    return gap_over(y, x)
+
+
+@ratio_gap.defjvp
+def _ratio_gap_jvp(primals, tangents):
+    (y, x), (dy, dx) = primals, tangents
+    return ratio_gap(y, x), divide(dy - divide(y, x) * dx, x)
 
 
 @jax.custom_jvp
@@ -318,22 +334,6 @@ def log1p_excess(t: jax.Array) -> jax.Array:
 def _log1p_excess_jvp(primals, tangents):
     (t,), (dt,) = primals, tangents
     return log1p_excess(t), log1p(jnp.maximum(t, -1.0 + jnp.finfo(t.dtype).epsneg)) * dt
-
-
-@jax.custom_jvp
-def exp_decay_excess(t: jax.Array) -> jax.Array:
-    """g(t) = 1 - (1 + t) e⁻ᵗ for t ≥ 0, with g(∞) = 1; g'(t) = t e⁻ᵗ."""
-    near = t <= 2.0
-    v = jnp.where(near, t, 0.0)
-    far = jnp.where(near, 2.0, jnp.minimum(t, 1e4))
-    return jnp.where(near, jnp.exp(-v) * expm1_minus_x(v), 1.0 - (1.0 + far) * jnp.exp(-far))
-
-
-@exp_decay_excess.defjvp
-def _exp_decay_excess_jvp(primals, tangents):
-    (t,), (dt,) = primals, tangents
-    v = jnp.minimum(t, 1e4)
-    return exp_decay_excess(t), v * jnp.exp(-v) * dt
 
 
 @jax.custom_jvp

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from mpmath import mpf
 
-from kljax import _hyperbolic, _special
+from kljax import _ratios, _special
+from kljax.generators import _atoms
 
 inf = float("inf")
 exp, log, expm1, log1p = mpmath.exp, mpmath.log, mpmath.expm1, mpmath.log1p
@@ -149,11 +150,26 @@ ATOMS = {
         pairs,
         {(0.0, 0.0): 0.0, (0.0, 2.0): inf, (2.0, 0.0): inf},
     ),
+    "spread_term": Atom(
+        lambda y, x: (y / x) ** 2 / 2 - mpf("0.5") - log(y / x),
+        (lambda y, x: y / x**2 - 1 / y, lambda y, x: 1 / x - y**2 / x**3),
+        {(0, 1): lambda y, x: -2 * y / x**3},  # ∂x∂x has a zero, beside which no digits are left
+        pairs,
+        {(0.0, 0.0): 0.0, (0.0, 2.0): inf, (2.0, 0.0): inf},
+        value_eps=5.0,  # s to an eps, squared
+        slope_eps=6.0,  # ρ (ρ + 2)/y, with ρ to an eps
+    ),
+    "ratio_gap": Atom(
+        lambda y, x: y / x - 1,
+        (lambda y, x: 1 / x, lambda y, x: -y / x**2),
+        {(0, 1): lambda y, x: -1 / x**2, (1, 1): lambda y, x: 2 * y / x**3},
+        pairs,
+    ),
 }
 
 
 def atom_named(name: str) -> Callable:
-    return getattr(_special, name, None) or getattr(_hyperbolic, name)
+    return next(getattr(one, name) for one in (_special, _ratios, _atoms) if hasattr(one, name))
 
 
 def points(atom: Atom, dtype, count: int) -> tuple[list[jax.Array], list[tuple[mpf, ...]]]:
@@ -224,7 +240,9 @@ def test_edges_are_limits_and_no_derivative_is_nan(name, dtype):
                 assert not np.any(slopes)
 
 
-@pytest.mark.parametrize("name", ["expm1_minus_x", "x_minus_log1p", "log1p_excess", "kl_term", "itakura_saito_term"])
+@pytest.mark.parametrize(
+    "name", ["expm1_minus_x", "x_minus_log1p", "log1p_excess", "kl_term", "itakura_saito_term", "spread_term"]
+)
 def test_no_divergence_is_negative(name, dtype):
     atom = ATOMS[name]
     arrays, _ = points(atom, dtype, 5000)

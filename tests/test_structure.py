@@ -20,7 +20,7 @@ LAYERS = {
     for layer, units in enumerate(
         [
             ["_checks", "_special"],
-            ["_bessel", "_gamma", "_hyperbolic", "_ratios"],
+            ["_bessel", "_gamma", "_ratios"],
             ["_units", "generators", "bregman"],
             ["_kernels"],
             ["probs", "logits", "hidden", "expfam", "quadrature", "montecarlo", "samples"],

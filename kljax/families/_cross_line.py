@@ -8,16 +8,8 @@ import jax
 import jax.numpy as jnp
 from jax.scipy.special import erf
 
-from kljax._special import (
-    divide,
-    expm1,
-    expm1_minus_x,
-    itakura_saito_term,
-    log1p,
-    log_ratio,
-    relative_gap,
-    x_minus_log1p,
-)
+from kljax._ratios import spread_term
+from kljax._special import divide, expm1, expm1_minus_x, itakura_saito_term, log1p, log_ratio, x_minus_log1p
 from kljax.families._beta import Beta
 from kljax.families._continuous_bernoulli import ContinuousBernoulli, log_norm
 from kljax.families._cross_moments import (
@@ -132,6 +124,6 @@ def kl_uniform_gumbel(p: Uniform, q: Gumbel) -> jax.Array:
 def kl_normal_gumbel(p: Normal, q: Gumbel) -> jax.Array:
     """e((μ_q - μ_p)/β + ½ρ²) + ½H(ρ², 1) + 1 - ½ log 2π, ρ = σ/β."""
     rho = divide(p.scale, q.scale)
-    spread = itakura_saito_term(p.scale, q.scale) + 0.5 * jnp.square(relative_gap(p.scale, q.scale, p.scale - q.scale))
+    spread = spread_term(p.scale, q.scale)
     t = divide(q.loc - p.loc, q.scale) + 0.5 * jnp.square(rho)
     return expm1_minus_x(t) + (spread + (1.0 - LOG_ROOT_2PI))

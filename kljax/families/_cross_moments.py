@@ -19,7 +19,8 @@ import jax
 import jax.numpy as jnp
 
 from kljax._gamma import digamma, log_gamma
-from kljax._special import divide, horner, itakura_saito_term, log1p_excess, log_ratio, relative_gap, x_minus_log1p
+from kljax._ratios import spread_term
+from kljax._special import divide, horner, itakura_saito_term, log1p_excess, log_ratio, x_minus_log1p
 from kljax.families._beta import kl_of_dirichlets
 from kljax.families._exponential import Exponential
 from kljax.families._gamma import Gamma
@@ -33,9 +34,7 @@ _LOGARITHM = [1.0 / (2 * n * (2 * n + 1)) for n in range(1, 28)]
 
 def against_normal(negentropy: jax.Array | float, scale: jax.Array, shift: jax.Array, q: Normal) -> jax.Array:
     """J + H(s, σ) + ½(s/σ - 1)² + ½(shift/σ)², shift = m - μ."""
-    spread = relative_gap(scale, q.scale, scale - q.scale)
-    away = jnp.square(spread) + jnp.square(divide(shift, q.scale))
-    return negentropy + (itakura_saito_term(scale, q.scale) + 0.5 * away)
+    return negentropy + (spread_term(scale, q.scale) + 0.5 * jnp.square(divide(shift, q.scale)))
 
 
 def against_exponential(excess: jax.Array | float, mean: jax.Array, q: Exponential) -> jax.Array:

@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from kljax._special import itakura_saito_term, relative_gap
+from kljax._ratios import spread_term
 from kljax.families._record import at_points, family, filled, lifted, noise, positive
 from kljax.quadrature import Support
 
@@ -67,5 +67,4 @@ class HalfNormal:
 
 def kl_half_normal(p: HalfNormal, q: HalfNormal) -> jax.Array:
     """H(σ_p, σ_q) + ½(σ_p/σ_q - 1)²"""
-    spread = relative_gap(p.scale, q.scale, p.scale - q.scale)
-    return itakura_saito_term(p.scale, q.scale) + 0.5 * jnp.square(spread)
+    return spread_term(p.scale, q.scale)

@@ -8,7 +8,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from kljax._special import divide, itakura_saito_term, relative_gap
+from kljax._ratios import spread_term
+from kljax._special import divide
 from kljax.families._record import at_points, family, filled, lifted, noise, positive, real
 from kljax.quadrature import Support
 
@@ -73,6 +74,4 @@ class Normal:
 
 def kl_normal(p: Normal, q: Normal) -> jax.Array:
     """H(σ_p, σ_q) + ½(σ_p/σ_q - 1)² + ½((μ_p - μ_q)/σ_q)²"""
-    spread = relative_gap(p.scale, q.scale, p.scale - q.scale)
-    shift = divide(p.loc - q.loc, q.scale)
-    return itakura_saito_term(p.scale, q.scale) + 0.5 * (jnp.square(spread) + jnp.square(shift))
+    return spread_term(p.scale, q.scale) + 0.5 * jnp.square(divide(p.loc - q.loc, q.scale))

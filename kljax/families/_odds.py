@@ -16,6 +16,7 @@ import jax.numpy as jnp
 
 from kljax import bregman
 from kljax._special import (
+    atanh_tail,
     divide,
     expm1,
     expm1_minus_x,
@@ -23,7 +24,7 @@ from kljax._special import (
     itakura_saito_term,
     kl_term,
     log1p,
-    log1p_excess,
+    log_apart,
     log_ratio,
     relative_gap,
     tiny,
@@ -146,14 +147,30 @@ def kl_of_trials(p: Any, q: Any) -> jax.Array:
     return bregman.logistic_loss(logit(q)[..., None], logit(p)[..., None])
 
 
+@jax.custom_jvp
 def _complement_term(p: jax.Array, q: jax.Array) -> jax.Array:
-    """K(1 - p, 1 - q)"""
-    # 1 - p is exact for p ≥ ½; below, the difference q - p has what its rounding loses.
-    low = (p <= 0.75) & (q <= 0.75)
-    small_p, small_q = (jnp.where(low, one, 0.0) for one in (p, q))
-    t = relative_gap(1.0 - small_p, 1.0 - small_q, small_q - small_p)
-    near = (1.0 - small_q) * log1p_excess(t)
-    return jnp.where(low, near, kl_term(*(jnp.where(low, 1.0, 1.0 - one) for one in (p, q))))
+    """K(1 - p, 1 - q), from the difference q - p, which has the digits that 1 - p loses."""
+    gap, y, x = q - p, 1.0 - p, 1.0 - q
+    total = y + x
+    s = gap / jnp.where(total > 0.0, total, 1.0)
+    near = jnp.abs(s) <= 0.5
+    s = jnp.where(near, s, 0.0)
+    series = jnp.where(near, gap, 0.0) * s * (1.0 + s * (1.0 + s) * atanh_tail(s * s))
+    direct = y * log_apart(y, x, jnp.where(near | (y == 0.0), 1.0, y / x)) - gap
+    return jnp.where(near, series, direct)
+
+
+@_complement_term.defjvp
+def _complement_term_jvp(primals, tangents):
+    # ∂p = -log((1 - p)/(1 - q)), ∂q = (q - p)/(1 - q); zero where q misses what p has, as in kl_term
+    (p, q), (dp, dq) = primals, tangents
+    dead = q == 1.0
+    safe = jnp.where(dead, 0.0, q)
+    t = relative_gap(1.0 - p, 1.0 - safe, safe - p)
+    near = jnp.abs(t) <= 0.5
+    apart = log_ratio(jnp.where(near, 1.0, jnp.maximum(1.0 - p, tiny(p))), jnp.where(near, 1.0, 1.0 - safe))
+    log = jnp.where(near, log1p(jnp.where(near, t, 0.0)), apart)
+    return _complement_term(p, q), jnp.where(dead, 0.0, t * dq - log * dp)
 
 
 # --- waiting times ----------------------------------------------------------------------------------------

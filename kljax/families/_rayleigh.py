@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from kljax._special import itakura_saito_term, relative_gap
+from kljax._ratios import spread_term
 from kljax.families._gumbel import EULER
 from kljax.families._record import at_points, family, filled, lifted, noise, positive
 from kljax.quadrature import Support
@@ -68,5 +68,4 @@ class Rayleigh:
 
 def kl_rayleigh(p: Rayleigh, q: Rayleigh) -> jax.Array:
     """H(σ_p², σ_q²) = 2H(σ_p, σ_q) + (σ_p/σ_q - 1)²"""
-    spread = relative_gap(p.scale, q.scale, p.scale - q.scale)
-    return 2.0 * itakura_saito_term(p.scale, q.scale) + jnp.square(spread)
+    return 2.0 * spread_term(p.scale, q.scale)

@@ -12,14 +12,13 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
-from kljax._hyperbolic import log_cosh, tanh
 from kljax._special import (
-    exp_decay_excess,
     expm1,
     expm1_minus_x,
     expm1_minus_x_near,
     log1p,
 )
+from kljax.generators._atoms import exp_decay_excess, log_cosh, tanh
 from kljax.generators._build import reverse
 from kljax.generators._forms import Form, above, below, graded
 from kljax.generators._masses import ByMass, Masses

@@ -12,15 +12,14 @@ import jax
 import jax.numpy as jnp
 
 from kljax import _checks
-from kljax._hyperbolic import log_cosh, tanh
 from kljax._special import (
-    exp_decay_excess,
     expm1,
     expm1_minus_x,
     expm1_minus_x_ratio,
     expm1_ratio,
     log1p,
 )
+from kljax.generators._atoms import exp_decay_excess, log_cosh, tanh
 from kljax.generators._build import reverse, scale
 from kljax.generators._catalogue import kl, reverse_kl
 from kljax.generators._forms import Scalar, above, below, graded, is_static

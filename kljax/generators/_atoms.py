@@ -1,4 +1,4 @@
-"""Hyperbolic atoms of log-ratios, each with its derivative."""
+"""Elementwise atoms of log-ratios, each with its derivative."""
 
 from __future__ import annotations
 
@@ -7,7 +7,23 @@ import math
 import jax
 import jax.numpy as jnp
 
-from kljax._special import divide, expm1
+from kljax._special import divide, expm1, expm1_minus_x
+
+
+@jax.custom_jvp
+def exp_decay_excess(t: jax.Array) -> jax.Array:
+    """g(t) = 1 - (1 + t) e⁻ᵗ for t ≥ 0, with g(∞) = 1; g'(t) = t e⁻ᵗ."""
+    near = t <= 2.0
+    v = jnp.where(near, t, 0.0)
+    far = jnp.where(near, 2.0, jnp.minimum(t, 1e4))
+    return jnp.where(near, jnp.exp(-v) * expm1_minus_x(v), 1.0 - (1.0 + far) * jnp.exp(-far))
+
+
+@exp_decay_excess.defjvp
+def _exp_decay_excess_jvp(primals, tangents):
+    (t,), (dt,) = primals, tangents
+    v = jnp.minimum(t, 1e4)
+    return exp_decay_excess(t), v * jnp.exp(-v) * dt
 
 
 @jax.custom_jvp
