@@ -60,7 +60,7 @@ def spread_term(y: jax.Array, x: jax.Array) -> jax.Array:
     # With ρ = y/x - 1 = 2s/(1 - s): ρ - 2s + ½ρ² = 2s²[1/(1 - s) + 1/(1 - s)²].
     over = 1.0 / (1.0 - s)
     series = 2.0 * s * s * (over * (1.0 + over) - s * atanh_tail(s * s))
-    ratio = jnp.where(near, 1.0, y / x)
+    ratio = jnp.where(near, 1.0, y / jnp.where(near, 1.0, x))
     direct = (ratio - 1.0) * (0.5 + 0.5 * ratio) - log_apart(y, x, ratio, bounded=True)
     return jnp.where(near, series, direct)
 

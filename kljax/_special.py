@@ -218,7 +218,7 @@ def symmetric_ratio(y: jax.Array, x: jax.Array) -> tuple[jax.Array, jax.Array]:
     total = 0.5 * y + 0.5 * x  # halved so that it cannot overflow
     s = 0.5 * (y - x) / jnp.where(total > 0.0, total, 1.0)
     # Of numbers so small the difference might be flushed to zero.
-    up_y, up_x = 2.0**64 * y, 2.0**64 * x
+    up_y, up_x = (2.0**64 * jnp.minimum(one, 1.0) for one in (y, x))
     s = jnp.where(total < 2.0**-64, (up_y - up_x) / jnp.where(total > 0.0, up_y + up_x, 1.0), s)
     near = jnp.abs(s) <= 0.5
     return near, jnp.where(near, s, 0.0)
@@ -229,8 +229,9 @@ def log_apart(y: jax.Array, x: jax.Array, ratio: jax.Array, *, bounded: bool = F
     wide = 2.0 ** (512 if _is_double(y) else 64)
     offset = 2.0 * math.log(wide)
     low, high = ratio < tiny(y), ratio == jnp.inf
-    inside = jnp.where(high, 1.0 if bounded else (y / wide) / (wide * x), ratio)
-    log = jnp.log(jnp.where(low, (wide * y) / (x / wide), inside))
+    # There x is at least 1, or y is 0; and y is, or x is 0.
+    inside = jnp.where(high, 1.0 if bounded else jnp.maximum(y / wide, tiny(y)) / (wide * x), ratio)
+    log = jnp.log(jnp.where(low, (wide * y) / jnp.maximum(x / wide, tiny(x)), inside))
     return log - jnp.where(low, offset, 0.0) + (0.0 if bounded else jnp.where(high, offset, 0.0))
 
 
@@ -239,7 +240,7 @@ def log_ratio(y: jax.Array, x: jax.Array) -> jax.Array:
     """log(y/x) for y, x ≥ 0 with relative accuracy for y ≈ x; log(0/x) = -∞, log(y/0) = ∞, and 0 for 0/0."""
     near, s = symmetric_ratio(y, x)
     series = 2.0 * s + 2.0 * s * s * s * atanh_tail(s * s)
-    return jnp.where(near, series, log_apart(y, x, jnp.where(near, 1.0, y / x)))
+    return jnp.where(near, series, log_apart(y, x, jnp.where(near, 1.0, y / jnp.where(near, 1.0, x))))
 
 
 @log_ratio.defjvp
@@ -259,7 +260,7 @@ def kl_term(y: jax.Array, x: jax.Array) -> jax.Array:
     near, s = symmetric_ratio(y, x)
     # With d = y - x: y·2s - d = d s, and y·2s³W = d s² (1 + s) W.
     series = jnp.where(near, y - x, 0.0) * s * (1.0 + s * (1.0 + s) * atanh_tail(s * s))
-    direct = y * log_apart(y, x, jnp.where(near | (y == 0.0), 1.0, y / x)) - (y - x)
+    direct = y * log_apart(y, x, jnp.where(near | (y == 0.0), 1.0, y / jnp.where(near, 1.0, x))) - (y - x)
     return jnp.where(near, series, direct)
 
 
@@ -282,7 +283,7 @@ def itakura_saito_term(y: jax.Array, x: jax.Array) -> jax.Array:
     near, s = symmetric_ratio(y, x)
     # With ρ = y/x - 1 = 2s/(1 - s): ρ - 2s = 2s²/(1 - s).
     series = 2.0 * s * s * (1.0 / (1.0 - s) - s * atanh_tail(s * s))
-    ratio = jnp.where(near, 1.0, y / x)
+    ratio = jnp.where(near, 1.0, y / jnp.where(near, 1.0, x))
     return jnp.where(near, series, ratio - 1.0 - log_apart(y, x, ratio, bounded=True))
 
 
@@ -302,7 +303,9 @@ def along_ratio(slope: Callable[..., jax.Array], primals: Any, tangents: Any) ->
 
 
 def gap_over(y: jax.Array, x: jax.Array) -> jax.Array:
-    up_y, up_x = 2.0**64 * y, 2.0**64 * x  # for numbers whose difference might be flushed to zero
+    up_y, up_x = (
+        2.0**64 * jnp.minimum(one, 1.0) for one in (y, x)
+    )  # for numbers whose difference might be flushed to zero
     return jnp.where(y + x < 2.0**-64, (up_y - up_x) / up_x, (y - x) / x)
 
 
