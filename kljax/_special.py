@@ -226,13 +226,14 @@ def symmetric_ratio(y: jax.Array, x: jax.Array) -> tuple[jax.Array, jax.Array]:
 
 def log_apart(y: jax.Array, x: jax.Array, ratio: jax.Array, *, bounded: bool = False) -> jax.Array:
     """log(y/x) from the quotient, also where that underflows or overflows; ``bounded`` stays finite at ∞."""
-    wide = 2.0 ** (512 if _is_double(y) else 64)
-    offset = 2.0 * math.log(wide)
+    # The quotient of the roots stays in range. (Scaling by powers of two would not do: XLA joins such constants.)
     low, high = ratio < tiny(y), ratio == jnp.inf
-    # There x is at least 1, or y is 0; and y is, or x is 0.
-    inside = jnp.where(high, 1.0 if bounded else jnp.maximum(y / wide, tiny(y)) / (wide * x), ratio)
-    log = jnp.log(jnp.where(low, (wide * y) / jnp.maximum(x / wide, tiny(x)), inside))
-    return log - jnp.where(low, offset, 0.0) + (0.0 if bounded else jnp.where(high, offset, 0.0))
+    roots = jnp.maximum(jnp.sqrt(y) / jnp.sqrt(x), jnp.where(y > 0.0, tiny(y), 0.0))
+    if bounded:
+        outside, ratio = low, jnp.where(high, 1.0, ratio)
+    else:
+        outside = low | high
+    return jnp.where(outside, 2.0, 1.0) * jnp.log(jnp.where(outside, roots, ratio))
 
 
 @jax.custom_jvp

@@ -277,3 +277,13 @@ def test_a_divisor_whose_square_underflows(dtype):
         jax.grad(_special.divide, 1)(small, small), -1.0 / small, rtol=4 * float(jnp.finfo(dtype).eps)
     )
     assert np.isfinite(slope)
+
+
+@pytest.mark.parametrize("name", ["log_ratio", "itakura_saito_term", "spread_term", "kl_term"])
+def test_constants_of_a_program_do_not_change_an_atom(name, dtype):
+    """XLA joins the constants of (c y)/(x/d), which may then over- or underflow for a constant x."""
+    function = atom_named(name)
+    y = jnp.asarray([0.0, 1e-37, 1e-30, 0.5, 1.0, 1e30], dtype)
+    for x in (1e-37, 1.0, 1e30):
+        alone = jax.jit(function)(y, jnp.full_like(y, x))
+        np.testing.assert_array_equal(jax.jit(lambda y, x=x: function(y, jnp.full_like(y, x)))(y), alone)

@@ -27,7 +27,7 @@ LAYERS = {
             ["families"],
             ["interop"],
             ["divergences"],
-            ["variational", "testing"],
+            ["bounds", "variational", "testing"],
             ["__init__"],
         ]
     )

@@ -71,7 +71,7 @@ def _batch(name: str, value: Any) -> Any:
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
 def _matrix(verb: Callable[..., jax.Array], static: Any, traced: Any, ps: Any, qs: Any) -> jax.Array:
-    by_product = type(ps) is type(qs) and type(ps) in FEATURES and ps.event_shape == qs.event_shape
+    by_product = type(ps) is type(qs) and type(ps) in FEATURES and _length(ps) == _length(qs)
     if by_product and verb is kl:
         return _by_product(ps, qs)
     if by_product and verb is jeffreys:
@@ -86,6 +86,11 @@ def _matrix(verb: Callable[..., jax.Array], static: Any, traced: Any, ps: Any, q
     return lax.map(of_row, ps, batch_size=min(rows, batch_shape(ps)[0]))
 
 
+def _length(record: Any) -> int:
+    """The last dimension of the first parameter, the number of outcomes or entries."""
+    return int(jax.tree.leaves(record)[0].shape[-1])
+
+
 def _entries(record: Any) -> int:
     """How many numbers describe one member."""
     return max(1, sum(math.prod(leaf.shape[1:]) for leaf in jax.tree.leaves(record)))
@@ -93,11 +98,11 @@ def _entries(record: Any) -> int:
 
 def _by_product(ps: Any, qs: Any) -> jax.Array:
     found = FEATURES[type(ps)](ps, qs)
-    to_middle, from_middle = kl(ps, found.middle), kl(found.middle, qs)
-    if found.from_middle is not None:
-        from_middle = jnp.where(jnp.isnan(found.from_middle), from_middle, found.from_middle)
+    to_middle = kl(ps, found.middle)
+    from_middle = kl(found.middle, qs) if found.from_middle is None else found.from_middle
+    surplus = jnp.zeros_like(from_middle) if found.surplus is None else found.surplus
     near = to_middle[:, None] + from_middle[None, :]
-    matrix = near - _product(found.mean, found.natural)
+    matrix = near - _product(found.mean, found.natural) - surplus[None, :]
     mean, natural = (jnp.sqrt(jnp.square(one).sum(-1)) for one in (found.mean, found.natural))
     scale = near + (mean + found.mean_size)[:, None] * natural[None, :] + mean[:, None] * found.natural_size[None, :]
     matrix = _repaired(matrix, ~(matrix > DOUBTFUL * lax.stop_gradient(scale)), ps, qs)

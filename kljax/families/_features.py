@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from kljax._gamma import digamma
+from kljax._special import kl_term
 from kljax.families._categorical import Categorical, OneHotCategorical, _chances, _log_chances
 from kljax.families._dirichlet import Dirichlet
 from kljax.families._matrices import identity, multiply, solve_lower
@@ -30,8 +31,9 @@ class Features(NamedTuple):
         natural: η_q - η_r, [M, F].
         mean_size: The largest of the numbers that a row of ``mean`` is a difference of, [N].
         natural_size: The same for ``natural``, [M].
-        from_middle: KL(r‖q) [M] where it is known here, else None.
-        missed: Where q has no mass, [M, F], if that may be.
+        from_middle: KL(r‖q) [M], where q has the mass of r at the outcomes that it misses, if there may be such.
+        missed: Where those are, [M, F].
+        surplus: The mass of r there, [M], which this q has too much.
     """
 
     middle: Any
@@ -41,6 +43,7 @@ class Features(NamedTuple):
     natural_size: jax.Array
     from_middle: jax.Array | None = None
     missed: jax.Array | None = None
+    surplus: jax.Array | None = None
 
 
 def _largest(*arrays: jax.Array) -> jax.Array:
@@ -56,9 +59,10 @@ def _categorical(ps: Any, qs: Any) -> Features:
     middle = type(qs)(logits=level)
     r, log_r = _chances(middle), _log_chances(middle)
     gap = jnp.where(missed, 0.0, finite - log_r[None])
-    # Where the rows of q are measures, their mass counts.
-    from_middle = jnp.where(missed.any(-1), (_chances(qs) - r[None] - r[None] * gap).sum(-1), jnp.nan)
-    return Features(middle, p - r[None], gap, _largest(p), _largest(finite), from_middle, missed)
+    rows = jnp.broadcast_to(r, missed.shape)
+    from_middle = kl_term(rows, jnp.where(missed, rows, _chances(qs))).sum(-1)
+    surplus = jnp.where(missed, rows, 0.0).sum(-1)
+    return Features(middle, p - r[None], gap, _largest(p), _largest(finite), from_middle, missed, surplus)
 
 
 def _dirichlet(ps: Dirichlet, qs: Dirichlet) -> Features:
