@@ -21,6 +21,7 @@ from kljax.divergences import jensen_shannon as jensen_shannon
 from kljax.divergences import kl as kl
 from kljax.divergences import le_cam as le_cam
 from kljax.divergences import pairwise as pairwise
+from kljax.divergences import register as register
 from kljax.divergences import renyi as renyi
 from kljax.divergences import squared_hellinger as squared_hellinger
 from kljax.divergences import total_variation as total_variation
@@ -52,6 +53,7 @@ __all__ = [
     "pairwise",
     "probs",
     "quadrature",
+    "register",
     "renyi",
     "squared_hellinger",
     "total_variation",

@@ -23,6 +23,8 @@ from kljax.families import Mixture, MultivariateNormal, Normal
 from kljax.families._categorical import _log_chances
 from kljax.families._record import aligned, batch_shape, filled
 
+__all__ = ["Bounds", "durrieu", "hershey_olsen", "kl", "kolchinsky_tracey"]
+
 _STEPS = 100  # of the alternation, which gains little after ten
 
 

@@ -420,6 +420,31 @@ def test_other_divergences_of_categories_are_those_of_their_rows() -> None:
     assert kljax.kl(families.Categorical(a), families.Categorical(jnp.array([0.5, 0.5, 0.0]))) == inf
 
 
+def test_two_outcomes_keep_the_difference_that_one_minus_p_loses() -> None:
+    def le_cam(p: mpf, q: mpf) -> mpf:
+        return sum((a - b) ** 2 / (a + b) / 2 for a, b in ((p, q), (1 - p, 1 - q)) if a + b > 0)
+
+    def jensen_shannon(p: mpf, q: mpf) -> mpf:
+        parts = ((a, b) for one, other in ((p, q), (q, p)) for a, b in ((one, other), (1 - one, 1 - other)))
+        return sum((a * mpmath.log(2 * a / (a + b)) for a, b in parts if a > 0), mpf(0)) / 2
+
+    books = {kljax.le_cam: le_cam, kljax.jensen_shannon: jensen_shannon, kljax.total_variation: lambda p, q: abs(p - q)}
+    rng = np.random.default_rng(3)
+    chances = np.concatenate([rng.uniform(0.001, 0.999, 30), [1e-7, 0.4999999, 0.0, 1.0, 0.0, 0.3]])
+    gaps = np.concatenate([10.0 ** rng.uniform(-6, -1, 30) * rng.choice([-1, 1], 30), [1e-3, 1e-6, 0.0, 0.0, 0.0, 0.0]])
+    p = chances.astype(np.float32)
+    q = np.clip(chances * (1 + gaps), 0.0, 1.0).astype(np.float32)
+    q[-2:] = [1.0, 1.0]
+    with mpmath.workdps(40):
+        for verb, book in books.items():
+            found = jax.jit(verb)(families.Bernoulli(p), families.Bernoulli(q))
+            for value, a, b in zip(found, p, q, strict=True):
+                exact = book(mpf(float(a)), mpf(float(b)))
+                assert abs(mpf(float(value)) - exact) <= 8 * 2.0**-23 * exact, (verb.__name__, a, b)
+    slopes = jax.grad(lambda p, q: kljax.le_cam(families.Bernoulli(p), families.Bernoulli(q)).sum(), (0, 1))(p, q)
+    assert all(np.isfinite(one).all() for one in slopes)
+
+
 def test_one_coordinate_beside_the_other() -> None:
     with jax.enable_x64(True):
         logit = np.log(0.3 / 0.7)

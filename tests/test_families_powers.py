@@ -120,7 +120,7 @@ def logit_normal(loc: Any, covariance: Any) -> Any:
 def counted(name: str, count: float, **logit: Any) -> Case:
     """With a count that is a number, from probabilities or logits."""
     kind, book = getattr(families, name), powers.POWERS[name]
-    trials = [] if name == "Geometric" else [count]
+    trials = [] if name in ("Bernoulli", "Geometric") else [count]
     if not logit:
         chances = both(((1e-5,), (1.5e-5,)), ((0.999,), (0.25,)), ((1e-7,), (0.5,)))
         return Case(
@@ -150,6 +150,8 @@ DIRECTION, TURN = np.array([0.48, 0.6, 0.64]), np.array([0.3, -0.4, 0.15])
 FACTOR = vector(6, 2, seed=7)
 TRIL = np.linalg.cholesky(spd(3, 21))
 CASES = {
+    "Bernoulli": counted("Bernoulli", 1.0),
+    "Bernoulli, logits": counted("Bernoulli", 1.0, logit=True),
     "Beta": scalar("Beta", (2.25, 1.5), (1.0, -0.5), more=both(((0.125, 400.0), (0.25, 380.0)))),
     "Binomial": counted("Binomial", 7.0),
     "Binomial, logits": counted("Binomial", 7.0, logit=True),

@@ -25,6 +25,7 @@ from kljax.divergences._kullback_leibler import jeffreys as jeffreys
 from kljax.divergences._kullback_leibler import jensen_shannon as jensen_shannon
 from kljax.divergences._kullback_leibler import kl as kl
 from kljax.divergences._pairwise import pairwise as pairwise
+from kljax.divergences._register import register as register
 
 __all__ = [
     "Estimate",
@@ -41,6 +42,7 @@ __all__ = [
     "kl",
     "le_cam",
     "pairwise",
+    "register",
     "renyi",
     "squared_hellinger",
     "total_variation",

@@ -9,10 +9,12 @@ from jax.typing import ArrayLike
 
 from kljax import _checks, generators
 from kljax.divergences import _pairs, _powers, _structure
+from kljax.divergences._register import registrable
 from kljax.families._normal_variation import TOTAL_VARIATION
 from kljax.generators import Generator
 
 
+@registrable
 def f_divergence(p: Any, q: Any, generator: Generator) -> jax.Array:
     """D_f(p‖q) = ∫ q f(p/q), for any generator.
 
@@ -60,6 +62,7 @@ def f_divergence(p: Any, q: Any, generator: Generator) -> jax.Array:
     return _powers.of_pair("alpha", p, q, power[0], integral, power[1])
 
 
+@registrable
 def renyi(p: Any, q: Any, *, order: ArrayLike) -> jax.Array:
     """R_α = log(∫ p^α q^(1-α))/(α - 1), Rényi's divergence; KL at α = 1.
 
@@ -98,6 +101,7 @@ def renyi(p: Any, q: Any, *, order: ArrayLike) -> jax.Array:
     return _powers.of_pair("renyi", p, q, order, lambda: _pairs.integrate("renyi", p, q, order=order))
 
 
+@registrable
 def tsallis(p: Any, q: Any, *, order: ArrayLike) -> jax.Array:
     """T_α = (∫ p^α q^(1-α) - 1)/(α - 1), Tsallis' divergence; KL at α = 1.
 
@@ -126,6 +130,7 @@ def tsallis(p: Any, q: Any, *, order: ArrayLike) -> jax.Array:
     return f_divergence(p, q, generators.tsallis(_checks.parameter("order", order)))
 
 
+@registrable
 def alpha(p: Any, q: Any, *, order: ArrayLike) -> jax.Array:
     """A_α = (∫ p^α q^(1-α) - 1)/(α(α - 1)), Amari's α-divergence; KL(p‖q) at α = 1 and KL(q‖p) at α = 0.
 
@@ -154,6 +159,7 @@ def alpha(p: Any, q: Any, *, order: ArrayLike) -> jax.Array:
     return f_divergence(p, q, generators.alpha(_checks.parameter("order", order)))
 
 
+@registrable
 def squared_hellinger(p: Any, q: Any) -> jax.Array:
     """H² = ½∫(√p - √q)², in [0, 1].
 
@@ -181,6 +187,7 @@ def squared_hellinger(p: Any, q: Any) -> jax.Array:
     return f_divergence(p, q, generators.squared_hellinger)
 
 
+@registrable
 def total_variation(p: Any, q: Any) -> jax.Array:
     """TV = ½∫|p - q|, in [0, 1].
 
@@ -208,6 +215,7 @@ def total_variation(p: Any, q: Any) -> jax.Array:
     return f_divergence(p, q, generators.total_variation)
 
 
+@registrable
 def chi_squared(p: Any, q: Any) -> jax.Array:
     """χ²(p‖q) = ∫(p - q)²/q, Pearson's; inf where it diverges.
 
@@ -235,6 +243,7 @@ def chi_squared(p: Any, q: Any) -> jax.Array:
     return f_divergence(p, q, generators.pearson)
 
 
+@registrable
 def le_cam(p: Any, q: Any) -> jax.Array:
     """LC = ½∫(p - q)²/(p + q), in [0, 1], the triangular discrimination.
 
@@ -262,6 +271,7 @@ def le_cam(p: Any, q: Any) -> jax.Array:
     return f_divergence(p, q, generators.le_cam)
 
 
+@registrable
 def bhattacharyya(p: Any, q: Any) -> jax.Array:
     """B = -log ∫√(pq), Bhattacharyya's distance; half of Rényi's divergence of order ½.
 

@@ -10,9 +10,11 @@ from jax.typing import ArrayLike
 from kljax import _checks, generators
 from kljax.divergences import _atoms, _pairs, _structure
 from kljax.divergences._f_divergences import f_divergence
+from kljax.divergences._register import registrable
 from kljax.families._record import filled
 
 
+@registrable
 def kl(p: Any, q: Any) -> jax.Array:
     """KL(p‖q) = E_p[log p(x) - log q(x)], the Kullback–Leibler divergence.
 
@@ -44,6 +46,7 @@ def kl(p: Any, q: Any) -> jax.Array:
     return _pairs.kl(p, q) if parts is None else _structure.added(parts, kl)
 
 
+@registrable
 def jeffreys(p: Any, q: Any) -> jax.Array:
     """J = KL(p‖q) + KL(q‖p), Jeffreys' divergence.
 
@@ -71,6 +74,7 @@ def jeffreys(p: Any, q: Any) -> jax.Array:
     return kl(p, q) + kl(q, p)
 
 
+@registrable
 def jensen_shannon(p: Any, q: Any, *, weight: ArrayLike = 0.5, scaled: bool = False) -> jax.Array:
     """JS_w = w KL(p‖m) + (1 - w) KL(q‖m), m = w p + (1 - w) q; ``scaled`` divides by w(1 - w).
 
@@ -101,6 +105,7 @@ def jensen_shannon(p: Any, q: Any, *, weight: ArrayLike = 0.5, scaled: bool = Fa
     return f_divergence(p, q, generator)
 
 
+@registrable
 def cross_entropy(p: Any, q: Any) -> jax.Array:
     """H(p, q) = -E_p[log q(x)] = H(p) + KL(p‖q).
 

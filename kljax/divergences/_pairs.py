@@ -10,8 +10,10 @@ import jax.numpy as jnp
 
 from kljax import interop, quadrature
 from kljax.divergences import _atoms, _structure, _supports
+from kljax.families._bernoulli import Bernoulli
 from kljax.families._categorical import tables
 from kljax.families._closed_forms import CONDITIONS, KL
+from kljax.families._odds import f_divergence_of_trials
 from kljax.families._record import aligned, along, batch_shape, dtype_of, ends, frames, is_family
 from kljax.quadrature import Integral, Support
 
@@ -70,6 +72,8 @@ def closed(form: Any, p: Any, q: Any) -> jax.Array:
 def integrate(verb: str, p: Any, q: Any, **options: Any) -> jax.Array:
     """The divergence by rows or quadrature, or an error if p and q do not live on the same kind of space."""
     rows = tables(p, q) or _atoms.rows(p, q)
+    if verb == "f_divergence" and _has_chances(p) and _has_chances(q):
+        return f_divergence_of_trials(options["generator"], p.probs, q.probs)
     if rows is not None:
         module, a, b = rows
         value: jax.Array = getattr(module, verb)(a, b, **options)
@@ -95,6 +99,10 @@ def integrate(verb: str, p: Any, q: Any, **options: Any) -> jax.Array:
         return jnp.full(batch_shape(p), jnp.inf, dtype_of(p))
     found = _value(_quadrature(verb, p, q, options))
     return found if missed is False else jnp.where(missed, jnp.inf, found)
+
+
+def _has_chances(one: Any) -> bool:
+    return isinstance(one, Bernoulli) and one.logits is None
 
 
 _NAMES = {"interval": "the real line", "integers": "the integers", "circle": "a circle"}

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 
 from kljax._special import log_ratio
 from kljax.families import _lines_of_matrices, _lines_of_one
+from kljax.families._bernoulli import Bernoulli
 from kljax.families._beta import Beta
 from kljax.families._binomial import Binomial, equal_counts, trials_of
 from kljax.families._chi import Chi
@@ -179,6 +180,7 @@ def _logit_normal(p: MultivariateLogitNormal, q: MultivariateLogitNormal) -> Lin
 
 
 LINES: dict[tuple[type, type], Callable[[Any, Any], Line]] = {
+    (Bernoulli, Bernoulli): _lines_of_one.trials,
     (Beta, Beta): _beta,
     (Beta, Dirichlet): _dirichlet,
     (Binomial, Binomial): _binomial,

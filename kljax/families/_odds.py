@@ -14,7 +14,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from kljax import bregman
+from kljax import bregman, probs
 from kljax._special import (
     atanh_tail,
     divide,
@@ -29,6 +29,7 @@ from kljax._special import (
     relative_gap,
     tiny,
 )
+from kljax.generators import Generator
 
 # --- one record -------------------------------------------------------------------------------------------
 
@@ -171,6 +172,18 @@ def _complement_term_jvp(primals, tangents):
     apart = log_ratio(jnp.where(near, 1.0, jnp.maximum(1.0 - p, tiny(p))), jnp.where(near, 1.0, 1.0 - safe))
     log = jnp.where(near, log1p(jnp.where(near, t, 0.0)), apart)
     return _complement_term(p, q), jnp.where(dead, 0.0, t * dq - log * dp)
+
+
+def f_divergence_of_trials(generator: Generator, p: jax.Array, q: jax.Array) -> jax.Array:
+    """q f(p/q) + (1 - q) f((1 - p)/(1 - q)), the second from the difference q - p, as in K(1 - p, 1 - q)."""
+    # From ½ on 1 - p is exact, and where p and q are far apart so is what is needed of it.
+    low = (jnp.minimum(p, q) < 0.5) & (jnp.maximum(p, q) <= 0.75)
+    a, b = jnp.where(low, p, 0.25), jnp.where(low, q, 0.25)
+    rest = log1p(relative_gap(1.0 - a, 1.0 - b, b - a))
+    misses = (1.0 - b) * generator.perspective(rest, jnp.zeros_like(rest))
+    close = probs.f_divergence(a[..., None], b[..., None], generator) + misses
+    first, second = (jnp.stack([1.0 - one, one], -1) for one in (jnp.where(low, 0.75, p), jnp.where(low, 0.75, q)))
+    return jnp.where(low, close, probs.f_divergence(first, second, generator))
 
 
 # --- waiting times ----------------------------------------------------------------------------------------

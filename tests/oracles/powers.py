@@ -229,6 +229,7 @@ BETWEEN: dict[tuple[str, str], LogPower] = {
     ("VonMisesFisher", "SphericalUniform"): _with_uniform,
 }
 POWERS: dict[str, LogPower] = {
+    "Bernoulli": lambda p, q, order: _trials([1, *p], [1, *q], order),
     "Beta": BETA,
     "Binomial": _trials,
     "Chi": SHAPE,
