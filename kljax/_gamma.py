@@ -48,7 +48,7 @@ def _series(x: jax.Array) -> tuple[jax.Array, list[float]]:
     return 1.0 / (x + pole), series
 
 
-def _remainder_gap(y: jax.Array, x: jax.Array, d: jax.Array) -> jax.Array:
+def remainder_gap(y: jax.Array, x: jax.Array, d: jax.Array) -> jax.Array:
     """R'(y) - R'(x), where R' = -z² Σ k cₖ zᵏ⁻¹."""
     (w, series), (z, _) = _series(y), _series(x)
     slopes = [0.0, 0.0, *(k * c for k, c in enumerate(series, 1))]
@@ -59,7 +59,7 @@ def _remainder_gap(y: jax.Array, x: jax.Array, d: jax.Array) -> jax.Array:
     return d * w * z * divided
 
 
-def _remainder_bregman(y: jax.Array, x: jax.Array, d: jax.Array) -> jax.Array:
+def remainder_bregman(y: jax.Array, x: jax.Array, d: jax.Array) -> jax.Array:
     """R(y) - R(x) - R'(x)(y - x) = d² z_x² z_y (P'(z_x) + z_y P[z_x, z_x, z_y]) for R = P(z)."""
     (w, series), (z, _) = _series(y), _series(x)
     value, slope, divided = jnp.zeros_like(z), jnp.zeros_like(z), jnp.zeros_like(z)
@@ -123,7 +123,7 @@ def _bregman_value(phi: bool, y: jax.Array, x: jax.Array, d: jax.Array) -> jax.A
     """F(y) - F(x) - F'(x) d. Below 1, with v = y + 1 and u = x + 1, -log a and then F(a + 1) are added up."""
     low, v, u = _shifted(y, x)
     upper, lower = _logarithm(v, u, d), _logarithm(y, x, d)
-    stirling = 0.5 * _burg(v, u, d, upper) + _remainder_bregman(v, u, d)
+    stirling = 0.5 * _burg(v, u, d, upper) + remainder_bregman(v, u, d)
     recurrence = _burg(y, x, d, lower)
     if not phi:
         return _boltzmann(v, u, d, upper) + stirling + jnp.where(low, recurrence, 0.0)
@@ -146,7 +146,7 @@ def _gap_value(phi: bool, y: jax.Array, x: jax.Array, d: jax.Array) -> jax.Array
     """F'(y) - F'(x)."""
     low, v, u = _shifted(y, x)
     upper = _logarithm(v, u, d)
-    stirling = 0.5 * _over_product(d, v, u) + _remainder_gap(v, u, d)
+    stirling = 0.5 * _over_product(d, v, u) + remainder_gap(v, u, d)
     recurrence = _over_product(d, y, x)
     if not phi:
         return upper.value() + stirling + jnp.where(low, recurrence, 0.0)

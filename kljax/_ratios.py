@@ -5,7 +5,16 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from kljax._special import along_ratio, atanh_tail, divide, gap_over, log_apart, symmetric_ratio, two_product
+from kljax._special import (
+    along_ratio,
+    atanh_tail,
+    divide,
+    gap_over,
+    log_apart,
+    quotient_apart,
+    symmetric_ratio,
+    two_product,
+)
 
 
 @jax.custom_jvp
@@ -60,7 +69,7 @@ def spread_term(y: jax.Array, x: jax.Array) -> jax.Array:
     # With ρ = y/x - 1 = 2s/(1 - s): ρ - 2s + ½ρ² = 2s²[1/(1 - s) + 1/(1 - s)²].
     over = 1.0 / (1.0 - s)
     series = 2.0 * s * s * (over * (1.0 + over) - s * atanh_tail(s * s))
-    ratio = jnp.where(near, 1.0, y / jnp.where(near, 1.0, x))
+    ratio = quotient_apart(near, y, x)
     direct = (ratio - 1.0) * (0.5 + 0.5 * ratio) - log_apart(y, x, ratio, bounded=True)
     return jnp.where(near, series, direct)
 

@@ -224,11 +224,16 @@ def symmetric_ratio(y: jax.Array, x: jax.Array) -> tuple[jax.Array, jax.Array]:
     return near, jnp.where(near, s, 0.0)
 
 
+def quotient_apart(near: jax.Array, y: jax.Array, x: jax.Array) -> jax.Array:
+    """y/x of what is not near, where 0 and -0 are the same, else 1."""
+    return jnp.where(near, 1.0, y / jnp.where(near, 1.0, jnp.where(x == 0.0, 0.0, x)))
+
+
 def log_apart(y: jax.Array, x: jax.Array, ratio: jax.Array, *, bounded: bool = False) -> jax.Array:
     """log(y/x) from the quotient, also where that underflows or overflows; ``bounded`` stays finite at ∞."""
     # The quotient of the roots stays in range. (Scaling by powers of two would not do: XLA joins such constants.)
     low, high = ratio < tiny(y), ratio == jnp.inf
-    roots = jnp.maximum(jnp.sqrt(y) / jnp.sqrt(x), jnp.where(y > 0.0, tiny(y), 0.0))
+    roots = jnp.where(x == 0.0, jnp.inf, jnp.maximum(jnp.sqrt(y) / jnp.sqrt(x), jnp.where(y > 0.0, tiny(y), 0.0)))
     if bounded:
         outside, ratio = low, jnp.where(high, 1.0, ratio)
     else:
@@ -241,7 +246,7 @@ def log_ratio(y: jax.Array, x: jax.Array) -> jax.Array:
     """log(y/x) for y, x ≥ 0 with relative accuracy for y ≈ x; log(0/x) = -∞, log(y/0) = ∞, and 0 for 0/0."""
     near, s = symmetric_ratio(y, x)
     series = 2.0 * s + 2.0 * s * s * s * atanh_tail(s * s)
-    return jnp.where(near, series, log_apart(y, x, jnp.where(near, 1.0, y / jnp.where(near, 1.0, x))))
+    return jnp.where(near, series, log_apart(y, x, quotient_apart(near, y, x)))
 
 
 @log_ratio.defjvp
@@ -261,7 +266,7 @@ def kl_term(y: jax.Array, x: jax.Array) -> jax.Array:
     near, s = symmetric_ratio(y, x)
     # With d = y - x: y·2s - d = d s, and y·2s³W = d s² (1 + s) W.
     series = jnp.where(near, y - x, 0.0) * s * (1.0 + s * (1.0 + s) * atanh_tail(s * s))
-    direct = y * log_apart(y, x, jnp.where(near | (y == 0.0), 1.0, y / jnp.where(near, 1.0, x))) - (y - x)
+    direct = y * log_apart(y, x, quotient_apart(near | (y == 0.0), y, x)) - (y - x)
     return jnp.where(near, series, direct)
 
 
@@ -284,7 +289,7 @@ def itakura_saito_term(y: jax.Array, x: jax.Array) -> jax.Array:
     near, s = symmetric_ratio(y, x)
     # With ρ = y/x - 1 = 2s/(1 - s): ρ - 2s = 2s²/(1 - s).
     series = 2.0 * s * s * (1.0 / (1.0 - s) - s * atanh_tail(s * s))
-    ratio = jnp.where(near, 1.0, y / jnp.where(near, 1.0, x))
+    ratio = quotient_apart(near, y, x)
     return jnp.where(near, series, ratio - 1.0 - log_apart(y, x, ratio, bounded=True))
 
 

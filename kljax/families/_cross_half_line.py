@@ -5,7 +5,16 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from kljax._gamma import bregman_log_gamma, bregman_phi, digamma_gap, log_gamma_1p, log_gamma_gap
+from kljax._gamma import (
+    bregman_log_gamma,
+    bregman_phi,
+    digamma,
+    digamma_gap,
+    log_gamma_1p,
+    log_gamma_gap,
+    remainder_bregman,
+    remainder_gap,
+)
 from kljax._ratios import product_ratio_gap
 from kljax._special import divide, expm1, itakura_saito_term, log1p, log_ratio, relative_gap, x_minus_log1p
 from kljax.families._beta import Beta
@@ -23,7 +32,7 @@ from kljax.families._exponential import Exponential
 from kljax.families._gamma import Gamma, kl_of_gammas
 from kljax.families._gumbel import EULER
 from kljax.families._pareto import Pareto
-from kljax.families._stirling import phi_slope_gap
+from kljax.families._stirling import phi_slope_gap, remainder_slope
 from kljax.families._uniform import Uniform
 from kljax.families._weibull import Weibull
 
@@ -61,10 +70,34 @@ def kl_beta_exponential(p: Beta, q: Exponential) -> jax.Array:
 
 
 def kl_beta_gamma(p: Beta, q: Gamma) -> jax.Array:
-    """φ(α) + αL + c + αH(m, α/β), L = φ'(a + b) - φ'(a), c = KL(p‖Uniform(0, 1)) + ψ(a) - ψ(a + b), m = a/(a + b)."""
+    """KL(g‖q) + KL(p‖g) + (a - α)(log n - ψ(n)), with g = Gamma(a, n), n = a + b, of the same mean.
+
+    For b ≥ 1 p may be close to g, and KL(p‖g) is formed with Stirling's remainder, so that nothing cancels.
+    """
     a, b = p.concentration1, p.concentration0
     level = beta_uniformity(a, b) - digamma_gap(a + b, a, b)
-    return against_gamma(phi_slope_gap(a, b), level, divide(a, a + b), q)
+    direct = against_gamma(phi_slope_gap(a, b), level, divide(a, a + b), q)
+    many, few = b >= 1.0, (b < 1.0) & (a < 1.0)
+    to_close, close = _gamma_like(jnp.where(many, a, 0.5), jnp.where(many, b, 1.0))
+    to_open, open_ = _open(jnp.where(few, a, 0.5), jnp.where(few, b, 0.5))
+    to_gamma, excess = jnp.where(many, to_close, to_open), jnp.where(many, close, open_)
+    by_gamma = kl_of_gammas(a, a + b, q.concentration, q.rate) + to_gamma + (a - q.concentration) * excess
+    return jnp.where(many | few, by_gamma, direct)
+
+
+def _gamma_like(a: jax.Array, b: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """KL(Beta(a, b)‖Gamma(a, n)) and log n - ψ(n) for b ≥ 1."""
+    n = a + b
+    slope = remainder_slope(n)
+    found = 0.5 * (x_minus_log1p(-divide(a, n)) + divide(divide(a, b), n)) + (b - 1.0) * remainder_gap(b, n, -a)
+    return found + a * slope - remainder_bregman(b, n, -a), divide(jnp.full_like(n, 0.5), n) - slope
+
+
+def _open(a: jax.Array, b: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """The same for a, b < 1, where no term is large."""
+    n = a + b
+    excess = jnp.log(n) - digamma(n)
+    return (b - 1.0) * digamma_gap(b, n, -a) + a * (1.0 - excess) - bregman_log_gamma(b, n, -a), excess
 
 
 def kl_continuous_bernoulli_exponential(p: ContinuousBernoulli, q: Exponential) -> jax.Array:

@@ -26,6 +26,7 @@ from kljax._special import (
     log1p,
     log_apart,
     log_ratio,
+    quotient_apart,
     relative_gap,
     tiny,
 )
@@ -157,7 +158,7 @@ def _complement_term(p: jax.Array, q: jax.Array) -> jax.Array:
     near = jnp.abs(s) <= 0.5
     s = jnp.where(near, s, 0.0)
     series = jnp.where(near, gap, 0.0) * s * (1.0 + s * (1.0 + s) * atanh_tail(s * s))
-    direct = y * log_apart(y, x, jnp.where(near | (y == 0.0), 1.0, y / jnp.where(near, 1.0, x))) - gap
+    direct = y * log_apart(y, x, quotient_apart(near | (y == 0.0), y, x)) - gap
     return jnp.where(near, series, direct)
 
 
