@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from sweeps import thinned
 
 import kljax
 from kljax import bounds
@@ -19,7 +20,7 @@ MEANS_P, SCALES_P = np.array([-2.0, 0.5, 3.0]), np.array([0.5, 1.0, 0.75])
 MEANS_Q, SCALES_Q = np.array([-1.0, 2.5]), np.array([1.5, 1.0])
 
 
-@pytest.fixture(params=[jnp.float32, jnp.float64])
+@pytest.fixture(params=thinned([jnp.float32, jnp.float64], [jnp.float32]))
 def dtype(request: Any) -> Any:
     with jax.enable_x64(request.param == jnp.float64):
         yield request.param
