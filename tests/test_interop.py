@@ -257,6 +257,24 @@ def test_wrapped_pairs_have_the_divergence_of_what_they_wrap() -> None:
 
 
 @pytest.mark.filterwarnings("ignore")
+def test_normal_vectors_that_are_known_by_other_names() -> None:
+    numpyro, tfd = (pytest.importorskip(JAX_PACKAGES[name]) for name in ("numpyro", "tfp"))
+    kernels = pytest.importorskip("tensorflow_probability.substrates.jax.math.psd_kernels")
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        row = jnp.array([2.0, 0.5, 0.25, 0.5])
+        circulant = numpyro.CirculantNormal(jnp.zeros(4), covariance_row=row)
+        flat = numpyro.Normal(jnp.zeros(4), 1.0).to_event(1)
+        np.testing.assert_allclose(kljax.kl(flat, circulant), numpyro.kl_divergence(flat, circulant), rtol=1e-5)
+        points = np.linspace(0.0, 1.0, 5, dtype=np.float32)[:, None]
+        process = tfd.GaussianProcess(kernels.ExponentiatedQuadratic(1.0, 0.2), points, observation_noise_variance=0.1)
+        full = tfd.MultivariateNormalDiag(np.zeros(5, np.float32), np.ones(5, np.float32))
+        for p, q in ((process, full), (full, process)):
+            np.testing.assert_allclose(kljax.kl(p, q), tfd.kl_divergence(p, q), rtol=1e-4)
+        first, second = (tfd.Blockwise([tfd.Normal(x, 1.0), full]) for x in (0.0, 1.0))
+        np.testing.assert_allclose(kljax.kl(first, second), 0.5, rtol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore")
 def test_conversion_goes_through_transformations() -> None:
     numpyro = pytest.importorskip("numpyro.distributions")
     tfd = pytest.importorskip(JAX_PACKAGES["tfp"])

@@ -42,6 +42,11 @@ def kl_exponential_gamma(p: Exponential, q: Gamma) -> jax.Array:
     return kl_of_gammas(jnp.ones_like(p.rate), p.rate, q.concentration, q.rate)
 
 
+def kl_exponential_chi2(p: Exponential, q: Chi2) -> jax.Array:
+    """That of two gamma distributions, p of concentration 1 and q of concentration ½k and rate ½."""
+    return kl_of_gammas(jnp.ones_like(p.rate), p.rate, 0.5 * q.df, jnp.full_like(q.df, 0.5))
+
+
 def kl_gamma_exponential(p: Gamma, q: Exponential) -> jax.Array:
     """That of two gamma distributions, q of concentration 1."""
     return kl_of_gammas(p.concentration, p.rate, jnp.ones_like(q.rate), q.rate)

@@ -34,6 +34,13 @@ def _full(value: Any) -> Any:
     return families.MultivariateNormal.from_cholesky(number(value.loc), number(value.scale_tril))
 
 
+def _circulant(value: Any) -> Any:
+    first = number(value.covariance_row)
+    steps = jnp.arange(first.shape[-1])
+    covariance = first[..., (steps[:, None] - steps[None, :]) % first.shape[-1]]
+    return families.MultivariateNormal.from_covariance(number(value.loc), covariance)
+
+
 def _low_rank(value: Any) -> Any:
     parts = (number(getattr(value, name)) for name in ("loc", "cov_factor", "cov_diag"))
     return families.MultivariateNormal.from_low_rank(*parts)
@@ -66,6 +73,7 @@ TABLE: dict[str, Row] = {
     "CategoricalProbs": _keyword(families.Categorical, "probs"),
     "Cauchy": row(families.Cauchy, "loc", "scale"),
     "Chi2": row(families.Chi2, "df"),
+    "CirculantNormal": _circulant,
     "Delta": _delta,
     "Dirichlet": row(families.Dirichlet, "concentration"),
     "ExpandedDistribution": _expanded,

@@ -65,6 +65,18 @@ def _diagonal(value: Any) -> Any:
     return families.MultivariateNormal.from_diagonal(number(value.mean()), number(value.stddev()))
 
 
+def _process(value: Any) -> Any:
+    """A Gaussian process at its index points; at one point it is a number."""
+    at = value.get_marginal_distribution()
+    if at.event_shape.rank == 0:
+        return families.Normal(number(at.mean()), number(at.stddev()))
+    return families.MultivariateNormal.from_covariance(number(at.mean()), number(at.covariance()))
+
+
+def _blocks(value: Any) -> Any:
+    return families.Product([inner(one) for one in value.distributions])
+
+
 def _joint(value: Any) -> Any:
     kind = next(cls for cls in type(value).__mro__ if cls.__name__ == "Distribution")
     return product("model", kind)(value)
@@ -81,6 +93,7 @@ TABLE: dict[str, Row] = {
     "Beta": row(families.Beta, "concentration1", "concentration0"),
     "Binomial": one_of(families.Binomial, "total_count"),
     "Categorical": one_of(families.Categorical),
+    "Blockwise": _blocks,
     "Cauchy": row(families.Cauchy, "loc", "scale"),
     "Chi": row(families.Chi, "df"),
     "Chi2": row(families.Chi2, "df"),
@@ -89,6 +102,7 @@ TABLE: dict[str, Row] = {
     "Dirichlet": row(families.Dirichlet, "concentration"),
     "Exponential": row(families.Exponential, "rate"),
     "Gamma": _rate(families.Gamma, "concentration"),
+    "GaussianProcess": _process,
     "Geometric": one_of(families.Geometric),
     "Gumbel": row(families.Gumbel, "loc", "scale"),
     "HalfCauchy": _half_cauchy,

@@ -269,7 +269,7 @@ _PAIRS = """
     Beta: ContinuousBernoulli Exponential Gamma Normal Uniform
     Chi2: Exponential Gamma
     ContinuousBernoulli: Exponential Normal Uniform
-    Exponential: Gamma Gumbel Normal
+    Exponential: Chi2 Gamma Gumbel Normal
     Gamma: Chi2 Exponential Gumbel Normal
     Gumbel: Normal
     Laplace: Normal
