@@ -275,6 +275,22 @@ def test_normal_vectors_that_are_known_by_other_names() -> None:
 
 
 @pytest.mark.filterwarnings("ignore")
+def test_other_names_of_what_there_is() -> None:
+    tfd = pytest.importorskip(JAX_PACKAGES["tfp"])
+    cuts = np.array([-1.0, 0.5], np.float32)
+    pairs = [
+        (tfd.ExpGamma(2.0, rate=1.5), tfd.ExpGamma(1.0, log_rate=0.5)),
+        (tfd.ExpInverseGamma(2.0, scale=1.5), tfd.ExpInverseGamma(1.0, log_scale=0.5)),
+        (tfd.OrderedLogistic(cuts, 0.25), tfd.OrderedLogistic(cuts + 0.5, 1.0)),
+        (tfd.StoppingRatioLogistic(cuts, 0.25), tfd.StoppingRatioLogistic(cuts + 0.5, 1.0)),
+        (tfd.ProbitBernoulli(probits=0.3), tfd.ProbitBernoulli(probs=0.7)),
+    ]
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        for p, q in pairs:
+            np.testing.assert_allclose(kljax.kl(p, q), tfd.kl_divergence(p, q), rtol=1e-5, err_msg=p.name)
+
+
+@pytest.mark.filterwarnings("ignore")
 def test_conversion_goes_through_transformations() -> None:
     numpyro = pytest.importorskip("numpyro.distributions")
     tfd = pytest.importorskip(JAX_PACKAGES["tfp"])

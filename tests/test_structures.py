@@ -30,6 +30,7 @@ from kljax.families import (
     Gamma,
     Independent,
     Laplace,
+    Log,
     LogNormal,
     Masked,
     Mixture,
@@ -238,6 +239,9 @@ def test_bijectors_invert_and_know_their_slope() -> None:
             slope = jnp.log(jnp.abs(jax.vmap(jax.grad(lambda x, one=one: one.forward(x)))(middle)))
             np.testing.assert_allclose(one.log_det(middle), slope, rtol=1e-9, atol=1e-12)
             assert jnp.isfinite(one.log_det(x)).all()
+        positive = jnp.exp(x[1:5])
+        np.testing.assert_allclose(Log().inverse(Log().forward(positive)), positive, rtol=1e-12)
+        np.testing.assert_allclose(Log().log_det(positive), -x[1:5], rtol=1e-12)
         outside = {Exp(): -1.0, Sigmoid(): 1.5, Tanh(): -2.0, Softplus(): -0.5}
         with jax.debug_nans(True):
             for one, y in outside.items():

@@ -16,6 +16,7 @@ from kljax.families._bijectors import Affine as Affine
 from kljax.families._bijectors import Bijector as Bijector
 from kljax.families._bijectors import Chain as Chain
 from kljax.families._bijectors import Exp as Exp
+from kljax.families._bijectors import Log as Log
 from kljax.families._bijectors import Sigmoid as Sigmoid
 from kljax.families._bijectors import Softplus as Softplus
 from kljax.families._bijectors import Tanh as Tanh
@@ -105,6 +106,7 @@ __all__ = [
     "Kumaraswamy",
     "Laplace",
     "Lindley",
+    "Log",
     "LogNormal",
     "LogUniform",
     "Logarithmic",

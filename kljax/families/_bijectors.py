@@ -91,6 +91,31 @@ class Exp:
 
 
 @parameters
+class Log:
+    """x ↦ log x, of positive numbers.
+
+    Example:
+        >>> import kljax
+        >>> from kljax.families import Gamma, Log, Transformed
+        >>> p, q = (Transformed(Gamma(shape, 1.0), Log()) for shape in (1.0, 2.0))
+        >>> print(f"{kljax.kl(p, q):.4f}")
+        0.5772
+    """
+
+    def forward(self, x: Any) -> jax.Array:
+        """log x"""
+        return jnp.log(x)
+
+    def inverse(self, y: Any) -> jax.Array:
+        """eʸ"""
+        return jnp.exp(y)
+
+    def log_det(self, x: Any) -> jax.Array:
+        """-log x"""
+        return -jnp.log(x)
+
+
+@parameters
 class Sigmoid:
     """x ↦ 1/(1 + e⁻ˣ).
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -65,6 +66,26 @@ def _diagonal(value: Any) -> Any:
     return families.MultivariateNormal.from_diagonal(number(value.mean()), number(value.stddev()))
 
 
+def _log_of(family: type, second: str) -> Row:
+    """The logarithm of a family of two parameters, of which the second may be held as its logarithm."""
+
+    def make(value: Any) -> Any:
+        held = getattr(value, second)
+        scale = jnp.exp(number(getattr(value, f"log_{second}"))) if held is None else number(held)
+        return families.Transformed(family(number(value.concentration), scale), families.Log())
+
+    return make
+
+
+def _ordered(value: Any) -> Any:
+    return families.Categorical(logits=number(value.categorical_log_probs()))
+
+
+def _probit(value: Any) -> Any:
+    probits = number(value.probits_parameter())
+    return families.Bernoulli(logits=jax.scipy.special.log_ndtr(probits) - jax.scipy.special.log_ndtr(-probits))
+
+
 def _process(value: Any) -> Any:
     """A Gaussian process at its index points; at one point it is a number."""
     at = value.get_marginal_distribution()
@@ -100,6 +121,8 @@ TABLE: dict[str, Row] = {
     "ContinuousBernoulli": _continuous_bernoulli,
     "Deterministic": lambda value: point(value, value.loc),
     "Dirichlet": row(families.Dirichlet, "concentration"),
+    "ExpGamma": _log_of(families.Gamma, "rate"),
+    "ExpInverseGamma": _log_of(families.InverseGamma, "scale"),
     "Exponential": row(families.Exponential, "rate"),
     "Gamma": _rate(families.Gamma, "concentration"),
     "GaussianProcess": _process,
@@ -126,10 +149,13 @@ TABLE: dict[str, Row] = {
     "NegativeBinomial": negative_binomial,
     "Normal": row(families.Normal, "loc", "scale"),
     "OneHotCategorical": one_of(families.OneHotCategorical),
+    "OrderedLogistic": _ordered,
     "Pareto": row(families.Pareto, "concentration", "scale"),
     "Poisson": _rate(families.Poisson),
     "PowerSpherical": row(families.PowerSpherical, "mean_direction", "concentration"),
+    "ProbitBernoulli": _probit,
     "Sample": _sample,
+    "StoppingRatioLogistic": _ordered,
     "StudentT": row(families.StudentT, "df", "loc", "scale"),
     "TransformedDistribution": transformed(lambda value, ndims: WithJacobian(value.bijector, ndims), "distribution"),
     "TruncatedNormal": row(families.TruncatedNormal, "loc", "scale", "low", "high"),
