@@ -11,7 +11,7 @@ import pytest
 from sweeps import thinned
 
 import kljax
-from kljax.families import Categorical, Dirichlet, Laplace, MultivariateNormal, Normal, OneHotCategorical
+from kljax.families import Categorical, Dirichlet, Independent, Laplace, MultivariateNormal, Normal, OneHotCategorical
 from kljax.families._features import FEATURES
 
 N, M = 37, 41  # no multiple of a tile
@@ -145,6 +145,13 @@ def test_other_verbs_and_families_go_row_by_row() -> None:
     )
     mixed = kljax.pairwise(kljax.kl, normals, Laplace(jnp.zeros(3), 1.0))
     assert mixed.shape == (5, 3)
+
+
+def test_independent_normals_are_normal_vectors() -> None:
+    loc, scale = jnp.asarray(normal(0, 20, 8), jnp.float32), jnp.asarray(np.exp(normal(1, 20, 8)), jnp.float32)
+    vectors, independent = MultivariateNormal.from_diagonal(loc, scale), Independent(Normal(loc, scale), 1)
+    found = kljax.pairwise(kljax.kl, independent, vectors)
+    np.testing.assert_array_equal(found, kljax.pairwise(kljax.kl, vectors, vectors))
 
 
 def test_no_array_of_all_pairs_times_one_distribution_is_made() -> None:

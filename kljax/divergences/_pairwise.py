@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from kljax.divergences import _pairs
+from kljax.divergences import _pairs, _structure
 from kljax.divergences._kullback_leibler import jeffreys, kl
 from kljax.families._features import FEATURES
 from kljax.families._record import batch_shape, filled
@@ -23,10 +23,10 @@ TILE_ENTRIES = 1 << 19  # of one operand, broadcast to the pairs of a tile
 def pairwise(verb: Callable[..., jax.Array], ps: Any, qs: Any, **options: Any) -> jax.Array:
     """The matrix D(pᵢ‖qⱼ) of all pairs of two batches.
 
-    For ``kl`` and ``jeffreys`` of Categorical, OneHotCategorical, Dirichlet and MultivariateNormal it is a product of
-    matrices [N, F] and [F, M]; pairs so close that their entry would have lost digits are computed again by the closed
-    form, tile by tile. Everything else is computed by ``verb`` itself, some rows at a time. No array of the size of
-    all pairs times one distribution is made, forward or backward.
+    For ``kl`` and ``jeffreys`` of Categorical, OneHotCategorical, Dirichlet, MultivariateNormal and Independent Normal
+    it is a product of matrices [N, F] and [F, M]; pairs so close that their entry would have lost digits are computed
+    again by the closed form, tile by tile. Everything else is computed by ``verb`` itself, some rows at a time. No
+    array of the size of all pairs times one distribution is made, forward or backward.
 
     Args:
         verb: A divergence of this package: ``kljax.kl``, ``kljax.renyi``, ….
@@ -56,6 +56,8 @@ def pairwise(verb: Callable[..., jax.Array], ps: Any, qs: Any, **options: Any) -
     if not callable(verb):
         raise TypeError(f"verb must be a divergence such as kljax.kl; got {type(verb).__name__}.")
     ps, qs = (_batch(name, one) for name, one in (("ps", ps), ("qs", qs)))
+    if verb in (kl, jeffreys):
+        ps, qs = _structure.as_vector(ps), _structure.as_vector(qs)
     static = tuple(sorted((name, one) for name, one in options.items() if not isinstance(one, jax.Array)))
     traced = {name: one for name, one in options.items() if isinstance(one, jax.Array)}
     return _matrix(verb, static, traced, ps, qs)

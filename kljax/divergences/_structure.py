@@ -49,10 +49,16 @@ def simplified(p: Any, q: Any) -> tuple[Any, Any]:
     p, q = _simple(p), _simple(q)
     for one, other in ((p, q), (q, p)):
         if isinstance(one, MultivariateNormal) and _is_diagonal_normal(other):
-            base = filled(other.base)
-            other = MultivariateNormal.from_diagonal(base.loc, base.scale)
-            return (other, one) if one is q else (one, other)
+            return (as_vector(other), one) if one is q else (one, as_vector(other))
     return p, q
+
+
+def as_vector(record: Any) -> Any:
+    """Independent normal variables as one normal vector; anything else as it is."""
+    if not _is_diagonal_normal(record):
+        return record
+    base = filled(record.base)
+    return MultivariateNormal.from_diagonal(base.loc, base.scale)
 
 
 def bases(p: Any, q: Any) -> tuple[Any, Any]:
