@@ -107,7 +107,8 @@ def _by_product(ps: Any, qs: Any) -> jax.Array:
     matrix = near - _product(found.mean, found.natural) - surplus[None, :]
     mean, natural = (jnp.sqrt(jnp.square(one).sum(-1)) for one in (found.mean, found.natural))
     scale = near + (mean + found.mean_size)[:, None] * natural[None, :] + mean[:, None] * found.natural_size[None, :]
-    matrix = _repaired(matrix, ~(matrix > DOUBTFUL * lax.stop_gradient(scale)), ps, qs)
+    doubtful = ~(matrix > DOUBTFUL * lax.stop_gradient(scale))
+    matrix = lax.cond(doubtful.any(), lambda: _repaired(matrix, doubtful, ps, qs), lambda: matrix)
     if found.missed is None:
         return matrix
     # What p has where q has nothing costs infinitely much.
@@ -128,7 +129,7 @@ def _product(a: jax.Array, b: jax.Array) -> jax.Array:
 def _repaired(matrix: jax.Array, doubtful: jax.Array, ps: Any, qs: Any) -> jax.Array:
     """The matrix with its doubtful entries by the closed form, tile by tile; a tile without any costs nothing."""
     n, m = matrix.shape
-    side = 1 << max(3, min(6, int(math.log2(max(1, TILE_ENTRIES // _entries(qs))) / 2)))
+    side = 1 << max(3, min(5, int(math.log2(max(1, TILE_ENTRIES // _entries(qs))) / 2)))
     down, across = -(-n // side), -(-m // side)
 
     def tiles(x: jax.Array) -> jax.Array:
