@@ -198,9 +198,9 @@ def test_the_compiled_program_walks_long_rows_in_blocks_with_little_scratch(dtyp
     step = jax.jit(jax.value_and_grad(lambda b, a: logits.kl(a, b).mean()))
     compiled = step.lower(operand, operand).compile()
     assert "while(" in compiled.as_text()
-    assert (
-        compiled.memory_analysis().temp_size_in_bytes <= operand.dtype.itemsize * shape[0] * shape[1]
-    )  # one more operand
+    # One more operand, and a block of rows and their statistics beside it.
+    entry = operand.dtype.itemsize
+    assert compiled.memory_analysis().temp_size_in_bytes <= 1.01 * entry * shape[0] * shape[1]
     short = jax.jit(logits.kl).lower(*[jax.ShapeDtypeStruct((32, 10), jnp.float32)] * 2).compile()
     assert "while(" not in short.as_text()
 
