@@ -148,9 +148,10 @@ def integrate(densities: Sequence[LogDensity], integrand: Integrand, hints: Hint
 
 
 def _integrate(densities: Sequence[LogDensity], integrand: Integrand, hints: Hints) -> Totals:
-    fixed = nodes(
-        densities, integrand, jax.tree.map(lax.stop_gradient, hints._replace(kind=None))._replace(kind=hints.kind)
-    )
+    # The loop that places the nodes must see no tangent: JAX 0.10.0 fails on its second derivative under jit.
+    still = jax.tree.map(lax.stop_gradient, hints._replace(kind=None))
+    place, held = jax.closure_convert(lambda h: nodes(densities, integrand, h._replace(kind=hints.kind)), still)
+    fixed = place(still, *map(lax.stop_gradient, held))
     moved, stretch = _follow(fixed.x, hints)
     x0, eps = fixed.x, float(jnp.finfo(fixed.x.dtype).eps)
     log_weight = fixed.log_weight
