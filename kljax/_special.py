@@ -220,13 +220,14 @@ def symmetric_ratio(y: jax.Array, x: jax.Array) -> tuple[jax.Array, jax.Array]:
     # Of numbers so small the difference might be flushed to zero.
     up_y, up_x = (2.0**64 * jnp.minimum(one, 1.0) for one in (y, x))
     s = jnp.where(total < 2.0**-64, (up_y - up_x) / jnp.where(total > 0.0, up_y + up_x, 1.0), s)
-    near = jnp.abs(s) <= 0.5
+    near = (jnp.abs(s) <= 0.5) & (total >= 0.0)
     return near, jnp.where(near, s, 0.0)
 
 
 def quotient_apart(near: jax.Array, y: jax.Array, x: jax.Array) -> jax.Array:
-    """y/x of what is not near, where 0 and -0 are the same, else 1."""
-    return jnp.where(near, 1.0, y / jnp.where(near, 1.0, jnp.where(x == 0.0, 0.0, x)))
+    """y/x of what is not near, else 1; 0 and -0 are the same there, and of a negative x it is NaN."""
+    below = jnp.where(x > 0.0, x, jnp.where(x == 0.0, 0.0, jnp.nan))
+    return jnp.where(near, 1.0, y / jnp.where(near, 1.0, below))
 
 
 def log_apart(y: jax.Array, x: jax.Array, ratio: jax.Array, *, bounded: bool = False) -> jax.Array:
@@ -309,9 +310,8 @@ def along_ratio(slope: Callable[..., jax.Array], primals: Any, tangents: Any) ->
 
 
 def gap_over(y: jax.Array, x: jax.Array) -> jax.Array:
-    up_y, up_x = (
-        2.0**64 * jnp.minimum(one, 1.0) for one in (y, x)
-    )  # for numbers whose difference might be flushed to zero
+    """y/x - 1, also of numbers so small that their difference might be flushed to zero."""
+    up_y, up_x = (2.0**64 * jnp.minimum(one, 1.0) for one in (y, x))
     return jnp.where(y + x < 2.0**-64, (up_y - up_x) / up_x, (y - x) / x)
 
 

@@ -25,7 +25,7 @@ from kljax.families._record import aligned, batch_shape, filled
 
 __all__ = ["Bounds", "durrieu", "hershey_olsen", "kl", "kolchinsky_tracey"]
 
-_STEPS = 100  # of the alternation, which gains little after ten
+_STEPS = 100  # of the alternation
 
 
 class Bounds(NamedTuple):
@@ -138,7 +138,7 @@ def durrieu(p: Any, q: Any) -> Bounds:
 
     References:
         Durrieu, Thiran & Kelly (2012), "Lower and upper bounds for approximation of the Kullback-Leibler divergence
-        between Gaussian mixture models", eqs. (19) and (20).
+        between Gaussian mixture models".
     """
     parts = _components("p", p), _components("q", q)
     if not _has_overlap(*parts):
@@ -178,7 +178,7 @@ def kolchinsky_tracey(p: Any, *, order: float = 0.5) -> Bounds:
         2.1121 2.1121
 
     References:
-        Kolchinsky & Tracey (2017), "Estimating mixture entropy with pairwise distances", eqs. (10) and (15).
+        Kolchinsky & Tracey (2017), "Estimating mixture entropy with pairwise distances".
     """
     if not isinstance(p, Mixture):
         raise TypeError(f"p must be a Mixture; got {type(p).__name__}, whose entropy is kljax.entropy(p).")

@@ -34,6 +34,7 @@ def test_a_form_is_found_by_the_types_of_both_sides() -> None:
     np.testing.assert_allclose([value, slope], [2.0 + 0.5 * np.log(2 * np.pi), 2.0], rtol=1e-6)
     # An object of another package is met as the family that it becomes.
     np.testing.assert_allclose(kljax.kl(Point(2.0), stats.norm(0.0, 1.0)), value, rtol=1e-6)
+    np.testing.assert_allclose(kljax.kl(p=Point(2.0), q=Normal(0.0, 1.0)), value, rtol=1e-6)
     with pytest.raises(TypeError, match="p must be a distribution"):
         kljax.kl(Point(0.0), Laplace(0.0, 1.0))
     with pytest.raises(TypeError, match="q must be a distribution"):
@@ -62,6 +63,10 @@ def test_nothing_is_overwritten_and_errors_name_the_argument() -> None:
     kljax.register(kljax.kl, Point, Point)(lambda p, q: jnp.zeros(()))
     with pytest.raises(ValueError, match="kl of Point and Point has a form already"):
         kljax.register(kljax.kl, Point, Point)
+    with pytest.raises(ValueError, match="renyi of Normal and Normal has a form already"):
+        kljax.register(kljax.renyi, Normal, Normal)
+    with pytest.raises(ValueError, match="total_variation of Normal and Normal has a form already"):
+        kljax.register(kljax.total_variation, Normal, Normal)
     with pytest.raises(TypeError, match="verb must be a divergence"):
         kljax.register(kljax.entropy, Point, Point)
     with pytest.raises(TypeError, match="kind_q must be a class"):

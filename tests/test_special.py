@@ -287,3 +287,9 @@ def test_constants_of_a_program_do_not_change_an_atom(name, dtype):
     for x in (1e-37, 1.0, 1e30):
         alone = jax.jit(function)(y, jnp.full_like(y, x))
         np.testing.assert_array_equal(jax.jit(lambda y, x=x: function(y, jnp.full_like(y, x)))(y), alone)
+
+
+@pytest.mark.parametrize("name", ["log_ratio", "itakura_saito_term", "spread_term", "kl_term"])
+def test_negative_numbers_have_no_ratio(name, dtype):
+    y, x = (jnp.asarray(one, dtype) for one in ([-1.0, -1.0, 1.0, -1.0, -1e-30], [-1.0, -2.0, -1.0, 1.0, -1e-30]))
+    assert np.isnan(jax.jit(atom_named(name))(y, x)).all()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -97,7 +98,8 @@ def of_lines(lines: list[Line], start: jax.Array) -> Found:
 
     def ends(order: jax.Array) -> Found:
         found = [_to_ends(line, order) for line in lines]
-        return sum(one[0] for one in found), sum(one[1] for one in found)  # type: ignore[return-value]
+        to_p, to_q = (functools.reduce(operator.add, side) for side in zip(*found, strict=True))
+        return to_p, to_q
 
     def ahead(order: jax.Array) -> jax.Array:
         # KL(m‖q) - KL(m‖p), which rises with the order.

@@ -9,6 +9,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from kljax.divergences import _pairs, _structure
@@ -51,15 +52,15 @@ def pairwise(verb: Callable[..., jax.Array], ps: Any, qs: Any, **options: Any) -
         (3, 3)
 
     References:
-        Amari & Nagaoka (2000), "Methods of Information Geometry", eq. (3.64), for the product.
+        Amari & Nagaoka (2000), "Methods of Information Geometry", section 3.4, for the product.
     """
     if not callable(verb):
         raise TypeError(f"verb must be a divergence such as kljax.kl; got {type(verb).__name__}.")
     ps, qs = (_batch(name, one) for name, one in (("ps", ps), ("qs", qs)))
     if verb in (kl, jeffreys):
         ps, qs = _structure.as_vector(ps), _structure.as_vector(qs)
-    static = tuple(sorted((name, one) for name, one in options.items() if not isinstance(one, jax.Array)))
-    traced = {name: one for name, one in options.items() if isinstance(one, jax.Array)}
+    traced = {name: one for name, one in options.items() if isinstance(one, (jax.Array, np.ndarray))}
+    static = tuple(sorted((name, one) for name, one in options.items() if name not in traced))
     return _matrix(verb, static, traced, ps, qs)
 
 

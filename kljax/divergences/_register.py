@@ -3,32 +3,42 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Collection
 from typing import ParamSpec, TypeVar
 
 import jax
 
 from kljax import interop
 from kljax.families._closed_forms import KL
+from kljax.families._geometric_means import LINES
+from kljax.families._normal_variation import TOTAL_VARIATION
 
 P = ParamSpec("P")
 F = TypeVar("F", bound=Callable[..., jax.Array])
 _FORMS: dict[tuple[str, type, type], Callable[..., jax.Array]] = {}
 _VERBS: set[str] = set()
+_TABLES: dict[str, Collection[tuple[type, type]]] = {
+    **dict.fromkeys(("kl", "jeffreys", "cross_entropy"), KL.keys()),
+    **dict.fromkeys(("alpha", "bhattacharyya", "chi_squared", "renyi", "squared_hellinger", "tsallis"), LINES.keys()),
+    "total_variation": TOTAL_VARIATION.keys(),
+}
 
 
 def registrable(verb: Callable[P, jax.Array]) -> Callable[P, jax.Array]:
     """A verb on two distributions that takes the form which is registered for their types, if there is one."""
     name = verb.__name__
     _VERBS.add(name)
+    signature = inspect.signature(verb)
 
     @functools.wraps(verb)
     def call(*args: P.args, **kwargs: P.kwargs) -> jax.Array:
-        if _FORMS and len(args) >= 2:
-            p, q = (interop.convert(one) or one for one in args[:2])
+        if _FORMS:
+            given = signature.bind(*args, **kwargs).arguments
+            p, q = (interop.convert(one) or one for one in (given.pop("p"), given.pop("q")))
             form = _FORMS.get((name, type(p), type(q)))
             if form is not None:
-                return form(p, q, *args[2:], **kwargs)
+                return form(p, q, **given)
         return verb(*args, **kwargs)
 
     return call
@@ -74,7 +84,7 @@ def register(verb: Callable[..., jax.Array], kind_p: type, kind_q: type) -> Call
         if not isinstance(kind, type):
             raise TypeError(f"{label} must be a class; got {kind!r}.")
     key = name, kind_p, kind_q
-    if key in _FORMS or (name == "kl" and (kind_p, kind_q) in KL):
+    if key in _FORMS or (kind_p, kind_q) in _TABLES.get(str(name), ()):
         raise ValueError(
             f"{name} of {kind_p.__name__} and {kind_q.__name__} has a form already, which is not overwritten. "
             "Register your own for a subclass, or call your function."

@@ -1,8 +1,9 @@
 """KL between members of one exponential family as an inner product, for matrices of all pairs.
 
 For any three members, KL(p‖q) = KL(p‖r) + KL(r‖q) - (T_p - T_r)·(η_q - η_r), with T the mean of the sufficient
-statistic and η the natural parameter (Amari & Nagaoka 2000, eq. 3.64). With r in the middle of the qs the differences
-are small where p and q are close to each other, and the first two terms are divergences, right to their last digits.
+statistic and η the natural parameter (Amari & Nagaoka 2000, section 3.4). With r in the middle of the qs the
+differences are small where p and q are close to each other, and the first two terms are divergences, right to their
+last digits.
 """
 
 from __future__ import annotations

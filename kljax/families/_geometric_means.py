@@ -169,7 +169,7 @@ def _spherical_uniform(p: SphericalUniform, q: SphericalUniform) -> Line:
 def _power_spherical_uniform(p: Any, q: Any) -> Line:
     # Only the angle from μ tells them apart, and uniform is κ = 0.
     a, b = (jnp.stack(one._shapes()) if isinstance(one, PowerSpherical) else None for one in (p, q))
-    half = (b if a is None else a)[1]  # type: ignore[index]
+    half = next(one for one in (a, b) if one is not None)[1]
     even = jnp.stack([half, half])
     size = p.concentration if b is None else -q.concentration
     return concentrations(even if a is None else a, even if b is None else b, jnp.stack([size, 0.0 * size]))

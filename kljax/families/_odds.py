@@ -155,7 +155,7 @@ def _complement_term(p: jax.Array, q: jax.Array) -> jax.Array:
     gap, y, x = q - p, 1.0 - p, 1.0 - q
     total = y + x
     s = gap / jnp.where(total > 0.0, total, 1.0)
-    near = jnp.abs(s) <= 0.5
+    near = (jnp.abs(s) <= 0.5) & (total >= 0.0)
     s = jnp.where(near, s, 0.0)
     series = jnp.where(near, gap, 0.0) * s * (1.0 + s * (1.0 + s) * atanh_tail(s * s))
     direct = y * log_apart(y, x, quotient_apart(near | (y == 0.0), y, x)) - gap
