@@ -1,0 +1,67 @@
+"""Variational: what you hold is a log-density known up to a constant, and a family of distributions to fit to it.
+
+log-density ─▶ log-weights at draws of q ─objective─▶ estimate ─gradient estimator─▶ optimiser ─▶ q with its k̂
+
+This module needs optax, and flows need flax; ``import kljax`` loads neither, so it is imported by name:
+``from kljax import variational``.
+"""
+
+from kljax.variational._fit import fit
+from kljax.variational._gradients import ESTIMATORS, Step, value_and_grad
+from kljax.variational._guides import (
+    Frame,
+    Guide,
+    Params,
+    full_rank,
+    gaussian_mixture,
+    low_rank,
+    mean_field,
+)
+from kljax.variational._objectives import (
+    Objective,
+    chi_squared_bound,
+    elbo,
+    f_divergence,
+    forward_kl,
+    importance_weighted,
+    jensen_shannon,
+    renyi,
+)
+from kljax.variational._psis import ParetoSmoothed, pareto_smoothed
+from kljax.variational._result import FitResult, Moments, Seconds
+from kljax.variational._stochastic import State, init, initial_params, step
+from kljax.variational._targets import Target, from_joint, from_numpyro
+
+__all__ = [
+    "ESTIMATORS",
+    "FitResult",
+    "Frame",
+    "Guide",
+    "Moments",
+    "Objective",
+    "Params",
+    "ParetoSmoothed",
+    "Seconds",
+    "State",
+    "Step",
+    "Target",
+    "chi_squared_bound",
+    "elbo",
+    "f_divergence",
+    "fit",
+    "forward_kl",
+    "from_joint",
+    "from_numpyro",
+    "full_rank",
+    "gaussian_mixture",
+    "importance_weighted",
+    "init",
+    "initial_params",
+    "jensen_shannon",
+    "low_rank",
+    "mean_field",
+    "pareto_smoothed",
+    "renyi",
+    "step",
+    "value_and_grad",
+]

@@ -1,0 +1,218 @@
+"""``fit``: from a log-density and a guide to the closest q, without tuning."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax import lax
+
+from kljax.variational import _draws, _gradients
+from kljax.variational._frame import fit_frame
+from kljax.variational._guides import Guide, Params
+from kljax.variational._latents import Latent, check_log_density, latent_of
+from kljax.variational._loop import fit_free
+from kljax.variational._objectives import Objective, elbo
+from kljax.variational._result import FitResult
+from kljax.variational._run import Run
+from kljax.variational._targets import Target
+
+EVALUATION_DRAWS = 4096
+EVALUATED = 2**22  # numbers that the evaluation draws may fill before there are fewer of them
+
+
+def fit(
+    target: Callable[[Any], Any] | Target,
+    guide: Guide,
+    *,
+    key: jax.Array,
+    objective: Objective | None = None,
+    gradient: str | None = None,
+    optimizer: optax.GradientTransformation | None = None,
+    steps: int | None = None,
+    num_draws: int = 64,
+    starts: int = 4,
+    init: Any = None,
+    init_scale: float = 1.0,
+    draws: Any = None,
+    evaluation_draws: int | None = None,
+    progress: bool | None = None,
+    callback: Callable[[int, float], Any] | None = None,
+    checkpoint: str | Path | None = None,
+) -> FitResult:
+    """The member q of ``guide`` that is closest to the target p, known up to a constant.
+
+    A Gaussian under the ELBO is fitted by natural-gradient steps on fixed draws, which need no learning rate: several
+    starts search, the best is polished on all draws. For every other guide or objective this comes first and whitens
+    the problem, and stochastic steps follow, with a learning rate that falls by half whenever the objective has stopped
+    rising; when it has fallen six times, or after ``steps`` steps, the fit ends.
+
+    Everything works under ``jit`` and ``vmap``, where a fit is a pure function; then there is no progress bar, no
+    callback and no checkpoint, and the base draws are those of ``jax.random``.
+
+    Args:
+        target: The log-density of one latent, without batch axes; or a ``Target``, from a bridge.
+        guide: The family of q, as ``full_rank(dim)``.
+        key: A key of ``jax.random``; all that is random follows from it.
+        objective: What is maximised: ``elbo()`` by default.
+        gradient: The gradient estimator by name, see ``value_and_grad``; the best one that serves by default.
+        optimizer: Any optax optimiser for the stochastic steps; it then owns the learning rate, and all ``steps`` are
+            taken. By default Adam, annealed as above.
+        steps: At most so many stochastic steps, 2000 by default; for a Gaussian under the ELBO, so many steps of its
+            search and of its polish.
+        num_draws: Draws of a stochastic step.
+        starts: Starts of the search, or of the fit where the guide is no Gaussian seen through a frame.
+        init: The latent about which the starts lie, zero by default; the first start is there, the others up to 2
+            scales away in each coordinate.
+        init_scale: The standard deviation of q at the first start; the starts after it try narrower ones too.
+        draws: Base draws that replace those of the key in the fit: for natural steps an array [n, d] of standard normal
+            numbers, n a multiple of twice the starts; for stochastic steps alone [steps, num_draws, ...].
+        evaluation_draws: Fresh draws by which the result is judged, at least 25; 4096 by default, and fewer beyond
+            1000 coordinates.
+        progress: Show a progress bar (``tqdm``); by default if it is installed and the output is a terminal.
+        callback: Called between chunks of steps as (steps taken, objective); a true result ends the fit.
+        checkpoint: A file in which the state is kept between chunks of stochastic steps. A fit that finds it there
+            goes on from it.
+
+    Returns:
+        A ``FitResult``.
+
+    Raises:
+        TypeError: If an argument has the wrong type.
+        ValueError: If the target does not return one number, or is not finite wherever the fit began; if objective,
+            gradient estimator and guide do not go together; if there are no draws or no steps.
+
+    Example:
+        >>> import jax, jax.numpy as jnp
+        >>> from kljax import variational
+        >>> def log_density(x):
+        ...     return -0.5 * jnp.sum((x - jnp.arange(2.0)) ** 2 / jnp.array([1.0, 9.0]))
+        >>> result = variational.fit(log_density, variational.full_rank(2), key=jax.random.key(0))
+        >>> print(jnp.round(result.params.frame.scale, 2))
+        [[1. 0.]
+         [0. 3.]]
+
+    References:
+        Kucukelbir et al. (2017), "Automatic differentiation variational inference"; Agrawal, Sheldon and Domke (2020),
+        "Advances in black-box VI"; Yao, Vehtari, Simpson and Gelman (2018), "Yes, but did it work?".
+    """
+    objective = elbo() if objective is None else objective
+    if not isinstance(guide, Guide):
+        raise TypeError(f"guide must be a guide, as variational.full_rank(dim); got {guide!r}.")
+    default = _gradients.default(objective, guide)
+    gradient = default if gradient is None else gradient
+    _gradients.check(objective, gradient, guide)
+    _draws.check_key(key)
+    _check_counts(steps=steps, num_draws=num_draws, starts=starts, evaluation_draws=evaluation_draws)
+    log_density = target.log_density if isinstance(target, Target) else target
+    traced = check_log_density(log_density, _latent_of(guide)) or isinstance(key, jax.core.Tracer)
+    run = Run(log_density, guide, objective, gradient, traced, progress, callback)
+    frame_source, loop_source, begin_source, fresh_source = _draws.split(key, 4)
+    plain = guide.gaussian and objective is elbo() and optimizer is None and gradient == default
+    stages: list[Any] = []
+    frame = None
+    if guide.frame is not None:
+        given = draws if plain else None
+        fitted = fit_frame(
+            run,
+            frame_source,
+            starts=starts,
+            init=init,
+            init_scale=init_scale,
+            draws=given,
+            steps=steps,
+            final=plain,
+        )
+        frame = fitted.frame
+        stages.append(fitted)
+    elif init is not None:
+        raise ValueError(f"init has no meaning for {guide.name}; its parameters say where it begins.")
+    count = 1 if guide.frame is not None else starts
+    begun = [Params(frame, guide.begin(_draws.child(begin_source, index))) for index in range(count)]
+    params = begun[0]
+    if not plain:
+        looped = fit_free(
+            run,
+            loop_source,
+            begun,
+            optimizer=optimizer,
+            steps=2000 if steps is None else steps,
+            num_draws=num_draws,
+            draws=draws,
+            checkpoint=checkpoint,
+        )
+        params = looped.params
+        stages.append(looped)
+    return _judge(run, params, fresh_source, evaluation_draws, stages)
+
+
+def _latent_of(guide: Guide) -> Latent:
+    if guide.latent is not None:
+        return guide.latent
+    shapes = jax.eval_shape(lambda: guide.push(Params(None, guide.begin(jax.random.key(0))), _one(guide), 0)[0])
+    return latent_of(shapes)
+
+
+def _one(guide: Guide) -> Any:
+    return jax.tree.map(lambda leaf: leaf[0], guide.noise(jax.random.key(0), (1,)))
+
+
+def _check_counts(**counts: Any) -> None:
+    least = {"evaluation_draws": 25, "num_draws": 2}
+    for name, value in counts.items():
+        if value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise TypeError(f"{name} must be an int; got {value!r}.")
+        if value < least.get(name, 1):
+            raise ValueError(f"{name} must be at least {least.get(name, 1)}; got {value}.")
+
+
+def _evaluate(
+    log_density: Callable[[Any], Any], guide: Guide, params: Params, noise: Any, chances: jax.Array
+) -> tuple[Any, jax.Array]:
+    """Points of q and their log-weights."""
+    parts = jnp.zeros(chances.shape, int)
+    if guide.components > 1:
+        parts = jnp.searchsorted(jnp.cumsum(jnp.exp(guide.log_shares(params))), chances)
+        parts = jnp.minimum(parts, guide.components - 1)
+
+    def one(draw: Any) -> tuple[Any, jax.Array]:
+        base, part = draw
+        point, log_q = guide.push(params, base, part)
+        return point, jnp.asarray(log_density(guide.to_latent(point))).astype(log_q.dtype) - log_q
+
+    return lax.map(one, (noise, parts), batch_size=512)
+
+
+_evaluated = functools.partial(jax.jit, static_argnums=(0, 1))(_evaluate)
+
+
+def _judge(run: Run, params: Params, source: Any, count: int | None, stages: list[Any]) -> FitResult:
+    """The result, with what fresh draws say of it."""
+    if count is None:
+        dim = run.guide.latent.dim if run.guide.latent is not None else 1
+        count = max(512, min(EVALUATION_DRAWS, EVALUATED // dim))
+    noise = run.guide.noise(_draws.child(source, 0), (count,))
+    chances = _draws.uniform(_draws.child(source, 1), (count,), jnp.result_type(float))
+    evaluate = _evaluate if run.traced else functools.partial(run.timed, "running", _evaluated)
+    points, log_weights = evaluate(run.log_density, run.guide, params, noise, chances)
+    last = stages[-1]
+    return FitResult(
+        guide=run.guide,
+        objective=run.objective.name,
+        params=params,
+        points=points,
+        log_weights=log_weights,
+        trace=last.trace,
+        steps=last.steps,
+        gradients=sum(stage.gradients for stage in stages),
+        nonfinite=sum(stage.nonfinite for stage in stages),
+        converged=last.converged,
+        seconds=run.seconds,
+    )

@@ -1,0 +1,156 @@
+"""The second stage of a fit: stochastic steps on the guide's free parameters, in chunks."""
+
+from __future__ import annotations
+
+import functools
+import os
+import tempfile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax import lax
+
+from kljax.variational import _draws, _stochastic
+from kljax.variational._guides import Params
+from kljax.variational._run import Run
+from kljax.variational._stochastic import CHUNK, State
+
+LEARNING_RATE = 0.02
+
+# The same optimiser for every fit, so that jit compiles once.
+_adam = functools.lru_cache(optax.adam)
+
+
+def _advance(log_density, guide, optimizer, objective, gradient, annealed, state, trace, base, count):
+    def one(state: State, trace: jax.Array) -> tuple[State, jax.Array]:
+        return _stochastic.chunk(
+            log_density, guide, optimizer, objective, gradient, annealed, state, trace, base, count
+        )
+
+    return jax.vmap(one)(state, trace)
+
+
+_jitted = functools.partial(jax.jit, static_argnums=range(6))(_advance)
+
+
+class Looped(NamedTuple):
+    """The parameters and how they were found."""
+
+    params: Params
+    trace: jax.Array
+    steps: jax.Array
+    gradients: jax.Array
+    nonfinite: jax.Array
+    converged: jax.Array
+
+
+def fit_free(
+    run: Run,
+    source: Any,
+    starts: list[Params],
+    *,
+    optimizer: optax.GradientTransformation | None,
+    steps: int,
+    num_draws: int,
+    draws: Any,
+    checkpoint: str | Path | None,
+) -> Looped:
+    """The free parameters with the highest objective; several starts go side by side and the best is kept."""
+    annealed = optimizer is None
+    optimizer = _adam(LEARNING_RATE) if optimizer is None else optimizer
+    static = run.log_density, run.guide, optimizer, run.objective, run.gradient, annealed
+    state = _stacked([_stochastic.init(run.guide, params, optimizer) for params in starts])
+    trace = jnp.full((len(starts), steps), jnp.nan, state.best.dtype)
+
+    def noise(index: Any) -> Any:
+        if draws is not None:
+            return _rows(draws, index, steps)
+        return run.guide.noise(_draws.child(source, index), (CHUNK, num_draws))
+
+    if run.traced:
+        state, trace = _traced(static, noise, state, trace, steps)
+    else:
+        state, trace = _driven(run, static, noise, state, trace, steps, checkpoint)
+    xp: Any = jnp if run.traced else np
+    best = xp.argmax(xp.asarray(state.best))
+    chosen: State = jax.tree.map(lambda leaf: leaf[best], state)
+    converged = (chosen.halvings >= _stochastic.HALVINGS) | (not annealed)
+    gradients = state.step.sum() * num_draws * run.guide.components
+    return Looped(chosen.params, trace[best], chosen.step, gradients, chosen.nonfinite, converged)
+
+
+def _stacked(states: list[State]) -> State:
+    stacked: State = jax.tree.map(lambda *leaves: jnp.stack(leaves), *states)
+    return stacked
+
+
+def _rows(draws: Any, index: Any, steps: int) -> Any:
+    """The caller's base draws [steps, num_draws, ...] for one chunk; the last rows again beyond the end."""
+    at = np.minimum(int(index) * CHUNK + np.arange(CHUNK), steps - 1)
+    return jax.tree.map(lambda leaf: leaf[at], draws)
+
+
+def _over(state: State, steps: int) -> Any:
+    return jax.vmap(lambda one: _stochastic.finished(one, steps))(state).all()
+
+
+def _traced(static: Any, noise: Any, state: State, trace: jax.Array, steps: int) -> tuple[State, jax.Array]:
+    def unfinished(carry: tuple[State, jax.Array, jax.Array]) -> jax.Array:
+        return ~_over(carry[0], steps)
+
+    def body(carry: tuple[State, jax.Array, jax.Array]) -> tuple[State, jax.Array, jax.Array]:
+        state, trace, index = carry
+        count = jnp.minimum(CHUNK, steps - index * CHUNK)
+        return *_advance(*static, state, trace, noise(index), count), index + 1
+
+    state, trace, _ = lax.while_loop(unfinished, body, (state, trace, jnp.asarray(0)))
+    return state, trace
+
+
+def _driven(
+    run: Run, static: Any, noise: Any, state: State, trace: jax.Array, steps: int, checkpoint: str | Path | None
+) -> tuple[State, jax.Array]:
+    path = None if checkpoint is None else Path(checkpoint)
+    if path is not None and path.exists():
+        state, trace = _restored(path, (state, trace))
+    state, trace = run.timed("compiling", _jitted, *static, state, trace, noise(0), np.asarray(0))
+    with run.bar(steps, "stochastic steps") as report:
+        while not bool(_over(state, steps)):
+            taken = int(state.step[0])
+            count = np.asarray(min(CHUNK, steps - taken))
+            state, trace = run.timed("running", _jitted, *static, state, trace, noise(taken // CHUNK), count)
+            if path is not None:
+                _save(path, (state, trace))
+            if not np.isfinite(np.asarray(state.best)).any() and int(state.nonfinite.min()) >= int(state.step[0]):
+                raise ValueError(
+                    f"No step was finite: target or its gradient is not finite at the draws of {run.guide.name}. "
+                    "Check the log-density there, or begin elsewhere (init=, init_scale=)."
+                )
+            if report(int(state.step[0]), float(np.max(state.best))):
+                break
+    return state, trace
+
+
+def _save(path: Path, tree: Any) -> None:
+    """Writes the leaves beside the file and then in its place, so that a fit that is cut off leaves a whole one."""
+    leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(tree)]
+    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as part:
+        np.savez(part, *leaves)
+    os.replace(part.name, path)
+
+
+def _restored(path: Path, like: Any) -> Any:
+    leaves, structure = jax.tree.flatten(like)
+    with np.load(path) as kept:
+        found = [kept[f"arr_{index}"] for index in range(len(kept.files))]
+    shapes = [leaf.shape for leaf in found]
+    if shapes != [leaf.shape for leaf in leaves]:
+        raise ValueError(
+            f"checkpoint {path} is of another fit: its arrays do not have the shapes of this guide, optimiser and "
+            "number of steps. Remove it, or name another file."
+        )
+    return jax.tree.unflatten(structure, [jnp.asarray(leaf) for leaf in found])

@@ -1,0 +1,94 @@
+"""What the stages of a fit share: what is fitted to what, whether it is traced, the progress bar, the clock."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+
+from kljax.variational._guides import Guide
+from kljax.variational._objectives import Objective
+from kljax.variational._result import Seconds
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """One fit.
+
+    Attributes:
+        log_density: The target.
+        guide: The family of q.
+        objective: What is maximised.
+        gradient: The gradient estimator's name.
+        traced: Whether the fit is part of a traced function.
+        progress: Whether to show a bar; None where it depends on the terminal.
+        callback: What is called between chunks of steps.
+        spent: The clock.
+    """
+
+    log_density: Callable[[Any], Any]
+    guide: Guide
+    objective: Objective
+    gradient: str
+    traced: bool
+    progress: bool | None
+    callback: Callable[[int, float], Any] | None
+    spent: dict[str, float] = dataclasses.field(default_factory=lambda: {"compiling": 0.0, "running": 0.0})
+
+    @contextlib.contextmanager
+    def clock(self, what: str) -> Iterator[None]:
+        """Adds the time inside to ``what``, compiling or running."""
+        began = time.perf_counter()
+        yield
+        self.spent[what] += time.perf_counter() - began
+
+    def timed(self, what: str, function: Callable[..., Any], *arguments: Any) -> Any:
+        """The function's value, with the time until it is there."""
+        with self.clock(what):
+            return jax.block_until_ready(function(*arguments))
+
+    @property
+    def seconds(self) -> Seconds | None:
+        """The time so far."""
+        return None if self.traced else Seconds(self.spent["compiling"], self.spent["running"])
+
+    @contextlib.contextmanager
+    def bar(self, total: int, label: str) -> Iterator[Callable[[int, float], bool]]:
+        """Within it, what is to be called with the steps taken so far and the objective; true ends the fit."""
+        shown = None
+        if self.progress is not False and not self.traced:
+            try:
+                from tqdm import tqdm
+            except ImportError:
+                if self.progress:
+                    raise ImportError("progress=True needs tqdm: pip install tqdm.") from None
+            else:
+                shown = tqdm(total=total, desc=label, unit="step", file=sys.stderr, disable=self._quiet())
+
+        def report(taken: int, objective: float) -> bool:
+            if shown is not None:
+                shown.update(taken - shown.n)
+                shown.set_postfix_str(f"{objective:.3f}", refresh=False)
+            return bool(self.callback is not None and self.callback(taken, objective))
+
+        try:
+            yield report
+        finally:
+            if shown is not None:
+                shown.close()
+
+    def _quiet(self) -> bool | None:
+        # tqdm: None hides the bar off a terminal.
+        return False if self.progress else None
+
+    @property
+    def watched(self) -> bool:
+        """Whether somebody looks on between chunks of steps."""
+        if self.traced:
+            return False
+        return bool(self.progress) or self.callback is not None or (self.progress is None and sys.stderr.isatty())
