@@ -13,7 +13,7 @@ import optax
 from jax import lax
 
 from kljax.variational import _draws, _gradients
-from kljax.variational._frame import fit_frame
+from kljax.variational._frame import fit_frame, log_weights
 from kljax.variational._guides import Guide, Params
 from kljax.variational._latents import Latent, check_log_density, latent_of
 from kljax.variational._loop import fit_free
@@ -148,7 +148,7 @@ def fit(
         )
         params = looped.params
         stages.append(looped)
-    return _judge(run, params, fresh_source, evaluation_draws, stages)
+    return _judge(run, params, fresh_source, evaluation_draws, starts, stages)
 
 
 def _latent_of(guide: Guide) -> Latent:
@@ -193,22 +193,25 @@ def _evaluate(
 _evaluated = functools.partial(jax.jit, static_argnums=(0, 1))(_evaluate)
 
 
-def _judge(run: Run, params: Params, source: Any, count: int | None, stages: list[Any]) -> FitResult:
+def _judge(run: Run, params: Params, source: Any, count: int | None, starts: int, stages: list[Any]) -> FitResult:
     """The result, with what fresh draws say of it."""
     if count is None:
         dim = run.guide.latent.dim if run.guide.latent is not None else 1
         count = max(512, min(EVALUATION_DRAWS, EVALUATED // dim))
     noise = run.guide.noise(_draws.child(source, 0), (count,))
-    chances = _draws.uniform(_draws.child(source, 1), (count,), jnp.result_type(float))
-    evaluate = _evaluate if run.traced else functools.partial(run.timed, "running", _evaluated)
-    points, log_weights = evaluate(run.log_density, run.guide, params, noise, chances)
+    if len(stages) == 1 and params.frame is not None and not run.traced:
+        points, log_w = log_weights(run, params.frame, noise, starts)
+    else:
+        chances = _draws.uniform(_draws.child(source, 1), (count,), jnp.result_type(float))
+        evaluate = _evaluate if run.traced else _evaluated
+        points, log_w = evaluate(run.log_density, run.guide, params, noise, chances)
     last = stages[-1]
     return FitResult(
         guide=run.guide,
         objective=run.objective.name,
         params=params,
         points=points,
-        log_weights=log_weights,
+        log_weights=log_w,
         trace=last.trace,
         steps=last.steps,
         gradients=sum(stage.gradients for stage in stages),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import math
-import time
 from typing import Any, NamedTuple
 
 import jax
@@ -14,6 +13,7 @@ import numpy as np
 from kljax.variational import _draws, _natural
 from kljax.variational._guides import Frame
 from kljax.variational._latents import OnVectors
+from kljax.variational._natural import Gaussian, Moments
 from kljax.variational._run import Run
 
 SEARCH_STEPS = 40
@@ -23,18 +23,18 @@ GRADIENTS = 100_000  # a Gaussian of up to 32 coordinates takes no more; one of 
 BANK = 2**26  # numbers that the draws may fill
 WIDTHS = (1.0, 0.1, 0.1, 1.0)  # scales of the starts, in turn
 
-_advance = functools.partial(jax.jit, static_argnums=(0, 1, 2))(_natural.advance)
+_moments = functools.partial(jax.jit, static_argnums=0)(_natural.moments)
 
 
 class Fitted(NamedTuple):
     """The Gaussian and how it was found."""
 
     frame: Frame
-    trace: jax.Array
-    steps: jax.Array
-    gradients: jax.Array
-    nonfinite: jax.Array
-    converged: jax.Array
+    trace: Any
+    steps: Any
+    gradients: Any
+    nonfinite: Any
+    converged: Any
 
 
 def fit_frame(
@@ -49,26 +49,41 @@ def fit_frame(
     final: bool,
 ) -> Fitted:
     """The Gaussian of the guide's frame that is nearest to the target in the reverse KL."""
-    latent = run.guide.latent
+    latent, full = run.guide.latent, run.guide.frame == "full"
     assert latent is not None
     target, dtype = OnVectors(run.log_density, latent), jnp.result_type(float)
     bank_source, start_source = _draws.child(source, 0), _draws.child(source, 1)
     if draws is None:
-        bank = _draws.bank(bank_source, _bank_shape(latent.dim, starts, run.guide.frame == "full"), dtype)
+        bank = _draws.bank(bank_source, _bank_shape(latent.dim, starts, full), dtype)
     else:
         bank = _given(draws, latent.dim, starts).astype(dtype)
-    begin = _starts(start_source, latent.dim, starts, run.guide.frame == "full", init, init_scale, latent, dtype)
+    begin = _starts(start_source, latent.dim, starts, full, init, init_scale, latent, dtype)
     plan = _plan(bank.shape, latent.dim, steps, final)
-    full = run.guide.frame == "full"
     if run.traced:
-        progress = _natural.solve(target, plan, jnp.asarray(bank), jax.tree.map(jnp.asarray, begin))
+        now = _natural.solve(target, plan, jnp.asarray(bank), Gaussian(*map(jnp.asarray, begin)))
     else:
-        progress = jax.tree.map(np.asarray, _drive(run, target, plan, full, bank, begin))
-    converged = progress.move.min() < 10.0 * plan.tolerance
-    best = _natural.leader(progress, full, latent.dim)
-    return Fitted(
-        _triangular(best), progress.objectives, progress.steps, progress.gradients, progress.nonfinite, converged
-    )
+        with np.errstate(all="ignore"):
+            now = _drive(run, target, plan, bank, begin)
+    converged = now.move.min() < 10.0 * plan.tolerance
+    return Fitted(_triangular(_natural.leader(now)), now.trace, now.steps, now.gradients, now.nonfinite, converged)
+
+
+def log_weights(run: Run, frame: Frame, noise: Any, starts: int) -> tuple[Any, Any]:
+    """(points, log p̃ - log q) at loc + scale z, by the program of the fit, so that nothing more is compiled."""
+    latent = run.guide.latent
+    assert latent is not None
+    target = OnVectors(run.log_density, latent)
+    draws = _bank_shape(latent.dim, starts, run.guide.frame == "full")[2]
+    chunks = -(-len(noise) // (starts * draws))
+    padded = np.resize(noise, (chunks, starts, draws, latent.dim))
+    at = _natural.repeated(Gaussian(*map(np.asarray, frame)), starts, np)
+    values = np.concatenate([np.asarray(_moments(target, at, z).values).ravel() for z in padded])[: len(noise)]
+    full = frame.scale.ndim == 2
+    scale = np.asarray(frame.scale)
+    volume = np.log(np.diagonal(scale) if full else scale).sum()
+    points = np.asarray(frame.loc) + (noise @ scale.T if full else noise * scale)
+    log_q = -0.5 * np.square(noise).sum(-1) - latent.dim * 0.5 * math.log(2.0 * math.pi) - volume
+    return jnp.asarray(points), jnp.asarray(values - log_q)
 
 
 def _bank_shape(dim: int, starts: int, full: bool) -> tuple[int, int, int, int]:
@@ -105,7 +120,7 @@ def _plan(shape: tuple[int, ...], dim: int, steps: int | None, final: bool) -> _
 
 def _starts(
     source: Any, dim: int, count: int, full: bool, init: Any, init_scale: float, latent: Any, dtype: Any
-) -> _natural.Gaussian:
+) -> Gaussian:
     apart = 4.0 * (_draws.uniform(source, (count, dim), dtype) - 0.5)
     xp: Any = np if isinstance(apart, np.ndarray) else jnp
     # The first start is where the caller said.
@@ -115,44 +130,43 @@ def _starts(
     loc = init_scale * apart
     if init is not None:
         loc = latent.ravel(init).astype(dtype) + loc
-    return _natural.Gaussian(loc, scale[:, :, None] * np.eye(dim, dtype=scale.dtype) if full else scale)
+    return Gaussian(loc, scale[:, :, None] * np.eye(dim, dtype=scale.dtype) if full else scale)
 
 
-def _drive(
-    run: Run, target: OnVectors, plan: _natural.Plan, full: bool, bank: Any, begin: _natural.Gaussian
-) -> _natural.Progress:
-    """Both stages, each in one call, or in chunks where somebody looks on."""
-    count, dim = begin.loc.shape
-    progress = _natural.begin(begin, plan, xp=np)
-    advance = functools.partial(_advance, target, plan, full, bank)
-    run.timed("compiling", advance, progress, np.asarray(False), np.asarray(0))
+def _drive(run: Run, target: OnVectors, plan: _natural.Plan, bank: Any, begin: Gaussian) -> _natural.Progress:
+    """Both stages, NumPy's arithmetic around the compiled gradients."""
+    chunks, count, draws, _ = bank.shape
+    on_device = [jnp.asarray(chunk) for chunk in bank]
+
+    def look(proposals: Gaussian, banks: list[jax.Array]) -> list[Moments]:
+        # All are under way before the first is waited for.
+        found = [_moments(target, proposals, z) for z in banks]
+        return [Moments(*map(np.asarray, one)) for one in found]
+
+    now = _natural.begin(begin, plan, np)
     with run.bar(plan.search_steps + plan.polish_steps, "natural steps") as report:
-        for polishing, most in ((False, plan.search_steps), (True, plan.polish_steps)):
-            limit, began = 2 if run.watched else most, time.perf_counter()
-            while True:
-                progress = run.timed("running", advance, progress, np.asarray(polishing), np.asarray(limit))
-                taken = int(progress.taken)
-                if report(int(progress.steps), float(np.max(progress.objective))):
-                    return progress
-                if taken < limit or taken >= most:
-                    break
-                pace = (time.perf_counter() - began) / taken
-                limit = min(most, taken + max(1, math.ceil(0.3 / max(pace, 1e-6))))
-            if polishing:
+        while now.taken < plan.search_steps and not _natural.settled(now, plan.search_tolerance):
+            proposals = _natural.propose(now, np)
+            now = _natural.decide(now, proposals, look(proposals, on_device[:1])[0], count * draws, np)
+            if report(int(now.steps), float(now.objective.max())):
+                return now
+        if not np.isfinite(now.objective).any():
+            raise ValueError(
+                f"target is not finite at the draws of any of the {count} starts, nor nearer to their centres: check "
+                "the log-density there, transform bounded variables to the real line, or say where to begin (init=, "
+                "init_scale=)."
+            )
+        now = _natural.begin(_natural.repeated(_natural.leader(now), count, np), plan, np, before=now)
+        while now.taken < plan.polish_steps and not _natural.settled(now, plan.tolerance):
+            proposals = _natural.propose(now, np)
+            found = _natural.shared(look(proposals, on_device), np)
+            now = _natural.decide(now, proposals, found, chunks * count * draws, np)
+            if report(int(now.steps), float(now.objective.max())):
                 break
-            progress = jax.tree.map(np.asarray, progress)
-            if not np.isfinite(progress.objective).any():
-                raise ValueError(
-                    f"target is not finite at the draws of any of the {count} starts, nor nearer to their centres: "
-                    "check the log-density there, transform bounded variables to the real line, or say where to begin "
-                    "(init=, init_scale=)."
-                )
-            best = _natural.repeated(_natural.leader(progress, full, dim), count, np)
-            progress = _natural.begin(best, plan, before=progress, xp=np)
-    return progress
+    return now
 
 
-def _triangular(gaussian: _natural.Gaussian) -> Frame:
+def _triangular(gaussian: Gaussian) -> Frame:
     """The lower-triangular scale of the same Gaussian."""
     if gaussian.scale.ndim == 1:
         return Frame(gaussian.loc, abs(gaussian.scale))

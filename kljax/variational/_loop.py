@@ -117,12 +117,11 @@ def _driven(
     path = None if checkpoint is None else Path(checkpoint)
     if path is not None and path.exists():
         state, trace = _restored(path, (state, trace))
-    state, trace = run.timed("compiling", _jitted, *static, state, trace, noise(0), np.asarray(0))
     with run.bar(steps, "stochastic steps") as report:
         while not bool(_over(state, steps)):
             taken = int(state.step[0])
             count = np.asarray(min(CHUNK, steps - taken))
-            state, trace = run.timed("running", _jitted, *static, state, trace, noise(taken // CHUNK), count)
+            state, trace = _jitted(*static, state, trace, noise(taken // CHUNK), count)
             if path is not None:
                 _save(path, (state, trace))
             if not np.isfinite(np.asarray(state.best)).any() and int(state.nonfinite.min()) >= int(state.step[0]):

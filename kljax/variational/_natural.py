@@ -6,8 +6,9 @@ the whitened mean to H⁻¹E[g] and the whitened scale to H^(-1/2). Some modes o
 oscillate (a funnel has one of each); Anderson's mixing of the last few steps removes both. On fixed draws the objective
 is a function like any other, so a step that does not raise it is taken back and shortened.
 
-Several starts search on few draws each; the best of them is polished on the draws of all. Both run through one
-compiled loop body, because compilation, not arithmetic, is most of the time of a small fit.
+Several starts search on few draws each; the best of them is polished on the draws of all. Only the gradients of the
+target are compiled: the arithmetic of a step is NumPy's, so that a small fit spends no time on compiling it, or that of
+JAX where the fit is traced. ``xp`` is the one or the other.
 
 References:
     Khan and Rue (2023), "The Bayesian learning rule"; Lin, Khan and Schmidt (2019), "Stein's lemma for the
@@ -18,7 +19,6 @@ References:
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -34,6 +34,8 @@ NEAR = 1.0  # nats: steps that move q by less are mixed
 FLATTEST = 0.1  # the least curvature that is believed, so that one step at most triples the scale
 NARROWEST = 1e-4  # the most that one step shrinks the scale
 _ENTROPY = 0.5 * math.log(2.0 * math.pi * math.e)
+
+Target = Callable[[jax.Array], jax.Array]
 
 
 class Plan(NamedTuple):
@@ -53,240 +55,267 @@ class Plan(NamedTuple):
 
 
 class Gaussian(NamedTuple):
-    """x = loc + scale z: ``scale`` is a matrix [d, d], or standard deviations [d]."""
+    """x = loc + scale z: ``scale`` is a matrix [..., d, d], or standard deviations [..., d]."""
 
-    loc: jax.Array
-    scale: jax.Array
+    loc: Any
+    scale: Any
+
+
+class Moments(NamedTuple):
+    """What draws say of the target, for each start.
+
+    Attributes:
+        values: log p̃ at the draws [starts, draws].
+        slope: E[g] [starts, d].
+        curvature: -E[g zᵀ] made symmetric [starts, d, d], or its diagonal [starts, d].
+    """
+
+    values: Any
+    slope: Any
+    curvature: Any
 
 
 class Progress(NamedTuple):
-    """Where a fit stands; of D numbers is a Gaussian as one row, location and scale.
+    """Where a fit stands, for each start; a step is a Gaussian of differences in the coordinates that whiten q.
 
     Attributes:
-        rows: The best Gaussian of each start [starts, D]; all alike in the polish.
-        steps_on: The full natural steps from there, in the coordinates that whiten it [starts, D].
-        objective: The ELBO on the draws there.
+        at: The best Gaussians so far.
+        on: The full natural steps from there.
+        objective: The ELBO on the draws there [starts].
         length: Of the next step, in (0, 1].
         mixing: Whether the next step is a mixture of the last ones.
         move: How many nats the full step would move q.
-        memory: The points that the last steps led to, and the full steps from them [MEMORY, starts, 2, D].
-        live: Which of these count [MEMORY, starts].
+        points: Where the last steps led, with a leading axis of MEMORY.
+        steps_on: The full steps from these.
+        live: Which of them count [MEMORY, starts].
         taken: Steps taken in this stage.
         steps: Steps taken in all.
-        objectives: The ELBO on its draws of the leading start after each step; NaN for steps not taken.
+        trace: The ELBO on its draws of the leading start after each step; NaN for steps not taken.
         gradients: Gradients of the target that were formed.
         nonfinite: Steps that were taken back because the target was not finite.
     """
 
-    rows: Any
-    steps_on: Any
+    at: Gaussian
+    on: Gaussian
     objective: Any
     length: Any
     mixing: Any
     move: Any
-    memory: Any
+    points: Gaussian
+    steps_on: Gaussian
     live: Any
     taken: Any
     steps: Any
-    objectives: Any
+    trace: Any
     gradients: Any
     nonfinite: Any
 
 
-class _Moments(NamedTuple):
-    objective: jax.Array
-    slope: jax.Array  # E[g]
-    curvature: jax.Array  # -E[g zᵀ] made symmetric, or its diagonal
+def moments(target: Target, at: Gaussian, z: jax.Array) -> Moments:
+    """The moments on draws z [starts, draws, d], each start's at its own Gaussian."""
+
+    def of_one(at: Gaussian, z: jax.Array) -> Moments:
+        full = at.scale.ndim == 2
+        x = at.loc + (z @ at.scale.T if full else z * at.scale)
+        values, slopes = jax.vmap(jax.value_and_grad(target))(x)
+        if not full:
+            whitened = slopes * at.scale
+            return Moments(values, whitened.mean(0), -(whitened * z).mean(0))
+        whitened = slopes @ at.scale
+        mixed = -whitened.T @ z / z.shape[0]
+        return Moments(values, whitened.mean(0), 0.5 * (mixed + mixed.T))
+
+    return jax.vmap(of_one)(at, z)
 
 
-def begin(starts: Gaussian, plan: Plan, *, before: Progress | None = None, xp: Any = jnp) -> Progress:
-    """Before the first step of a stage; ``starts`` have a leading axis of their number.
-
-    The objective is not known yet, and the first proposal is the start itself. Outside ``jit`` NumPy does as ``xp``,
-    and nothing is compiled.
-    """
-    count, dim = starts.loc.shape
-    rows = xp.concatenate([starts.loc, starts.scale.reshape(count, -1)], -1)
-    zero, none = xp.zeros(count, rows.dtype), xp.zeros((), np.int32)
-    trace = xp.full(plan.search_steps + plan.polish_steps, math.nan, rows.dtype)
+def begin(starts: Gaussian, plan: Plan, xp: Any, *, before: Progress | None = None) -> Progress:
+    """Before the first step of a stage, whose first proposal is the start itself."""
+    count = starts.loc.shape[0]
+    zero, none = xp.zeros(count, starts.loc.dtype), xp.zeros((), np.int32)
+    nothing = Gaussian(xp.zeros_like(starts.loc), xp.zeros_like(starts.scale))
+    empty = Gaussian(*(xp.zeros((MEMORY, *one.shape), one.dtype) for one in starts))
     fresh = Progress(
-        rows=rows,
-        steps_on=xp.zeros_like(rows),
+        at=starts,
+        on=nothing,
         objective=zero - math.inf,
         length=zero + 1.0,
         mixing=xp.zeros(count, bool),
         move=zero + math.inf,
-        memory=xp.zeros((MEMORY, count, 2, rows.shape[-1]), rows.dtype),
+        points=empty,
+        steps_on=empty,
         live=xp.zeros((MEMORY, count), bool),
         taken=none,
         steps=none,
-        objectives=trace,
+        trace=xp.full(plan.search_steps + plan.polish_steps, math.nan, zero.dtype),
         gradients=none,
         nonfinite=none,
     )
     if before is None:
         return fresh
     return fresh._replace(
-        steps=before.steps, objectives=before.objectives, gradients=before.gradients, nonfinite=before.nonfinite
+        steps=before.steps, trace=before.trace, gradients=before.gradients, nonfinite=before.nonfinite
     )
 
 
-def advance(
-    target: Callable[[jax.Array], jax.Array],
-    plan: Plan,
-    full: bool,
-    bank: jax.Array,
-    progress: Progress,
-    polishing: jax.Array,
-    limit: jax.Array,
-) -> Progress:
-    """Takes steps of one stage until it has settled or taken ``limit`` of them.
+def propose(now: Progress, xp: Any) -> Gaussian:
+    """Where to look next: at the end of a natural step, or of a mixture of the last ones."""
+    dtype = now.at.loc.dtype
+    rows = xp.concatenate([now.steps_on.loc[..., None], now.steps_on.scale.reshape(*now.steps_on.loc.shape, -1)], -1)
+    rows = xp.moveaxis(rows, 1, 0).reshape(len(now.length), MEMORY, -1)
+    live = now.live.T
+    # min ‖Σ c r‖² over Σ c = 1, with a ridge, since near the end the steps are almost dependent
+    products = xp.where(live[:, :, None] & live[:, None], rows @ xp.swapaxes(rows, -1, -2), xp.zeros((), dtype))
+    ridge = 1e-5 * xp.trace(products, axis1=-2, axis2=-1) + 1e-30
+    lifted = xp.where(live, ridge[:, None], xp.ones((), dtype))
+    weights = xp.linalg.solve(products + lifted[..., None] * xp.eye(MEMORY, dtype=dtype), live[..., None].astype(dtype))
+    weights = weights[..., 0] / xp.maximum(weights.sum((-2, -1))[:, None], 1e-30)
+    mixed = _mixes(now)
+
+    def choose(memory: Any, plain: Any) -> Any:
+        mixture = xp.einsum("sm,ms...->s...", weights, memory)
+        return xp.where(_beside(mixed, plain), mixture, plain)
+
+    point = Gaussian(*map(choose, now.points, now.at))
+    on = Gaussian(
+        *(choose(memory, _beside(now.length, step) * step) for memory, step in zip(now.steps_on, now.on, strict=True))
+    )
+    if now.at.scale.ndim == 3:
+        moved = Gaussian((now.at.scale @ on.loc[..., None])[..., 0], now.at.scale @ on.scale)
+    else:
+        moved = Gaussian(now.at.scale * on.loc, now.at.scale * on.scale)
+    # Where nothing finite is known yet, a narrower one is tried.
+    lost = now.objective == -math.inf
+    narrower = Gaussian(now.at.loc, _beside(now.length, now.at.scale) * now.at.scale)
+    return Gaussian(*(xp.where(_beside(lost, a), a, b + c) for a, b, c in zip(narrower, point, moved, strict=True)))
+
+
+def decide(now: Progress, proposals: Gaussian, found: Moments, cost: Any, xp: Any) -> Progress:
+    """Takes each proposal if its objective does not fall; else goes back and shortens the step."""
+    dim, dtype = now.at.loc.shape[-1], now.at.loc.dtype
+    full = now.at.scale.ndim == 3
+    log_volume = xp.linalg.slogdet(proposals.scale)[1] if full else xp.log(xp.abs(proposals.scale)).sum(-1)
+    objective = found.values.mean(-1) + log_volume + dim * _ENTROPY
+    count = len(objective)
+    finite = xp.isfinite(objective + found.slope.sum(-1) + found.curvature.reshape(count, -1).sum(-1))
+    slack = 4.0 * float(np.finfo(dtype).eps) * xp.abs(objective)
+    taken = finite & (objective >= now.objective - slack)
+    on, move = _natural_step(
+        xp.where(_beside(finite, found.slope), found.slope, 0.0),
+        xp.where(_beside(finite, found.curvature), found.curvature, 0.0),
+        xp,
+    )
+    mixed = _mixes(now)
+    at_slot = xp.arange(MEMORY) == now.steps % MEMORY
+
+    def remember(memory: Any, new: Any) -> Any:
+        return xp.where(at_slot.reshape(-1, *[1] * new.ndim), new, memory)
+
+    def keep(new: Any, old: Any) -> Any:
+        return xp.where(_beside(taken, new), new, old)
+
+    longer = xp.where(taken, xp.minimum(1.0, 2.0 * now.length), 0.25 * now.length).astype(dtype)
+    leading = keep(objective, now.objective).max()
+    return Progress(
+        at=Gaussian(*map(keep, proposals, now.at)),
+        on=Gaussian(*map(keep, on, now.on)),
+        objective=keep(objective, now.objective),
+        length=xp.where(mixed, now.length, longer),
+        # A mixture that failed has left the region where the iteration is nearly linear: the memory goes.
+        mixing=xp.where(taken, move < NEAR, now.mixing & ~mixed),
+        move=keep(move, now.move),
+        points=Gaussian(*map(remember, now.points, proposals)),
+        steps_on=Gaussian(*map(remember, now.steps_on, on)),
+        live=xp.where(at_slot[:, None], taken, now.live & ~(mixed & ~taken)),
+        taken=now.taken + 1,
+        steps=now.steps + 1,
+        trace=xp.where(xp.arange(len(now.trace)) == now.steps, leading, now.trace),
+        gradients=now.gradients + cost,
+        nonfinite=now.nonfinite + (~finite).any().astype(np.int32),
+    )
+
+
+def settled(now: Progress, tolerance: Any) -> Any:
+    """Whether no start has anywhere left to go."""
+    return ((now.move < tolerance) | (now.length < SHORTEST)).all()
+
+
+def leader(now: Progress) -> Gaussian:
+    """The best Gaussian so far."""
+    best = now.objective.argmax()
+    return Gaussian(*(one[best] for one in now.at))
+
+
+def repeated(best: Gaussian, count: int, xp: Any) -> Gaussian:
+    """The same Gaussian for each start, as the polish begins."""
+    return Gaussian(*(xp.broadcast_to(one, (count, *one.shape)) for one in best))
+
+
+def shared(found: list[Moments] | Moments, xp: Any) -> Moments:
+    """The mean of several chunks and of all starts, as each start's: the polish looks at all draws at once."""
+    chunks = [found] if isinstance(found, Moments) else found
+    each = Moments(*(sum(parts) / len(chunks) for parts in zip(*chunks, strict=True)))
+    return Moments(*(xp.broadcast_to(one.mean(0, keepdims=True), one.shape) for one in each))
+
+
+def solve(target: Target, plan: Plan, bank: jax.Array, starts: Gaussian) -> Progress:
+    """Both stages to their end, as one traceable function.
 
     Args:
         target: The log-density of one vector [d].
         plan: How far to go.
-        full: Whether the scale is a matrix.
         bank: Standard normal draws [chunks, starts, draws, d]. In the search each start has its own draws of the
             first chunk; the polish uses them all.
-        progress: Where the fit stands.
-        polishing: Whether this is the polish.
-        limit: How many steps of the stage to take at most, those before this call included.
+        starts: Where to begin.
     """
-    chunks, count, draws, dim = bank.shape
-    moments = jax.vmap(functools.partial(_moments, target, full))
+    chunks, count, draws, _ = bank.shape
 
-    def evaluate(rows: jax.Array) -> _Moments:
-        used = jnp.where(polishing, chunks, 1)
-        empty = jax.tree.map(jnp.zeros_like, jax.eval_shape(moments, rows, bank[0]))
-        sums = lax.fori_loop(0, used, lambda k, sums: jax.tree.map(jnp.add, sums, moments(rows, bank[k])), empty)
-        apart = jax.tree.map(lambda one: one / used.astype(one.dtype), sums)
-        return jax.tree.map(lambda one: jnp.where(polishing, one.mean(0, keepdims=True), one), apart)
-
-    def step(now: Progress) -> Progress:
-        mixed = now.mixing & (now.live.sum(0) > 1)
-        proposals = jax.vmap(functools.partial(_propose, full, dim), in_axes=(0,) * 5 + (1, 1))(
-            now.rows, now.steps_on, now.objective, now.length, mixed, now.memory, now.live
-        )
-        found = evaluate(proposals)
-        total = found.objective + found.slope.sum(-1) + found.curvature.reshape(count, -1).sum(-1)
-        finite = jnp.isfinite(total)
-        slack = 4.0 * float(jnp.finfo(bank.dtype).eps) * jnp.abs(found.objective)
-        taken = finite & (found.objective >= now.objective - slack)
-        safe = jax.tree.map(lambda one: jnp.where(finite.reshape(-1, *[1] * (one.ndim - 1)), one, 0.0), found)
-        whitened, move = jax.vmap(functools.partial(_natural_step, full))(safe)
-        slot = now.steps % MEMORY
-        new = jnp.stack([proposals, whitened], 1)
-        # A mixture that failed has left the region where the iteration is nearly linear: the memory goes.
-        live = jnp.where(mixed & ~taken, False, now.live)
-        broken = ~finite
-        return Progress(
-            rows=jnp.where(taken[:, None], proposals, now.rows),
-            steps_on=jnp.where(taken[:, None], whitened, now.steps_on),
-            objective=jnp.where(taken, found.objective, now.objective),
-            length=jnp.where(
-                mixed, now.length, jnp.where(taken, jnp.minimum(1.0, 2.0 * now.length), 0.25 * now.length)
-            ),
-            mixing=jnp.where(taken, move < NEAR, now.mixing & ~mixed),
-            move=jnp.where(taken, move, now.move),
-            memory=lax.dynamic_update_index_in_dim(now.memory, new, slot, 0),
-            live=lax.dynamic_update_index_in_dim(live, taken, slot, 0),
-            taken=now.taken + 1,
-            steps=now.steps + 1,
-            objectives=lax.dynamic_update_index_in_dim(
-                now.objectives, jnp.where(taken, found.objective, now.objective).max(), now.steps, 0
-            ),
-            gradients=now.gradients + count * draws * jnp.where(polishing, chunks, 1).astype(np.int32),
-            nonfinite=now.nonfinite + jnp.where(polishing, broken[0], broken.sum()).astype(np.int32),
-        )
-
-    tolerance = jnp.where(polishing, plan.tolerance, plan.search_tolerance)
-    most = jnp.minimum(limit, jnp.where(polishing, plan.polish_steps, plan.search_steps))
-
-    def unfinished(now: Progress) -> jax.Array:
-        return (now.taken < most) & ~((now.move < tolerance) | (now.length < SHORTEST)).all()
-
-    return lax.while_loop(unfinished, step, progress)
-
-
-def leader(progress: Progress, full: bool, dim: int) -> Gaussian:
-    """The best Gaussian so far."""
-    return _gaussian(progress.rows[progress.objective.argmax()], full, dim)
-
-
-def repeated(best: Gaussian, count: int, xp: Any = jnp) -> Gaussian:
-    """The same Gaussian as every start of the polish."""
-    return Gaussian(*(xp.broadcast_to(one, (count, *one.shape)) for one in best))
-
-
-def solve(target: Callable[[jax.Array], jax.Array], plan: Plan, bank: jax.Array, starts: Gaussian) -> Progress:
-    """Both stages to their end, as one traceable function."""
-    full, (count, dim) = starts.scale.ndim == 3, starts.loc.shape
-
-    def stage(index: jax.Array, progress: Progress) -> Progress:
+    def stage(index: jax.Array, now: Progress) -> Progress:
         polishing = index == 1
-        entered = begin(repeated(leader(progress, full, dim), count), plan, before=progress)
-        progress = jax.tree.map(lambda new, old: jnp.where(polishing, new, old), entered, progress)
-        most = jnp.asarray(plan.search_steps + plan.polish_steps)
-        return advance(target, plan, full, bank, progress, polishing, most)
+        entered = begin(repeated(leader(now), count, jnp), plan, jnp, before=now)
+        now = jax.tree.map(lambda new, old: jnp.where(polishing, new, old), entered, now)
+        used = jnp.where(polishing, chunks, 1)
+        tolerance = jnp.where(polishing, plan.tolerance, plan.search_tolerance)
+        most = jnp.where(polishing, plan.polish_steps, plan.search_steps)
 
-    return lax.fori_loop(0, 2, stage, begin(starts, plan))
+        def step(now: Progress) -> Progress:
+            proposals = propose(now, jnp)
+
+            def add(k: jax.Array, sums: Moments) -> Moments:
+                return jax.tree.map(jnp.add, sums, moments(target, proposals, bank[k]))
+
+            shapes = jax.eval_shape(lambda: moments(target, proposals, bank[0]))
+            sums = lax.fori_loop(0, used, add, jax.tree.map(jnp.zeros_like, shapes))
+            found = jax.tree.map(lambda one: one / used.astype(one.dtype), sums)
+            found = jax.tree.map(lambda one, all_: jnp.where(polishing, all_, one), found, shared(found, jnp))
+            return decide(now, proposals, found, (count * draws * used).astype(np.int32), jnp)
+
+        return lax.while_loop(lambda now: (now.taken < most) & ~settled(now, tolerance), step, now)
+
+    return lax.fori_loop(0, 2, stage, begin(starts, plan, jnp))
 
 
-def _gaussian(row: Any, full: bool, dim: int) -> Gaussian:
-    return Gaussian(row[:dim], row[dim:].reshape(dim, dim) if full else row[dim:])
+def _mixes(now: Progress) -> Any:
+    return now.mixing & (now.live.sum(0) > 1)
 
 
-def _moments(target: Callable[[jax.Array], jax.Array], full: bool, row: jax.Array, z: jax.Array) -> _Moments:
-    dim = z.shape[-1]
-    at = _gaussian(row, full, dim)
-    x = at.loc + (z @ at.scale.T if full else z * at.scale)
-    values, slopes = jax.vmap(jax.value_and_grad(target))(x)
+def _beside(flags: Any, like: Any) -> Any:
+    """One number a start, with the axes of ``like`` after it."""
+    return flags.reshape(-1, *[1] * (like.ndim - 1))
+
+
+def _natural_step(slope: Any, curvature: Any, xp: Any) -> tuple[Gaussian, Any]:
+    """The full steps in whitened coordinates, and how many nats they move q."""
+    full = curvature.ndim == 3
     if full:
-        whitened = slopes @ at.scale
-        mixed = -whitened.T @ z / z.shape[0]
-        curvature = 0.5 * (mixed + mixed.T)
-        # |det| from the LU factors; a mixture of steps is not triangular.
-        volumes = jnp.diagonal(lax.linalg.lu(at.scale)[0])
-    else:
-        whitened = slopes * at.scale
-        curvature, volumes = -(whitened * z).mean(0), at.scale
-    entropy = jnp.log(jnp.abs(volumes)).sum() + dim * _ENTROPY
-    return _Moments(values.mean() + entropy, whitened.mean(0), curvature)
-
-
-def _propose(full, dim, row, step_on, objective, length, mixed, memory, live):
-    plain = row, length * step_on
-    # min ‖Σ c r‖² over Σ c = 1, with a ridge, since near the end the steps are almost dependent
-    both = live[:, None] & live
-    products = jnp.where(both, memory[:, 1] @ memory[:, 1].T, 0.0)
-    ridge = 1e-5 * jnp.trace(products) + float(jnp.finfo(row.dtype).tiny)
-    factor = lax.linalg.cholesky(products + jnp.diag(jnp.where(live, ridge, 1.0)))
-    weights = jax.scipy.linalg.cho_solve((factor, True), live.astype(row.dtype))
-    point, on = jnp.tensordot(weights / weights.sum(), memory, 1)
-    point, on = jnp.where(mixed, point, plain[0]), jnp.where(mixed, on, plain[1])
-    at, whitened = _gaussian(row, full, dim), _gaussian(on, full, dim)
-    if full:
-        moved = jnp.concatenate([at.scale @ whitened.loc, (at.scale @ whitened.scale).ravel()])
-    else:
-        moved = jnp.concatenate([at.scale * whitened.loc, at.scale * whitened.scale])
-    # Where nothing finite is known yet, a narrower one is tried.
-    narrower = jnp.concatenate([at.loc, (length * at.scale).ravel()])
-    return jnp.where(objective == -jnp.inf, narrower, point + moved)
-
-
-def _natural_step(full: bool, moments: _Moments) -> tuple[jax.Array, jax.Array]:
-    """The full step in whitened coordinates as a row, and how many nats it moves q."""
-    curvature, slope = moments.curvature, moments.slope
-    if full:
-        basis, curvature = lax.linalg.eigh(curvature)
-        slope = basis.T @ slope
+        curvature, basis = xp.linalg.eigh(curvature)
+        slope = (xp.swapaxes(basis, -1, -2) @ slope[..., None])[..., 0]
     # Where the curvature is negative the slope still points uphill, and q may widen but has no width to aim for.
-    believed = jnp.maximum(jnp.abs(curvature), FLATTEST)
+    believed = xp.maximum(xp.abs(curvature), FLATTEST)
     shift = slope / believed
-    stretch = jnp.maximum(-0.5 * jnp.log(believed), math.log(NARROWEST))
-    stretch = jnp.where(curvature < 0.0, jnp.maximum(stretch, 0.0), stretch)
-    move = 0.5 * (jnp.square(shift) + jnp.expm1(2.0 * stretch) - 2.0 * stretch).sum()
-    grown = jnp.expm1(stretch)
+    stretch = xp.maximum(-0.5 * xp.log(believed), math.log(NARROWEST))
+    stretch = xp.where(curvature < 0.0, xp.maximum(stretch, 0.0), stretch)
+    grown = xp.expm1(stretch)
+    move = 0.5 * (xp.square(shift) + xp.expm1(2.0 * stretch) - 2.0 * stretch).sum(-1)
     if full:
-        return jnp.concatenate([basis @ shift, ((basis * grown) @ basis.T).ravel()]), move
-    return jnp.concatenate([shift, grown]), move
+        return Gaussian((basis @ shift[..., None])[..., 0], (basis * grown[:, None]) @ xp.swapaxes(basis, -1, -2)), move
+    return Gaussian(shift, grown), move

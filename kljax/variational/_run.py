@@ -15,6 +15,17 @@ from kljax.variational._guides import Guide
 from kljax.variational._objectives import Objective
 from kljax.variational._result import Seconds
 
+# JAX says how long it traced and compiled, in any function of the process.
+_COMPILING = {"seconds": 0.0}
+
+
+def _listen(event: str, duration: float, **_: Any) -> None:
+    if event.startswith("/jax/core/compile/"):
+        _COMPILING["seconds"] += duration
+
+
+jax.monitoring.register_event_duration_secs_listener(_listen)
+
 
 @dataclasses.dataclass(frozen=True)
 class Run:
@@ -28,7 +39,8 @@ class Run:
         traced: Whether the fit is part of a traced function.
         progress: Whether to show a bar; None where it depends on the terminal.
         callback: What is called between chunks of steps.
-        spent: The clock.
+        began: When.
+        compiled: The compiling time of the process until then.
     """
 
     log_density: Callable[[Any], Any]
@@ -38,24 +50,16 @@ class Run:
     traced: bool
     progress: bool | None
     callback: Callable[[int, float], Any] | None
-    spent: dict[str, float] = dataclasses.field(default_factory=lambda: {"compiling": 0.0, "running": 0.0})
-
-    @contextlib.contextmanager
-    def clock(self, what: str) -> Iterator[None]:
-        """Adds the time inside to ``what``, compiling or running."""
-        began = time.perf_counter()
-        yield
-        self.spent[what] += time.perf_counter() - began
-
-    def timed(self, what: str, function: Callable[..., Any], *arguments: Any) -> Any:
-        """The function's value, with the time until it is there."""
-        with self.clock(what):
-            return jax.block_until_ready(function(*arguments))
+    began: float = dataclasses.field(default_factory=time.perf_counter)
+    compiled: float = dataclasses.field(default_factory=lambda: _COMPILING["seconds"])
 
     @property
     def seconds(self) -> Seconds | None:
         """The time so far."""
-        return None if self.traced else Seconds(self.spent["compiling"], self.spent["running"])
+        if self.traced:
+            return None
+        compiling = _COMPILING["seconds"] - self.compiled
+        return Seconds(compiling, max(0.0, time.perf_counter() - self.began - compiling))
 
     @contextlib.contextmanager
     def bar(self, total: int, label: str) -> Iterator[Callable[[int, float], bool]]:
@@ -85,10 +89,3 @@ class Run:
     def _quiet(self) -> bool | None:
         # tqdm: None hides the bar off a terminal.
         return False if self.progress else None
-
-    @property
-    def watched(self) -> bool:
-        """Whether somebody looks on between chunks of steps."""
-        if self.traced:
-            return False
-        return bool(self.progress) or self.callback is not None or (self.progress is None and sys.stderr.isatty())
