@@ -7,6 +7,7 @@ This module needs optax, and flows need flax; ``import kljax`` loads neither, so
 """
 
 from kljax.variational._fit import fit
+from kljax.variational._flows import autoregressive_flow, coupling_flow
 from kljax.variational._gradients import ESTIMATORS, Step, value_and_grad
 from kljax.variational._guides import (
     Frame,
@@ -14,6 +15,7 @@ from kljax.variational._guides import (
     Params,
     full_rank,
     gaussian_mixture,
+    laplace,
     low_rank,
     mean_field,
 )
@@ -27,6 +29,7 @@ from kljax.variational._objectives import (
     jensen_shannon,
     renyi,
 )
+from kljax.variational._own_guides import custom, family
 from kljax.variational._psis import ParetoSmoothed, pareto_smoothed
 from kljax.variational._result import FitResult, Moments, Seconds
 from kljax.variational._stochastic import State, init, initial_params, step
@@ -45,9 +48,13 @@ __all__ = [
     "State",
     "Step",
     "Target",
+    "autoregressive_flow",
     "chi_squared_bound",
+    "coupling_flow",
+    "custom",
     "elbo",
     "f_divergence",
+    "family",
     "fit",
     "forward_kl",
     "from_joint",
@@ -58,6 +65,7 @@ __all__ = [
     "init",
     "initial_params",
     "jensen_shannon",
+    "laplace",
     "low_rank",
     "mean_field",
     "pareto_smoothed",

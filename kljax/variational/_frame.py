@@ -12,6 +12,7 @@ import numpy as np
 
 from kljax.variational import _draws, _natural
 from kljax.variational._guides import Frame
+from kljax.variational._laplace import climb
 from kljax.variational._latents import OnVectors
 from kljax.variational._natural import Gaussian, Moments
 from kljax.variational._run import Run
@@ -64,8 +65,14 @@ def fit_frame(
     else:
         with np.errstate(all="ignore"):
             now = _drive(run, target, plan, bank, begin)
+    best = _natural.leader(now)
+    if run.guide.mode:
+        mode = climb(target, jnp.asarray(best.loc))
+        # A Hessian costs about as much as two gradients a coordinate.
+        cost = now.gradients + mode.steps * (1 + 2 * latent.dim)
+        return Fitted(mode.frame, now.trace, now.steps + mode.steps, cost, now.nonfinite, mode.found)
     converged = now.move.min() < 10.0 * plan.tolerance
-    return Fitted(_triangular(_natural.leader(now)), now.trace, now.steps, now.gradients, now.nonfinite, converged)
+    return Fitted(_triangular(best), now.trace, now.steps, now.gradients, now.nonfinite, converged)
 
 
 def log_weights(run: Run, frame: Frame, noise: Any, starts: int) -> tuple[Any, Any]:

@@ -93,8 +93,10 @@ def check(objective: Any, gradient: Any, guide: Guide) -> None:
 
 
 def default(objective: Objective, guide: Guide) -> str:
-    """The estimator of least variance that is unbiased."""
-    return "doubly_reparametrised" if guide.reparametrised else "score"
+    """The estimator of least variance, or of least cost where a guide's density is expensive."""
+    if not guide.reparametrised:
+        return "score"
+    return "doubly_reparametrised" if guide.inverts or not objective.separate else "pathwise"
 
 
 def log_weights(

@@ -52,7 +52,10 @@ class Guide:
         log_shares: (params) ↦ the logarithms of their weights.
         frame: The kind of Gaussian that is fitted first, or None.
         gaussian: Whether q is that Gaussian and nothing more.
+        mode: Whether that Gaussian is the one at a mode of the target.
         reparametrised: Whether ``push`` is differentiable in the parameters.
+        inverts: Whether ``log_prob`` costs no more than ``push``.
+        rate: Adam's first learning rate.
         advice: What to try where this guide is too small.
     """
 
@@ -66,7 +69,10 @@ class Guide:
     log_shares: Callable[[Params], jax.Array] = lambda _: jnp.zeros(1)
     frame: Literal["full", "diagonal"] | None = None
     gaussian: bool = False
+    mode: bool = False
     reparametrised: bool = True
+    inverts: bool = True
+    rate: float = 0.02
     advice: str = ""
 
     def __repr__(self) -> str:
@@ -262,6 +268,46 @@ def _full_rank(latent: Latent) -> Guide:
         "full",
         gaussian=True,
         advice="a flow (coupling_flow) or a mixture (gaussian_mixture)",
+    )
+
+
+def laplace(like: Any) -> Guide:
+    """N(x*, (-∇²log p̃(x*))⁻¹) at a mode x* of the target: the Laplace approximation.
+
+    The mode is sought by damped Newton steps from the centre of a full-rank Gaussian fitted first. It depends on the
+    coordinates, and a density without a mode, as that of a hierarchy whose scale may shrink to zero, has none.
+
+    Args:
+        like: The number of coordinates, or an example of one latent (any pytree of real arrays).
+
+    Returns:
+        A ``Guide``.
+
+    Raises:
+        TypeError: If ``like`` has leaves that are not real.
+        ValueError: If it has no coordinates.
+
+    Example:
+        >>> from kljax import variational
+        >>> variational.laplace(2)
+        <guide: Laplace approximation of 2 coordinates>
+
+    References:
+        Tierney and Kadane (1986), "Accurate approximations for posterior moments and marginal densities".
+    """
+    return _laplace(latent_of(like))
+
+
+@functools.lru_cache
+def _laplace(latent: Latent) -> Guide:
+    return framed(
+        _white_normal(latent.dim, full=True),
+        f"Laplace approximation of {latent.dim} coordinates",
+        latent,
+        "full",
+        gaussian=True,
+        mode=True,
+        advice="full_rank, which looks at more than the mode",
     )
 
 

@@ -19,10 +19,13 @@ from kljax.variational._guides import Params
 from kljax.variational._run import Run
 from kljax.variational._stochastic import CHUNK, State
 
-LEARNING_RATE = 0.02
+LARGEST = 1.0  # norm of a gradient that is followed as it is: in whitened coordinates it is of order one
 
-# The same optimiser for every fit, so that jit compiles once.
-_adam = functools.lru_cache(optax.adam)
+
+@functools.lru_cache
+def adam(rate: float) -> optax.GradientTransformation:
+    """The optimiser of those who choose none; the same for every fit, so that ``jit`` compiles once."""
+    return optax.chain(optax.clip_by_global_norm(LARGEST), optax.adam(rate))
 
 
 def _advance(log_density, guide, optimizer, objective, gradient, annealed, state, trace, base, count):
@@ -61,7 +64,7 @@ def fit_free(
 ) -> Looped:
     """The free parameters with the highest objective; several starts go side by side and the best is kept."""
     annealed = optimizer is None
-    optimizer = _adam(LEARNING_RATE) if optimizer is None else optimizer
+    optimizer = adam(run.guide.rate) if optimizer is None else optimizer
     static = run.log_density, run.guide, optimizer, run.objective, run.gradient, annealed
     state = _stacked([_stochastic.init(run.guide, params, optimizer) for params in starts])
     trace = jnp.full((len(starts), steps), jnp.nan, state.best.dtype)

@@ -35,7 +35,8 @@ def pareto_smoothed(log_weights: ArrayLike) -> ParetoSmoothed:
             traced; outside, NumPy computes it and nothing is compiled.
 
     Returns:
-        ``ParetoSmoothed``. k̂ is -∞ where the largest weights are all equal, and ∞ where a log-weight is NaN or +∞.
+        ``ParetoSmoothed``. k̂ is -∞ where the largest weights are equal to rounding, and ∞ where a log-weight is
+        NaN or +∞, or where a few weights are so large that the rest vanish beside them.
 
     Raises:
         ValueError: If there are fewer than 25 weights, or more than one axis.
@@ -66,18 +67,20 @@ def pareto_smoothed(log_weights: ArrayLike) -> ParetoSmoothed:
     sorted_weights = safe[order]
     cut = sorted_weights[count - tail - 1]
     excess = xp.exp(sorted_weights[count - tail :]) - xp.exp(cut)
-    degenerate = ~(excess[-1] > 0.0)
-    shape, scale = _fit_tail(xp.where(degenerate, xp.arange(1, tail + 1) / tail, excess), xp)
+    # A tail that is flat to rounding has no shape; one of a few weights beside which the rest vanish has no end.
+    flat = safe.max() - cut < 1e-5
+    endless = ~flat & ~(excess[math.floor(tail / 4 + 0.5) - 1] > 0.0)
+    shape, scale = _fit_tail(xp.where(flat | endless, xp.arange(1, tail + 1) / tail, excess), xp)
     level = (xp.arange(tail) + 0.5) / tail
     exponential = xp.abs(shape) < 1e-6
     curved = xp.expm1(-shape * xp.log1p(-level)) / xp.where(exponential, 1.0, shape)
     quantile = xp.where(exponential, -xp.log1p(-level), curved)
     smooth = xp.minimum(xp.log(xp.exp(cut) + scale * quantile), 0.0)
-    smooth = xp.where(degenerate | ~xp.isfinite(shape), sorted_weights[count - tail :], smooth)
+    smooth = xp.where(flat | endless, sorted_weights[count - tail :], smooth)
     ordered = xp.concatenate([sorted_weights[: count - tail], smooth])
     back = ordered[xp.argsort(order)]
     total = xp.log(xp.exp(back).sum())
-    khat = xp.where(broken, xp.inf, xp.where(degenerate, -xp.inf, shape))
+    khat = xp.where(broken | endless, xp.inf, xp.where(flat, -xp.inf, shape))
     result = xp.where(broken, xp.nan, back - total)
     dtype = given.dtype if jnp.issubdtype(given.dtype, jnp.floating) else jnp.result_type(float)
     return ParetoSmoothed(*(jnp.asarray(xp.asarray(one).astype(dtype)) for one in (result, khat)))

@@ -137,7 +137,9 @@ class FitResult:
             )
         if int(self.nonfinite) > 0.2 * max(int(self.steps), 1):
             parts.append(f"{int(self.nonfinite)} steps met values that were not finite and were taken back.")
-        if not bool(self.converged):
+        if self.guide.mode and not bool(self.converged):
+            parts.append("No mode was found: the density may have none in these coordinates.")
+        elif not bool(self.converged):
             parts.append(f"The fit was still improving after {int(self.steps)} steps: give it more (steps=).")
         khat = float(self.khat)
         spread = float(np.std(log_w[np.isfinite(log_w)]))
