@@ -23,9 +23,9 @@ def check_key(key: Any) -> None:
 Source = Any  # a key of jax.random, or NumPy's SeedSequence outside ``jit``
 
 
-def split(key: jax.Array, count: int) -> list[Source]:
-    """Independent sources of draws; NumPy's outside ``jit``."""
-    if isinstance(key, jax.core.Tracer):
+def split(key: jax.Array, count: int, *, traced: bool = False) -> list[Source]:
+    """Independent sources of draws; NumPy's unless they are to be part of a traced function."""
+    if traced or isinstance(key, jax.core.Tracer):
         return list(jax.random.split(key, count))
     data = jax.random.key_data(key) if jnp.issubdtype(key.dtype, jax.dtypes.prng_key) else key
     return list(np.random.SeedSequence(np.asarray(data).tolist()).spawn(count))

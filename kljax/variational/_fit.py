@@ -108,19 +108,42 @@ def fit(
     _gradients.check(objective, gradient, guide)
     _draws.check_key(key)
     _check_counts(steps=steps, num_draws=num_draws, starts=starts, evaluation_draws=evaluation_draws)
-    log_density = target.log_density if isinstance(target, Target) else target
-    traced = check_log_density(log_density, _latent_of(guide)) or isinstance(key, jax.core.Tracer)
-    run = Run(log_density, guide, objective, gradient, traced, progress, callback)
-    frame_source, loop_source, begin_source, fresh_source = _draws.split(key, 4)
     plain = guide.gaussian and objective is elbo() and optimizer is None and gradient == default
     if guide.mode and not plain:
         raise ValueError(
             f"{guide.name} is given by the mode alone: it takes no objective, optimizer or gradient. For these use "
             "full_rank."
         )
+    if init is not None and guide.frame is None:
+        raise ValueError(f"init has no meaning for {guide.name}; its parameters say where it begins.")
+    log_density = target.log_density if isinstance(target, Target) else target
+    traced = check_log_density(log_density, _latent_of(guide)) or isinstance(key, jax.core.Tracer)
+    run = Run(log_density, guide, objective, gradient, traced, progress, callback)
+    # optax and flax are not written for strict promotion, and neither need the target be.
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        return _fitted(
+            run, key, plain, optimizer, steps, num_draws, starts, init, init_scale, draws, evaluation_draws, checkpoint
+        )
+
+
+def _fitted(
+    run: Run,
+    key: jax.Array,
+    plain: bool,
+    optimizer: optax.GradientTransformation | None,
+    steps: int | None,
+    num_draws: int,
+    starts: int,
+    init: Any,
+    init_scale: float,
+    draws: Any,
+    evaluation_draws: int | None,
+    checkpoint: str | Path | None,
+) -> FitResult:
+    frame_source, loop_source, begin_source, fresh_source = _draws.split(key, 4, traced=run.traced)
     stages: list[Any] = []
     frame = None
-    if guide.frame is not None:
+    if run.guide.frame is not None:
         given = draws if plain else None
         fitted = fit_frame(
             run,
@@ -134,10 +157,8 @@ def fit(
         )
         frame = fitted.frame
         stages.append(fitted)
-    elif init is not None:
-        raise ValueError(f"init has no meaning for {guide.name}; its parameters say where it begins.")
-    count = 1 if guide.frame is not None else starts
-    begun = [Params(frame, guide.begin(_draws.child(begin_source, index))) for index in range(count)]
+    count = 1 if run.guide.frame is not None else starts
+    begun = [Params(frame, run.guide.begin(_draws.child(begin_source, index))) for index in range(count)]
     params = begun[0]
     if not plain:
         looped = fit_free(

@@ -188,7 +188,7 @@ def _along_path(coefficients):
 
 def _adapted(_, log_w, shares):
     # Weights by rank, γ ∝ 1/(tail probability): bounded however heavy the tail of w is.
-    rank = (log_w[:, None] <= log_w).mean(1)
+    rank = (log_w[:, None] <= log_w[None]).mean(1, dtype=log_w.dtype)
     weights = 1.0 / rank
     return weights / weights.sum()
 

@@ -12,7 +12,7 @@ from jax import lax
 from kljax.variational._guides import Frame
 
 STEPS = 100
-TOLERANCE = 1e-6  # nats that a full Newton step promises
+TOLERANCE = 1e-9  # nats that a full Newton step promises
 
 
 class Mode(NamedTuple):
@@ -44,7 +44,7 @@ def climb(target: Any, start: jax.Array) -> Mode:
         bent = jnp.maximum(jnp.abs(curvature), 1e-6 * jnp.abs(curvature).max())
         proposal = x + length * basis @ ((basis.T @ slope) / bent)
         new = look(proposal)
-        better = (new[0] > value) & jnp.isfinite(new[1]).all()
+        better = (new[0] >= value) & jnp.isfinite(new[1]).all()
         kept = jax.tree.map(lambda one, other: jnp.where(better, one, other), (proposal, *new), carry[:5])
         return *kept, jnp.where(better, jnp.minimum(1.0, 2.0 * length), 0.25 * length), count + 1
 

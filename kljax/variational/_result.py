@@ -118,7 +118,7 @@ class FitResult:
             return jnp.tensordot(weights.astype(leaf.dtype), leaf, 1)
 
         centre = jax.tree.map(mean, latents)
-        return Moments(centre, jax.tree.map(lambda leaf, at: mean(jnp.square(leaf - at)), latents, centre))
+        return Moments(centre, jax.tree.map(lambda leaf, at: mean(jnp.square(leaf - at[None])), latents, centre))
 
     @property
     def verdict(self) -> str:

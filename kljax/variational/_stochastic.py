@@ -143,7 +143,9 @@ def step(
     """
     found = _gradients.value_and_grad(target, guide, state.params, noise, objective=objective, gradient=gradient)
     downhill = jax.tree.map(lambda leaf: -leaf, found.gradient)
-    updates, inner = optimizer.update(downhill, state.optimizer, state.params.free)
+    # optax is not written for the strict promotion that a caller may have switched on.
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        updates, inner = optimizer.update(downhill, state.optimizer, state.params.free)
     rate = 0.5 ** state.halvings.astype(jnp.result_type(float))
     free = jax.tree.map(lambda leaf, change: leaf + rate.astype(leaf.dtype) * change, state.params.free, updates)
     kept_free, kept_inner = jax.tree.map(
@@ -153,7 +155,7 @@ def step(
         params=Params(state.params.frame, kept_free),
         optimizer=kept_inner,
         step=state.step + 1,
-        nonfinite=state.nonfinite + ~found.finite,
+        nonfinite=state.nonfinite + (~found.finite).astype(state.nonfinite.dtype),
     )
     return moved, found.value
 
