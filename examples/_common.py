@@ -75,18 +75,22 @@ def seed(text: str) -> int:
     return value
 
 
-def parser(docstring: str, *, epilog: str, steps: int, learning_rate: float) -> argparse.ArgumentParser:
-    """A parser with the options that every example has; ``--help`` opens with the script's docstring."""
+def parser(docstring: str, *, epilog: str, steps: int, learning_rate: float | None) -> argparse.ArgumentParser:
+    """A parser with the options that every example has; ``--help`` opens with the script's docstring.
+
+    An example whose fits choose their learning rate themselves has no option for it.
+    """
     made = argparse.ArgumentParser(
         description=docstring, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
     made.add_argument("--steps", type=positive_int, default=steps, help=f"steps of the optimiser (default {steps})")
-    made.add_argument(
-        "--learning-rate",
-        type=positive_float,
-        default=learning_rate,
-        help=f"Adam's first learning rate; it falls to zero along a cosine (default {learning_rate})",
-    )
+    if learning_rate is not None:
+        made.add_argument(
+            "--learning-rate",
+            type=positive_float,
+            default=learning_rate,
+            help=f"Adam's first learning rate; it falls to zero along a cosine (default {learning_rate})",
+        )
     made.add_argument("--seed", type=seed, default=0, help="seed of everything that is random (default 0)")
     made.add_argument("--out", type=Path, default=Path("out"), help="folder for the files written (default out/)")
     made.add_argument("--no-progress", action="store_true", help="no progress bar (nor is there one off a terminal)")

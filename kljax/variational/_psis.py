@@ -57,7 +57,12 @@ def pareto_smoothed(log_weights: ArrayLike) -> ParetoSmoothed:
     given = xp.asarray(log_weights)
     if given.ndim != 1 or given.shape[0] < 25:
         raise ValueError(f"log_weights must have one axis of at least 25 draws; got shape {given.shape}.")
-    weights = given if traced else given.astype(np.float64)
+    # NumPy's way of mixing integers and floats serves both.
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"), np.errstate(all="ignore"):
+        return _smooth(given if traced else given.astype(np.float64), given.dtype, xp)
+
+
+def _smooth(weights: Any, kind: Any, xp: Any) -> ParetoSmoothed:
     count = weights.shape[0]
     tail = math.ceil(min(0.2 * count, 3.0 * math.sqrt(count)))
     broken = (xp.isnan(weights) | (weights == xp.inf)).any() | (weights == -xp.inf).all()
@@ -82,7 +87,7 @@ def pareto_smoothed(log_weights: ArrayLike) -> ParetoSmoothed:
     total = xp.log(xp.exp(back).sum())
     khat = xp.where(broken | endless, xp.inf, xp.where(flat, -xp.inf, shape))
     result = xp.where(broken, xp.nan, back - total)
-    dtype = given.dtype if jnp.issubdtype(given.dtype, jnp.floating) else jnp.result_type(float)
+    dtype = kind if jnp.issubdtype(kind, jnp.floating) else jnp.result_type(float)
     return ParetoSmoothed(*(jnp.asarray(xp.asarray(one).astype(dtype)) for one in (result, khat)))
 
 

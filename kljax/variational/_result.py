@@ -149,6 +149,11 @@ class FitResult:
             parts.append(
                 f"q is near the target (k̂ = {khat:.2f}): use importance weights (moments(), smoothed) where it matters."
             )
+        elif spread < 0.5:
+            parts.append(
+                f"q is close to the target (log p/q varies by ±{spread:.2g} nats over q), but its tails are too light "
+                f"(k̂ = {khat:.2f}): use its draws as they are, and do not trust importance weights."
+            )
         else:
             parts.append(
                 f"This family is too small for this target (k̂ = {khat:.2f}, and log p/q varies by ±{spread:.2g} nats "
