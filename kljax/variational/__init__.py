@@ -8,17 +8,9 @@ This module needs optax, and flows need flax; ``import kljax`` loads neither, so
 
 from kljax.variational._fit import fit
 from kljax.variational._flows import autoregressive_flow, coupling_flow
+from kljax.variational._gaussians import full_rank, gaussian_mixture, laplace, low_rank, mean_field
 from kljax.variational._gradients import ESTIMATORS, Step, value_and_grad
-from kljax.variational._guides import (
-    Frame,
-    Guide,
-    Params,
-    full_rank,
-    gaussian_mixture,
-    laplace,
-    low_rank,
-    mean_field,
-)
+from kljax.variational._guides import Frame, Guide, Params
 from kljax.variational._objectives import (
     Objective,
     chi_squared_bound,

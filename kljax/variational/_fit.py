@@ -199,7 +199,7 @@ def _check_counts(**counts: Any) -> None:
 
 
 def _evaluate(
-    log_density: Callable[[Any], Any], guide: Guide, params: Params, noise: Any, chances: jax.Array
+    log_density: Callable[[Any], Any], guide: Guide, params: Params, noise: Any, chances: Any
 ) -> tuple[Any, jax.Array]:
     """Points of q and their log-weights."""
     parts = jnp.zeros(chances.shape, int)

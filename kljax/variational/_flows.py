@@ -211,8 +211,9 @@ def _network(sizes: list[int], layers: int, masks: Any = None) -> tuple[Network,
 
         def __call__(self, x: jax.Array) -> jax.Array:
             for index, linear in enumerate(self.linears):
-                kernel = linear.kernel[...]
-                x = x @ (kernel if masks is None else kernel * masks[index].astype(kernel.dtype)) + linear.bias[...]
+                kernel, bias = linear.kernel[...], linear.bias
+                assert bias is not None
+                x = x @ (kernel if masks is None else kernel * masks[index].astype(kernel.dtype)) + bias[...]
                 x = jnp.tanh(x) if index < len(sizes) - 2 else x
             return x
 

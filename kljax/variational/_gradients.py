@@ -44,6 +44,7 @@ ESTIMATORS = (
     "log_variance",
     "tail_adaptive",
 )
+"""The names of the gradient estimators; docs/variational.md says what each is unbiased for."""
 NEED_PATH = ("pathwise", "sticking_the_landing", "doubly_reparametrised", "tail_adaptive")
 
 

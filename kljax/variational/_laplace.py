@@ -25,7 +25,7 @@ class Mode(NamedTuple):
     """
 
     frame: Frame
-    steps: jax.Array
+    steps: Any
     found: jax.Array
 
 

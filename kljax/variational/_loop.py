@@ -75,9 +75,10 @@ def fit_free(
         return run.guide.noise(_draws.child(source, index), (CHUNK, num_draws))
 
     if run.traced:
-        state, trace = _traced(static, noise, state, trace, steps)
+        state, trace = _traced(functools.partial(_advance, *static), noise, state, trace, steps)
     else:
-        state, trace = _driven(run, static, noise, state, trace, steps, checkpoint)
+        chunk = functools.partial(_jitted, *static)
+        state, trace = _driven(run, chunk, noise, state, trace, steps, checkpoint)
     xp: Any = jnp if run.traced else np
     best = xp.argmax(xp.asarray(state.best))
     chosen: State = jax.tree.map(lambda leaf: leaf[best], state)
@@ -93,29 +94,29 @@ def _stacked(states: list[State]) -> State:
 
 def _rows(draws: Any, index: Any, steps: int) -> Any:
     """The caller's base draws [steps, num_draws, ...] for one chunk; the last rows again beyond the end."""
-    at = np.minimum(int(index) * CHUNK + np.arange(CHUNK), steps - 1)
-    return jax.tree.map(lambda leaf: leaf[at], draws)
+    at = jnp.minimum(index * CHUNK + jnp.arange(CHUNK), steps - 1)
+    return jax.tree.map(lambda leaf: jnp.asarray(leaf)[at], draws)
 
 
 def _over(state: State, steps: int) -> Any:
     return jax.vmap(lambda one: _stochastic.finished(one, steps))(state).all()
 
 
-def _traced(static: Any, noise: Any, state: State, trace: jax.Array, steps: int) -> tuple[State, jax.Array]:
+def _traced(chunk: Any, noise: Any, state: State, trace: jax.Array, steps: int) -> tuple[State, jax.Array]:
     def unfinished(carry: tuple[State, jax.Array, jax.Array]) -> jax.Array:
         return ~_over(carry[0], steps)
 
     def body(carry: tuple[State, jax.Array, jax.Array]) -> tuple[State, jax.Array, jax.Array]:
         state, trace, index = carry
         count = jnp.minimum(CHUNK, steps - index * CHUNK)
-        return *_advance(*static, state, trace, noise(index), count), index + 1
+        return *chunk(state, trace, noise(index), count), index + 1
 
     state, trace, _ = lax.while_loop(unfinished, body, (state, trace, jnp.asarray(0)))
     return state, trace
 
 
 def _driven(
-    run: Run, static: Any, noise: Any, state: State, trace: jax.Array, steps: int, checkpoint: str | Path | None
+    run: Run, chunk: Any, noise: Any, state: State, trace: jax.Array, steps: int, checkpoint: str | Path | None
 ) -> tuple[State, jax.Array]:
     path = None if checkpoint is None else Path(checkpoint)
     if path is not None and path.exists():
@@ -124,7 +125,7 @@ def _driven(
         while not bool(_over(state, steps)):
             taken = int(state.step[0])
             count = np.asarray(min(CHUNK, steps - taken))
-            state, trace = _jitted(*static, state, trace, noise(taken // CHUNK), count)
+            state, trace = chunk(state, trace, noise(taken // CHUNK), count)
             if path is not None:
                 _save(path, (state, trace))
             if not np.isfinite(np.asarray(state.best)).any() and int(state.nonfinite.min()) >= int(state.step[0]):

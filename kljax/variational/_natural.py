@@ -305,8 +305,8 @@ def _beside(flags: Any, like: Any) -> Any:
 
 def _natural_step(slope: Any, curvature: Any, xp: Any) -> tuple[Gaussian, Any]:
     """The full steps in whitened coordinates, and how many nats they move q."""
-    full = curvature.ndim == 3
-    if full:
+    basis = None
+    if curvature.ndim == 3:
         curvature, basis = xp.linalg.eigh(curvature)
         slope = (xp.swapaxes(basis, -1, -2) @ slope[..., None])[..., 0]
     # Where the curvature is negative the slope still points uphill, and q may widen but has no width to aim for.
@@ -316,6 +316,6 @@ def _natural_step(slope: Any, curvature: Any, xp: Any) -> tuple[Gaussian, Any]:
     stretch = xp.where(curvature < 0.0, xp.maximum(stretch, 0.0), stretch)
     grown = xp.expm1(stretch)
     move = 0.5 * (xp.square(shift) + xp.expm1(2.0 * stretch) - 2.0 * stretch).sum(-1)
-    if full:
+    if basis is not None:
         return Gaussian((basis @ shift[..., None])[..., 0], (basis * grown[:, None]) @ xp.swapaxes(basis, -1, -2)), move
     return Gaussian(shift, grown), move

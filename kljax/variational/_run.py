@@ -19,9 +19,9 @@ from kljax.variational._result import Seconds
 _COMPILING = {"seconds": 0.0}
 
 
-def _listen(event: str, duration: float, **_: Any) -> None:
+def _listen(event: str, duration_secs: float, **_: Any) -> None:
     if event.startswith("/jax/core/compile/"):
-        _COMPILING["seconds"] += duration
+        _COMPILING["seconds"] += duration_secs
 
 
 jax.monitoring.register_event_duration_secs_listener(_listen)

@@ -9,6 +9,11 @@ from typing import Any
 import jax
 
 
+def unchanged(latent: Any) -> Any:
+    """The latent itself."""
+    return latent
+
+
 @dataclasses.dataclass(frozen=True)
 class Target:
     """An unnormalised log-density with an example of what it takes.
@@ -21,7 +26,7 @@ class Target:
 
     log_density: Callable[[Any], Any]
     like: Any
-    constrain: Callable[[Any], Any] = lambda latent: latent
+    constrain: Callable[[Any], Any] = unchanged
 
 
 def from_numpyro(model: Callable[..., Any], *args: Any, key: jax.Array | None = None, **kwargs: Any) -> Target:
