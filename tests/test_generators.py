@@ -308,7 +308,7 @@ HESSIANS = [
 
 @each_dtype
 @pytest.mark.parametrize("name", HESSIANS)
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(6)
 def test_the_second_derivatives_of_the_summand(name, dtype):
     """Each entry's error relative to its terms and the smaller first derivative; 16 eps, being found by autodiff."""
     case, x = CASES[name], pairs(dtype)
@@ -454,6 +454,7 @@ def test_the_conjugate_of_squared_log_although_it_is_not_convex():
     assert abs(generators.squared_log.conjugate(-2.0) - float(want)) <= 8 * np.finfo(np.float32).eps * abs(float(want))
 
 
+@pytest.mark.one_in(6)
 @pytest.mark.parametrize("name", SMOOTH)
 def test_fenchel_and_young_agree(name):
     """f(u) + f*(f'(u)) = u f'(u), up to rounding of the three terms."""

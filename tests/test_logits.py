@@ -108,7 +108,7 @@ def test_values_and_gradients(verb: str, options: dict[str, Any], dtype: Any) ->
 @pytest.mark.parametrize(
     ("verb", "options"), thinned([(v, o) for v, o in LABELLED if v != "total_variation"], OFTEN, spread=True), ids=str
 )
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(4)
 def test_hessians(verb: str, options: dict[str, Any], dtype: Any) -> None:
     with jax.enable_x64(dtype == np.float64):
         function = functools.partial(getattr(logits, verb), **options)

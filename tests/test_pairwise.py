@@ -77,6 +77,7 @@ def batches(case: str, close: float | None) -> tuple[Any, tuple[np.ndarray, ...]
     return make, p, tuple(np.concatenate(both).astype(np.float32) for both in zip(moved, rest, strict=True))
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize(
     ("case", "close"),
     thinned(

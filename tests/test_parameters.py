@@ -73,7 +73,7 @@ OFTEN = [
 
 @pytest.mark.parametrize(("name", "option", "at"), thinned(PARAMETERS, OFTEN, spread=True))
 @pytest.mark.parametrize("module", MODULES)
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(4)
 def test_traced_parameters_and_their_derivatives(module: str, name: str, option: str, at: float) -> None:
     rng = np.random.default_rng(13)
     with jax.enable_x64(True):

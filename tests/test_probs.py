@@ -91,6 +91,7 @@ SWEEP = [pytest.param(verb, np.float64, id=f"{verb}-float64") for verb in VERBS]
 SWEEP += [pytest.param(verb, np.float32, id=f"{verb}-float32") for verb in SINGLE]
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize(("verb", "dtype"), SWEEP)
 def test_values_and_gradients_keep_their_digits(verb: str, dtype: Any) -> None:
     name, options = VERBS[verb]

@@ -183,6 +183,7 @@ CASES += [(name, "squared_hellinger", True) for name in BOTH] + [(name, "kl", Fa
 OFTEN = [*CASES[::2], *CASES[-2:]]
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize(("name", "verb", "double"), thinned(CASES, OFTEN, spread=True))
 def test_values_lie_within_a_useful_bound(name, verb, double):
     make_p, make_q, support, hints, _ = PAIRS[name]

@@ -457,6 +457,7 @@ EVERY: dict[str, Any] = {
 }
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("name", EVERY)
 def test_draws_moments_and_estimates(name: str) -> None:
     p = EVERY[name]()

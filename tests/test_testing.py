@@ -43,7 +43,7 @@ SHIPPED = {
 
 
 @pytest.mark.parametrize("name", SHIPPED)
-@pytest.mark.one_in(2)
+@pytest.mark.one_in(4)
 def test_the_shipped_generators_keep_the_laws(name):
     check_generator(SHIPPED[name], dtypes=SINGLE)
 
@@ -69,6 +69,7 @@ VERBS = [
 OFTEN = [("kl", {}), ("total_variation", {})]
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("module", [probs, logits], ids=["probs", "logits"])
 @pytest.mark.parametrize(("name", "options"), thinned(VERBS, OFTEN, spread=True), ids=[name for name, _ in VERBS])
 def test_the_shipped_verbs_keep_the_laws(module, name, options):
