@@ -20,6 +20,7 @@ from kljax.variational._run import Run
 SEARCH_STEPS = 40
 SEARCH_DRAWS = 128  # of each start and step; four times as many as coordinates where these are more than 32
 POLISH_DRAWS = 8192  # of each step of the polish, all starts together
+FRAME_DRAWS = 2048  # the same where stochastic steps follow
 GRADIENTS = 100_000  # a Gaussian of up to 32 coordinates takes no more; one of more, more in proportion
 BANK = 2**26  # numbers that the draws may fill
 WIDTHS = (1.0, 0.1, 0.1, 1.0)  # scales of the starts, in turn
@@ -55,7 +56,7 @@ def fit_frame(
     target, dtype = OnVectors(run.log_density, latent), jnp.result_type(float)
     bank_source, start_source = _draws.child(source, 0), _draws.child(source, 1)
     if draws is None:
-        bank = _draws.bank(bank_source, _bank_shape(latent.dim, starts, full), dtype)
+        bank = _draws.bank(bank_source, _bank_shape(latent.dim, starts, full, final), dtype)
     else:
         bank = _given(draws, latent.dim, starts).astype(dtype)
     begin = _starts(start_source, latent.dim, starts, full, init, init_scale, latent, dtype)
@@ -80,7 +81,7 @@ def log_weights(run: Run, frame: Frame, noise: Any, starts: int) -> tuple[Any, A
     latent = run.guide.latent
     assert latent is not None
     target = OnVectors(run.log_density, latent)
-    draws = _bank_shape(latent.dim, starts, run.guide.frame == "full")[2]
+    draws = _bank_shape(latent.dim, starts, run.guide.frame == "full", True)[2]
     chunks = -(-len(noise) // (starts * draws))
     padded = np.resize(noise, (chunks, starts, draws, latent.dim))
     at = _natural.repeated(Gaussian(*map(np.asarray, frame)), starts, np)
@@ -93,9 +94,10 @@ def log_weights(run: Run, frame: Frame, noise: Any, starts: int) -> tuple[Any, A
     return jnp.asarray(points), jnp.asarray(values - log_q)
 
 
-def _bank_shape(dim: int, starts: int, full: bool) -> tuple[int, int, int, int]:
+def _bank_shape(dim: int, starts: int, full: bool, final: bool) -> tuple[int, int, int, int]:
     draws = max(SEARCH_DRAWS, 4 * dim) if full else SEARCH_DRAWS
-    chunks = max(1, POLISH_DRAWS // (starts * draws))
+    # A frame need not be the best one.
+    chunks = max(1, (POLISH_DRAWS if final else FRAME_DRAWS) // (starts * draws))
     return max(1, min(chunks, BANK // (starts * draws * dim))), starts, draws, dim
 
 
