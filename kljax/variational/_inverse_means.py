@@ -17,11 +17,11 @@ from kljax._gamma import _scaled, digamma, digamma_gap
 from kljax._special import divide, log_ratio
 from kljax.families._stirling import remainder_slope
 
-_STEPS = 60
+_STEPS = 200
 
 
 def _iterate(advance: Any, start: Any) -> Any:
-    """Repeats x ↦ advance(x) until no entry moves by more than some ulps, or 60 times."""
+    """Repeats x ↦ advance(x) until no entry moves by more than some ulps; NaN for what is not found in 200 steps."""
 
     def unfinished(carry: Any) -> jax.Array:
         _, moving, count = carry
@@ -32,7 +32,9 @@ def _iterate(advance: Any, start: Any) -> Any:
         moved = advance(x)
         return moved, (jnp.abs(moved - x) > 4.0 * jnp.finfo(x.dtype).eps * jnp.abs(x)).any(), count + 1
 
-    return lax.while_loop(unfinished, again, (start, jnp.asarray(True), jnp.zeros((), jnp.int32)))[0]
+    found = lax.while_loop(unfinished, again, (start, jnp.asarray(True), jnp.zeros((), jnp.int32)))[0]
+    last = advance(found)
+    return jnp.where(jnp.abs(last - found) <= 1e-3 * jnp.abs(found), last, jnp.nan)
 
 
 def _log_less_digamma(a: jax.Array) -> jax.Array:
@@ -93,7 +95,8 @@ def _solve_information(a: jax.Array, right: jax.Array) -> jax.Array:
 def dirichlet_concentration(mean_log: jax.Array) -> jax.Array:
     """The α at which ψ(αᵢ) - ψ(Σα) = gᵢ, [..., n]; ∞ where Σ exp gᵢ ≥ 1, which no distribution with spread has."""
     # -log Σ exp gᵢ, which is small where one gᵢ is: that one as exp g - 1.
-    first = jnp.arange(mean_log.shape[-1], dtype=jnp.int32) == mean_log.argmax(-1, keepdims=True).astype(jnp.int32)
+    place = lax.broadcasted_iota(jnp.int32, mean_log.shape, mean_log.ndim - 1)
+    first = place == mean_log.argmax(-1, keepdims=True).astype(jnp.int32)
     parts = jnp.where(first, jnp.expm1(mean_log), jnp.exp(mean_log)).sum(-1, keepdims=True)
     near = parts > -0.5
     total = jax.nn.logsumexp(mean_log, -1, keepdims=True)
@@ -128,8 +131,10 @@ def dirichlet_concentration(mean_log: jax.Array) -> jax.Array:
         return a + share * step
 
     found = _iterate(advance, start)
+    # Where one αᵢ is lost beside another in the sum α₀, the equation can't be solved in this dtype: NaN says so.
+    solved = (jnp.abs(slope(found)) <= 1e-2 * jnp.abs(g)).all(-1, keepdims=True)
     ends = jnp.where(apart <= 0.0, jnp.inf, jnp.nan)
-    return jnp.where(inside, found, jnp.broadcast_to(ends, found.shape))
+    return jnp.where(inside & solved, found, jnp.broadcast_to(jnp.where(inside, jnp.nan, ends), found.shape))
 
 
 @dirichlet_concentration.defjvp

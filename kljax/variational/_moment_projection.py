@@ -70,7 +70,7 @@ def moment_projection(
         >>> x = Gamma(2.0, 3.0).sample(jax.random.key(0), (100_000,))
         >>> found = variational.moment_projection(x, Gamma)
         >>> print(f"{found.concentration:.2f} {found.rate:.2f}")
-        2.01 3.02
+        2.00 3.00
 
     References:
         Barndorff-Nielsen (1978), "Information and exponential families in statistical theory"; Minka (2000, revised
@@ -252,8 +252,9 @@ def _beta(m: Moments) -> Any:
 def _fisher(m: Moments) -> Any:
     mean = m["mean"]
     length, rest = _length(mean)
-    safe = jnp.where((length > 0.0)[..., None], mean, jnp.ones_like(mean))  # any direction where there is none
-    return families.VonMisesFisher(safe, resultant_concentration(mean.shape[-1] / 2.0 - 1.0, length, rest))
+    some = (length > 0.0)[..., None]  # else any direction will do
+    direction = jnp.where(some, mean, 1.0) / jnp.where(some, length[..., None], mean.shape[-1] ** 0.5)
+    return families.VonMisesFisher(direction, resultant_concentration(mean.shape[-1] / 2.0 - 1.0, length, rest))
 
 
 def _circle(m: Moments) -> Any:
