@@ -7,7 +7,7 @@ Both are tilts of q, p ∝ q exp(s·loss), with one number s found by a search: 
 from __future__ import annotations
 
 import functools
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -224,10 +224,10 @@ def _strength(losses: jax.Array, log_q: jax.Array, radius: jax.Array) -> jax.Arr
     start = _state(jnp.zeros_like(radius), below, log_q)
     first = jnp.sqrt(2.0) * goal / jnp.sqrt(jnp.maximum(start.variance, tiny(radius)))
 
-    def unfinished(carry: tuple[jax.Array, ...]) -> jax.Array:
+    def unfinished(carry: Any) -> Any:
         return carry[-2].any() & (carry[-1] < _STEPS)
 
-    def search(carry: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
+    def search(carry: Any) -> Any:
         # Newton's method on √KL, which is nearly linear in s, within a bracket.
         s, low, high, active, count = carry
         now = _state(s, below, log_q)

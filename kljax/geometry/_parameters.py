@@ -23,6 +23,8 @@ def callable_divergence(divergence: Any) -> None:
 
 def in_one_dtype(name: str, tree: Any) -> Any:
     """The pytree with all its leaves in float64 if one is, else in float32."""
+    leaves: Any
+    treedef: Any
     leaves, treedef = jax.tree_util.tree_flatten_with_path(tree)
     if not leaves:
         raise TypeError(f"{name} must hold at least one array; got {tree!r}.")
@@ -33,8 +35,8 @@ def in_one_dtype(name: str, tree: Any) -> Any:
 
 def like(name: str, tree: Any, params: Any) -> Any:
     """A pytree of the structure and the shapes of ``params``, in their dtype."""
-    treedef = jax.tree.structure(params)
-    if jax.tree.structure(tree) != treedef:
+    treedef: Any = jax.tree.structure(params)
+    if treedef != jax.tree.structure(tree):
         raise ValueError(f"{name} must have the structure of params, {treedef}; got {jax.tree.structure(tree)}.")
     arrays = [
         _checks.floating(f"{name}{jax.tree_util.keystr(path)}", leaf)
@@ -51,7 +53,7 @@ def like(name: str, tree: Any, params: Any) -> Any:
 
 def one_number(value: Any) -> jax.Array:
     """What a divergence returned, once it is known to be one real number."""
-    if jax.tree.structure(value) != jax.tree.structure(0) or not jnp.issubdtype(jnp.result_type(value), jnp.floating):
+    if not jax.tree_util.all_leaves([value]) or not jnp.issubdtype(jnp.result_type(value), jnp.floating):
         raise TypeError(
             f"divergence must return one floating-point number; got {jax.tree.map(jnp.result_type, value)}."
         )
@@ -66,6 +68,8 @@ def one_number(value: Any) -> jax.Array:
 
 def vector_space(params: Any) -> tuple[Callable[[Any], jax.Array], Callable[[jax.Array], Any]]:
     """(pytree ↦ vector, vector ↦ pytree), for pytrees like ``params``, whose leaves have one dtype."""
+    leaves: list[jax.Array]
+    treedef: Any
     leaves, treedef = jax.tree.flatten(params)
     sizes = [math.prod(leaf.shape) for leaf in leaves]
     ends = [sum(sizes[: at + 1]) for at in range(len(sizes))]

@@ -99,11 +99,9 @@ def restrict_step(
     start, whole = lax.stop_gradient((params, updates))
     dtype = jax.tree.leaves(in_one_dtype("params", params))[0].dtype
     in_one_dtype("updates", updates)
-    if jax.tree.structure(updates) != jax.tree.structure(params):
-        raise ValueError(
-            f"updates must have the structure of params, {jax.tree.structure(params)}; got "
-            f"{jax.tree.structure(updates)}."
-        )
+    treedef: Any = jax.tree.structure(params)
+    if treedef != jax.tree.structure(updates):
+        raise ValueError(f"updates must have the structure of params, {treedef}; got {jax.tree.structure(updates)}.")
     limit = jnp.asarray(radius, dtype)
 
     def at(scale: jax.Array) -> jax.Array:
