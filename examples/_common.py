@@ -139,7 +139,13 @@ class Seconds:
 
 
 def scan(
-    step: Callable[[Any, Any], tuple[Any, Any]], state: Any, inputs: jax.Array, *, label: str, progress: bool
+    step: Callable[[Any, Any], tuple[Any, Any]],
+    state: Any,
+    inputs: jax.Array,
+    *,
+    label: str,
+    progress: bool,
+    after: Callable[[int, Any], None] | None = None,
 ) -> tuple[Any, Any, Seconds]:
     """``jax.lax.scan`` in about 40 pieces, with a progress bar that moves between them.
 
@@ -152,6 +158,7 @@ def scan(
         inputs: One input a step.
         label: What the bar says.
         progress: Show the bar, if the output is a terminal.
+        after: Called between the pieces, with the steps done and the state.
 
     Returns:
         The last state, the outputs of all steps, and the time taken.
@@ -174,6 +181,8 @@ def scan(
             last = min(first + max(1, total // 40), total)
             carry = jax.block_until_ready(compiled(first, last, carry))
             bar.update(last - first)
+            if after is not None:
+                after(last, carry[0])
     return *carry, Seconds(between - start, time.perf_counter() - between)
 
 

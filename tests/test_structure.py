@@ -27,7 +27,7 @@ LAYERS = {
             ["families"],
             ["interop"],
             ["divergences"],
-            ["bounds", "variational", "testing"],
+            ["bounds", "geometry", "variational", "testing"],
             ["__init__"],
         ]
     )

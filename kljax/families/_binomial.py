@@ -9,9 +9,9 @@ import jax.numpy as jnp
 from jax import lax
 
 from kljax import quadrature
-from kljax._gamma import stirling_excess
 from kljax.families._odds import chances, kl_of_trials, log_chances, log_probability, logit, softplus
 from kljax.families._record import along, at_points, batch_shape, count, family, filled, one_of, probability, real
+from kljax.families._stirling import stirling_excess
 from kljax.quadrature import Support, integers
 
 

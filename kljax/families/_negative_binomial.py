@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from kljax import quadrature
-from kljax._gamma import bregman_log_gamma, stirling_excess
+from kljax._gamma import bregman_log_gamma
 from kljax.families._odds import (
     chances,
     kl_of_waits,
@@ -18,6 +18,7 @@ from kljax.families._odds import (
     log_ratio_of_chances,
 )
 from kljax.families._record import along, at_points, batch_shape, count, family, filled, one_of, probability, real
+from kljax.families._stirling import stirling_excess
 from kljax.quadrature import Support, integers
 
 

@@ -8,9 +8,9 @@ import jax
 import jax.numpy as jnp
 
 from kljax import quadrature
-from kljax._gamma import stirling_excess
 from kljax._special import kl_term
 from kljax.families._record import along, at_points, batch_shape, family, filled, non_negative
+from kljax.families._stirling import stirling_excess
 from kljax.quadrature import Support, integers
 
 

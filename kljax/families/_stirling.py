@@ -34,3 +34,13 @@ def phi(a: jax.Array) -> jax.Array:
 def phi_slope_gap(a: jax.Array, d: jax.Array) -> jax.Array:
     """φ'(a + d) - φ'(a) for d > 0"""
     return _gap(True, a + d, a, jax.lax.stop_gradient(d), jnp.ones_like(a))
+
+
+def stirling_excess(x: jax.Array) -> jax.Array:
+    """log Γ(1 + x) - x log x + x for finite x ≥ 0, to eps absolutely: 0 at 0, about ½ log 2πx for large x."""
+    positive, low = jnp.where(x > 0.0, x, 1.0), x < 1.0
+    u = jnp.where(low, x + 1.0, x)
+    z, series = _series(u)
+    value = 0.5 * jnp.log(2.0 * math.pi * u) + z * horner(series, z)
+    step = x * (jnp.log1p(positive) - jnp.log(positive)) - 1.0
+    return jnp.where(x == 0.0, 0.0, value + jnp.where(low, step, 0.0))

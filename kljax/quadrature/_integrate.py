@@ -158,13 +158,17 @@ def _integrate(densities: Sequence[LogDensity], integrand: Integrand, hints: Hin
     first = log_weight[0]
     logs0 = together([lax.stop_gradient(one(x0)) for one in densities], first)
     terms0 = lax.stop_gradient(_terms(integrand, logs0, x0, first))
-    exponent = jnp.where((terms0.value == 0.0) | (log_weight == -jnp.inf), -jnp.inf, terms0.shift + log_weight)
+    # Nodes with mass count also where the integrand vanishes, as it does for equal densities: its second derivative is
+    # as large as they are. Far nodes, where nothing is left, are taken out: derivatives there may overflow.
+    least = 3.0 * math.log(eps)
+    massive = jnp.stack([one + log_weight for one in logs0]).max(0) > least
+    void = (log_weight == -jnp.inf) | ((terms0.value == 0.0) & ~massive)
+    exponent = jnp.where(void, -jnp.inf, terms0.shift + log_weight)
     shift = exponent.max(-1, keepdims=True)
     shift = jnp.where(jnp.isfinite(shift), shift, 0.0)
     sizes = jnp.where(exponent == -jnp.inf, -jnp.inf, log(jnp.abs(terms0.value)) + exponent)
-    # Far nodes, where nothing is left, are taken out: derivatives there may overflow.
     total = log_sum(sizes)
-    matter = sizes > jnp.where(total == jnp.inf, -jnp.inf, total) + 3.0 * math.log(eps)
+    matter = massive | (sizes > jnp.where(total == jnp.inf, -jnp.inf, total) + least)
     used = matter.any(0)
     logs = []
     for one, log0 in zip(densities, logs0, strict=True):

@@ -11,6 +11,7 @@ from kljax.variational._flows import autoregressive_flow, coupling_flow
 from kljax.variational._gaussians import full_rank, gaussian_mixture, laplace, low_rank, mean_field
 from kljax.variational._gradients import ESTIMATORS, Step, value_and_grad
 from kljax.variational._guides import Frame, Guide, Params
+from kljax.variational._moment_projection import moment_projection
 from kljax.variational._objectives import (
     Objective,
     chi_squared_bound,
@@ -60,6 +61,7 @@ __all__ = [
     "laplace",
     "low_rank",
     "mean_field",
+    "moment_projection",
     "pareto_smoothed",
     "renyi",
     "step",
