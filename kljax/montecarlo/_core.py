@@ -111,22 +111,22 @@ def _half_squares(draws: Draws, weighted: bool) -> jax.Array:
 @functools.partial(jax.jit, static_argnames=("came_from", "axis", "kind", "plain"))
 def _from_terms(log_p, log_q, log_m, generator, where, parameters, *, came_from, axis, kind, plain):
     draws = prepare(log_p, log_q, log_m, where, came_from, axis)
-    weights = (draws.weight_p, draws.weight_q)
+    weights: tuple[jax.Array, ...] = (draws.weight_p, draws.weight_q)
     lost = 1
     if kind == "k1":
         terms = _plain_terms(generator, plain, parameters, draws)
         weights = (weights[1],) if plain[1] else (weights[0],)
     elif kind == "k2":
         terms = _half_squares(draws, came_from == "m")
-        weights = (weights[0],) if came_from == "m" else (jnp.where(draws.present, 0.0, -jnp.inf),)
+        weights = weights[:1] if came_from == "m" else ()
     else:
         terms = terms_of(generator, *weights)
     if kind == "fitted":
         terms, lost = _controlled(terms, draws), 2
     value = draws.checked(draws.mean(terms))
     deviations = jnp.where(draws.present, terms - value[..., None], 0.0)
-    stderr = standard_error(deviations, value, draws.count, lost)
-    return Estimate(value, stderr, effective_sample_size(*weights))
+    stderr = standard_error(deviations, value, draws.number, lost)
+    return Estimate(value, stderr, effective_sample_size(*weights) if weights else draws.number)
 
 
 def _controlled(terms: jax.Array, draws: Draws) -> jax.Array:
@@ -145,7 +145,7 @@ def _controlled(terms: jax.Array, draws: Draws) -> jax.Array:
     variance = (h * h).sum(-1, keepdims=True)
     # At the rounding of equal controls there is nothing to fit.
     eps = float(jnp.finfo(h.dtype).eps)
-    flat = variance <= 16.0 * eps * eps * draws.count[..., None]
+    flat = variance <= 16.0 * eps * eps * draws.number[..., None]
     slope = -(h * s).sum(-1, keepdims=True) / jnp.where(flat, 1.0, variance)
     slope = jnp.where(flat | (size == 0.0), 0.0, slope / jnp.where(size > 0.0, size, 1.0))
     return terms + slope * control
@@ -154,19 +154,19 @@ def _controlled(terms: jax.Array, draws: Draws) -> jax.Array:
 @functools.partial(jax.jit, static_argnames=("came_from", "axis"))
 def _self_normalized(log_p, log_q, log_m, generator, where, *, came_from, axis):
     draws, rows = normalised(prepare(log_p, log_q, log_m, where, came_from, axis))
-    value = draws.checked(jnp.where(draws.count > 0.0, sums.f_divergence(generator, *rows, None), 0.0))
+    value = draws.checked(jnp.where(draws.number > 0.0, sums.f_divergence(generator, *rows, None), 0.0))
     # D is a function of the means of p/m, q/m and of the summand. With normalised weights the derivative of D by the
     # weight of a draw is P - p ΣdP/dlog p - q ΣdP/dlog q.
     p, q, r = reweighted(*rows)
     in_p, in_q = weighted_slopes(generator, p, q, r)
     moved = summand(generator, p, q, r) - p * in_p.sum(-1, keepdims=True) - q * in_q.sum(-1, keepdims=True)
-    stderr = standard_error(draws.count[..., None] * moved, value, draws.count)
+    stderr = standard_error(draws.number[..., None] * moved, value, draws.number)
     return Estimate(value, stderr, effective_sample_size(draws.weight_p, draws.weight_q))
 
 
 def normalised(draws: Draws) -> tuple[Draws, tuple[jax.Array, jax.Array]]:
     """The draws, and their log-weights as rows of logits; where no draw counts the rows are constant."""
-    none = (draws.count == 0.0)[..., None]
+    none = (draws.number == 0.0)[..., None]
     return draws, (jnp.where(none, 0.0, draws.weight_p), jnp.where(none, 0.0, draws.weight_q))
 
 

@@ -23,7 +23,7 @@ class Draws(NamedTuple):
     weight_p: jax.Array  # log p/m; exactly 0 for draws from p
     weight_q: jax.Array
     present: jax.Array
-    count: jax.Array  # [...]
+    number: jax.Array  # how many count, [...]
     illegal: jax.Array  # whether a log-density that counts is NaN or +∞, [...]
 
     @property
@@ -36,7 +36,7 @@ class Draws(NamedTuple):
         """The mean over the draws that count; 0 of none. Of terms that overflow both ways the positive ones decide."""
         terms = jnp.where(self.present, terms, 0.0)
         endless = (terms == jnp.inf).any(-1, keepdims=True)
-        return jnp.where(endless & (terms == -jnp.inf), 0.0, terms).sum(-1) / jnp.maximum(self.count, 1.0)
+        return jnp.where(endless & (terms == -jnp.inf), 0.0, terms).sum(-1) / jnp.maximum(self.number, 1.0)
 
     def checked(self, value: jax.Array) -> jax.Array:
         """The value, NaN where a log-density is no number."""
@@ -63,10 +63,8 @@ def prepare(
 ) -> Draws:
     """The rows; ``log_q=None`` means that only p is looked at."""
     given = {"log_p": log_p, "log_q": log_q, "draws_from": log_m}
-    names = [name for name, value in given.items() if value is not None]
-    arrays = dict(
-        zip(names, _checks.broadcast(**{name: _checks.floating(name, given[name]) for name in names}), strict=True)
-    )
+    floats = {name: _checks.floating(name, value) for name, value in given.items() if value is not None}
+    arrays = dict(zip(floats, _checks.broadcast(**floats), strict=True))
     shape = arrays["log_p"].shape
     axes = _checks.axes(axis, len(shape))
     if 0 in (shape[one] for one in axes):
@@ -84,12 +82,14 @@ def prepare(
         illegal |= jnp.isnan(one) | (one == jnp.inf)
     kept = present & (m > -jnp.inf) & ~illegal
     origin = jnp.where(kept, m, 0.0)
-    weights = [jnp.where(kept, jnp.where(kept, one, 0.0) - origin, -jnp.inf) for one in (p, q)]
+    weight_p, weight_q = (jnp.where(kept, jnp.where(kept, one, 0.0) - origin, -jnp.inf) for one in (p, q))
     return Draws(
         jnp.where(kept, p, 0.0),
         jnp.where(kept, q, 0.0),
-        *weights,
+        weight_p,
+        weight_q,
         present,
-        present.sum(-1).astype(p.dtype),
+        # Of a mask that is constant the compiler would take its time to find the sum.
+        jnp.full(present.shape[:-1], present.shape[-1], p.dtype) if mask is None else present.sum(-1).astype(p.dtype),
         (illegal & present).any(-1),
     )

@@ -126,10 +126,10 @@ def _entropy(log_p, log_m, order, where, *, came_from, axis, normalise):
     beta = jnp.asarray(order, draws.log_p.dtype) - 1.0
     inside = draws.weight_p > -jnp.inf
     level = jnp.where(inside, draws.log_p - log_z[..., None], 0.0)
-    complete = (inside == draws.present).all(-1) if came_from == "p" else jnp.full(draws.count.shape, normalise)
+    complete = (inside == draws.present).all(-1) if came_from == "p" else jnp.full(draws.number.shape, normalise)
     # H_α = -log(Σ w p^β)/β for β = α - 1, whose limit at β = 0 is -Σ w log p if the weights sum to one.
     value, moved = log_mean_power(beta, level, log_weight, complete)
-    share = draws.count[..., None] * jnp.exp(log_weight)
+    share = draws.number[..., None] * jnp.exp(log_weight)
     finite = jnp.isfinite(share)
     moved = jnp.where(finite, share, jnp.inf) * jnp.where(finite, moved, 1.0)
     if normalise:
@@ -151,7 +151,7 @@ def _weighted_mean(draws: Draws, log_weight: jax.Array, level: jax.Array) -> tup
     huge = jnp.isinf(unit)
     value = jnp.where(huge, jnp.sign(total) * jnp.where(total == 0.0, 0.0, jnp.inf), total)
     finite = jnp.where(jnp.isfinite(value), value, 0.0)[..., None]
-    return value, jnp.where(huge[..., None], 0.0, draws.count[..., None] * terms - finite)
+    return value, jnp.where(huge[..., None], 0.0, draws.number[..., None] * terms - finite)
 
 
 def cross_entropy(
@@ -206,7 +206,7 @@ def _cross_entropy(log_p, log_q, log_m, where, *, came_from, axis, normalise):
     level = jnp.where(draws.log_q == -jnp.inf, 0.0, draws.log_q)
     mean, moved = _weighted_mean(draws, log_weight, level)
     if normalise:  # the weights sum to one whatever the draws
-        share = draws.count[..., None] * jnp.exp(log_weight)
+        share = draws.number[..., None] * jnp.exp(log_weight)
         moved = moved - (share - 1.0) * mean[..., None]
     return _finish(draws, jnp.where(missed.any(-1), jnp.inf, -mean), moved)
 
@@ -258,7 +258,7 @@ def _log_mean_weight(draws: Draws) -> jax.Array:
     """log of the mean of p/m; -∞ of nothing but zeros."""
     none = (draws.weight_p == -jnp.inf).all(-1)
     total = logsumexp(jnp.where(none[..., None], 0.0, draws.weight_p), axis=-1)
-    return jnp.where(none, -jnp.inf, total - jnp.log(jnp.maximum(draws.count, 1.0)))
+    return jnp.where(none, -jnp.inf, total - jnp.log(jnp.maximum(draws.number, 1.0)))
 
 
 def _over(draws: Draws, log_z: jax.Array) -> jax.Array:
@@ -271,16 +271,16 @@ def _over(draws: Draws, log_z: jax.Array) -> jax.Array:
 def _log_weights(draws: Draws, normalise: bool) -> tuple[jax.Array, jax.Array]:
     """(log of the weight of each draw in the mean, log of what p integrates to if that is to be found)"""
     inside = draws.weight_p > -jnp.inf
-    log_count = jnp.log(jnp.maximum(draws.count, 1.0))[..., None]
+    log_count = jnp.log(jnp.maximum(draws.number, 1.0))[..., None]
     if not normalise:
-        return jnp.where(inside, draws.weight_p - log_count, -jnp.inf), jnp.zeros_like(draws.count)
+        return jnp.where(inside, draws.weight_p - log_count, -jnp.inf), jnp.zeros_like(draws.number)
     log_z = _log_mean_weight(draws)
     # Without a weight above zero there is nothing to normalise: NaN, unless there was no draw.
-    level = jnp.where(draws.count == 0.0, 0.0, jnp.where(log_z == -jnp.inf, jnp.nan, log_z))
+    level = jnp.where(draws.number == 0.0, 0.0, jnp.where(log_z == -jnp.inf, jnp.nan, log_z))
     return jnp.where(inside, _over(draws, log_z) - log_count, -jnp.inf), level
 
 
 def _finish(draws: Draws, value: jax.Array, moved: jax.Array) -> Estimate:
-    value = draws.checked(jnp.where(draws.count > 0.0, value, 0.0))
-    stderr = standard_error(jnp.where(draws.present, moved, 0.0), value, draws.count)
+    value = draws.checked(jnp.where(draws.number > 0.0, value, 0.0))
+    stderr = standard_error(jnp.where(draws.present, moved, 0.0), value, draws.number)
     return Estimate(value, stderr, effective_sample_size(draws.weight_p))

@@ -93,20 +93,20 @@ def _renyi(log_p, log_q, log_m, order, where, *, came_from, axis):
     r = draws.log_ratio
     if came_from == "p":
         # A draw that q misses adds nothing to the mean, yet is one of its terms.
-        log_weight = jnp.where(inside, -jnp.log(jnp.maximum(draws.count, 1.0))[..., None], -jnp.inf)
+        log_weight = jnp.where(inside, -jnp.log(jnp.maximum(draws.number, 1.0))[..., None], -jnp.inf)
         value, moved = log_mean_power(beta, r, log_weight, (inside == draws.present).all(-1))
     else:
         a, b = (jnp.where(inside, one, 0.0) for one in (draws.weight_p, draws.weight_q))
         exponent = jnp.where(inside, order * a + (1.0 - order) * b, -jnp.inf)
-        value, moved = _log_mean(exponent, beta, draws.count)
+        value, moved = _log_mean(exponent, beta, draws.number)
         at_one = beta == 0.0
         terms = _core.terms_of(generators.kl, draws.weight_p, draws.weight_q)
         kl = draws.mean(terms)
         value = jnp.where(at_one, kl, value)
         moved = jnp.where(at_one, terms - kl[..., None], moved)
     value = jnp.where(missed, jnp.inf, value)
-    value = draws.checked(jnp.where(draws.count > 0.0, value, 0.0))
-    stderr = standard_error(jnp.where(draws.present, moved, 0.0), value, draws.count)
+    value = draws.checked(jnp.where(draws.number > 0.0, value, 0.0))
+    stderr = standard_error(jnp.where(draws.present, moved, 0.0), value, draws.number)
     return Estimate(value, stderr, effective_sample_size(draws.weight_p, draws.weight_q))
 
 
@@ -145,7 +145,7 @@ def log_mean_power(
 def _renyi_self_normalized(log_p, log_q, log_m, generator, where, *, came_from, axis):
     draws, rows = _core.normalised(prepare(log_p, log_q, log_m, where, came_from, axis))
     (order,) = generator.parameters
-    value = draws.checked(jnp.where(draws.count > 0.0, powers.renyi(generator, *rows, None), 0.0))
+    value = draws.checked(jnp.where(draws.number > 0.0, powers.renyi(generator, *rows, None), 0.0))
     p, q, r = _core.reweighted(*rows)
     beta = order - 1.0
     level = jnp.where(jnp.isfinite(value), jax.lax.stop_gradient(value), 0.0)[..., None]
@@ -156,5 +156,5 @@ def _renyi_self_normalized(log_p, log_q, log_m, generator, where, *, came_from, 
     log_t = jnp.log(jnp.where(inside, p, 1.0)) + beta * x
     apart = (jnp.where(inside, jnp.exp(log_t), 0.0) - p) / jnp.where(beta == 0.0, 1.0, beta)
     tilted = jnp.where(inside & small, p * x * expm1_ratio(jnp.where(small, beta * x, 0.0)), apart)
-    stderr = standard_error(draws.count[..., None] * (tilted + q - p), value, draws.count)
+    stderr = standard_error(draws.number[..., None] * (tilted + q - p), value, draws.number)
     return Estimate(value, stderr, effective_sample_size(draws.weight_p, draws.weight_q))

@@ -154,13 +154,15 @@ def _topk(log_p, indices, logits_q, generator, where, *, tail):
         rows = a, top_q
     else:
         rest_p = rest_p if tail == "bucket" else jnp.full_like(rest_p, -jnp.inf)
-        rows = tuple(jnp.concatenate([top, rest[..., None]], -1) for top, rest in ((a, rest_p), (top_q, rest_q)))
+        rows = _with_rest(a, rest_p), _with_rest(top_q, rest_q)
     value = jnp.where(outside, jnp.nan, sums.f_divergence(generator, *rows, None))
     log_mass_q = _log_sum(top_q) - jnp.logaddexp(_log_sum(top_q), rest_q)
-    masses = jnp.exp(log_mass_p), jnp.where(outside, jnp.nan, jnp.exp(log_mass_q))
-    if present is not None:
-        value, *masses = (jnp.where(present, one, 0.0) for one in (value, *masses))
-    return TopK(value, *masses)
+    found = TopK(value, jnp.exp(log_mass_p), jnp.where(outside, jnp.nan, jnp.exp(log_mass_q)))
+    return found if present is None else TopK(*(jnp.where(present, one, 0.0) for one in found))
+
+
+def _with_rest(top: jax.Array, rest: jax.Array) -> jax.Array:
+    return jnp.concatenate([top, rest[..., None]], axis=-1)
 
 
 def _log_sum(row: jax.Array) -> jax.Array:
