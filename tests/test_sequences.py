@@ -353,6 +353,12 @@ def test_bad_input_names_the_argument() -> None:
         (ValueError, "a vocabulary as its last axis", lambda: montecarlo.token_kl_of_logits(row[:, :0], row[:, :0])),
         (ValueError, "where must broadcast", lambda: montecarlo.token_kl_of_logits(row, row, where=row > 0)),
         (ValueError, "axis must lie in", lambda: montecarlo.sequence_sum(x, axis=1)),
+        (TypeError, "axis must be one integer", lambda: montecarlo.importance_weights(row, row, axis=(0, 1))),
+        (
+            ValueError,
+            r"weights must broadcast to \(3,\)",
+            lambda: montecarlo.token_kl_of_logits(row, row, weights=jnp.ones(2)),
+        ),
         (ValueError, "over must be one of", lambda: montecarlo.importance_weights(x, x, over="all")),
         (ValueError, "clip must be one of", lambda: montecarlo.importance_weights(x, x, clip="ppo")),
         (ValueError, 'clip="truncate" needs high', lambda: montecarlo.importance_weights(x, x, clip="truncate")),

@@ -81,7 +81,7 @@ def in_units(form: Callable[..., jax.Array], log_p: jax.Array, log_q: jax.Array)
     unit = jnp.where(huge, 1.0, unit)
     lost = jnp.isinf(tried) | (huge & (tried != 0.0)) | jnp.isinf(unit * jnp.where(jnp.isinf(tried), 0.0, tried))
     value = unit * form(jnp.where(lost, 0.0, a), jnp.where(lost, 0.0, b))
-    return jnp.where(lost, jnp.sign(tried) * jnp.inf, value)
+    return jnp.where(lost, jnp.where(tried < 0.0, -jnp.inf, jnp.inf), value)
 
 
 def _plain_terms(generator: Generator, chosen: tuple[Form, bool], parameters: Any, draws: Draws) -> jax.Array:

@@ -13,7 +13,7 @@ from jax.typing import ArrayLike
 from kljax import _checks
 from kljax.montecarlo._core import option
 from kljax.montecarlo._estimate import effective_sample_size
-from kljax.montecarlo._sequences import operands
+from kljax.montecarlo._sequences import operands, position_axis
 
 
 class ImportanceWeights(NamedTuple):
@@ -102,7 +102,7 @@ def importance_weights(
 @functools.partial(jax.jit, static_argnames=("over", "clip", "axis"))
 def _importance_weights(log_p, log_m, high, low, where, *, over, clip, axis):
     listed, present, _ = operands(log_p=log_p, log_m=log_m, where=where)
-    (along,) = _checks.axes(axis, listed[0].ndim)
+    along = position_axis(axis, listed[0].ndim)
     a, b = (lax.stop_gradient(jnp.where(present, one, 0.0)) for one in listed)
     illegal = jnp.isnan(a) | (a == jnp.inf) | ~jnp.isfinite(b)
     # A ratio of zero makes all products zero; finite, it can be summed with others.

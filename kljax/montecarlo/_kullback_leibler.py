@@ -33,7 +33,8 @@ def kl(
     - ``"k2"``, r²/2: never negative and of small variance, but biased, except to second order near p = q.
     - ``"fitted"``, r + (1 - c)(q/p - 1) with the c that has least variance over these draws.
 
-    For draws from q or from a proposal m each is weighted: "k3" is (p r - p + q)/m and "k1" (p/m) r.
+    For draws from q or from a proposal m, "k3" is (p r - p + q)/m and "k1" (p/m) r; "k2" is (p/m) r²/2 for a proposal,
+    and r²/2 for draws from q.
 
     It is exactly inf where q misses a draw of p. Gradients go through the numbers given. As a function of parameters
     of p that is right if the draws moved with these (reparametrised draws). For draws held fixed, pass

@@ -8,6 +8,7 @@ another, v + (s - stop_gradient(s)), with a surrogate s that is unbiased for the
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -16,7 +17,6 @@ from jax import lax
 from jax.typing import ArrayLike
 
 from kljax import _checks, generators
-from kljax._checks import Axis
 from kljax._kernels import sums
 from kljax._special import expm1
 from kljax.montecarlo._core import option, terms_of
@@ -206,8 +206,11 @@ def _token_kl_of_logits(logits_p, logits_q, weights, where, *, gradient):
         finite = jnp.isfinite(lax.stop_gradient(other)) & jnp.isfinite(value)
         value = value + jnp.where(finite, other - lax.stop_gradient(other), 0.0)
     if weights is not None:
-        (weight,) = _checks.broadcast(weights=lax.stop_gradient(_checks.floating("weights", weights)))
-        weight = jnp.broadcast_to(weight.astype(value.dtype), value.shape)
+        weight = lax.stop_gradient(_checks.floating("weights", weights)).astype(value.dtype)
+        try:
+            weight = jnp.broadcast_to(weight, value.shape)
+        except ValueError:
+            raise ValueError(f"weights must broadcast to {value.shape}; got shape {weight.shape}.") from None
         value = jnp.where(weight == 0.0, 0.0, weight * jnp.where(weight == 0.0, 0.0, value))
     return value if present is None else jnp.where(present, value, 0.0)
 
@@ -258,11 +261,18 @@ def sequence_sum(
     return _sequence_sum(terms, log_p, where, axis=axis)
 
 
+def position_axis(axis: int, ndim: int) -> int:
+    """The one axis of the positions."""
+    if isinstance(axis, Sequence):
+        raise TypeError(f"axis must be one integer; got {axis!r}.")
+    return _checks.axes(axis, ndim)[0]
+
+
 @functools.partial(jax.jit, static_argnames=("axis",))
-def _sequence_sum(terms, log_p, where, *, axis: Axis):
+def _sequence_sum(terms, log_p, where, *, axis):
     given = {"terms": terms} if log_p is None else {"terms": terms, "log_p": log_p}
     listed, present, _ = operands(**given, where=where)
-    (along,) = _checks.axes(axis, listed[0].ndim)
+    along = position_axis(axis, listed[0].ndim)
     t = jnp.where(present, listed[0], 0.0)
     total = t.sum(along)
     if log_p is None:
