@@ -5,7 +5,7 @@ convex function f, ``families`` for distributions. Functions in them are named b
 distributions stand here. Results are in nats.
 """
 
-from kljax import bounds, bregman, expfam, families, generators, logits, probs, quadrature
+from kljax import bounds, bregman, expfam, families, generators, logits, montecarlo, probs, quadrature
 from kljax._units import bits
 from kljax.divergences import Estimate as Estimate
 from kljax.divergences import alpha as alpha
@@ -50,6 +50,7 @@ __all__ = [
     "kl",
     "le_cam",
     "logits",
+    "montecarlo",
     "pairwise",
     "probs",
     "quadrature",

@@ -100,6 +100,38 @@ def test_any_object_with_draws_and_densities() -> None:
     assert (jnp.abs(batch.value - 0.5) <= 5.0 * batch.stderr).all()
 
 
+class OnlyDensity:
+    def log_prob(self, x: jax.Array) -> jax.Array:
+        return -0.5 * jnp.square(x - 1.0) - 0.5 * math.log(2.0 * math.pi)
+
+
+def test_draws_made_outside() -> None:
+    p, q = Normal(0.0, 1.0), Normal(1.0, 1.0)
+    key = jax.random.key(5)
+    draws = tuple(one.sample(each, (64,)) for one, each in zip((p, q), jax.random.split(key), strict=True))
+    inside, outside = kljax.estimate(p, q, key=key, num_samples=128), kljax.estimate(p, q, draws=draws)
+    for one, other in zip(inside, outside, strict=True):
+        np.testing.assert_array_equal(one, other)
+    uneven = kljax.estimate(p, OnlyDensity(), draws=(p.sample(key, (4000,)), q.sample(jax.random.key(6), (1000,))))
+    assert abs(uneven.value - 0.5) <= 4.0 * uneven.stderr
+    jitted = jax.jit(lambda draws: kljax.estimate(p, q, draws=draws).value)(draws)
+    np.testing.assert_allclose(jitted, outside.value, rtol=1e-6)
+
+
+def test_bad_draws_name_the_argument() -> None:
+    p, x = Normal(0.0, 1.0), jnp.zeros(3)
+    with pytest.raises(TypeError, match="Exactly one of key and draws must be given; got neither"):
+        kljax.estimate(p, p)
+    with pytest.raises(TypeError, match="Exactly one of key and draws must be given; got both"):
+        kljax.estimate(p, p, key=jax.random.key(0), draws=(x, x))
+    with pytest.raises(TypeError, match="draws must be a pair"):
+        kljax.estimate(p, p, draws=x)
+    with pytest.raises(ValueError, match="at least 2 draws of q"):
+        kljax.estimate(p, p, draws=(x, x[:1]))
+    with pytest.raises(TypeError, match=r"p must have log_prob\(x\); got float"):
+        kljax.estimate(1.0, p, draws=(x, x))
+
+
 def test_bad_input_names_the_argument() -> None:
     call = functools.partial(kljax.estimate, Normal(0.0, 1.0), key=jax.random.key(0))
     with pytest.raises(TypeError, match=r"q must have log_prob\(x\) and sample\(key, shape\); got float"):

@@ -8,7 +8,6 @@ bound is infinite.
 """
 
 from kljax.divergences._chernoff import chernoff_information as chernoff_information
-from kljax.divergences._estimate import Estimate as Estimate
 from kljax.divergences._estimate import estimate as estimate
 from kljax.divergences._f_divergences import alpha as alpha
 from kljax.divergences._f_divergences import bhattacharyya as bhattacharyya
@@ -26,6 +25,7 @@ from kljax.divergences._kullback_leibler import jensen_shannon as jensen_shannon
 from kljax.divergences._kullback_leibler import kl as kl
 from kljax.divergences._pairwise import pairwise as pairwise
 from kljax.divergences._register import register as register
+from kljax.montecarlo import Estimate as Estimate
 
 __all__ = [
     "Estimate",

@@ -3,33 +3,29 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.typing import ArrayLike
 
 from kljax import _checks, generators, interop
 from kljax.families._record import Distribution, aligned, is_family
 from kljax.generators import Generator
-
-
-class Estimate(NamedTuple):
-    """A number known from samples.
-
-    Attributes:
-        value: The estimate, in nats.
-        stderr: Its standard error, from the spread of the samples; 0 where the value is infinite.
-        ess: The effective sample size, (Σw)²/Σw² of the importance weights w of p, p/m for draws from m.
-    """
-
-    value: jax.Array
-    stderr: jax.Array
-    ess: jax.Array
+from kljax.montecarlo import Estimate
+from kljax.montecarlo._core import terms_of
+from kljax.montecarlo._estimate import effective_sample_size, standard_error
 
 
 def estimate(
-    p: Any, q: Any, *, key: jax.Array, num_samples: int = 4096, generator: Generator = generators.kl
+    p: Any,
+    q: Any,
+    *,
+    key: jax.Array | None = None,
+    draws: tuple[ArrayLike, ArrayLike] | None = None,
+    num_samples: int = 4096,
+    generator: Generator = generators.kl,
 ) -> Estimate:
     """D_f(p‖q) ≈ mean of q f(p/q)/m, half of the draws from p and half from q, m = (p + q)/2.
 
@@ -38,22 +34,27 @@ def estimate(
     the terms are bounded. At p = q the estimate is exactly 0.
 
     The draws are held fixed in derivatives, whose mean is then the derivative of D_f, for discrete variables as well,
-    as long as no support moves.
+    as long as no support moves. Where you hold log-densities rather than distributions, or draws of p alone, see
+    ``kljax.montecarlo``.
 
     Args:
         p: The first distribution, a record of ``kljax.families`` or any object with ``log_prob(x)`` and
-            ``sample(key, shape)``.
+            ``sample(key, shape)``; with ``draws``, ``log_prob(x)`` is enough.
         q: The second, on the same space.
-        key: A key of ``jax.random``.
-        num_samples: How many draws, from both together; at least 4, an odd one is not used.
+        key: A key of ``jax.random``; either this or ``draws``.
+        draws: A pair of draws made outside, (of p, of q), each [n, batch..., event...] as ``sample(key, (n,))`` gives
+            them; the two n may differ, and p and q still count half each.
+        num_samples: How many draws, from both together; at least 4, an odd one is not used. Without meaning for
+            ``draws``.
         generator: A record of ``kljax.generators``.
 
     Returns:
         The estimate, its standard error and the effective sample size, each [batch...].
 
     Raises:
-        TypeError: If p or q cannot be sampled, or an argument has the wrong type.
-        ValueError: If there are fewer than 4 draws, or one draw of p and of q differ in shape.
+        TypeError: If p or q cannot be sampled, an argument has the wrong type, or not exactly one of ``key`` and
+            ``draws`` is given.
+        ValueError: If there are fewer than 4 draws, or 2 of either, or one draw of p and of q differ in shape.
 
     Example:
         >>> import jax
@@ -67,10 +68,14 @@ def estimate(
         Owen (2013), "Monte Carlo theory, methods and examples", section 9.11 (mixture sampling).
     """
     _checks.instance("generator", generator, Generator, "a record of kljax.generators")
+    if (key is None) == (draws is None):
+        raise TypeError(f"Exactly one of key and draws must be given; got {'neither' if key is None else 'both'}.")
     p, q = (interop.convert(one) or one for one in (p, q))
     for name, one in (("p", p), ("q", q)):
-        if not isinstance(one, Distribution):
-            raise TypeError(f"{name} must have log_prob(x) and sample(key, shape); got {type(one).__name__}.")
+        # With draws made outside nothing needs to be sampled.
+        if not (isinstance(one, Distribution) or (draws is not None and hasattr(one, "log_prob"))):
+            needed = "log_prob(x) and sample(key, shape)" if draws is None else "log_prob(x)"
+            raise TypeError(f"{name} must have {needed}; got {type(one).__name__}.")
     if isinstance(num_samples, bool) or not isinstance(num_samples, int):
         raise TypeError(f"num_samples must be an int; got {type(num_samples).__name__}.")
     if num_samples < 4:
@@ -80,26 +85,43 @@ def estimate(
         raise ValueError(f"One draw of p and of q must have the same shape; got {shapes[0]} and {shapes[1]}.")
     if is_family(p) and is_family(q):
         p, q = aligned(p, q)
-    draws = [one.sample(each, (num_samples // 2,)) for one, each in zip((p, q), jax.random.split(key), strict=True)]
-    logs = [(p.log_prob(lax.stop_gradient(x)), q.log_prob(lax.stop_gradient(x))) for x in draws]
+    if draws is None:
+        assert key is not None
+        pairs = zip((p, q), jax.random.split(key), strict=True)
+        given = [one.sample(each, (num_samples // 2,)) for one, each in pairs]
+    else:
+        given = _made_outside(draws)
+    logs = [(p.log_prob(lax.stop_gradient(x)), q.log_prob(lax.stop_gradient(x))) for x in given]
     return _summarise(generator, *logs)
+
+
+def _made_outside(draws: Any) -> list[Any]:
+    if not isinstance(draws, (tuple, list)) or len(draws) != 2:
+        raise TypeError(f"draws must be a pair (draws of p, draws of q); got {type(draws).__name__}.")
+    given = [jax.tree.map(jnp.asarray, one) for one in draws]
+    for name, one in zip("pq", given, strict=True):
+        counts = {leaf.shape[0] if leaf.ndim else 0 for leaf in jax.tree.leaves(one)}
+        if len(counts) != 1 or counts.pop() < 2:
+            found = [leaf.shape for leaf in jax.tree.leaves(one)]
+            raise ValueError(f"draws must have at least 2 draws of {name}, along the first axis; got shapes {found}.")
+    return given
 
 
 @jax.jit
 def _summarise(generator: Generator, at_p: tuple[jax.Array, jax.Array], at_q: tuple[jax.Array, jax.Array]) -> Estimate:
-    terms, weights = zip(*(_terms(generator, *logs) for logs in (at_p, at_q)), strict=True)
-    count = terms[0].shape[0]
-    value = 0.5 * (terms[0].mean(0) + terms[1].mean(0))
-    # Half the draws from each: the variance between p and q does not count.
-    spread = sum(lax.stop_gradient(one).var(0, ddof=1) for one in terms)
-    stderr = jnp.where(jnp.isinf(value), 0.0, jnp.sqrt(0.25 * spread / count))
-    both = jnp.concatenate(weights)
-    ess = jnp.square(both.sum(0)) / jnp.maximum(jnp.square(both).sum(0), float(jnp.finfo(both.dtype).tiny))
-    return Estimate(value, stderr, ess)
+    terms, weights_p, weights_q = zip(*(_terms(generator, *logs) for logs in (at_p, at_q)), strict=True)
+    value = 0.5 * (terms[0].mean(-1) + terms[1].mean(-1))
+    # Half the weight on each: the variance between p and q does not count.
+    errors = [
+        standard_error(one - one.mean(-1, keepdims=True), value, jnp.full_like(value, one.shape[-1])) for one in terms
+    ]
+    both = (jnp.concatenate(one, axis=-1) for one in (weights_p, weights_q))
+    return Estimate(value, 0.5 * jnp.hypot(*errors), effective_sample_size(*both))
 
 
-def _terms(generator: Generator, log_p: jax.Array, log_q: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """(q f(p/q)/m, p/m) at the draws, m held fixed."""
-    log_p, log_q = jnp.broadcast_arrays(log_p, log_q)
+def _terms(generator: Generator, log_p: jax.Array, log_q: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """(q f(p/q)/m, log p/m, log q/m) at the draws, [batch..., n], m held fixed."""
+    log_p, log_q = (jnp.moveaxis(one, 0, -1) for one in jnp.broadcast_arrays(log_p, log_q))
     log_m = lax.stop_gradient(jnp.logaddexp(log_p, log_q)) - math.log(2.0)
-    return generator.perspective(log_p - log_m, log_q - log_m), lax.stop_gradient(jnp.exp(log_p - log_m))
+    weights = log_p - log_m, log_q - log_m
+    return terms_of(generator, *weights), *lax.stop_gradient(weights)

@@ -1,0 +1,103 @@
+"""Summands that owe nothing to what the draws cannot see: "k1", log(p/q) in the case of KL.
+
+Draws from p never show where p = 0 < q, which costs f(0) Q(p = 0). As f(0) (1 - q/p) has the mean f(0) Q(p = 0) under
+p, adding it to the non-negative summand f(u)/u gives one whose mean is D_f whatever the supports. Draws from q likewise
+with f'(∞) (1 - u). Each form below is that sum in closed form, so that nothing cancels in the tails.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+
+from kljax._special import expm1_ratio, log1p
+from kljax.generators._atoms import tanh
+from kljax.generators._forms import Scalar, is_static
+from kljax.generators._masses import mass_gap, power_mass
+from kljax.generators._mixture import log1p_ratio, log_p_over_mixture
+
+Form = Callable[..., jax.Array]
+
+
+@dataclasses.dataclass(frozen=True)
+class Plain:
+    """The summand by p's weight and by q's, functions of (p, q, r = log p/q, parameters); ``None`` where f(0), f'(∞)
+    is infinite and there is none.
+    """
+
+    from_p: Form | None = None
+    from_q: Form | None = None
+
+    def choose(self, came_from: str) -> tuple[Form, bool] | None:
+        """(the form, whether it is that by q's weight) for draws from p, q or a proposal."""
+        if came_from == "q" and self.from_q is not None:
+            return self.from_q, True
+        return None if self.from_p is None else (self.from_p, False)
+
+
+kl = Plain(lambda p, q, r: p * r)
+total_variation = Plain(
+    lambda p, q, r: jnp.maximum(-mass_gap(p, q, r), 0.0), lambda p, q, r: jnp.maximum(mass_gap(p, q, r), 0.0)
+)
+le_cam = Plain(lambda p, q, r: p * tanh(0.5 * r), lambda p, q, r: -q * tanh(0.5 * r))
+
+
+def _power_p(p: jax.Array, q: jax.Array, r: jax.Array, order: Scalar, factor: Scalar) -> jax.Array:
+    # (p^α q^(1-α) - p)/(α(α - 1))
+    beta = order - 1.0
+    far = jnp.abs(beta * r) > 1.0
+    near = p * (r * expm1_ratio(jnp.where(far, 0.0, beta * r)))
+    return factor / order * jnp.where(far, (power_mass(order, p, q, r) - p) / jnp.where(far, beta, 1.0), near)
+
+
+def _power_q(p: jax.Array, q: jax.Array, r: jax.Array, order: Scalar, factor: Scalar) -> jax.Array:
+    # The same with p and q, α and 1 - α exchanged.
+    return _power_p(q, p, -r, 1.0 - order, factor)
+
+
+def power(order: Scalar) -> Plain:
+    """Amari's α-divergence times a factor; of a traced order it is not known which prices are finite."""
+    if is_static(order):
+        return Plain(_power_p if order > 0 else None, _power_q if order < 1 else None)
+    return Plain(_power_p)
+
+
+def _skew_p(p: jax.Array, q: jax.Array, r: jax.Array, weight: Scalar) -> jax.Array:
+    return p * log_p_over_mixture(r, weight, 1.0 - weight)
+
+
+def _skew_q(p: jax.Array, q: jax.Array, r: jax.Array, weight: Scalar) -> jax.Array:
+    # p log(p/m) + (q - p) lim = -p log(1 + x) - q log w, x = (1 - w) q/(w p)
+    odds = (1.0 - weight) / weight
+    return -q * (odds * log1p_ratio(odds * jnp.exp(_within(-r))) + jnp.log(jnp.asarray(weight, r.dtype)))
+
+
+def _within(r: jax.Array) -> jax.Array:
+    """r, so that its exponential is finite."""
+    limit = 60.0 if r.dtype == jnp.float32 else 600.0
+    return jnp.minimum(r, limit)
+
+
+def skew(weight: Scalar) -> Plain:
+    """KL(p‖w p + (1 - w) q)."""
+    return Plain(_skew_p, _skew_q if is_static(weight) and weight > 0 else None)
+
+
+def _js_p(p: jax.Array, q: jax.Array, r: jax.Array, weight: Scalar, factor: Scalar) -> jax.Array:
+    rest = 1.0 - weight
+    x = weight / rest * jnp.exp(_within(r))
+    entropy = -rest * log1p(jnp.asarray(-weight, r.dtype))
+    return factor * (p * (weight * (log_p_over_mixture(r, weight, rest) - log1p_ratio(x)) + entropy))
+
+
+def _js_q(p: jax.Array, q: jax.Array, r: jax.Array, weight: Scalar, factor: Scalar) -> jax.Array:
+    return _js_p(q, p, -r, 1.0 - weight, factor)
+
+
+def jensen_shannon(weight: Scalar) -> Plain:
+    """Jensen–Shannon; at the ends of the weights there is no mixture."""
+    inside = not is_static(weight) or 0 < weight < 1
+    return Plain(_js_p, _js_q) if inside else Plain()
