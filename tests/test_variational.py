@@ -417,6 +417,15 @@ def test_a_fit_that_fails_says_so():
     )
     assert np.isfinite(np.asarray(half.params.frame.loc)).all()
 
+    # Half of what a Gaussian covers is outside, and the result says so.
+    def cut(x):
+        return jnp.where(x[0] > 0.1, -jnp.inf, -8.0 * x[0] ** 2)
+
+    outside = variational.fit(cut, variational.full_rank(1), key=KEY)
+    assert float(outside.elbo.value) == -np.inf
+    assert float(outside.elbo.stderr) == 0.0
+    assert "not finite at" in outside.verdict
+
 
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),

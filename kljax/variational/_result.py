@@ -80,24 +80,12 @@ class FitResult:
     @property
     def elbo(self) -> Estimate:
         """E_q[log p̃ - log q] ± its standard error, from the fresh draws; log Z less it is KL(q‖p)."""
-        xp: Any = jnp if isinstance(self.log_weights, jax.core.Tracer) else np
-        values = xp.asarray(self.log_weights)
-        weights = xp.exp(values - values.max())
-        ess = xp.square(weights.sum()) / xp.square(weights).sum()
-        spread = values.std(ddof=1) / math.sqrt(values.shape[0])
-        return Estimate(*(jnp.asarray(one, self.log_weights.dtype) for one in (values.mean(), spread, ess)))
+        return _estimate(self.log_weights, of_evidence=False)
 
     @property
     def log_normalizer(self) -> Estimate:
         """log Z by importance sampling from q, log mean p̃/q; to be trusted where ``khat`` is below 0.7."""
-        xp: Any = jnp if isinstance(self.log_weights, jax.core.Tracer) else np
-        values = xp.asarray(self.log_weights)
-        top = values.max()
-        weights = xp.exp(values - top)
-        mean = weights.mean()
-        stderr = weights.std(ddof=1) / mean / math.sqrt(values.shape[0])
-        ess = xp.square(weights.sum()) / xp.square(weights).sum()
-        return Estimate(*(jnp.asarray(one, self.log_weights.dtype) for one in (top + xp.log(mean), stderr, ess)))
+        return _estimate(self.log_weights, of_evidence=True)
 
     @property
     def smoothed(self) -> ParetoSmoothed:
@@ -132,7 +120,7 @@ class FitResult:
         parts = []
         if not np.isfinite(log_w).all():
             parts.append(
-                f"The target is not finite at {np.mean(~np.isfinite(log_w)):.0%} of q's draws; transform bounded "
+                f"The target is not finite at {np.mean(~np.isfinite(log_w)):.2%} of q's draws; transform bounded "
                 "variables to the real line."
             )
         if int(self.nonfinite) > 0.2 * max(int(self.steps), 1):
@@ -169,6 +157,20 @@ class FitResult:
             f"<fit of {self.guide.name}: ELBO {float(elbo.value):.3f} ± {float(elbo.stderr):.3f}, "
             f"k̂ {float(self.khat):.2f}, {int(self.steps)} steps>\n{self.verdict}"
         )
+
+
+def _estimate(log_weights: jax.Array, *, of_evidence: bool) -> Estimate:
+    """The mean of the log-weights, or the logarithm of the mean weight by the delta method; NumPy's outside ``jit``."""
+    xp: Any = jnp if isinstance(log_weights, jax.core.Tracer) else np
+    with np.errstate(all="ignore"):
+        values = xp.asarray(log_weights)
+        top = values.max()
+        weights = xp.exp(values - top)
+        ess = xp.square(weights.sum()) / xp.square(weights).sum()
+        terms = weights / weights.mean() if of_evidence else values
+        value = top + xp.log(weights.mean()) if of_evidence else values.mean()
+        spread = xp.where(xp.isfinite(value), terms.std(ddof=1) / math.sqrt(values.shape[0]), 0.0)
+    return Estimate(*(jnp.asarray(one, log_weights.dtype) for one in (value, spread, ess)))
 
 
 jax.tree_util.register_dataclass(
