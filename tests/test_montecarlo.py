@@ -162,6 +162,7 @@ def _all_outcomes(p: np.ndarray, scale: int = 20) -> np.ndarray:
     return np.repeat(np.arange(p.size), np.rint(p * scale).astype(int))
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("order", [0.5, 1.0, 1.000001])
 def test_functions_of_means_are_exact_on_draws_of_exact_proportions(order: float) -> None:
     with jax.enable_x64(True):
@@ -204,7 +205,8 @@ def test_unnormalised_densities() -> None:
 REPEATS, COUNT = 2000, 100
 
 
-@pytest.mark.parametrize("came_from", SOURCES)
+@pytest.mark.one_in(3)
+@pytest.mark.parametrize("came_from", ["m", "p", "q"])
 def test_the_error_bar_is_the_spread_of_repetitions(came_from: str) -> None:
     weight = {"p": P, "q": Q, "m": M}[came_from]
     at = jax.random.categorical(jax.random.key(3), jnp.log(weight).astype(jnp.float32), shape=(COUNT, REPEATS))
@@ -222,6 +224,7 @@ def test_the_error_bar_is_the_spread_of_repetitions(came_from: str) -> None:
         found["entropy normal"] = montecarlo.entropy(log_p, order=2.0, **normal)
         found["renyi normal"] = montecarlo.renyi(log_p, log_q, order=0.5, **normal)
         found["cross normal"] = montecarlo.cross_entropy(log_p, log_q, **normal)
+        found["chi_squared normal"] = montecarlo.chi_squared(log_p, log_q, **normal)  # moves with both weights
         found["normalizer"] = montecarlo.log_normalizer(log_p + 2.0, log_m)
     for label, one in found.items():
         assert one.value.shape == (REPEATS,)
@@ -279,7 +282,7 @@ VERBS: dict[str, Callable[..., montecarlo.Estimate]] = {
 }  # fmt: skip
 
 
-@pytest.mark.one_in(11)
+@pytest.mark.one_in(19)
 @pytest.mark.parametrize("label", VERBS)
 def test_equal_densities_are_exactly_no_distance_apart(label: str) -> None:
     log_p = jnp.asarray(np.random.default_rng(0).normal(size=(6, 2)), jnp.float32)
@@ -310,7 +313,7 @@ def test_near_equal_densities_keep_their_digits(dtype: Any) -> None:
         assert (montecarlo.kl(log_p, log_q, self_normalized=True).value >= 0.0).all()
 
 
-@pytest.mark.one_in(19)
+@pytest.mark.one_in(29)
 @pytest.mark.parametrize("came_from", SOURCES)
 @pytest.mark.parametrize("label", VERBS)
 def test_never_nan_for_legal_input(label: str, came_from: str) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
-from kljax._special import expm1_ratio, log1p
+from kljax._special import expm1, expm1_ratio, log1p
 from kljax.generators._atoms import tanh
 from kljax.generators._forms import Scalar, is_static
 from kljax.generators._masses import mass_gap, power_mass
@@ -90,7 +90,12 @@ def _js_p(p: jax.Array, q: jax.Array, r: jax.Array, weight: Scalar, factor: Scal
     rest = 1.0 - weight
     x = weight / rest * jnp.exp(_within(r))
     entropy = -rest * log1p(jnp.asarray(-weight, r.dtype))
-    return factor * (p * (weight * (log_p_over_mixture(r, weight, rest) - log1p_ratio(x)) + entropy))
+    to_mixture = weight * log_p_over_mixture(r, weight, rest)
+    # w log(p/m) + (1 - w) (q/p) log(q/m) + f(0) (1 - q/p), of which the last two cancel where q/p is large.
+    near = r > -1.0
+    s = jnp.where(near, r, 0.0)
+    close = rest * jnp.exp(-s) * log_p_over_mixture(-s, rest, weight) - entropy * expm1(-s)
+    return factor * (p * (to_mixture + jnp.where(near, close, entropy - weight * log1p_ratio(x))))
 
 
 def _js_q(p: jax.Array, q: jax.Array, r: jax.Array, weight: Scalar, factor: Scalar) -> jax.Array:
