@@ -100,8 +100,7 @@ def init(guide: Guide, params: Params, optimizer: optax.GradientTransformation) 
     del guide
     # Distinct buffers, each strongly typed, so that the state keeps its type from step to step.
     free = jax.tree.map(lambda leaf: jnp.array(leaf, dtype=jnp.asarray(leaf).dtype), params.free)
-    none = jnp.asarray(0)
-    dtype = jnp.result_type(float)
+    none, dtype = jnp.zeros((), jnp.int32), jnp.result_type(float)
     return State(Params(params.frame, free), optimizer.init(free), none, none, jnp.asarray(-jnp.inf, dtype), none, none)
 
 
