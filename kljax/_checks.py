@@ -185,3 +185,16 @@ def measure(name: str, array: jax.Array) -> jax.Array:
         jnp.all(array >= 0), f"{name} must be non-negative and not NaN; its smallest entry is {{low}}.", low=lowest
     )
     return array
+
+
+def mesh_axis(name: str, value: object) -> None:
+    """Raises unless ``value`` is ``None`` or names an axis, or a tuple of them, of the surrounding ``shard_map``."""
+    if value is None:
+        return
+    try:
+        jax.lax.axis_size(value)
+    except (NameError, TypeError, ValueError):
+        raise ValueError(
+            f"{name}={value!r} must name an axis of the jax.shard_map around this call, over whose devices the "
+            f"outcomes are split; without shard_map leave {name} out: jit partitions sharded operands by itself."
+        ) from None

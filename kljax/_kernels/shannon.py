@@ -10,7 +10,7 @@ from jax import lax
 from jax.scipy.special import logsumexp
 
 from kljax._kernels.powers import order_slope
-from kljax._kernels.rows import Temperature, centre, logit_tangent, normalise, scaled, statistics
+from kljax._kernels.rows import Temperature, centre, closed, logit_tangent, normalise, scaled, statistics
 from kljax._kernels.rows import weights as exp_weights
 from kljax._kernels.sums import row_tangent
 from kljax._special import divide, expm1, expm1_ratio, log1p, log1p_excess, two_diff
@@ -106,6 +106,27 @@ def _renyi_entropy_jvp(primals, tangents):
     slope = -order * jnp.where(small, p * y * expm1_ratio(jnp.where(small, beta * y, 0.0)), apart)
     in_order = -order_slope(order, -value, tilted, log_p) * d_order
     return value, (jnp.where(absent, 0.0, slope) * d_log_p).sum(-1) + in_order
+
+
+@jax.custom_jvp
+def label_cost(a: jax.Array, labels: jax.Array) -> jax.Array:
+    """-log p of one outcome a row; ∞ for a label that is none of them."""
+    top, norm = log_norm(a, None)
+    chosen = jnp.take_along_axis(a, labels[..., None], axis=-1, mode="fill", fill_value=-jnp.inf)
+    inside = ((labels >= 0) & (labels < a.shape[-1]))[..., None]
+    return jnp.where(inside | jnp.isnan(norm), (top - chosen) + norm, jnp.inf)[..., 0]
+
+
+@label_cost.defjvp
+def _label_cost_jvp(primals, tangents):
+    # d(-log p_y) = Σ (p - 1[y]) da; the entry of an outcome that holds more than half of p is what the others leave.
+    a, labels = primals
+    value = label_cost(a, labels)
+    p = jnp.exp(log_softmax(a, None, *log_norm(a, None)))
+    at_label = lax.broadcasted_iota(labels.dtype, a.shape, a.ndim - 1) == labels[..., None]
+    slopes = p - at_label.astype(p.dtype)
+    slopes = jnp.where(jnp.isinf(value)[..., None], 0.0, closed(p, slopes))
+    return value, (slopes * tangents[0]).sum(-1)
 
 
 @jax.custom_jvp
