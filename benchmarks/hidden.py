@@ -101,7 +101,7 @@ def main() -> None:
             if turn:  # the first round warms up
                 times[name].append(time.perf_counter() - start)
     device = jax.devices()[0]
-    print(f"JAX {jax.__version__} on {device.platform}: {device.device_kind}; {options.dtype}, {options.tokens} tokens, ")
+    print(f"JAX {jax.__version__} on {device.platform}: {device.device_kind}; {options.dtype}, {options.tokens} tokens,")
     print(f"width {options.width}, {options.outcomes} outcomes; value and the student's gradients")
     print(f"{'':30s}{'s':>8s}{'of naive':>10s}{'MB':>9s}{'of naive':>10s}")
     for name, found in times.items():
