@@ -101,8 +101,11 @@ def main() -> None:
             if turn:  # the first round warms up
                 times[name].append(time.perf_counter() - start)
     device = jax.devices()[0]
-    print(f"JAX {jax.__version__} on {device.platform}: {device.device_kind}; {options.dtype}, {options.tokens} tokens,")
-    print(f"width {options.width}, {options.outcomes} outcomes; value and the student's gradients")
+    print(f"JAX {jax.__version__} on {device.platform}: {device.device_kind}; {options.dtype}")
+    print(
+        f"{options.tokens} tokens, width {options.width}, {options.outcomes} outcomes; "
+        "value and the student's gradients"
+    )
     print(f"{'':30s}{'s':>8s}{'of naive':>10s}{'MB':>9s}{'of naive':>10s}")
     for name, found in times.items():
         line = f"{name:30s}{min(found):8.2f}{min(found) / min(times['naive']):10.2f}"

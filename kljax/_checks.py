@@ -8,7 +8,7 @@ traced values follows the boundary contract instead, except under ``jax.experime
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +17,7 @@ from jax.experimental import checkify
 from jax.typing import ArrayLike
 
 Axis = int | Sequence[int]
+AxisName = Hashable | Sequence[Hashable]
 
 
 def floating(name: str, value: ArrayLike, *, allow_complex: bool = False, keep_half: bool = False) -> jax.Array:

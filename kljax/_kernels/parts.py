@@ -9,6 +9,7 @@ shift R = c + S - KL.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -99,7 +100,7 @@ def merge(one: Parts, other: Parts) -> Parts:
 
 def across(parts: Parts, axis_name: Any) -> Parts:
     """The statistics of the parts that the devices along a mesh axis hold, the same on all of them."""
-    return _join(parts, lambda x: lax.psum(x, axis_name), lambda x: lax.pmax(x, axis_name))
+    return _join(parts, lambda x: lax.psum(x, axis_name), lambda x: largest_across(axis_name, x))
 
 
 def _join(x: Parts, add: Callable[..., jax.Array], largest: Callable[..., jax.Array]) -> Parts:
@@ -158,6 +159,19 @@ def finish(parts: Parts) -> tuple[jax.Array, Rows]:
     return value, Rows(top_p, top_q, norm_p, norm_q, shift, small_shift)
 
 
+@functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
+def largest_across(axis_name: Any, x: jax.Array) -> jax.Array:
+    """The largest of the devices' values; its derivative is that of the device that has it."""
+    return lax.pmax(x, axis_name)
+
+
+@largest_across.defjvp
+def _largest_across_jvp(axis_name, primals, tangents):
+    largest = largest_across(axis_name, *primals)
+    here = (primals[0] == largest).astype(largest.dtype)
+    return largest, lax.psum(here * tangents[0], axis_name) / lax.psum(here, axis_name)
+
+
 class Level(NamedTuple):
     """Statistics of a part of one row, each of shape [..., 1]."""
 
@@ -193,7 +207,7 @@ def merge_levels(one: Level, other: Level) -> Level:
 
 def levels_across(level: Level, axis_name: Any) -> Level:
     """The statistics of the parts of one row that the devices along a mesh axis hold."""
-    return _join_levels(level, lambda x: lax.psum(x, axis_name), lambda x: lax.pmax(x, axis_name))
+    return _join_levels(level, lambda x: lax.psum(x, axis_name), lambda x: largest_across(axis_name, x))
 
 
 def _join_levels(x: Level, add: Callable[..., jax.Array], largest: Callable[..., jax.Array]) -> Level:

@@ -48,20 +48,22 @@ def entropy(a: jax.Array, temperature: Temperature) -> jax.Array:
     return neg_p_log_p(log_p).sum(-1)
 
 
-@jax.custom_jvp
-def neg_p_log_p(log_p: jax.Array) -> jax.Array:
+def _terms_of_entropy(log_p: jax.Array) -> jax.Array:
     """-p log p, and 0 at p = 0."""
     absent = log_p == -jnp.inf
     safe = jnp.where(absent, 0.0, log_p)
     return jnp.where(absent, 0.0, -jnp.exp(safe) * safe)
 
 
+neg_p_log_p = jax.custom_jvp(_terms_of_entropy)
+
+
 @neg_p_log_p.defjvp
 def _neg_p_log_p_jvp(primals, tangents):
-    # The slope in log p is -p(log p + 1); Σ p d log p = 0, so the 1 only costs digits and is left out.
+    # The slope in log p is -p(log p + 1); Σ p d log p = 0, so the 1 only costs digits and is left out. That holds for
+    # the sum of the terms, not for the slope -p log p, whose own derivative is complete.
     (log_p,), (d_log_p,) = primals, tangents
-    value = neg_p_log_p(log_p)
-    return value, value * d_log_p
+    return neg_p_log_p(log_p), _terms_of_entropy(log_p) * d_log_p
 
 
 def renyi_entropy(order: jax.Array, a: jax.Array, temperature: Temperature) -> jax.Array:

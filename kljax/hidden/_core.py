@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Hashable, Sequence
 from typing import Any
 
 import jax
@@ -19,12 +18,11 @@ from jax.custom_derivatives import SymbolicZero
 from jax.typing import ArrayLike
 
 from kljax import _checks
+from kljax._kernels.functionals import Functional
 from kljax.hidden import _tokens, _vocabulary
-from kljax.hidden._functionals import Functional
 from kljax.hidden._head import Head, Operand, checked, wide
 from kljax.hidden._problem import Operands, Plan, dtype_of, moves
 
-AxisName = Hashable | Sequence[Hashable]
 Result = jax.Array | tuple[jax.Array, jax.Array | tuple[jax.Array, jax.Array]]
 REDUCTIONS = (None, "sum", "mean")
 STRATEGIES = (None, "tokens", "vocabulary")
@@ -166,7 +164,8 @@ def _run(plan, reduction, given, heads, labels, temperature, mask, weights):
             weights = weights / jnp.where(mass == 0.0, 1.0, mass)
         total, logs = reduced(plan, operands, weights)
         value = None
-    return value.reshape(lead) if reduction is None else total, tuple(log.reshape(lead) for log in logs)
+    result = total if value is None or reduction is not None else value.reshape(lead)
+    return result, tuple(log.reshape(lead) for log in logs)
 
 
 def _flat(head: Head, mask: jax.Array | None) -> Head:
@@ -195,11 +194,17 @@ def _suited(plan: Plan, flags: Operands) -> Plan:
 def _present(flags: Operands, tangents: Operands) -> Operands:
     """The tangents of what moves, no narrower than float32 so that cotangents are summed so, and ``None``."""
 
-    def kept(flag: bool | None, tangent: Any) -> Any:
+    def kept(flag: Any, tangent: Any) -> Any:
         return tangent.astype(wide(tangent.dtype)) if flag else None
 
     heads = tuple(
-        Head(*(kept(getattr(flag, name), getattr(head, name)) for name in _FIELDS), head.vocabulary_axis)
+        Head(
+            kept(flag.states, head.states),
+            kept(flag.weights, head.weights),
+            kept(flag.bias, head.bias),
+            kept(flag.softcap, head.softcap),
+            head.vocabulary_axis,
+        )
         for flag, head in zip(flags.heads, tangents.heads, strict=True)
     )
     given = None
@@ -208,9 +213,6 @@ def _present(flags: Operands, tangents: Operands) -> Operands:
             lambda x: jnp.zeros(x.shape, x.dtype) if isinstance(x, SymbolicZero) else x, tangents.given
         )
     return Operands(given, heads, None, kept(flags.temperature, tangents.temperature))
-
-
-_FIELDS = ("states", "weights", "bias", "softcap")
 
 
 def _values(plan: Plan, operands: Operands) -> Any:

@@ -7,10 +7,11 @@ import math
 from jax.typing import ArrayLike
 
 from kljax import _checks, generators
+from kljax._checks import AxisName
+from kljax._kernels.functionals import F_DIVERGENCE, KL, RENYI
 from kljax.generators import Generator
 from kljax.hidden import _core
-from kljax.hidden._core import AxisName, Result
-from kljax.hidden._functionals import F_DIVERGENCE, KL, RENYI
+from kljax.hidden._core import Result
 from kljax.hidden._head import Operand
 
 

@@ -46,7 +46,7 @@ Operand = Head | Sequence[ArrayLike]
 def checked(name: str, value: Operand) -> Head:
     """``value`` as a head whose states and weights have one dtype."""
     if isinstance(value, Sequence) and not isinstance(value, str) and len(value) == 2:
-        value = Head(*value)
+        value = Head(value[0], value[1])
     if not isinstance(value, Head):
         raise TypeError(f"{name} must be a pair (states, weights) or a hidden.Head; got {type(value).__name__}.")
     axis = value.vocabulary_axis
@@ -86,7 +86,7 @@ def wide(dtype: Any) -> Any:
 
 def product(x: jax.Array, y: jax.Array, contract: tuple[int, int]) -> jax.Array:
     """The matrix product over ``contract``, summed in float32 or float64; float32 is not rounded to less."""
-    exact = x.dtype.itemsize >= 4 and jax.config.jax_default_matmul_precision is None
+    exact = x.dtype.itemsize >= 4 and jax.config.read("jax_default_matmul_precision") is None
     dimensions = (((contract[0],), (contract[1],)), ((), ()))
     precision = lax.Precision.HIGHEST if exact else None
     return lax.dot_general(x, y, dimensions, precision=precision, preferred_element_type=wide(x.dtype))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import jax
 import numpy as np
 from jax.typing import ArrayLike
 
+from kljax._checks import AxisName
+from kljax._kernels.functionals import CROSS_ENTROPY, ENTROPY, LABELS, LOG_PARTITION
 from kljax.hidden import _core
-from kljax.hidden._core import AxisName, Result
-from kljax.hidden._functionals import CROSS_ENTROPY, ENTROPY, LABELS, LOG_PARTITION
+from kljax.hidden._core import Result
 from kljax.hidden._head import Operand
 
 
@@ -142,7 +145,7 @@ def cross_entropy(
         )
     return _core.evaluate(
         CROSS_ENTROPY,
-        {"head_p": head_p, "head_q": head_q},
+        {"head_p": cast("Operand", head_p), "head_q": head_q},
         temperature=temperature,
         where=where,
         weights=weights,

@@ -10,8 +10,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from kljax._kernels.functionals import Functional
 from kljax.hidden._chunks import Chunks
-from kljax.hidden._functionals import Functional
 from kljax.hidden._head import Head, bend, product, project, wide
 
 
@@ -143,7 +143,7 @@ def pulled(flags: Operands, heads: tuple[Head, ...], found: Any) -> tuple[tuple[
     """The gradients in the heads and in the temperature from those in what ``bent`` calls x."""
     biases, softcaps, warmth = moved(flags, found[0])
     rest = iter(found[1])
-    raws = (next(rest) if need else None for need in needed(flags))
+    raws: list[Any] = [next(rest) if need else None for need in needed(flags)]
     kind = dtype_of(heads)
 
     def widened(x: Any) -> Any:

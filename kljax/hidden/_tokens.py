@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from jax import lax
 from jax.scipy.special import logsumexp
 
+from kljax._kernels import over_axis
 from kljax.hidden._chunks import Place, walk
 from kljax.hidden._head import Head, project
 from kljax.hidden._problem import Operands, Plan, bent, dtype_of, logits_of, moves, pulled, pushed, zeros
@@ -44,7 +45,9 @@ def log_partition(plan: Plan, logits: jax.Array) -> jax.Array:
 
 
 def _rows(plan: Plan, operands: Operands, logits: tuple[jax.Array, ...]) -> jax.Array:
-    return plan.functional.rows(operands.given, operands.labels, *logits)
+    if plan.axis_name is None:
+        return plan.functional.rows(operands.given, operands.labels, *logits)
+    return over_axis.rows(plan.functional, plan.axis_name, operands.given, operands.labels, logits)
 
 
 def values(plan: Plan, operands: Operands) -> tuple[jax.Array, tuple[jax.Array, ...]]:
@@ -89,7 +92,7 @@ def gradients(
     def of_chunk(here, weights):
         x, value = _chunk(plan, flags, here)
         found, pull, logs = jax.vjp(value, *x, has_aux=True)
-        in_given, in_x = pull(_cotangent(plan, weights, found))
+        in_given, in_x = pull(_cotangent(plan, here, weights.astype(found.dtype) + lax.full_like(found, 0)))
         return (found, *logs), (in_given, *pulled(flags, here.heads, in_x))
 
     def body(at, carry, _):
@@ -133,17 +136,18 @@ def empty_gradients(operands: Operands, flags: Operands, zero: Any) -> Operands:
     return Operands(given, heads, None, begin(operands.temperature, flags.temperature))
 
 
-def _cotangent(plan: Plan, weights: jax.Array, value: jax.Array) -> jax.Array:
+def _cotangent(plan: Plan, here: Operands, weights: jax.Array) -> jax.Array:
     """The cotangent of the values that pulls back a device's own part of the gradient.
 
     How a psum is transposed depends on ``check_vma``: the cotangent arrives once, or once from each device.
     """
-    weights = weights.astype(value.dtype)
     if plan.axis_name is None:
         return weights
-    own = lax.full_like(value, 0, shape=())
-    _, pull = jax.vjp(lambda x: lax.psum(x, plan.axis_name), own)
-    return weights / lax.stop_gradient(pull(jnp.ones_like(own))[0])
+    own = lax.full_like(here.heads[-1].weights, 0, shape=(), dtype=weights.dtype)
+    total, pull = jax.vjp(lambda x: lax.psum(x, plan.axis_name), own)
+    (arrived,) = pull(lax.full_like(total, 1))
+    # All devices find the same number, and the values are the same on all.
+    return weights / lax.pmax(arrived, plan.axis_name)
 
 
 def push(plan: Plan, flags: Operands, operands: Operands, tangents: Operands) -> jax.Array:

@@ -41,8 +41,10 @@ def _mark(plan: Plan, operands: Operands, at: Place) -> jax.Array | None:
     """Which logits of the chunk are the labels'."""
     if operands.labels is None:
         return None
-    first = 0 if plan.axis_name is None else lax.axis_index(plan.axis_name) * at.chunks.size
-    return operands.labels[:, None] == (at.entries() + first)[None, :]
+    first = (
+        0 if plan.axis_name is None else lax.axis_index(plan.axis_name).astype(operands.labels.dtype) * at.chunks.size
+    )
+    return operands.labels[:, None] == (at.entries().astype(operands.labels.dtype) + first)[None, :]
 
 
 def statistics(plan: Plan, operands: Operands) -> tuple[Any, Any]:
@@ -64,9 +66,7 @@ def statistics(plan: Plan, operands: Operands) -> tuple[Any, Any]:
         found = functional.across(found, plan.axis_name)
     if functional.terms is None:
         return found, None
-
-    def terms(found, *logits):
-        return functional.terms(operands.given, found, *logits)
+    terms = functools.partial(functional.terms, operands.given)
 
     def second(at, carry, _):
         return jax.tree.map(jnp.add, carry, by_blocks(terms, found, *logits(at)))

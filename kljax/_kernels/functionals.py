@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax import lax
 from jax.scipy.special import logsumexp
 
 from kljax._kernels import parts, powers, shannon, sums
@@ -22,7 +21,7 @@ from kljax._special import log1p
 from kljax.generators import Generator, kl
 from kljax.generators._masses import mass_gap
 from kljax.generators._masses import masses as form_masses
-from kljax.generators._record import summand, weighted_slopes
+from kljax.generators._record import parameter_tangent, summand, weighted_slopes
 
 Logits = tuple[jax.Array, ...]
 
@@ -40,6 +39,7 @@ class Functional:
         value: (given, statistics, sums) ↦ [T, 1].
         gradient: (given, mark, statistics, sums, *logits) ↦ the gradients in a piece's logits.
         logs: statistics ↦ the heads' log-partitions, each [T, 1].
+        in_given: (given, its tangent, statistics, *logits) ↦ the tangent of a piece's sum, where there is one.
         terms: (given, statistics, *logits) ↦ a piece's sums over its outcomes, each [T, 1]; ``None`` if none needed.
     """
 
@@ -52,6 +52,8 @@ class Functional:
     gradient: Callable[..., Logits]
     logs: Callable[..., Logits]
     terms: Callable[..., Any] | None = None
+    in_given: Callable[..., jax.Array] | None = None
+    balanced: bool = True  # whether the gradients sum to zero over a row
 
     @property
     def passes(self) -> int:
@@ -154,11 +156,16 @@ def _f_gradient(generator, mark, found, sums_, a, b):
     return tuple(gradients)
 
 
+def _f_in_given(generator: Generator, moved: Generator, found: parts.Parts, a: jax.Array, b: jax.Array) -> jax.Array:
+    return _total(parameter_tangent(generator, moved, *_masses(found, a, b)[1]))
+
+
 F_DIVERGENCE = Functional(
     rows=lambda generator, labels, a, b: sums.f_divergence(generator, a, b, None),
     terms=_f_terms,
     value=lambda generator, found, sums_: sums_["value"],
     gradient=_f_gradient,
+    in_given=_f_in_given,
     **_PAIR,
 )
 
@@ -192,8 +199,8 @@ def _renyi_masses(generator: Generator, found: _Tilted, a: jax.Array, b: jax.Arr
 
 
 def _renyi_terms(generator: Generator, found: _Tilted, a: jax.Array, b: jax.Array) -> dict[str, jax.Array]:
-    _, tilted, mass, power = _renyi_masses(generator, found, a, b)
-    return {"divergence": _total(summand(generator, *mass, power)), "mass": _total(tilted)}
+    _, tilted, (p, q, r), power = _renyi_masses(generator, found, a, b)
+    return {"divergence": _total(summand(generator, p, q, r, power)), "mass": _total(tilted)}
 
 
 def _renyi_value(generator: Generator, found: _Tilted, sums_: dict[str, jax.Array]) -> jax.Array:
@@ -207,10 +214,10 @@ def _renyi_value(generator: Generator, found: _Tilted, sums_: dict[str, jax.Arra
 
 
 def _renyi_gradient(generator, mark, found, sums_, a, b):
-    _, tilted, mass, _ = _renyi_masses(generator, found, a, b)
+    _, tilted, (p, q, r), _ = _renyi_masses(generator, found, a, b)
     value = _renyi_value(generator, found, sums_)[..., 0]
     share = tilted / jnp.where(sums_["mass"] > 0.0, sums_["mass"], 1.0)
-    return powers.loose_slopes(generator.parameters[0], value, *mass, share)
+    return powers.loose_slopes(generator.parameters[0], value, p, q, r, share)
 
 
 RENYI = Functional(
@@ -220,7 +227,7 @@ RENYI = Functional(
         "part": _renyi_part,
         "empty": lambda zero: _Tilted(parts.nothing(zero), zero - jnp.inf),
         "merge": lambda x, y: _Tilted(parts.merge(x.parts, y.parts), jnp.maximum(x.top, y.top)),
-        "across": lambda x, name: _Tilted(parts.across(x.parts, name), lax.pmax(x.top, name)),
+        "across": lambda x, name: _Tilted(parts.across(x.parts, name), parts.largest_across(name, x.top)),
         "logs": lambda x: _pair_logs(x.parts),
     },
     terms=_renyi_terms,
@@ -304,5 +311,6 @@ LOG_PARTITION = Functional(
     rows=lambda given, labels, a: logsumexp(a, axis=-1),
     value=lambda given, found, _: found.top + _log_norm(found),
     gradient=lambda given, mark, found, _, a: (jnp.exp(_log_p(found, a)),),
+    balanced=False,
     **_SINGLE,
 )
