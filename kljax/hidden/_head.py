@@ -86,7 +86,7 @@ def wide(dtype: Any) -> Any:
 
 def product(x: jax.Array, y: jax.Array, contract: tuple[int, int]) -> jax.Array:
     """The matrix product over ``contract``, summed in float32 or float64; float32 is not rounded to less."""
-    exact = x.dtype.itemsize >= 4 and jax.config.read("jax_default_matmul_precision") is None
+    exact = x.dtype.itemsize >= 4 and jax.config.jax_default_matmul_precision is None  # type: ignore[attr-defined]
     dimensions = (((contract[0],), (contract[1],)), ((), ()))
     precision = lax.Precision.HIGHEST if exact else None
     return lax.dot_general(x, y, dimensions, precision=precision, preferred_element_type=wide(x.dtype))
