@@ -1,11 +1,11 @@
 """kljax: divergences with the right digits, for JAX.
 
-Modules are named by what you hold: ``probs`` for probability vectors, ``logits`` for logits, ``generators`` for a
-convex function f, ``families`` for distributions. Functions in them are named by the divergence; those on two
-distributions stand here. Results are in nats.
+Modules are named by what you hold: ``probs`` for probability vectors, ``logits`` for logits, ``hidden`` for hidden
+states and an output projection, ``generators`` for a convex function f, ``families`` for distributions. Functions in
+them are named by the divergence; those on two distributions stand here. Results are in nats.
 """
 
-from kljax import bounds, bregman, expfam, families, generators, logits, montecarlo, probs, quadrature
+from kljax import bounds, bregman, expfam, families, generators, hidden, logits, montecarlo, probs, quadrature
 from kljax._units import bits
 from kljax.divergences import Estimate as Estimate
 from kljax.divergences import alpha as alpha
@@ -45,6 +45,7 @@ __all__ = [
     "f_divergence",
     "families",
     "generators",
+    "hidden",
     "jeffreys",
     "jensen_shannon",
     "kl",

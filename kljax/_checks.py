@@ -8,7 +8,7 @@ traced values follows the boundary contract instead, except under ``jax.experime
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +17,7 @@ from jax.experimental import checkify
 from jax.typing import ArrayLike
 
 Axis = int | Sequence[int]
+AxisName = Hashable | Sequence[Hashable]
 
 
 def floating(name: str, value: ArrayLike, *, allow_complex: bool = False, keep_half: bool = False) -> jax.Array:
@@ -185,3 +186,16 @@ def measure(name: str, array: jax.Array) -> jax.Array:
         jnp.all(array >= 0), f"{name} must be non-negative and not NaN; its smallest entry is {{low}}.", low=lowest
     )
     return array
+
+
+def mesh_axis(name: str, value: object) -> None:
+    """Raises unless ``value`` is ``None`` or names an axis, or a tuple of them, of the surrounding ``shard_map``."""
+    if value is None:
+        return
+    try:
+        jax.lax.axis_size(value)
+    except (NameError, TypeError, ValueError):
+        raise ValueError(
+            f"{name}={value!r} must name an axis of the jax.shard_map around this call, over whose devices the "
+            f"outcomes are split; without shard_map leave {name} out: jit partitions sharded operands by itself."
+        ) from None

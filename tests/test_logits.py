@@ -139,6 +139,17 @@ def test_entropy(order: float, kind: str, dtype: Any) -> None:
             assert oracles.value_error(value, exact) <= 16.0
 
 
+def test_the_hessian_of_the_entropy() -> None:
+    # ∂²H/∂aᵢ∂aⱼ = -δᵢⱼ pᵢ (log pᵢ + 1 + H) + pᵢ pⱼ (log pᵢ + log pⱼ + 1 + 2H)
+    with jax.enable_x64(True):
+        a = np.random.default_rng(0).standard_normal(5)
+        p = np.exp(a) / np.exp(a).sum()
+        log_p, entropy = np.log(p), -(p * np.log(p)).sum()
+        both = log_p[:, None] + log_p[None, :] + 1 + 2 * entropy
+        exact = np.outer(p, p) * both - np.diag(p * (log_p + 1 + entropy))
+        np.testing.assert_allclose(jax.hessian(logits.entropy)(a), exact, atol=1e-14)
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("kind", ["normal", "±50", "±1000", "near"])
 def test_cross_entropy_and_its_gradients(kind: str, dtype: Any) -> None:

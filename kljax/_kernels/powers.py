@@ -31,6 +31,7 @@ from kljax._kernels.rows import (
 from kljax._kernels.sums import row_tangent
 from kljax._special import divide, expm1, expm1_minus_x, expm1_minus_x_ratio, expm1_ratio, log1p
 from kljax.generators import Generator, alpha, kl
+from kljax.generators._forms import Scalar
 from kljax.generators._record import Power, summand
 
 
@@ -38,9 +39,12 @@ def log_of_power_sum(
     generator: Generator, p: jax.Array, q: jax.Array, r: jax.Array, log_sum: jax.Array, power: Power = None
 ) -> jax.Array:
     """log(Σ pᵅ q¹⁻ᵅ)/(α - 1) ≥ 0, for the generator of the α-divergence; continuous at α = 1."""
-    (order,) = generator.parameters
+    return log_of_divergence(generator.parameters[0], summand(generator, p, q, r, power).sum(-1), log_sum)
+
+
+def log_of_divergence(order: Scalar, divergence: jax.Array, log_sum: jax.Array) -> jax.Array:
+    """The same from the α-divergence itself."""
     beta = order - 1.0
-    divergence = summand(generator, p, q, r, power).sum(-1)
     x = order * beta * divergence
     near = jnp.abs(x) < 0.5
     s = jnp.where(near, x, 0.0)
@@ -53,6 +57,16 @@ def tilted_slopes(
     order: float | jax.Array, value: jax.Array, p: jax.Array, q: jax.Array, r: jax.Array, tilted: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
     """(α(t - p)/(α - 1), q - t), with t = pᵅq¹⁻ᵅ/Σpᵅq¹⁻ᵅ: the slopes of Rényi's divergence R in log p and log q."""
+    in_p, in_q = loose_slopes(order, value, p, q, r, tilted)
+    # Both sum to zero. Where R is large, r - R has lost the digits of an outcome that dominates.
+    finite = jnp.isfinite(value)[..., None]
+    return jnp.where(finite, closed(p, in_p), 0.0), jnp.where(finite, closed(q, in_q), 0.0)
+
+
+def loose_slopes(
+    order: float | jax.Array, value: jax.Array, p: jax.Array, q: jax.Array, r: jax.Array, tilted: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """The same of a piece of a row; a sum over the row need not vanish exactly."""
     beta = order - 1.0
     finite = jnp.isfinite(value)[..., None]
     level = jnp.where(finite, value[..., None], 0.0)
@@ -64,8 +78,7 @@ def tilted_slopes(
     apart = (tilted - p) / jnp.where(beta == 0.0, 1.0, beta)
     in_p = order * jnp.where(near_p, p * (r - level) * expm1_ratio(jnp.where(near_p, from_p, 0.0)), apart)
     in_q = jnp.where(near_q, -q * expm1(jnp.where(near_q, from_q, 0.0)), q - tilted)
-    # Both sum to zero. Where R is large, r - R has lost the digits of an outcome that dominates.
-    return jnp.where(finite, closed(p, in_p), 0.0), jnp.where(finite, closed(q, in_q), 0.0)
+    return jnp.where(finite, in_p, 0.0), jnp.where(finite, in_q, 0.0)
 
 
 def minus_log_kept(log_q: jax.Array, absent: jax.Array) -> jax.Array:

@@ -10,7 +10,7 @@ from jax import lax
 from jax.scipy.special import logsumexp
 
 from kljax._kernels.powers import order_slope
-from kljax._kernels.rows import Temperature, centre, logit_tangent, normalise, scaled, statistics
+from kljax._kernels.rows import Temperature, centre, closed, logit_tangent, normalise, scaled, statistics
 from kljax._kernels.rows import weights as exp_weights
 from kljax._kernels.sums import row_tangent
 from kljax._special import divide, expm1, expm1_ratio, log1p, log1p_excess, two_diff
@@ -48,20 +48,22 @@ def entropy(a: jax.Array, temperature: Temperature) -> jax.Array:
     return neg_p_log_p(log_p).sum(-1)
 
 
-@jax.custom_jvp
-def neg_p_log_p(log_p: jax.Array) -> jax.Array:
+def _terms_of_entropy(log_p: jax.Array) -> jax.Array:
     """-p log p, and 0 at p = 0."""
     absent = log_p == -jnp.inf
     safe = jnp.where(absent, 0.0, log_p)
     return jnp.where(absent, 0.0, -jnp.exp(safe) * safe)
 
 
+neg_p_log_p = jax.custom_jvp(_terms_of_entropy)
+
+
 @neg_p_log_p.defjvp
 def _neg_p_log_p_jvp(primals, tangents):
-    # The slope in log p is -p(log p + 1); Σ p d log p = 0, so the 1 only costs digits and is left out.
+    # The slope in log p is -p(log p + 1); Σ p d log p = 0, so the 1 only costs digits and is left out. That holds for
+    # the sum of the terms, not for the slope -p log p, whose own derivative is complete.
     (log_p,), (d_log_p,) = primals, tangents
-    value = neg_p_log_p(log_p)
-    return value, value * d_log_p
+    return neg_p_log_p(log_p), _terms_of_entropy(log_p) * d_log_p
 
 
 def renyi_entropy(order: jax.Array, a: jax.Array, temperature: Temperature) -> jax.Array:
@@ -106,6 +108,27 @@ def _renyi_entropy_jvp(primals, tangents):
     slope = -order * jnp.where(small, p * y * expm1_ratio(jnp.where(small, beta * y, 0.0)), apart)
     in_order = -order_slope(order, -value, tilted, log_p) * d_order
     return value, (jnp.where(absent, 0.0, slope) * d_log_p).sum(-1) + in_order
+
+
+@jax.custom_jvp
+def label_cost(a: jax.Array, labels: jax.Array) -> jax.Array:
+    """-log p of one outcome a row; ∞ for a label that is none of them."""
+    top, norm = log_norm(a, None)
+    chosen = jnp.take_along_axis(a, labels[..., None], axis=-1, mode="fill", fill_value=-jnp.inf)
+    inside = ((labels >= 0) & (labels < a.shape[-1]))[..., None]
+    return jnp.where(inside | jnp.isnan(norm), (top - chosen) + norm, jnp.inf)[..., 0]
+
+
+@label_cost.defjvp
+def _label_cost_jvp(primals, tangents):
+    # d(-log p_y) = Σ (p - 1[y]) da; the entry of an outcome that holds more than half of p is what the others leave.
+    a, labels = primals
+    value = label_cost(a, labels)
+    p = jnp.exp(log_softmax(a, None, *log_norm(a, None)))
+    at_label = lax.broadcasted_iota(labels.dtype, a.shape, a.ndim - 1) == labels[..., None]
+    slopes = p - at_label.astype(p.dtype)
+    slopes = jnp.where(jnp.isinf(value)[..., None], 0.0, closed(p, slopes))
+    return value, (slopes * tangents[0]).sum(-1)
 
 
 @jax.custom_jvp

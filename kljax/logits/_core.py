@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +11,7 @@ from jax.typing import ArrayLike
 
 from kljax import _checks, generators
 from kljax._checks import Axis
-from kljax._kernels import normalise, powers, shannon, statistics, sums
+from kljax._kernels import functionals, normalise, over_axis, powers, shannon, statistics, sums
 from kljax.generators import Generator
 
 jit = functools.partial(jax.jit, static_argnames=("axis",))
@@ -62,9 +63,30 @@ def f_divergence(logits_p, logits_q, generator: Generator, where, scale, *, axis
     return sums.f_divergence(generator, *pair(logits_p, logits_q, where, scale, axis, keep_half=True))
 
 
-def evaluate(logits_p, logits_q, generator: Generator, axis: Axis, where, temperature_: ArrayLike):
+def evaluate(logits_p, logits_q, generator: Generator, axis: Axis, where, temperature_: ArrayLike, axis_name=None):
     """The f-divergence, with the arguments as the caller of a verb gave them."""
+    if axis_name is not None:
+        functional = functionals.KL if generator is generators.kl else functionals.F_DIVERGENCE
+        given = None if generator is generators.kl else generator
+        return split(functional, given, (logits_p, logits_q), where, temperature_, axis, axis_name)
     return f_divergence(logits_p, logits_q, generator, where, temperature(temperature_), axis=axis)
+
+
+def split(functional, given, logits, where, temperature_: ArrayLike, axis: Axis, axis_name):
+    """A functional of rows whose outcomes the devices along a mesh axis share."""
+    _checks.mesh_axis("axis_name", axis_name)
+    return _split(functional, axis_name, given, logits, where, temperature(temperature_), axis=axis)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1), static_argnames=("axis",))
+def _split(functional, axis_name, given, logits, where, scale, *, axis: Axis):
+    gather: Any = pair if len(logits) == 2 else single
+    found = gather(*logits, where, scale, axis)
+    *rows, scale = found
+    if scale is not None:
+        # An excluded outcome stays so, and sends nothing to the temperature.
+        rows = [jnp.where(x == -jnp.inf, -jnp.inf, jnp.where(x == -jnp.inf, 0.0, x) / scale) for x in rows]
+    return over_axis.rows(functional, axis_name, given, None, tuple(rows))
 
 
 @jax.jit

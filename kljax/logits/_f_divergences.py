@@ -6,7 +6,7 @@ import jax
 from jax.typing import ArrayLike
 
 from kljax import _checks, generators
-from kljax._checks import Axis
+from kljax._checks import Axis, AxisName
 from kljax.generators import Generator
 from kljax.logits import _core
 
@@ -18,6 +18,7 @@ def squared_hellinger(
     axis: Axis = -1,
     where: ArrayLike | None = None,
     temperature: ArrayLike = 1.0,
+    axis_name: AxisName | None = None,
 ) -> jax.Array:
     """H²(p, q) = ½ Σ (√p - √q)², the squared Hellinger distance.
 
@@ -29,6 +30,7 @@ def squared_hellinger(
         axis: The axis, or axes, of the outcomes.
         where: Boolean mask that broadcasts to the operands; outcomes where it is false have probability zero in both.
         temperature: Divides both logits; a positive number, may be traced.
+        axis_name: The mesh axis over which the outcomes are split, inside ``jax.shard_map``.
 
     Returns:
         The divergence in nats, one number per batch element: the broadcast shape without ``axis``. float32, or float64
@@ -48,7 +50,7 @@ def squared_hellinger(
     References:
         Hellinger (1909); Le Cam (1986), "Asymptotic Methods in Statistical Decision Theory", ch. 4.
     """
-    return _core.evaluate(logits_p, logits_q, generators.squared_hellinger, axis, where, temperature)
+    return _core.evaluate(logits_p, logits_q, generators.squared_hellinger, axis, where, temperature, axis_name)
 
 
 def total_variation(
@@ -58,6 +60,7 @@ def total_variation(
     axis: Axis = -1,
     where: ArrayLike | None = None,
     temperature: ArrayLike = 1.0,
+    axis_name: AxisName | None = None,
 ) -> jax.Array:
     """TV(p, q) = ½ Σ |p - q|, the total variation distance.
 
@@ -69,6 +72,7 @@ def total_variation(
         axis: The axis, or axes, of the outcomes.
         where: Boolean mask that broadcasts to the operands; outcomes where it is false have probability zero in both.
         temperature: Divides both logits; a positive number, may be traced.
+        axis_name: The mesh axis over which the outcomes are split, inside ``jax.shard_map``.
 
     Returns:
         The divergence in nats, one number per batch element: the broadcast shape without ``axis``. float32, or float64
@@ -88,7 +92,7 @@ def total_variation(
     References:
         Levin & Peres (2017), "Markov Chains and Mixing Times", prop. 4.2.
     """
-    return _core.evaluate(logits_p, logits_q, generators.total_variation, axis, where, temperature)
+    return _core.evaluate(logits_p, logits_q, generators.total_variation, axis, where, temperature, axis_name)
 
 
 def chi_squared(
@@ -98,6 +102,7 @@ def chi_squared(
     axis: Axis = -1,
     where: ArrayLike | None = None,
     temperature: ArrayLike = 1.0,
+    axis_name: AxisName | None = None,
 ) -> jax.Array:
     """χ²(p‖q) = Σ (p - q)²/q, Pearson's χ² divergence.
 
@@ -110,6 +115,7 @@ def chi_squared(
         axis: The axis, or axes, of the outcomes.
         where: Boolean mask that broadcasts to the operands; outcomes where it is false have probability zero in both.
         temperature: Divides both logits; a positive number, may be traced.
+        axis_name: The mesh axis over which the outcomes are split, inside ``jax.shard_map``.
 
     Returns:
         The divergence in nats, one number per batch element: the broadcast shape without ``axis``. float32, or float64
@@ -130,7 +136,7 @@ def chi_squared(
         Pearson (1900); Liese & Vajda (2006), "On divergences and informations in statistics and information theory",
         eq. (5).
     """
-    return _core.evaluate(logits_p, logits_q, generators.pearson, axis, where, temperature)
+    return _core.evaluate(logits_p, logits_q, generators.pearson, axis, where, temperature, axis_name)
 
 
 def le_cam(
@@ -140,6 +146,7 @@ def le_cam(
     axis: Axis = -1,
     where: ArrayLike | None = None,
     temperature: ArrayLike = 1.0,
+    axis_name: AxisName | None = None,
 ) -> jax.Array:
     """LC(p, q) = ½ Σ (p - q)²/(p + q), Le Cam's (triangular) divergence.
 
@@ -151,6 +158,7 @@ def le_cam(
         axis: The axis, or axes, of the outcomes.
         where: Boolean mask that broadcasts to the operands; outcomes where it is false have probability zero in both.
         temperature: Divides both logits; a positive number, may be traced.
+        axis_name: The mesh axis over which the outcomes are split, inside ``jax.shard_map``.
 
     Returns:
         The divergence in nats, one number per batch element: the broadcast shape without ``axis``. float32, or float64
@@ -170,7 +178,7 @@ def le_cam(
     References:
         Le Cam (1986), "Asymptotic Methods in Statistical Decision Theory", p. 47; Vincze (1981).
     """
-    return _core.evaluate(logits_p, logits_q, generators.le_cam, axis, where, temperature)
+    return _core.evaluate(logits_p, logits_q, generators.le_cam, axis, where, temperature, axis_name)
 
 
 def alpha(
@@ -181,6 +189,7 @@ def alpha(
     axis: Axis = -1,
     where: ArrayLike | None = None,
     temperature: ArrayLike = 1.0,
+    axis_name: AxisName | None = None,
 ) -> jax.Array:
     """A_α(p‖q) = (Σ p^α q^(1-α) - 1)/(α(α - 1)), Amari's α-divergence.
 
@@ -194,6 +203,7 @@ def alpha(
         axis: The axis, or axes, of the outcomes.
         where: Boolean mask that broadcasts to the operands; outcomes where it is false have probability zero in both.
         temperature: Divides both logits; a positive number, may be traced.
+        axis_name: The mesh axis over which the outcomes are split, inside ``jax.shard_map``.
 
     Returns:
         The divergence in nats, one number per batch element: the broadcast shape without ``axis``. float32, or float64
@@ -214,7 +224,7 @@ def alpha(
         Cichocki & Amari (2010), "Families of alpha-, beta- and gamma-divergences", eq. (3).
     """
     generator = generators.alpha(_checks.parameter("order", order))
-    return _core.evaluate(logits_p, logits_q, generator, axis, where, temperature)
+    return _core.evaluate(logits_p, logits_q, generator, axis, where, temperature, axis_name)
 
 
 def tsallis(
@@ -225,6 +235,7 @@ def tsallis(
     axis: Axis = -1,
     where: ArrayLike | None = None,
     temperature: ArrayLike = 1.0,
+    axis_name: AxisName | None = None,
 ) -> jax.Array:
     """T_a(p‖q) = (Σ p^a q^(1-a) - 1)/(a - 1), Tsallis' relative entropy.
 
@@ -237,6 +248,7 @@ def tsallis(
         axis: The axis, or axes, of the outcomes.
         where: Boolean mask that broadcasts to the operands; outcomes where it is false have probability zero in both.
         temperature: Divides both logits; a positive number, may be traced.
+        axis_name: The mesh axis over which the outcomes are split, inside ``jax.shard_map``.
 
     Returns:
         The divergence in nats, one number per batch element: the broadcast shape without ``axis``. float32, or float64
@@ -258,7 +270,7 @@ def tsallis(
         Tsallis (1998), "Generalized entropy-based criterion for consistent testing", eq. (6).
     """
     generator = generators.tsallis(_checks.parameter("order", order))
-    return _core.evaluate(logits_p, logits_q, generator, axis, where, temperature)
+    return _core.evaluate(logits_p, logits_q, generator, axis, where, temperature, axis_name)
 
 
 def f_divergence(
@@ -269,6 +281,7 @@ def f_divergence(
     axis: Axis = -1,
     where: ArrayLike | None = None,
     temperature: ArrayLike = 1.0,
+    axis_name: AxisName | None = None,
 ) -> jax.Array:
     """D_f(p‖q) = Σ q f(p/q), the f-divergence of a generator.
 
@@ -282,6 +295,7 @@ def f_divergence(
         axis: The axis, or axes, of the outcomes.
         where: Boolean mask that broadcasts to the operands; outcomes where it is false have probability zero in both.
         temperature: Divides both logits; a positive number, may be traced.
+        axis_name: The mesh axis over which the outcomes are split, inside ``jax.shard_map``.
 
     Returns:
         The divergence in nats, one number per batch element: the broadcast shape without ``axis``. float32, or float64
@@ -302,4 +316,4 @@ def f_divergence(
         Csiszár (1967), "Information-type measures of difference of probability distributions"; Ali & Silvey (1966).
     """
     _checks.instance("generator", generator, Generator, "a record of kljax.generators, such as generators.kl")
-    return _core.evaluate(logits_p, logits_q, generator, axis, where, temperature)
+    return _core.evaluate(logits_p, logits_q, generator, axis, where, temperature, axis_name)

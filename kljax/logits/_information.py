@@ -9,7 +9,8 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from kljax import _checks, generators
-from kljax._checks import Axis
+from kljax._checks import Axis, AxisName
+from kljax._kernels import functionals
 from kljax._kernels.powers import renyi_generator
 from kljax.logits import _core
 
@@ -22,6 +23,7 @@ def renyi(
     axis: Axis = -1,
     where: ArrayLike | None = None,
     temperature: ArrayLike = 1.0,
+    axis_name: AxisName | None = None,
 ) -> jax.Array:
     """R_α(p‖q) = log(Σ p^α q^(1-α))/(α - 1), Rényi's divergence of order α ≥ 0.
 
@@ -35,6 +37,7 @@ def renyi(
         axis: The axis, or axes, of the outcomes.
         where: Boolean mask that broadcasts to the operands; outcomes where it is false have probability zero in both.
         temperature: Divides both logits; a positive number, may be traced.
+        axis_name: The mesh axis over which the outcomes are split, inside ``jax.shard_map``.
 
     Returns:
         The divergence in nats, one number per batch element: the broadcast shape without ``axis``. float32, or float64
@@ -58,6 +61,13 @@ def renyi(
     order = _checks.parameter("order", order)
     scale = _core.temperature(temperature)
     generator = renyi_generator(order)
+    if axis_name is not None:
+        if generator is None:
+            raise ValueError(f"order must lie in (0, inf) with axis_name; got {order!r}.")
+        if generator is generators.kl:
+            return _core.evaluate(logits_p, logits_q, generator, axis, where, temperature, axis_name)
+        both = logits_p, logits_q
+        return _core.split(functionals.RENYI, generator, both, where, temperature, axis, axis_name)
     if generator is None:
         end = _core.renyi_zero if order == 0 else _core.renyi_infinity
         return end(logits_p, logits_q, where, scale, axis=axis)
@@ -73,6 +83,7 @@ def bhattacharyya(
     axis: Axis = -1,
     where: ArrayLike | None = None,
     temperature: ArrayLike = 1.0,
+    axis_name: AxisName | None = None,
 ) -> jax.Array:
     """B(p, q) = -log Σ √(p q), the Bhattacharyya distance, half of Rényi's divergence of order ½.
 
@@ -84,6 +95,7 @@ def bhattacharyya(
         axis: The axis, or axes, of the outcomes.
         where: Boolean mask that broadcasts to the operands; outcomes where it is false have probability zero in both.
         temperature: Divides both logits; a positive number, may be traced.
+        axis_name: The mesh axis over which the outcomes are split, inside ``jax.shard_map``.
 
     Returns:
         The divergence in nats, one number per batch element: the broadcast shape without ``axis``. float32, or float64
@@ -103,7 +115,9 @@ def bhattacharyya(
     References:
         Bhattacharyya (1943), "On a measure of divergence between two statistical populations".
     """
-    return 0.5 * renyi(logits_p, logits_q, order=0.5, axis=axis, where=where, temperature=temperature)
+    return 0.5 * renyi(
+        logits_p, logits_q, order=0.5, axis=axis, where=where, temperature=temperature, axis_name=axis_name
+    )
 
 
 def chernoff_information(
@@ -158,6 +172,7 @@ def entropy(
     axis: Axis = -1,
     where: ArrayLike | None = None,
     temperature: ArrayLike = 1.0,
+    axis_name: AxisName | None = None,
 ) -> jax.Array:
     """H(p) = -Σ p log p, Shannon's entropy; with ``order`` Rényi's, log(Σ p^α)/(1 - α).
 
@@ -170,6 +185,7 @@ def entropy(
         axis: The axis, or axes, of the outcomes.
         where: Boolean mask that broadcasts to the operand; outcomes where it is false have probability zero.
         temperature: Divides the logits; a positive number, may be traced.
+        axis_name: The mesh axis over which the outcomes are split, inside ``jax.shard_map``.
 
     Returns:
         The entropy in nats, one number per batch element: the shape without ``axis``. float32, or float64 if the
@@ -192,6 +208,10 @@ def entropy(
     order = _checks.parameter("order", order)
     _checks.number("order", order, low=0.0)
     scale = _core.temperature(temperature)
+    if axis_name is not None:
+        if not isinstance(order, float) or order != 1.0:
+            raise ValueError(f"order must be 1 with axis_name; got {order!r}.")
+        return _core.split(functionals.ENTROPY, None, (logits,), where, temperature, axis, axis_name)
     if isinstance(order, float) and order in (0.0, 1.0, math.inf):
         end = {0.0: _core.hartley_entropy, 1.0: _core.entropy, math.inf: _core.min_entropy}[order]
         return end(logits, where, scale, axis=axis)
@@ -205,6 +225,7 @@ def cross_entropy(
     axis: Axis = -1,
     where: ArrayLike | None = None,
     temperature: ArrayLike = 1.0,
+    axis_name: AxisName | None = None,
 ) -> jax.Array:
     """H(p, q) = -Σ p log q, the cross-entropy.
 
@@ -217,6 +238,7 @@ def cross_entropy(
         axis: The axis, or axes, of the outcomes.
         where: Boolean mask that broadcasts to the operands; outcomes where it is false have probability zero in both.
         temperature: Divides both logits; a positive number, may be traced.
+        axis_name: The mesh axis over which the outcomes are split, inside ``jax.shard_map``.
 
     Returns:
         The cross-entropy in nats, one number per batch element: the broadcast shape without ``axis``. float32, or
@@ -236,6 +258,9 @@ def cross_entropy(
     References:
         Cover & Thomas (2006), "Elements of Information Theory", sec. 2.3.
     """
+    if axis_name is not None:
+        both = logits_p, logits_q
+        return _core.split(functionals.CROSS_ENTROPY, None, both, where, temperature, axis, axis_name)
     return _core.cross_entropy(logits_p, logits_q, where, _core.temperature(temperature), axis=axis)
 
 

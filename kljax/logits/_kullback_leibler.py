@@ -6,7 +6,7 @@ import jax
 from jax.typing import ArrayLike
 
 from kljax import _checks, generators
-from kljax._checks import Axis
+from kljax._checks import Axis, AxisName
 from kljax.logits import _core
 
 _ONE = 1.0
@@ -19,6 +19,7 @@ def kl(
     axis: Axis = -1,
     where: ArrayLike | None = None,
     temperature: ArrayLike = _ONE,
+    axis_name: AxisName | None = None,
 ) -> jax.Array:
     """KL(p‖q) = Σ p log(p/q), the Kullback–Leibler divergence, for p = softmax(logits_p), q = softmax(logits_q).
 
@@ -32,6 +33,7 @@ def kl(
         axis: The axis, or axes, of the outcomes.
         where: Boolean mask that broadcasts to the operands; outcomes where it is false have probability zero in both.
         temperature: Divides both logits; a positive number, may be traced.
+        axis_name: The mesh axis over which the outcomes are split, inside ``jax.shard_map``.
 
     Returns:
         The divergence in nats, one number per batch element: the broadcast shape without ``axis``. float32, or float64
@@ -51,9 +53,9 @@ def kl(
     References:
         Kullback & Leibler (1951), "On information and sufficiency", eq. (2.4).
     """
-    if axis == -1 and where is None and temperature is _ONE:
+    if axis == -1 and where is None and temperature is _ONE and axis_name is None:
         return _core.kl(logits_p, logits_q)
-    return _core.evaluate(logits_p, logits_q, generators.kl, axis, where, temperature)
+    return _core.evaluate(logits_p, logits_q, generators.kl, axis, where, temperature, axis_name)
 
 
 def jeffreys(
@@ -63,6 +65,7 @@ def jeffreys(
     axis: Axis = -1,
     where: ArrayLike | None = None,
     temperature: ArrayLike = 1.0,
+    axis_name: AxisName | None = None,
 ) -> jax.Array:
     """J(p, q) = KL(p‖q) + KL(q‖p) = Σ (p - q) log(p/q), Jeffreys' symmetric divergence.
 
@@ -74,6 +77,7 @@ def jeffreys(
         axis: The axis, or axes, of the outcomes.
         where: Boolean mask that broadcasts to the operands; outcomes where it is false have probability zero in both.
         temperature: Divides both logits; a positive number, may be traced.
+        axis_name: The mesh axis over which the outcomes are split, inside ``jax.shard_map``.
 
     Returns:
         The divergence in nats, one number per batch element: the broadcast shape without ``axis``. float32, or float64
@@ -93,7 +97,7 @@ def jeffreys(
     References:
         Jeffreys (1946), "An invariant form for the prior probability in estimation problems", eq. (1).
     """
-    return _core.evaluate(logits_p, logits_q, generators.jeffreys, axis, where, temperature)
+    return _core.evaluate(logits_p, logits_q, generators.jeffreys, axis, where, temperature, axis_name)
 
 
 def jensen_shannon(
@@ -105,6 +109,7 @@ def jensen_shannon(
     axis: Axis = -1,
     where: ArrayLike | None = None,
     temperature: ArrayLike = 1.0,
+    axis_name: AxisName | None = None,
 ) -> jax.Array:
     """JS(p, q) = w KL(p‖m) + (1 - w) KL(q‖m), m = w p + (1 - w) q, the Jensen–Shannon divergence.
 
@@ -119,6 +124,7 @@ def jensen_shannon(
         axis: The axis, or axes, of the outcomes.
         where: Boolean mask that broadcasts to the operands; outcomes where it is false have probability zero in both.
         temperature: Divides both logits; a positive number, may be traced.
+        axis_name: The mesh axis over which the outcomes are split, inside ``jax.shard_map``.
 
     Returns:
         The divergence in nats, one number per batch element: the broadcast shape without ``axis``. float32, or float64
@@ -140,7 +146,7 @@ def jensen_shannon(
         Lin (1991), "Divergence measures based on the Shannon entropy", eq. (4.1).
     """
     generator = generators.jensen_shannon(_checks.parameter("weight", weight), scaled=scaled)
-    return _core.evaluate(logits_p, logits_q, generator, axis, where, temperature)
+    return _core.evaluate(logits_p, logits_q, generator, axis, where, temperature, axis_name)
 
 
 def skew_kl(
@@ -151,6 +157,7 @@ def skew_kl(
     axis: Axis = -1,
     where: ArrayLike | None = None,
     temperature: ArrayLike = 1.0,
+    axis_name: AxisName | None = None,
 ) -> jax.Array:
     """KL(p‖w p + (1 - w) q), the skew divergence.
 
@@ -163,6 +170,7 @@ def skew_kl(
         axis: The axis, or axes, of the outcomes.
         where: Boolean mask that broadcasts to the operands; outcomes where it is false have probability zero in both.
         temperature: Divides both logits; a positive number, may be traced.
+        axis_name: The mesh axis over which the outcomes are split, inside ``jax.shard_map``.
 
     Returns:
         The divergence in nats, one number per batch element: the broadcast shape without ``axis``. float32, or float64
@@ -184,4 +192,4 @@ def skew_kl(
         Lee (1999), "Measures of distributional similarity", eq. (5).
     """
     generator = generators.skew_kl(_checks.parameter("weight", weight))
-    return _core.evaluate(logits_p, logits_q, generator, axis, where, temperature)
+    return _core.evaluate(logits_p, logits_q, generator, axis, where, temperature, axis_name)

@@ -1,0 +1,226 @@
+"""Statistics of a part of two rows, and of the whole rows from those of their parts.
+
+A part is a chunk of a row that is formed and dropped again, or what one device holds of it. Each part knows its norms
+and, around its own mean c of a - b under p, the excess E = E_p[e(-x)] for x = a - b - c and e(t) = eᵗ - 1 - t. Moved to
+another centre c + t it is eᵗE + e(t) - S expm1(t), with S = E_p[x] all but zero. So two parts join by sums of
+non-negative terms, KL(p‖q) = E - h(E - S) keeps its relative accuracy however the rows were cut, and log(p/q) has its
+shift R = c + S - KL.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from kljax._kernels.blocks import by_blocks, single_or_double
+from kljax._kernels.rows import Rows
+from kljax._special import expm1_minus_x_near, expm1_near, log1p, two_diff, two_sum, x_minus_log1p
+
+
+class Parts(NamedTuple):
+    """Statistics of a part, each of shape [..., 1]; of an outcome that both miss nothing counts."""
+
+    top_p: jax.Array  # the largest logit, -∞ where there is none
+    top_q: jax.Array
+    norm_p: jax.Array  # Σ exp(a - top_p) over the outcomes that q has
+    norm_q: jax.Array  # Σ exp(b - top_q) over the outcomes that p has
+    missed: jax.Array  # Σ exp(a - top_p) over the others; positive wherever there is one
+    outside: jax.Array  # Σ exp(b - top_q) over the others
+    center: jax.Array  # about E_p[a - b]
+    drift: jax.Array  # S = E_p[x], x = a - b - center
+    excess: jax.Array  # E = E_p[e(-x)]
+
+
+def nothing(zero: jax.Array) -> Parts:
+    """The statistics of no outcome at all, in the shape and dtype of ``zero``."""
+    none = zero - jnp.inf
+    return Parts(none, none, zero, zero, zero, zero, zero, zero, zero)
+
+
+def _base(top: jax.Array) -> jax.Array:
+    """What to subtract in the exponent: the largest logit, if there is one."""
+    return jnp.where(top == -jnp.inf, 0.0, top)
+
+
+def _fall(top: jax.Array, largest: jax.Array) -> jax.Array:
+    """By how much a part's exponents fall; an empty part has nothing that could."""
+    return jnp.where(top == -jnp.inf, 0.0, top - _base(largest))
+
+
+def _over(x: jax.Array, norm: jax.Array) -> jax.Array:
+    return x / jnp.where(norm == 0.0, 1.0, norm)
+
+
+def of_part(a: jax.Array, b: jax.Array) -> Parts:
+    """The statistics along the last axis of the logits a and b."""
+    return by_blocks(lambda _, a, b: _of_block(a, b), (), a, b, still=True)
+
+
+def _of_block(a: jax.Array, b: jax.Array) -> Parts:
+    a, b = single_or_double(a), single_or_double(b)
+    top_p, top_q = a.max(-1, keepdims=True), b.max(-1, keepdims=True)
+    base_p, base_q = _base(top_p), _base(top_q)
+    p, q = jnp.exp(a - base_p), jnp.exp(b - base_q)
+    no_p, no_q = a == -jnp.inf, b == -jnp.inf
+    either = no_p | no_q
+    shared = jnp.where(no_q, 0.0, p)
+    norm_p, norm_q = shared.sum(-1, keepdims=True), jnp.where(no_p, 0.0, q).sum(-1, keepdims=True)
+    lost = jnp.where(no_q & ~no_p, jnp.maximum(p, float(jnp.finfo(p.dtype).tiny)), 0.0)
+    gap, rest = two_diff(jnp.where(either, 0.0, a), jnp.where(either, 0.0, b))
+    center = _over((shared * gap).sum(-1, keepdims=True), norm_p)
+    x = (gap - center) + rest
+    near = jnp.abs(x) <= 1.0
+    # Far from 0, p e⁻ˣ is the weight of q itself.
+    by_q = jnp.exp(jnp.where(near | either, 0.0, b + (center - base_p)))
+    terms = jnp.where(near, shared * expm1_minus_x_near(jnp.where(near, -x, 0.0)), by_q + shared * (x - 1.0))
+    return Parts(
+        top_p,
+        top_q,
+        norm_p,
+        norm_q,
+        lost.sum(-1, keepdims=True),
+        jnp.where(no_p, q, 0.0).sum(-1, keepdims=True),
+        center,
+        _over((shared * x).sum(-1, keepdims=True), norm_p),
+        _over(jnp.where(either, 0.0, terms).sum(-1, keepdims=True), norm_p),
+    )
+
+
+def merge(one: Parts, other: Parts) -> Parts:
+    """The statistics of two parts together."""
+    both = jax.tree.map(lambda *x: jnp.stack(x), one, other)
+    joined = _join(both, lambda x: x.sum(0, keepdims=True), lambda x: x.max(0, keepdims=True))
+    return jax.tree.map(lambda x: x[0], joined)
+
+
+def across(parts: Parts, axis_name: Any) -> Parts:
+    """The statistics of the parts that the devices along a mesh axis hold, the same on all of them."""
+    return _join(parts, lambda x: lax.psum(x, axis_name), lambda x: largest_across(axis_name, x))
+
+
+def _join(x: Parts, add: Callable[..., jax.Array], largest: Callable[..., jax.Array]) -> Parts:
+    top_p, top_q = largest(x.top_p), largest(x.top_q)
+    log_p, log_q = _fall(x.top_p, top_p), _fall(x.top_q, top_q)
+    scale_p, scale_q = jnp.exp(log_p), jnp.exp(log_q)
+    norm_p = add(scale_p * x.norm_p)
+    share = _over(scale_p * x.norm_p, norm_p)
+    center = add(share * x.center)
+    t = center - x.center  # the part's x falls by t
+    near = jnp.abs(t) <= 1.0
+    s = jnp.where(near, t, 0.0)
+    growth, excess = share * expm1_near(s), share * expm1_minus_x_near(s)
+    # In one exponent, for eᵗ may overflow where its product with the share does not.
+    lifted = jnp.where(x.norm_p == 0.0, 0.0, _over(jnp.exp(log_p + t) * x.norm_p, norm_p))
+    growth, excess = (
+        jnp.where(near, growth, lifted - share),
+        jnp.where(near, excess, lifted - share - share * t),
+    )
+    return Parts(
+        top_p,
+        top_q,
+        norm_p,
+        add(scale_q * x.norm_q),
+        _kept(add(scale_p * x.missed), largest(x.missed)),
+        add(scale_q * x.outside),
+        center,
+        add(share * (x.drift - t)),
+        add(lifted * x.excess + excess - x.drift * growth),
+    )
+
+
+def _kept(total: jax.Array, largest: jax.Array) -> jax.Array:
+    """A sum that may have underflowed, positive where one of its terms is."""
+    return jnp.where((largest > 0.0) & (total == 0.0), float(jnp.finfo(total.dtype).tiny), total)
+
+
+def finish(parts: Parts) -> tuple[jax.Array, Rows]:
+    """KL(p‖q) of the whole rows, of shape [..., 1], and their statistics."""
+    norm_p, norm_q = parts.norm_p + parts.missed, parts.norm_q + parts.outside
+    top_p, top_q = (jnp.where(jnp.isfinite(top), top, jnp.nan) for top in (parts.top_p, parts.top_q))
+    head, tail = two_diff(top_p, top_q)
+    first, rest = two_sum(head, jnp.log(norm_p / norm_q))
+    rest = rest + tail  # log Z_p/Z_q, to a few eps of its parts
+    outside = parts.outside / norm_q
+    x = parts.excess - parts.drift  # E_p[exp(-x)] - 1
+    certain = (parts.excess < 1e3) & (outside < 0.5) & (parts.missed == 0.0)
+    small = jnp.where(certain, jnp.minimum(x, 1.0), 0.0)
+    close = jnp.where(x < 1.0, parts.excess - x_minus_log1p(small), parts.drift + jnp.log1p(jnp.where(certain, x, 1.0)))
+    close = close - log1p(-jnp.where(certain, outside, 0.0))
+    direct = ((parts.center - first) - rest) + parts.drift
+    value = jnp.maximum(jnp.where(certain, close, direct), 0.0)
+    shift, small_shift = two_sum(parts.center, parts.drift - value)
+    shift, small_shift = jnp.where(certain, shift, first), jnp.where(certain, small_shift, rest)
+    value = jnp.where((parts.missed > 0.0) & ~jnp.isnan(value), jnp.inf, value)
+    return value, Rows(top_p, top_q, norm_p, norm_q, shift, small_shift)
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
+def largest_across(axis_name: Any, x: jax.Array) -> jax.Array:
+    """The largest of the devices' values; its derivative is that of the device that has it."""
+    return lax.pmax(x, axis_name)
+
+
+@largest_across.defjvp
+def _largest_across_jvp(axis_name, primals, tangents):
+    largest = largest_across(axis_name, *primals)
+    here = (primals[0] == largest).astype(largest.dtype)
+    return largest, lax.psum(here * tangents[0], axis_name) / lax.psum(here, axis_name)
+
+
+class Level(NamedTuple):
+    """Statistics of a part of one row, each of shape [..., 1]."""
+
+    top: jax.Array  # the largest logit, -∞ where there is none
+    others: jax.Array  # Σ exp(a - top) without one that is the largest
+    depth: jax.Array  # Σ exp(a - top) (top - a)
+    chosen: jax.Array  # the logit of the row's label, -∞ where it is elsewhere
+
+
+def level_of_part(a: jax.Array, at_label: jax.Array | None = None) -> Level:
+    """The statistics along the last axis of one row's logits; ``at_label`` marks the label's."""
+    a = single_or_double(a)
+    top = a.max(-1, keepdims=True)
+    p, at_top = jnp.exp(a - _base(top)), a == top
+    more = jnp.maximum(at_top.sum(-1, keepdims=True) - 1, 0).astype(a.dtype)
+    others = jnp.where(at_top, 0.0, p).sum(-1, keepdims=True) + jnp.where(top == -jnp.inf, 0.0, more)
+    below = jnp.where(at_top | (a == -jnp.inf), 0.0, _base(top) - a)
+    chosen = a if at_label is None else jnp.where(at_label, a, -jnp.inf)
+    return Level(top, others, (p * below).sum(-1, keepdims=True), chosen.max(-1, keepdims=True))
+
+
+def no_level(zero: jax.Array) -> Level:
+    """The statistics of no outcome at all, in the shape and dtype of ``zero``."""
+    return Level(zero - jnp.inf, zero, zero, zero - jnp.inf)
+
+
+def merge_levels(one: Level, other: Level) -> Level:
+    """The statistics of two parts of one row together."""
+    both = jax.tree.map(lambda *x: jnp.stack(x), one, other)
+    joined = _join_levels(both, lambda x: x.sum(0, keepdims=True), lambda x: x.max(0, keepdims=True))
+    return jax.tree.map(lambda x: x[0], joined)
+
+
+def levels_across(level: Level, axis_name: Any) -> Level:
+    """The statistics of the parts of one row that the devices along a mesh axis hold."""
+    return _join_levels(level, lambda x: lax.psum(x, axis_name), lambda x: largest_across(axis_name, x))
+
+
+def _join_levels(x: Level, add: Callable[..., jax.Array], largest: Callable[..., jax.Array]) -> Level:
+    top = largest(x.top)
+    fall, empty = _fall(x.top, top), x.top == -jnp.inf
+    scale = jnp.where(empty, 0.0, jnp.exp(fall))
+    highest = ~empty & (x.top == top)
+    ties = add(jnp.where(highest, 1.0, 0.0).astype(fall.dtype))
+    others = add(scale * x.others + jnp.where(highest, 0.0, scale)) + jnp.maximum(ties - 1.0, 0.0)
+    return Level(top, others, add(scale * (x.depth - fall * (1.0 + x.others))), largest(x.chosen))
+
+
+def shared_slope(parts: Parts, rows: Rows) -> jax.Array:
+    """Σ p log(p/q) over the outcomes that q has: KL(p‖q) where that is all of p."""
+    total = ((parts.center - rows.shift) - rows.shift_tail) + parts.drift
+    return parts.norm_p / rows.norm_p * total

@@ -1,0 +1,26 @@
+"""Divergences of language-model heads: what you hold are hidden states h and an output projection w.
+
+h, w ─chunk of products─▶ logits ─kernels─▶ divergence and its gradient in the logits ─products─▶ gradients in h and w.
+The [T, V] logits never exist at once. Per token the gradient forms them again; with ``reduction`` the tokens' weights
+are known in advance, so that it is formed beside the value.
+"""
+
+from kljax.hidden._f_divergences import alpha, f_divergence, renyi, squared_hellinger, total_variation
+from kljax.hidden._head import Head
+from kljax.hidden._information import cross_entropy, entropy, log_partition
+from kljax.hidden._kullback_leibler import jensen_shannon, kl, skew_kl
+
+__all__ = [
+    "Head",
+    "alpha",
+    "cross_entropy",
+    "entropy",
+    "f_divergence",
+    "jensen_shannon",
+    "kl",
+    "log_partition",
+    "renyi",
+    "skew_kl",
+    "squared_hellinger",
+    "total_variation",
+]

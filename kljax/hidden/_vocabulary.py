@@ -1,0 +1,166 @@
+"""Chunks of the vocabulary: all tokens' logits of some outcomes at a time, and statistics of rows that join.
+
+The least memory: the logits of a chunk are formed, used and dropped, and each block of the weights' gradient is written
+once. KL and the cross-entropy of labels need one pass for the value, others two; the gradient one more.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from kljax._kernels.blocks import by_blocks
+from kljax.hidden import _tokens
+from kljax.hidden._chunks import Chunks, Place, walk
+from kljax.hidden._head import Head, project
+from kljax.hidden._problem import Operands, Plan, bent, dtype_of, logits_of, pulled, pushed, zeros
+
+
+def _taken(operands: Operands, at: Place) -> Operands:
+    heads = tuple(
+        dataclasses.replace(
+            head,
+            weights=at.take(head.weights, head.vocabulary_axis),
+            bias=None if head.bias is None else at.take(head.bias),
+        )
+        for head in operands.heads
+    )
+    return operands._replace(heads=heads)
+
+
+def _raws(operands: Operands) -> tuple[jax.Array, ...]:
+    return tuple(project(head.states, head.weights, head.vocabulary_axis) for head in operands.heads)
+
+
+def _mark(plan: Plan, operands: Operands, at: Place) -> jax.Array | None:
+    """Which logits of the chunk are the labels'."""
+    if operands.labels is None:
+        return None
+    first = (
+        0 if plan.axis_name is None else lax.axis_index(plan.axis_name).astype(operands.labels.dtype) * at.chunks.size
+    )
+    return operands.labels[:, None] == (at.entries().astype(operands.labels.dtype) + first)[None, :]
+
+
+def statistics(plan: Plan, operands: Operands) -> tuple[Any, Any]:
+    """The statistics of all rows and the sums over their outcomes."""
+    functional = plan.functional
+    apart, _ = zeros(operands, plan.axis_name)
+    column = apart((operands.heads[0].states.shape[0], 1), dtype_of(operands.heads))
+
+    def logits(at: Place) -> tuple[jax.Array, ...]:
+        here = _taken(operands, at)
+        return logits_of(here.heads, _raws(here), operands.temperature)
+
+    def first(at, carry, _):
+        return functional.merge(carry, functional.part(operands.given, _mark(plan, operands, at), *logits(at)))
+
+    chunks = plan.chunks(operands.heads)
+    found = walk(chunks, first, functional.empty(column))
+    if plan.axis_name is not None:
+        found = functional.across(found, plan.axis_name)
+    if functional.terms is None:
+        return found, None
+    terms = functools.partial(functional.terms, operands.given)
+
+    def second(at, carry, _):
+        return jax.tree.map(jnp.add, carry, by_blocks(terms, found, *logits(at)))
+
+    names = jax.eval_shape(terms, found, *logits(Place(Chunks(chunks.size, chunks.size), None)))
+    sums = walk(chunks, second, jax.tree.map(lambda _: column, names))
+    return found, sums if plan.axis_name is None else lax.psum(sums, plan.axis_name)
+
+
+def values(plan: Plan, operands: Operands, found: Any) -> tuple[jax.Array, tuple[jax.Array, ...]]:
+    """The value of each token from the statistics, and the log-partitions if asked for."""
+    value = plan.functional.value(operands.given, *found)[..., 0]
+    return value, tuple(one[..., 0] for one in plan.functional.logs(found[0])) if plan.logs else ()
+
+
+def _in_logits(plan: Plan, given: Any, mark: Any, found: Any, logits: tuple[jax.Array, ...]) -> Any:
+    """The gradients of the tokens' values in the logits of a chunk."""
+
+    def of_block(carried, *logits):
+        mark, *found = carried
+        return plan.functional.gradient(given, mark, *found, *logits)
+
+    return by_blocks(of_block, (mark, *found), *logits)
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(0, 1))
+def gradients(
+    plan: Plan, flags: Operands, operands: Operands, weights: jax.Array
+) -> tuple[tuple[jax.Array, ...], Operands]:
+    """The values (and log-partitions), and the gradients of Σ weight · value, ``None`` where a flag is not set."""
+    found = statistics(plan, operands)
+    value, logs = values(plan, operands, found)
+    apart, _ = zeros(operands, plan.axis_name)
+
+    def body(at, total, _):
+        here = _taken(operands, at)
+        x, logits_from = bent(flags, here, _raws(here))
+        logits, pull = jax.vjp(logits_from, x)
+        slopes = _in_logits(plan, operands.given, _mark(plan, operands, at), found, logits)
+        (in_x,) = pull(tuple(weights[:, None].astype(one.dtype) * one for one in slopes))
+        in_heads, in_warmth = pulled(flags, here.heads, in_x)
+        heads = tuple(
+            Head(
+                None if one.states is None else old.states + one.states,
+                None if one.weights is None else at.put(old.weights, one.weights, one.vocabulary_axis),
+                None if one.bias is None else at.put(old.bias, one.bias),
+                None if one.softcap is None else old.softcap + one.softcap,
+                one.vocabulary_axis,
+            )
+            for one, old in zip(in_heads, total.heads, strict=True)
+        )
+        return Operands(None, heads, None, None if in_warmth is None else total.temperature + in_warmth)
+
+    total = walk(plan.chunks(operands.heads), body, _tokens.empty_gradients(operands, flags, apart))
+    return (value, *logs), total
+
+
+@gradients.defjvp
+def _gradients_jvp(plan, flags, primals, tangents):
+    # The derivative of a gradient is that of the rule for whole rows.
+    return jax.jvp(functools.partial(_tokens.gradients, plan.by_tokens(), flags), primals, tangents)
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
+def attached(plan: Plan, operands: Operands, found: Any) -> Any:
+    """The operands' statistics ``found``, with their derivative, which only a second derivative of a value asks for."""
+    return found
+
+
+@attached.defjvp
+def _attached_jvp(plan, primals, tangents):
+    operands, found = primals
+    return found, jax.jvp(functools.partial(statistics, plan), (operands,), tangents[:1])[1]
+
+
+def push(plan: Plan, flags: Operands, operands: Operands, found: Any, tangents: Operands) -> jax.Array:
+    """The tangents of the values, linear in those of the operands, which count where a flag is set."""
+    apart, _ = zeros(operands, plan.axis_name)
+    found = attached(plan, operands, found)
+
+    @jax.checkpoint
+    def of_chunk(here: Operands, mark: Any, found: Any, tangents: Operands) -> jax.Array:
+        x, logits_from = bent(flags, here, _raws(here))
+        logits, d_logits = jax.jvp(logits_from, (x,), (pushed(flags, here, tangents),))
+        slopes = _in_logits(plan, operands.given, mark, found, logits)
+        return sum((slope * one).sum(-1) for slope, one in zip(slopes, d_logits, strict=True))
+
+    def body(at, carry, pieces):
+        rest = iter(pieces)
+        d_heads = tuple(dataclasses.replace(head, weights=next(rest), bias=next(rest)) for head in tangents.heads)
+        here = _taken(operands, at)
+        return carry + of_chunk(here, _mark(plan, operands, at), found, tangents._replace(heads=d_heads))
+
+    carried = tuple(pair for head in tangents.heads for pair in ((head.weights, head.vocabulary_axis), (head.bias, 0)))
+    start = apart((operands.heads[0].states.shape[0],), dtype_of(operands.heads))
+    tangent = walk(plan.chunks(operands.heads), body, start, carried)
+    return tangent if plan.axis_name is None else lax.psum(tangent, plan.axis_name)
