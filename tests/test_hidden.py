@@ -174,6 +174,7 @@ OFTEN += [
 CASES = list(itertools.product(OPTIONS, ["tokens", "vocabulary"]))
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize(("verb", "strategy"), thinned(CASES, OFTEN, spread=True))
 def test_values_and_gradients(verb: str, strategy: str) -> None:
     # Chunks with a tail, V = 2049 at logit scale 1, where a padded outcome that is not masked would show.
@@ -254,6 +255,7 @@ SECOND = list(itertools.product(["kl", "jensen_shannon", "renyi"], ["tokens", "v
 SECOND_OFTEN = [("kl", "tokens", "mean"), ("kl", "vocabulary", None), ("jensen_shannon", "vocabulary", "mean")]
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize(("verb", "strategy", "reduction"), thinned(SECOND, SECOND_OFTEN, spread=True))
 def test_forward_mode_second_order_and_vmap(verb: str, strategy: str, reduction: str | None) -> None:
     # The derivative of a gradient against differences of the gradients, in float64; and rows by vmap against a batch.
@@ -305,6 +307,7 @@ def test_the_derivative_in_an_order_and_a_weight() -> None:
             np.testing.assert_allclose(both(jnp.asarray(0.3))[1], (high - low) / 2e-5, rtol=1e-6)
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("strategy", ["tokens", "vocabulary"])
 def test_tokens_that_are_masked_or_of_no_weight(strategy: str) -> None:
     rng = np.random.default_rng(4)
@@ -332,6 +335,7 @@ def test_tokens_that_are_masked_or_of_no_weight(strategy: str) -> None:
     assert hidden.kl((h[:0], w), (k[:0], v), reduction="mean") == 0.0
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("strategy", ["tokens", "vocabulary"])
 def test_outcomes_that_are_missing(strategy: str) -> None:
     (h, w), (k, v) = _small(np.random.default_rng(5), np.float32)

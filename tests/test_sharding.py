@@ -10,6 +10,7 @@ import re
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import jax
@@ -35,14 +36,16 @@ def finish(*running: subprocess.Popen[str]) -> None:
         assert out.endswith("done\n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("check_vma", [1, 0])
-def test_logits_inside_shard_map(check_vma: int) -> None:
-    finish(start("over_axis", str(check_vma)))
+def test_logits_inside_shard_map(check_vma: int, sweep_size: Callable[[int, int], int]) -> None:
+    finish(start("over_axis", str(check_vma), str(sweep_size(0, 1))))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("check_vma", [1, 0])
-def test_hidden_inside_shard_map(check_vma: int) -> None:
-    finish(start("hidden_over_axis", str(check_vma)))
+def test_hidden_inside_shard_map(check_vma: int, sweep_size: Callable[[int, int], int]) -> None:
+    finish(start("hidden_over_axis", str(check_vma), str(sweep_size(0, 1))))
 
 
 def test_jit_partitions_without_gathering_logits() -> None:
