@@ -326,6 +326,24 @@ def test_any_family_is_a_guide():
     np.testing.assert_allclose(jnp.exp(result.params.free.rate), 4.0, rtol=0.05)
 
 
+def test_an_objective_that_q_must_cover():
+    """Of a normal target an exponential q misses half, which no draw of q would show."""
+    guide = variational.family(families.Exponential(1.0))
+    with pytest.raises(ValueError, match="needs q to cover the target, and Exponential does not"):
+        variational.fit(lambda x: -0.5 * x**2, guide, key=KEY, objective=variational.forward_kl())
+    # Where it covers, the least forward KL has the mean of the target, 1.
+    inside = variational.fit(
+        lambda x: families.Gamma(2.0, 2.0).log_prob(x),
+        guide,
+        key=KEY,
+        objective=variational.forward_kl(),
+        starts=1,
+        steps=300,
+        num_draws=500,
+    )
+    np.testing.assert_allclose(jnp.exp(-inside.params.free.rate), 1.0, rtol=0.05)
+
+
 def test_a_guide_of_ones_own():
     def sample(params, key):
         return params["loc"] + jnp.exp(params["log_scale"]) * jax.random.laplace(key)

@@ -9,6 +9,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jax import lax
 
@@ -118,12 +119,25 @@ def fit(
         raise ValueError(f"init has no meaning for {guide.name}; its parameters say where it begins.")
     log_density = target.log_density if isinstance(target, Target) else target
     traced = check_log_density(log_density, _latent_of(guide)) or isinstance(key, jax.core.Tracer)
+    if objective.covers and not traced:
+        _check_cover(log_density, guide, objective)
     run = Run(log_density, guide, objective, gradient, traced, progress, callback)
     # optax and flax are not written for strict promotion, and neither need the target be.
     with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
         return _fitted(
             run, key, plain, optimizer, steps, num_draws, starts, init, init_scale, draws, evaluation_draws, checkpoint
         )
+
+
+def _check_cover(log_density: Callable[[Any], Any], guide: Guide, objective: Objective) -> None:
+    """Raises if the target has mass beside the support of q: the objective is infinite, and no draw would show it."""
+    for point in guide.outside():
+        value = float(log_density(point))
+        if np.isfinite(value):
+            raise ValueError(
+                f"objective {objective.name} needs q to cover the target, and {guide.name} does not: at {point} its "
+                f"density is 0 and the target's log-density {value:.3g}. Use elbo(), or a guide on the whole space."
+            )
 
 
 def _fitted(

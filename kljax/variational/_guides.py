@@ -41,6 +41,11 @@ def one_part(_: Any) -> jax.Array:
     return jnp.zeros(1)
 
 
+def nowhere() -> list[Any]:
+    """No points: q covers the whole space."""
+    return []
+
+
 @dataclasses.dataclass(frozen=True)
 class Guide:
     """A family of distributions q to choose from. Made by ``full_rank`` and its like.
@@ -59,6 +64,8 @@ class Guide:
         mode: Whether that Gaussian is the one at a mode of the target.
         reparametrised: Whether ``push`` is differentiable in the parameters.
         inverts: Whether ``log_prob`` costs no more than ``push``.
+        outside: () ↦ points beside the support of q, if it has ends; a target that is finite there has mass that q
+            misses.
         rate: Adam's first learning rate.
         advice: What to try where this guide is too small.
     """
@@ -76,6 +83,7 @@ class Guide:
     mode: bool = False
     reparametrised: bool = True
     inverts: bool = True
+    outside: Callable[[], list[Any]] = nowhere
     rate: float = 0.02
     advice: str = ""
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from kljax.families._record import is_record
 from kljax.variational import _draws
-from kljax.variational._guides import Guide, Params
+from kljax.variational._guides import Guide, Params, nowhere
 
 
 def family(distribution: Any, *, reparametrised: bool | None = None) -> Guide:
@@ -63,7 +65,14 @@ def family(distribution: Any, *, reparametrised: bool | None = None) -> Guide:
 
     if reparametrised is None:
         reparametrised = _moves(sample, centre)
-    return _from_keys(type(distribution).__name__, begin, sample, log_prob, reparametrised)
+    return _from_keys(
+        type(distribution).__name__,
+        begin,
+        sample,
+        log_prob,
+        reparametrised,
+        functools.partial(_beside_the_support, distribution),
+    )
 
 
 def custom(
@@ -113,6 +122,7 @@ def _from_keys(
     sample: Callable[[Any, jax.Array], Any],
     log_prob: Callable[[Any, Any], jax.Array],
     reparametrised: bool,
+    outside: Callable[[], list[Any]] = nowhere,
 ) -> Guide:
     """A guide whose base draws are keys."""
 
@@ -132,8 +142,23 @@ def _from_keys(
         push=push,
         log_prob=lambda params, x: log_prob(params.free, x),
         reparametrised=reparametrised,
+        outside=outside,
         advice="full_rank or a flow on the unconstrained space",
     )
+
+
+def _beside_the_support(distribution: Any) -> list[Any]:
+    """Points below and above the support of one variable on the line or the integers."""
+    support = getattr(distribution, "support", None)
+    if getattr(support, "kind", None) not in ("interval", "integers"):
+        return []
+    like = distribution.sample(jax.random.key(0))
+    ends = [(support.low, -1.0), (support.high, 1.0)]
+    return [
+        jnp.broadcast_to(jnp.asarray(end + way), like.shape).astype(like.dtype)
+        for end, way in ends
+        if np.isfinite(np.asarray(end)).all()
+    ]
 
 
 def _mapped(record: Any, change: Callable[[Any, jax.Array], jax.Array]) -> Any:
