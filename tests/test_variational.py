@@ -358,6 +358,21 @@ def test_a_guide_of_ones_own():
     assert result.log_prob(jnp.zeros((4, 2))).shape == (4, 2)
 
 
+def test_a_discrete_guide_of_ones_own():
+    def log_prob(params, x):
+        return jax.nn.log_softmax(params)[x]
+
+    guide = variational.custom(
+        np.zeros(4), lambda params, key: jax.random.categorical(key, params), log_prob, reparametrised=False
+    )
+    masses = np.array([0.1, 0.45, 0.25, 0.2])
+    target = jnp.log(jnp.asarray(masses, jnp.float32)) + 2.0
+    result = variational.fit(lambda x: target[x], guide, key=KEY, starts=1, steps=400)
+    np.testing.assert_allclose(jax.nn.softmax(result.params.free), masses, atol=0.02)
+    assert abs(float(result.elbo.value) - 2.0) < 0.01
+    assert result.sample(KEY, (7,)).dtype == jnp.int32
+
+
 def test_laplace_is_the_normal_distribution_at_the_mode():
     """Of a gamma density of an exponentiated variable: mode log(a/b), curvature a."""
     result = variational.fit(lambda v: (3.0 * v - 2.0 * jnp.exp(v)).sum(), variational.laplace(2), key=KEY)

@@ -16,7 +16,7 @@ from jax import lax
 from kljax.variational import _draws, _gradients
 from kljax.variational._frame import fit_frame, log_weights
 from kljax.variational._guides import Guide, Params
-from kljax.variational._latents import Latent, check_log_density, latent_of
+from kljax.variational._latents import check_log_density
 from kljax.variational._loop import fit_free
 from kljax.variational._objectives import Objective, elbo
 from kljax.variational._result import FitResult
@@ -118,7 +118,7 @@ def fit(
     if init is not None and guide.frame is None:
         raise ValueError(f"init has no meaning for {guide.name}; its parameters say where it begins.")
     log_density = target.log_density if isinstance(target, Target) else target
-    traced = check_log_density(log_density, _latent_of(guide)) or isinstance(key, jax.core.Tracer)
+    traced = check_log_density(log_density, _example(guide)) or isinstance(key, jax.core.Tracer)
     if objective.covers and not traced:
         _check_cover(log_density, guide, objective)
     run = Run(log_density, guide, objective, gradient, traced, progress, callback)
@@ -190,15 +190,17 @@ def _fitted(
     return _judge(run, params, fresh_source, evaluation_draws, starts, stages)
 
 
-def _latent_of(guide: Guide) -> Latent:
+def _example(guide: Guide) -> Any:
+    """The shapes and dtypes of one latent."""
     if guide.latent is not None:
-        return guide.latent
-    shapes = jax.eval_shape(lambda: guide.push(Params(None, guide.begin(jax.random.key(0))), _one(guide), 0)[0])
-    return latent_of(shapes)
+        return guide.latent.example
 
+    def draw() -> Any:
+        noise = guide.noise(jax.random.key(0), (1,))
+        params = Params(None, guide.begin(jax.random.key(0)))
+        return guide.push(params, jax.tree.map(lambda leaf: leaf[0], noise), 0)[0]
 
-def _one(guide: Guide) -> Any:
-    return jax.tree.map(lambda leaf: leaf[0], guide.noise(jax.random.key(0), (1,)))
+    return jax.eval_shape(draw)
 
 
 def _check_counts(**counts: Any) -> None:

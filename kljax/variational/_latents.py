@@ -27,6 +27,12 @@ class Latent:
         """The number of real coordinates."""
         return sum(math.prod(shape) for shape in self.shapes)
 
+    @property
+    def example(self) -> Any:
+        """One latent, of shapes and dtypes alone."""
+        leaves = [jax.ShapeDtypeStruct(shape, jnp.result_type(float)) for shape in self.shapes]
+        return jax.tree.unflatten(self.structure, leaves)
+
     def unravel(self, vector: jax.Array) -> Any:
         """The latent that a vector [..., d] stands for, with the leading axes on every leaf."""
         ends = np.cumsum([math.prod(shape) for shape in self.shapes])[:-1]
@@ -89,13 +95,11 @@ class OnVectors:
         return jnp.asarray(self.log_density(self.latent.unravel(vector))).astype(vector.dtype)
 
 
-def check_log_density(log_density: Callable[[Any], Any], latent: Latent) -> bool:
+def check_log_density(log_density: Callable[[Any], Any], example: Any) -> bool:
     """Raises unless the log-density of one latent is one real number; whether it depends on traced values."""
     if not callable(log_density):
         raise TypeError(f"target must be a log-density, a function of one latent; got {type(log_density).__name__}.")
-    dtype = jnp.result_type(float)
-    example = jax.tree.unflatten(latent.structure, [jax.ShapeDtypeStruct(shape, dtype) for shape in latent.shapes])
-    listed = ", ".join(str(shape) for shape in latent.shapes)
+    listed = ", ".join(str(leaf.shape) for leaf in jax.tree.leaves(example))
     try:
         program, value = jax.make_jaxpr(log_density, return_shape=True)(example)
     except (TypeError, ValueError) as error:
