@@ -1,11 +1,12 @@
-"""The text and the models of ``distil_language_model.py``: a vocabulary of pieces, and a small transformer in flax."""
+"""What ``distil_language_model.py`` is made of: text in pieces, a small transformer in flax, and the losses."""
 
 from __future__ import annotations
 
 import collections
 import re
 import sys
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -14,9 +15,9 @@ from flax import nnx
 
 from kljax import hidden
 
-PIECE = re.compile(
-    r" ?[A-Za-z_]+|\n+ *|.", re.DOTALL
-)  # a word with the space before it, the end of a line, a character
+# A word with the space before it, the end of a line with the margin of the next, or one character.
+PIECE = re.compile(r" ?[A-Za-z_]+|\n+ *|.", re.DOTALL)
+DIVERGENCES = ("kl", "reverse_kl", "jensen_shannon")
 
 
 class Corpus(NamedTuple):
@@ -110,3 +111,36 @@ def initial_weights(
 
     graph = nnx.graphdef(nnx.eval_shape(make, jax.random.key(seed)))
     return graph, jax.jit(lambda key: nnx.state(make(key), nnx.Param))(jax.random.key(seed))
+
+
+Loss = Callable[[Any, hidden.Head, jax.Array], jax.Array]  # (teacher's head, student's, labels) ↦ nats
+
+
+def hidden_loss(name: str, chunk: int | None, reduction: str | None = "mean") -> Loss:
+    """(teacher's head, student's head, labels) ↦ the loss, from hidden states. "text" needs no teacher."""
+    how: dict[str, Any] = {"reduction": reduction, "strategy": "tokens", "chunk": chunk}
+    return {
+        "text": lambda teacher, student, labels: hidden.cross_entropy(labels, student, **how),
+        "kl": lambda teacher, student, labels: hidden.kl(teacher, student, **how),
+        "reverse_kl": lambda teacher, student, labels: hidden.kl(student, teacher, **how),
+        "jensen_shannon": lambda teacher, student, labels: hidden.jensen_shannon(teacher, student, **how),
+    }[name]
+
+
+def usual_loss(name: str) -> Loss:
+    """The same divergence as it is usually written, from the log-softmaxes of all logits."""
+
+    def log_softmax(head):
+        return jax.nn.log_softmax(head.states @ head.weights + head.bias)
+
+    def kl(log_p, log_q):
+        return (jnp.exp(log_p) * (log_p - log_q)).sum(-1).mean()
+
+    def loss(teacher, student, labels):
+        log_p, log_q = log_softmax(teacher), log_softmax(student)
+        if name == "jensen_shannon":
+            log_m = jnp.logaddexp(log_p, log_q) - jnp.log(2.0)
+            return 0.5 * (kl(log_p, log_m) + kl(log_q, log_m))
+        return kl(log_p, log_q) if name == "kl" else kl(log_q, log_p)
+
+    return loss

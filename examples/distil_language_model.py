@@ -38,7 +38,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from _language import Corpus, initial_weights, load_corpus
+from _language import DIVERGENCES, Corpus, Loss, hidden_loss, initial_weights, load_corpus, usual_loss
 from flax import nnx
 
 from kljax import hidden
@@ -62,41 +62,8 @@ COLOURS = {
     "reverse_kl": common.ORANGE,
     "jensen_shannon": common.GREEN,
 }
-DIVERGENCES = ("kl", "reverse_kl", "jensen_shannon")
 NUMBERS = ["KL(t‖s)", "KL(s‖t)", "JS(t, s)", "tokens/s", "usual tokens/s", "MB", "usual MB"]
 HEADER = ["model", "perplexity", "bits/char", *NUMBERS]
-
-Loss = Callable[[Any, hidden.Head, jax.Array], jax.Array]
-
-
-def hidden_loss(name: str, chunk: int | None, reduction: str | None = "mean") -> Loss:
-    """(teacher's head, student's head, labels) ↦ the loss, from hidden states. "text" needs no teacher."""
-    how: dict[str, Any] = {"reduction": reduction, "strategy": "tokens", "chunk": chunk}
-    return {
-        "text": lambda teacher, student, labels: hidden.cross_entropy(labels, student, **how),
-        "kl": lambda teacher, student, labels: hidden.kl(teacher, student, **how),
-        "reverse_kl": lambda teacher, student, labels: hidden.kl(student, teacher, **how),
-        "jensen_shannon": lambda teacher, student, labels: hidden.jensen_shannon(teacher, student, **how),
-    }[name]
-
-
-def usual_loss(name: str) -> Loss:
-    """The same divergence as it is usually written, from the log-softmaxes of all logits."""
-
-    def log_softmax(head):
-        return jax.nn.log_softmax(head.states @ head.weights + head.bias)
-
-    def kl(log_p, log_q):
-        return (jnp.exp(log_p) * (log_p - log_q)).sum(-1).mean()
-
-    def loss(teacher, student, labels):
-        log_p, log_q = log_softmax(teacher), log_softmax(student)
-        if name == "jensen_shannon":
-            log_m = jnp.logaddexp(log_p, log_q) - jnp.log(2.0)
-            return 0.5 * (kl(log_p, log_m) + kl(log_q, log_m))
-        return kl(log_p, log_q) if name == "kl" else kl(log_q, log_p)
-
-    return loss
 
 
 class Model(NamedTuple):
@@ -153,7 +120,8 @@ def train(
     if done == steps:
         print(f"{name}: loaded, complete with {steps} steps")
     else:
-        print(f"{name}: resumed after {done} steps" * bool(done), end="\n" * bool(done))
+        if done:
+            print(f"{name}: resumed after {done} steps")
         state, _, seconds = common.scan(
             step,
             state,
@@ -317,9 +285,8 @@ def draw(rows: list[list[Any]], curves: dict[str, np.ndarray]) -> common.Figure:
     for at, label in enumerate(("KL(teacher‖student)", "KL(student‖teacher)", "Jensen–Shannon")):
         values = [row[3 + at] for row in rows[1:]]
         far.bar(np.arange(len(values)) + 0.27 * (at - 1), values, 0.25, label=label, color=common.COLOURS[at])
-    far.set(title="Held-out tokens: how far students are from the teacher", ylabel="nats a token", yscale="log")
+    far.set(title="Held-out tokens: how far students are from the teacher", ylabel="nats a token")
     far.set_xticks(range(len(names) - 1), names[1:])
-    common.plain_logarithmic(far.yaxis, np.array([row[3:6] for row in rows[1:]]))
     far.legend(fontsize=8)
     for at, (label, column) in enumerate((("kljax.hidden", 8), ("whole logits", 9))):
         measured = [row for row in rows if row[column] != ""]
@@ -362,6 +329,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.length >= len(corpus.test):
         parser.error(f"argument --length: expected less than the {len(corpus.test)} held-out tokens")
     common.make_folder(parser, options.out)
+    if options.checkpoint and not options.resume:
+        for name in COLOURS:  # what an earlier run left there is not to be resumed
+            (options.checkpoint / name / "settings.txt").unlink(missing_ok=True)
     start = time.perf_counter()
 
     print(f"device: {common.device()}")

@@ -139,7 +139,6 @@ def test_the_losses_are_the_textbooks(name):
         for h, w in zip(states, weights, strict=True)
     ]
     np.testing.assert_allclose(distil.hidden_loss(name, 4, None)(*heads, labels), expected, rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(distil.hidden_loss(name, 4)(*heads, labels), expected.mean(), rtol=1e-5)
     if name != "text":
         with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
             np.testing.assert_allclose(distil.usual_loss(name)(*heads, labels), expected.mean(), rtol=1e-5)
@@ -162,7 +161,7 @@ def test_a_token_is_foretold_from_those_before_it():
         model = language.nnx.merge(graph, weights)
         tokens = np.tile(corpus.train[:12], (2, 1))
         tokens[1, 7] += 1
-        first, second = np.asarray(model(tokens).states)
+        first, second = np.asarray(jax.jit(lambda tokens: model(tokens).states)(tokens))
     np.testing.assert_array_equal(first[:7], second[:7])
     assert (np.abs(first[7:] - second[7:]).max(-1) > 1e-4).all()
 
