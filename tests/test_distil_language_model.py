@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,6 +24,17 @@ FEW = (
 STUDENTS = ("text", *distil.DIVERGENCES)
 
 
+@contextlib.contextmanager
+def compiled_quickly() -> Iterator[None]:
+    """Most of the time would go to the compiler; the numbers of a step are not of interest, only that they agree."""
+    usual = jax.config.read("jax_disable_most_optimizations")
+    jax.config.update("jax_disable_most_optimizations", True)
+    try:
+        yield
+    finally:
+        jax.config.update("jax_disable_most_optimizations", usual)
+
+
 class Trained(NamedTuple):
     run: Run
     models: dict[str, Any]
@@ -31,7 +44,7 @@ class Trained(NamedTuple):
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """One run, which compiles most of what is tested: with a small teacher, and measuring one divergence."""
+    """One run, which compiles most of what is tested: with small networks, and measuring one divergence."""
     folder, seen = tmp_path_factory.mktemp("distil"), []
     evaluate, measure, save = distil.evaluate, distil.measure, distil.Checkpoint.save
 
@@ -46,8 +59,9 @@ def trained(tmp_path_factory):
             shutil.copytree(saved_in, folder / "stopped")
 
     saved_in = folder / "saved"
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, compiled_quickly():
         patch.setattr(distil, "TEACHER_DEPTH", 1)
+        patch.setattr(distil, "STUDENT_DEPTH", 0)
         patch.setattr(distil, "SAVE_EVERY", 0.0)
         patch.setattr(distil, "evaluate", few)
         patch.setattr(distil, "measure", lambda *given: measure(*given, ("kl",)))
@@ -98,10 +112,10 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_end(trained, monkeypatch, ca
     monkeypatch.setattr(distil.Checkpoint, "save", lambda *_: None)
     options = argparse.Namespace(**{**vars(trained.options), "resume": True, "checkpoint": trained.stopped})
     corpus = language.load_corpus(options.vocabulary)
-    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"), compiled_quickly():
         large, small = (
-            distil.Model(*language.initial_weights(corpus, options.length, width, 1, distil.HEADS, options.seed))
-            for width in (options.teacher_width, options.student_width)
+            distil.Model(*language.initial_weights(corpus, options.length, width, depth, distil.HEADS, options.seed))
+            for width, depth in ((options.teacher_width, 1), (options.student_width, 0))
         )
         teacher, losses = distil.train("teacher", large, None, corpus, options)
         np.testing.assert_array_equal(losses, trained.run.saved["loss_teacher"])
