@@ -1,6 +1,6 @@
 """Distil a small language model from a larger one with ``kljax.hidden``, which never holds all the logits.
 
-The text is that of Python's own ``help()`` pages (``pydoc_data.topics``, the language reference, some 380,000
+The text is that of Python's own ``help()`` pages (``pydoc_data.topics``, the language reference, some 370,000
 characters, each paragraph once); the last twentieth is held out. Its pieces are all characters and the most frequent
 words. A transformer, the teacher, is trained on it; then, from one start and on the same batches, four smaller ones:
 
