@@ -297,7 +297,9 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path, capsys):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["choose_a_model", "fit_posterior", "fit_q_to_p", "soft_labels"])
+@pytest.mark.parametrize(
+    "name", ["choose_a_model", "distil_language_model", "fit_posterior", "fit_q_to_p", "soft_labels"]
+)
 def test_help_is_worth_reading(name, tmp_path):
     """Run as a user does, and from another folder."""
     command = [sys.executable, "-W", "error", str(EXAMPLES / f"{name}.py"), "--help"]
