@@ -183,7 +183,7 @@ def test_special_rows() -> None:
         np.testing.assert_allclose(one, other, rtol=64 * 2.0**-23, atol=64 * 2.0**-23)
 
 
-def test_parts_that_join_in_another_order() -> None:
+def test_meansthat_join_in_another_order() -> None:
     # A GPU's threads each take a strided share of the row, and their parts join as a tree.
     rng = np.random.default_rng(2)
     a = rng.standard_normal((6, 8192)).astype(np.float32)
@@ -205,14 +205,23 @@ def test_parts_that_join_in_another_order() -> None:
 def test_other_divergences_take_the_same_statistics(monkeypatch: pytest.MonkeyPatch) -> None:
     _take(monkeypatch, "one")
     a, b = (x[:-2] for x in _finite_rows(jnp.float32))
-    found = jax.jit(lambda a, b: sums.f_divergence(generators.jensen_shannon(), a, b, None))(a, b)
     x, y = (np.asarray(one).astype(np.longdouble) for one in (a, b))
     p, q = (np.exp(one - one.max(-1, keepdims=True)) for one in (x, y))
     p, q = p / p.sum(-1, keepdims=True), q / q.sum(-1, keepdims=True)
-    m = (p + q) / 2
-    terms = [np.where(one > 0, one, 1) * np.log(np.where(one > 0, one / np.where(m > 0, m, 1), 1)) for one in (p, q)]
-    expected = (0.5 * (terms[0] * (p > 0) + terms[1] * (q > 0))).sum(-1)
-    np.testing.assert_allclose(found, expected.astype(np.float64), rtol=1e-5, atol=1e-17)
+    m = np.where(p + q > 0, (p + q) / 2, 1.0)
+    logs = [np.log(np.where(one > 0, one / m, 1.0)) for one in (p, q)]
+    means = [(one * log).sum(-1, keepdims=True) for one, log in zip((p, q), logs, strict=True)]
+    expected = 0.5 * (means[0] + means[1])[:, 0]
+    slope = 0.5 * q * (logs[1] - means[1])
+
+    def total(b: jax.Array, a: jax.Array) -> tuple[jax.Array, jax.Array]:
+        value = sums.f_divergence(generators.jensen_shannon(), a, b, None)
+        return value.sum(), value
+
+    gradient, value = jax.jit(jax.grad(total, has_aux=True))(b, a)
+    np.testing.assert_allclose(value, expected.astype(np.float64), rtol=1e-5, atol=1e-17)
+    gap, size = np.linalg.norm(np.asarray(gradient) - slope, axis=-1), np.linalg.norm(slope, axis=-1)
+    assert (gap <= 64 * 2.0**-23 * size).all(), gap / size * 2**23
 
 
 def test_the_platform_decides_when_xla_lowers() -> None:
