@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jax import lax
 from jax.custom_derivatives import SymbolicZero
 
+from kljax._kernels import variadic
 from kljax._kernels.blocks import by_blocks, fresh, single_or_double, strategy, sum_over
 from kljax._kernels.rows import (
     Rows,
@@ -92,6 +93,21 @@ def _excess(center: jax.Array, a: jax.Array, b: jax.Array) -> jax.Array:
 def evaluate(generator: Generator, a: jax.Array, b: jax.Array, temperature: Temperature) -> tuple[jax.Array, Rows]:
     """Σ q f(p/q) and the statistics of the rows, without a derivative."""
     generator, a, b, temperature = lax.stop_gradient((generator, a, b, temperature))
+    several = functools.partial(_by_passes, generator, temperature=temperature)
+    if temperature is not None:
+        return several(a, b)
+
+    def one(a, b):
+        value, rows = variadic.value_and_rows(lambda a, b: _by_passes(kl, a, b, None)[0], a, b)
+        if generator.name == kl.name:
+            return value[..., 0], rows
+        p, q, r = masses(a, b, None, rows)
+        return summand(generator, p, q, r, power_of_rows(a, b, rows, None, p, q, r)).sum(-1), rows
+
+    return variadic.by_platform(one, several, a, b)
+
+
+def _by_passes(generator: Generator, a: jax.Array, b: jax.Array, temperature: Temperature) -> tuple[jax.Array, Rows]:
     first, spread = norms(a, b, temperature)
 
     def accurate(a, b, *first):
@@ -153,10 +169,31 @@ def _with_rows_jvp(primals, tangents):
     generator, _, _, temperature = primals
     value, rows = _with_rows(*primals)
     still = jax.tree.map(jnp.zeros_like, rows)
-    if generator.name == kl.name and temperature is None and _absent(tangents[1]) and not _absent(tangents[2]):
-        return (value, rows), (_kl_in_q(primals, tangents, rows, value), still)
-    tangent = row_tangent(primals, tangents, rows, slopes_of_rows, _in_parameters)
-    return (value, rows), (jnp.zeros_like(value) + tangent, still)
+    in_p, in_q = (not _absent(tangent) for tangent in tangents[1:3])
+
+    def several(a, b, da, db):
+        moved = (tangents[0], da if in_p else tangents[1], db if in_q else tangents[2], tangents[3])
+        if generator.name == kl.name and temperature is None and in_q and not in_p:
+            return _kl_in_q((generator, a, b, temperature), moved, rows, value)
+        return jnp.zeros_like(value) + row_tangent(
+            (generator, a, b, temperature), moved, rows, slopes_of_rows, _in_parameters
+        )
+
+    def one(a, b, da, db):
+        general = functools.partial(_general_tangent, primals, tangents, rows)
+        return variadic.kl_tangent(general, a, b, rows, value[..., None], da, db)
+
+    operands = *primals[1:3], tangents[1] if in_p else None, tangents[2] if in_q else None
+    if generator.name == kl.name and temperature is None and (in_p or in_q):
+        tangent = variadic.by_platform(one, several, *operands)
+    else:
+        tangent = several(*operands)
+    return (value, rows), (tangent, still)
+
+
+def _general_tangent(primals: Any, tangents: Any, rows: Rows, a: Any, b: Any, da: Any, db: Any) -> Any:
+    moved = (tangents[0], *(old if new is None else new for old, new in zip(tangents[1:3], (da, db), strict=True)))
+    return row_tangent((primals[0], a, b, None), (*moved, tangents[3]), rows, slopes_of_rows, _in_parameters)
 
 
 def _kl_in_q(primals: Any, tangents: Any, rows: Rows, value: jax.Array) -> jax.Array:
