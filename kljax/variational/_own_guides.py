@@ -149,7 +149,7 @@ def _from_keys(
 
 def _beside_the_support(distribution: Any) -> list[Any]:
     """Points below and above the support of one variable on the line or the integers."""
-    support = getattr(distribution, "support", None)
+    support: Any = getattr(distribution, "support", None)
     if getattr(support, "kind", None) not in ("interval", "integers"):
         return []
     like = distribution.sample(jax.random.key(0))
