@@ -75,13 +75,12 @@ def token_kl(
         >>> import jax.numpy as jnp
         >>> from kljax import montecarlo
         >>> log_p, log_q = jnp.log(jnp.array([0.5, 0.2])), jnp.log(jnp.array([0.25, 0.4]))
-        >>> with jnp.printoptions(precision=4):
-        ...     print(montecarlo.token_kl(log_p, log_q, estimator="k1"))
-        ...     print(jax.grad(lambda x: montecarlo.token_kl(x, log_q).sum())(log_p))
-        ...     print(jax.grad(lambda x: montecarlo.token_kl(x, log_q, gradient="forward_kl").sum())(log_p))
-        [ 0.6931 -0.6931]
-        [ 0.6931 -0.6931]
-        [ 0.5 -1. ]
+        >>> print(f"{montecarlo.token_kl(log_p, log_q, estimator='k1')[0]:.4f}")
+        0.6931
+        >>> print(f"{jax.grad(lambda x: montecarlo.token_kl(x, log_q).sum())(log_p)[0]:.4f}")
+        0.6931
+        >>> print(f"{jax.grad(lambda x: montecarlo.token_kl(x, log_q, gradient='forward_kl').sum())(log_p)[0]:.4f}")
+        0.5000
 
     References:
         Schulman (2020), "Approximating KL divergence" (k1, k2 and k3); Tang & Munos (2025), "On a few pitfalls in KL
