@@ -167,7 +167,7 @@ SWEEP = [
 
 
 @pytest.mark.parametrize(("name", "dtype"), SWEEP)
-@pytest.mark.one_in(2)
+@pytest.mark.one_in(4)
 def test_kl_and_its_gradient(name: str, dtype: Any) -> None:
     p, q, pairs = SIDES[name]
     a, b = (np.asarray([pair[side] for pair in pairs], dtype) for side in (0, 1))
@@ -253,7 +253,7 @@ DRAWN = {
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=pytest.mark.full if name == "NegativeBinomial" else ()) for name in DRAWN]
 )
-@pytest.mark.one_in(2)
+@pytest.mark.one_in(4)
 def test_probabilities_samples_and_moments(name: str) -> None:
     case = CASES[name]
     with jax.enable_x64(True):

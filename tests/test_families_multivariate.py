@@ -316,7 +316,7 @@ DOUBLE = ["Dirichlet", "MultivariateNormal, low rank", "PowerSpherical, VonMises
     ("name", "dtype"),
     TRIALS + thinned([(name, np.float64) for name in CASES], [(name, np.float64) for name in DOUBLE], spread=True),
 )
-@pytest.mark.one_in(2)
+@pytest.mark.one_in(4)
 def test_kl_and_its_gradient(name: str, dtype: Any) -> None:
     case, eps = CASES[name], float(np.finfo(dtype).eps)
     curved = dtype == np.float32 and case.move is not None

@@ -44,7 +44,7 @@ DOUBLE = ["Gamma", "Normal", "VonMises", "MultivariateNormal, Cholesky", "Multiv
     ("name", "dtype"),
     TRIALS + thinned([(name, np.float64) for name in CASES], [(name, np.float64) for name in DOUBLE], spread=True),
 )
-@pytest.mark.one_in(14)
+@pytest.mark.one_in(28)
 def test_renyi_and_its_gradient(name: str, dtype: Any) -> None:
     case, eps = CASES[name], float(np.finfo(dtype).eps)
     pairs = case.pairs() if case.start else list(case.more)

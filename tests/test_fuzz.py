@@ -130,7 +130,7 @@ def test_the_sweep_covers_a_million_rows() -> None:
     assert set(DOUBLE) <= set(SINGLE)
 
 
-@pytest.mark.one_in(2)
+@pytest.mark.one_in(4)
 @pytest.mark.slow
 @pytest.mark.parametrize(("module", "dtype", "label"), thinned(EVERY, REDUCED, spread=True))
 def test_special_values(module: str, dtype: str, label: str, sweep_size: Any) -> None:

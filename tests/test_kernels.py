@@ -159,6 +159,7 @@ VERBS = {
 }
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("verb", VERBS)
 def test_other_verbs_take_blocks_too(verb: str, monkeypatch: pytest.MonkeyPatch) -> None:
     a, b = map(jnp.asarray, _rows("far apart"))

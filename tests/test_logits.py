@@ -166,7 +166,7 @@ def test_cross_entropy_and_its_gradients(kind: str, dtype: Any) -> None:
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("kind", ["normal", "±50", "near"])
-@pytest.mark.one_in(2)
+@pytest.mark.one_in(4)
 def test_chernoff_information_and_its_order(kind: str, dtype: Any) -> None:
     with jax.enable_x64(dtype == np.float64):
         a, b = _rows(kind, 4, dtype)
@@ -195,6 +195,7 @@ def test_jensen_shannon_of_many(weights: list[float] | None, dtype: Any) -> None
             assert oracles.value_error(got, exact) <= 16.0
 
 
+@pytest.mark.full
 def test_half_precision_is_read_exactly_and_computed_in_single() -> None:
     rng = np.random.default_rng(2)
     for dtype in (jnp.bfloat16, jnp.float16):

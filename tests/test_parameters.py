@@ -138,6 +138,7 @@ def test_traced_weights_and_orders_at_the_boundary(module: str, dtype: str) -> N
                 assert all(np.isfinite(one).all() for one in gradients[:2])
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("module", MODULES)
 def test_weights_of_the_divergence_of_many(module: str) -> None:
     rng = np.random.default_rng(15)

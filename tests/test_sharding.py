@@ -42,6 +42,7 @@ def test_logits_inside_shard_map(check_vma: int, sweep_size: Callable[[int, int]
     finish(start("over_axis", str(check_vma), str(sweep_size(0, 1))))
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.slow
 @pytest.mark.parametrize("check_vma", [1, 0])
 def test_hidden_inside_shard_map(check_vma: int, sweep_size: Callable[[int, int], int]) -> None:

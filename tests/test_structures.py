@@ -62,6 +62,7 @@ def plain_kl(p: np.ndarray, q: np.ndarray) -> mpf:
     return sum(a * mpmath.log(a / b) - a + b for a, b in pairs)
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_divergences_of_many_parts_keep_their_digits(dtype: Any) -> None:
     """300 counts, whose rates differ by a fraction of 1 … 1e-6."""
@@ -254,6 +255,7 @@ def test_bijectors_invert_and_know_their_slope() -> None:
     assert (p.support.low, p.support.high) == (0.0, jnp.inf)
 
 
+@pytest.mark.full
 def test_other_bijectors_are_integrated() -> None:
     with jax.enable_x64(True):
         p, q = Transformed(Normal(0.25, 0.5), Exp()), Gamma(2.0, 1.5)
@@ -360,6 +362,7 @@ def test_derivatives_of_mixtures() -> None:
         assert at_the_edge[0][0] < 0.0
 
 
+@pytest.mark.full
 def test_mixtures_of_outcomes_and_of_points_are_summed() -> None:
     table = np.array([[0.1, 0.2, 0.7], [0.6, 0.3, 0.1]], np.float32)
     w = np.array([0.25, 0.75], np.float32)
@@ -429,6 +432,7 @@ def test_points_beside_points_and_outcomes() -> None:
     np.testing.assert_allclose(slope, 1.0 - 1.25 / 2.0, rtol=1e-6)
 
 
+@pytest.mark.full
 def test_points_of_vectors_in_batches() -> None:
     points = jnp.array([[[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [1.0, 0.0, 0.0]], [[0.0, 0.0, 1.0]] * 3])
     p, q = Empirical(points, ndims=1), OneHotCategorical(jnp.array([0.5, 0.25, 0.25]))
@@ -457,7 +461,7 @@ EVERY: dict[str, Any] = {
 }
 
 
-@pytest.mark.one_in(2)
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("name", EVERY)
 def test_draws_moments_and_estimates(name: str) -> None:
     p = EVERY[name]()
