@@ -219,14 +219,21 @@ def _network(sizes: list[int], layers: int, masks: Any = None) -> tuple[Network,
 
     definition = nnx.graphdef(nnx.eval_shape(lambda: Conditioner(nnx.Rngs(0))))
 
+    shapes = nnx.to_pure_dict(nnx.state(nnx.eval_shape(lambda: Conditioner(nnx.Rngs(0)))))
+
     def weights(source: Any) -> Any:
-        dtype = jnp.result_type(float)
+        # The layers' own initialisers would be compiled: outside of jit these draws are NumPy's.
+        leaves, structure = jax.tree.flatten_with_path(shapes)
+        last, dtype = len(sizes) - 2, jnp.result_type(float)
 
-        def make(key: jax.Array) -> Any:
-            return nnx.to_pure_dict(nnx.state(Conditioner(nnx.Rngs(key))))
+        def make(index: int, path: Any, leaf: Any) -> Any:
+            layer, name = path[-2].key, path[-1].key
+            if name == "bias" or layer == last:
+                return np.zeros((layers, *leaf.shape), np.dtype(dtype))
+            drawn = _draws.normal(_draws.child(source, index), (layers, *leaf.shape), dtype)
+            return drawn / np.sqrt(np.asarray(leaf.shape[0], drawn.dtype))
 
-        made = jax.jit(jax.vmap(make))(jax.random.split(_draws.as_key(source), layers))
-        return jax.tree.map(lambda leaf: leaf.astype(dtype), made)
+        return jax.tree.unflatten(structure, [make(index, *pair) for index, pair in enumerate(leaves)])
 
     def apply(one: Any, x: jax.Array) -> jax.Array:
         state = nnx.state(nnx.eval_shape(lambda: Conditioner(nnx.Rngs(0))))
