@@ -108,6 +108,7 @@ def test_the_students_learn_what_they_are_trained_on(trained):
         assert trained.run.saved[f"loss_{name}"][-1] < 0.9 * trained.run.saved[f"loss_{name}"][0]
 
 
+@pytest.mark.full
 def test_a_run_that_was_stopped_goes_on_to_the_same_end(trained, monkeypatch, capsys):
     monkeypatch.setattr(distil.Checkpoint, "save", lambda *_: None)
     options = argparse.Namespace(**{**vars(trained.options), "resume": True, "checkpoint": trained.stopped})
