@@ -439,6 +439,8 @@ def test_base_draws_may_be_given():
     np.testing.assert_allclose(one.params.frame.loc, other.params.frame.loc, atol=1e-2)
     with pytest.raises(ValueError, match="draws must be standard normal numbers"):
         variational.fit(gaussian, variational.full_rank(3), key=KEY, draws=draws[:, :2])
+    with pytest.raises(ValueError, match=r"here \[20, 64, ...\]"):
+        variational.fit(gaussian, variational.low_rank(3, rank=1), key=KEY, draws=draws, steps=20)
 
 
 def test_a_fit_that_fails_says_so():
@@ -473,6 +475,7 @@ def test_a_fit_that_fails_says_so():
         ({"num_draws": 0}, ValueError, "num_draws must be at least 2"),
         ({"steps": 0}, ValueError, "steps must be at least 1"),
         ({"evaluation_draws": 3}, ValueError, "evaluation_draws must be at least 25"),
+        ({"init_scale": 0.0}, ValueError, "init_scale must lie in"),
         ({"starts": 1.5}, TypeError, "starts must be an int"),
         ({"gradient": "vimco"}, ValueError, "use 'score'"),
     ],

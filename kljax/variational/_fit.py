@@ -13,6 +13,7 @@ import numpy as np
 import optax
 from jax import lax
 
+from kljax import _checks
 from kljax.variational import _draws, _gradients
 from kljax.variational._frame import fit_frame, log_weights
 from kljax.variational._guides import Guide, Params
@@ -72,7 +73,7 @@ def fit(
             scales away in each coordinate.
         init_scale: The standard deviation of q at the first start; the starts after it try narrower ones too.
         draws: Base draws that replace those of the key in the fit: for natural steps an array [n, d] of standard normal
-            numbers, n a multiple of twice the starts; for stochastic steps alone [steps, num_draws, ...].
+            numbers, n a multiple of the starts; for stochastic steps alone [steps, num_draws, ...].
         evaluation_draws: Fresh draws by which the result is judged, at least 25; 4096 by default, and fewer beyond
             1000 coordinates.
         progress: Show a progress bar (``tqdm``); by default if it is installed and the output is a terminal.
@@ -109,6 +110,7 @@ def fit(
     _gradients.check(objective, gradient, guide)
     _draws.check_key(key)
     _check_counts(steps=steps, num_draws=num_draws, starts=starts, evaluation_draws=evaluation_draws)
+    _checks.number("init_scale", init_scale, low=0.0, open_low=True)
     plain = guide.gaussian and objective is elbo() and optimizer is None and gradient == default
     if guide.mode and not plain:
         raise ValueError(

@@ -200,7 +200,6 @@ def _at_fixed_draws(coefficients):
         log_w, shares, points = lax.stop_gradient(log_weights(target, guide, held, noise))
         log_q = jax.vmap(lambda point: guide.log_prob(params, point))(points)
         slopes = lax.stop_gradient(coefficients(objective, log_w, shares))
-        # A draw outside the target's support has no say, rather than an infinite one.
         return (slopes * log_q).sum(), objective.value(log_w, shares)
 
     return surrogate

@@ -63,6 +63,12 @@ def fit_free(
     checkpoint: str | Path | None,
 ) -> Looped:
     """The free parameters with the highest objective; several starts go side by side and the best is kept."""
+    shapes = [np.shape(leaf)[:2] for leaf in jax.tree.leaves(draws)]
+    if any(shape != (steps, num_draws) for shape in shapes):
+        raise ValueError(
+            f"draws must be base draws of shape [steps, num_draws, ...], here [{steps}, {num_draws}, ...]; got leading "
+            f"axes {shapes[0]}."
+        )
     annealed = optimizer is None
     optimizer = adam(run.guide.rate) if optimizer is None else optimizer
     static = run.log_density, run.guide, optimizer, run.objective, run.gradient, annealed
