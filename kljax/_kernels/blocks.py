@@ -32,15 +32,18 @@ def strategy(a: jax.Array) -> str:
     return choose(jax.default_backend(), jax.device_count(), a.dtype.itemsize, a.shape)
 
 
-def by_blocks(function: Callable[..., Any], carried: Any, *rows: Any, still: bool = False) -> Any:
+def by_blocks(
+    function: Callable[..., Any], carried: Any, *rows: Any, still: bool = False, block_bytes: int | None = None
+) -> Any:
     """``function(carried, *rows)`` of operands [..., V] or [..., 1], which acts on each row by itself.
 
     A leaf of ``carried`` whose leading axes are those of the rows goes with them; another is the same for all.
     An operand may be ``None``. ``still`` rows carry no derivative; half precision then goes through the loop as its
-    bits where ``COPIES_HALVES``: a copy of them is less than one in float32.
+    bits where ``COPIES_HALVES``: a copy of them is less than one in float32. With ``block_bytes`` blocks of this
+    size are taken on accelerators too, to save memory.
     """
     lead, length = rows[0].shape[:-1], rows[0].shape[-1]
-    if strategy(rows[0]) == "whole":
+    if (strategy(rows[0]) == "whole") if block_bytes is None else (jax.device_count() > 1 or not lead):
         return function(carried, *rows)
     count = math.prod(lead)
     leaves, structure = jax.tree.flatten(carried)
@@ -52,7 +55,7 @@ def by_blocks(function: Callable[..., Any], carried: Any, *rows: Any, still: boo
         lax.bitcast_convert_type(row, jnp.uint16) if half else row for row, half in zip(rows, halves, strict=True)
     )
     flat = [None if row is None else row.reshape(count, row.shape[-1]) for row in rows]
-    height = min(count, max(1, BLOCK_BYTES // (4 * length)))
+    height = min(count, max(1, (block_bytes or BLOCK_BYTES) // (4 * length)))
 
     def on_block(block):
         each, *rows = block

@@ -15,13 +15,12 @@ import jax
 import jax.numpy as jnp
 from jax.scipy.special import logsumexp
 
-from kljax._kernels import parts, powers, shannon, sums
+from kljax._kernels import parts, powers, shannon, sums, totals
 from kljax._kernels.rows import Rows, exp_of_sum, less, masses, power_exponent, power_of_rows
 from kljax._special import log1p
 from kljax.generators import Generator, kl
 from kljax.generators._masses import mass_gap
-from kljax.generators._masses import masses as form_masses
-from kljax.generators._record import parameter_tangent, summand, weighted_slopes
+from kljax.generators._record import parameter_tangent, summand
 
 Logits = tuple[jax.Array, ...]
 
@@ -115,45 +114,14 @@ KL = Functional(
 # --- every f-divergence ---------------------------------------------------------------------------------------
 
 
-def _f_terms(generator: Generator, found: parts.Parts, a: jax.Array, b: jax.Array) -> dict[str, jax.Array]:
-    rows, (p, q, r) = _masses(found, a, b)
-    power = power_of_rows(a, b, rows, None, p, q, r)
-    in_p, in_q = weighted_slopes(generator, p, q, r, power)
-    sums_ = {"value": _total(summand(generator, p, q, r, power)), "in_p": _total(in_p), "in_q": _total(in_q)}
-    tails = _tails(generator, p, q, r, power)
-    return sums_ | {name: _total(tail) for name, tail in tails.items()}
-
-
-def _tails(generator: Generator, p: Any, q: Any, r: Any, power: Any) -> dict[str, jax.Array]:
-    """What a bounded slope lacks of its bound, with its sign; see ``slopes_of_rows``."""
-    forms = generator.by_mass
-    if forms is None or (forms.tail_p is None and forms.tail_q is None):
-        return {}
-    operands = form_masses(p, q, jnp.where(jnp.isinf(r), 0.0, r), power)
-    found = {}
-    if forms.tail_p is not None:
-        tail = jnp.where(r == -jnp.inf, 0.0, forms.tail_p(operands, *generator.parameters))
-        found["tail_p"] = jnp.where(r == jnp.inf, 0.0, -tail)
-    if forms.tail_q is not None:
-        tail = jnp.where(r == jnp.inf, 0.0, forms.tail_q(operands, *generator.parameters))
-        found["tail_q"] = jnp.where(r == -jnp.inf, 0.0, -tail)
-    return found
+def _f_terms(generator: Generator, found: parts.Parts, a: jax.Array, b: jax.Array) -> totals.Totals:
+    rows, mass = _masses(found, a, b)
+    return totals.totals(generator, mass, power_of_rows(a, b, rows, None, *mass))
 
 
 def _f_gradient(generator, mark, found, sums_, a, b):
-    rows, (p, q, r) = _masses(found, a, b)
-    power = power_of_rows(a, b, rows, None, p, q, r)
-    slopes = weighted_slopes(generator, p, q, r, power)
-    tails = _tails(generator, p, q, r, power)
-    gradients = []
-    for side, mass, slope, bound in zip("pq", (p, q), slopes, (generator.at_infinity, generator.at_zero), strict=True):
-        total = sums_[f"in_{side}"]
-        if f"tail_{side}" in tails:
-            apart = total > 0.5 * jnp.asarray(bound, mass.dtype)
-            slope = jnp.where(apart, tails[f"tail_{side}"], slope)
-            total = jnp.where(apart, sums_[f"tail_{side}"], total)
-        gradients.append(slope - mass * total)
-    return tuple(gradients)
+    rows, mass = _masses(found, a, b)
+    return totals.gradients(generator, sums_, mass, power_of_rows(a, b, rows, None, *mass))
 
 
 def _f_in_given(generator: Generator, moved: Generator, found: parts.Parts, a: jax.Array, b: jax.Array) -> jax.Array:

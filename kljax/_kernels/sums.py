@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jax import lax
 from jax.custom_derivatives import SymbolicZero
 
-from kljax._kernels import variadic
+from kljax._kernels import streaming
 from kljax._kernels.blocks import by_blocks, fresh, single_or_double, strategy, sum_over
 from kljax._kernels.rows import (
     Rows,
@@ -23,6 +23,7 @@ from kljax._kernels.rows import (
     power_of_rows,
     refine,
 )
+from kljax._kernels.totals import Totals, none_yet, terms
 from kljax._special import expm1_minus_x_near, two_diff, two_sum, x_minus_log1p
 from kljax.generators import Generator, kl
 from kljax.generators._masses import mass_gap
@@ -90,21 +91,29 @@ def _excess(center: jax.Array, a: jax.Array, b: jax.Array) -> jax.Array:
     return (jnp.exp(a) * by_p + jnp.where(near, 0.0, jnp.exp(b + center))).sum(-1, keepdims=True)
 
 
-def evaluate(generator: Generator, a: jax.Array, b: jax.Array, temperature: Temperature) -> tuple[jax.Array, Rows]:
-    """Σ q f(p/q) and the statistics of the rows, without a derivative."""
+def evaluate(
+    generator: Generator, a: jax.Array, b: jax.Array, temperature: Temperature
+) -> tuple[jax.Array, Rows, Totals]:
+    """Σ q f(p/q), the statistics of the rows, and sums for the gradients if these take none; without a derivative."""
     generator, a, b, temperature = lax.stop_gradient((generator, a, b, temperature))
-    several = functools.partial(_by_passes, generator, temperature=temperature)
+
+    def several(a, b):
+        value, rows = _by_passes(generator, a, b, temperature)
+        return value, rows, {} if generator.name == kl.name else none_yet(generator, rows.norm_p)
+
     if temperature is not None:
         return several(a, b)
 
     def one(a, b):
-        value, rows = variadic.value_and_rows(lambda a, b: _by_passes(kl, a, b, None)[0], a, b)
+        value, rows = streaming.value_and_rows(lambda a, b: _by_passes(kl, a, b, None), a, b)
         if generator.name == kl.name:
-            return value[..., 0], rows
-        p, q, r = masses(a, b, None, rows)
-        return summand(generator, p, q, r, power_of_rows(a, b, rows, None, p, q, r)).sum(-1), rows
+            return value[..., 0], rows, {}
+        found = masses(a, b, None, rows)
+        parts = terms(generator, found, power_of_rows(a, b, rows, None, *found))
+        sums = dict(zip(parts, streaming.together(*parts.values()), strict=True))
+        return sums["value"][..., 0], rows, sums
 
-    return variadic.by_platform(one, several, a, b)
+    return streaming.by_platform(one, several, a, b)
 
 
 def _by_passes(generator: Generator, a: jax.Array, b: jax.Array, temperature: Temperature) -> tuple[jax.Array, Rows]:
@@ -167,8 +176,8 @@ def _with_rows_jvp(primals, tangents):
     # dD = Σ ∂P/∂log p · d log p + Σ ∂P/∂log q · d log q, with P = q f(p/q). The statistics are for this rule
     # alone; they pass as constants.
     generator, _, _, temperature = primals
-    value, rows = _with_rows(*primals)
-    still = jax.tree.map(jnp.zeros_like, rows)
+    value, rows, sums = _with_rows(*primals)
+    still = jax.tree.map(jnp.zeros_like, (rows, sums))
     in_p, in_q = (not _absent(tangent) for tangent in tangents[1:3])
 
     def several(a, b, da, db):
@@ -179,21 +188,29 @@ def _with_rows_jvp(primals, tangents):
             (generator, a, b, temperature), moved, rows, slopes_of_rows, _in_parameters
         )
 
-    def one(a, b, da, db):
-        general = functools.partial(_general_tangent, primals, tangents, rows)
-        return variadic.kl_tangent(general, a, b, rows, value[..., None], da, db)
-
     operands = *primals[1:3], tangents[1] if in_p else None, tangents[2] if in_q else None
-    if generator.name == kl.name and temperature is None and (in_p or in_q):
-        tangent = variadic.by_platform(one, several, *operands)
+    still_generator = all(map(_absent, jax.tree.leaves(tangents[0], is_leaf=_absent)))
+    if temperature is None and (in_p or in_q) and still_generator:
+        one = functools.partial(_by_slopes, generator, value, rows, sums)
+        tangent = streaming.by_platform(one, several, *operands)
     else:
         tangent = several(*operands)
-    return (value, rows), (tangent, still)
+    return (value, rows, sums), (tangent, *still)
 
 
-def _general_tangent(primals: Any, tangents: Any, rows: Rows, a: Any, b: Any, da: Any, db: Any) -> Any:
-    moved = (tangents[0], *(old if new is None else new for old, new in zip(tangents[1:3], (da, db), strict=True)))
-    return row_tangent((primals[0], a, b, None), (*moved, tangents[3]), rows, slopes_of_rows, _in_parameters)
+def _by_slopes(generator: Generator, value: Any, rows: Rows, sums: Totals, *operands: Any) -> jax.Array:
+    def slopes(carried, a, b):
+        generator, value, rows, sums = carried
+        if generator.name == kl.name:
+            return streaming.kl_slopes(a, b, rows, value)
+        return streaming.f_slopes(generator, a, b, rows, sums)
+
+    def general(carried, a, b, da, db):
+        generator, _, rows, _ = carried
+        return row_tangent((generator, a, b, None), (None, da, db, None), rows, slopes_of_rows)
+
+    carried = generator, value[..., None], rows, sums
+    return streaming.tangent(slopes, general, carried, operands, value)
 
 
 def _kl_in_q(primals: Any, tangents: Any, rows: Rows, value: jax.Array) -> jax.Array:

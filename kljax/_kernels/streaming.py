@@ -1,0 +1,223 @@
+"""Statistics of two rows of logits from plain sums, each logit read once: for GPUs, which read memory as they compute.
+
+The exponentials need a reference near the largest logit, and the excess E_p[e⁻ˣ - 1 + x] a centre c of x = a - b - c
+near the mean of a - b. Both come from the first outcomes of a row, so that no sum waits for another. The mean is known
+afterwards; where c was too far from it, the sums are taken again about the mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from kljax._kernels.blocks import by_blocks, single_or_double
+from kljax._kernels.parts import Parts, finish
+from kljax._kernels.rows import Rows, balance, log_ratio, masses, normalise, power_of_rows
+from kljax._kernels.totals import Totals, gradients
+from kljax._special import expm1_minus_x_near, two_diff, two_sum
+from kljax.generators import Generator
+from kljax.generators._masses import mass_gap
+from kljax.generators._record import slopes_of_rows
+
+PLATFORMS = ("cuda", "rocm")  # the names that XLA gives to its GPU backends when it lowers
+OUTCOMES = 1024  # shorter rows stay in a GPU's cache over several passes
+SAMPLE = 512  # outcomes that the references are taken from
+RARE_BYTES = 1 << 26  # of an operand, the block of rows that rare cases take at a time
+
+
+def choose(platform: str, dtype: Any, shape: tuple[int, ...]) -> str:
+    """``"streaming"`` or ``"passes"``, one reduction or several, for rows of this dtype and shape."""
+    known = jnp.dtype(dtype).name in ("float16", "bfloat16", "float32", "float64")
+    return "streaming" if platform in PLATFORMS and known and shape and shape[-1] >= OUTCOMES else "passes"
+
+
+def by_platform(one: Callable[..., Any], several: Callable[..., Any], a: jax.Array, *operands: Any) -> Any:
+    """``one(a, *operands)`` where rows like ``a`` take one reduction, else ``several``; decided when XLA lowers."""
+    chosen = {name: one for name in PLATFORMS if choose(name, a.dtype, a.shape) == "streaming"}
+    if not chosen:
+        return several(a, *operands)
+    return lax.platform_dependent(a, *operands, default=several, **chosen)
+
+
+class Sums(NamedTuple):
+    """Sums over a row about its references, each of shape [..., 1]."""
+
+    top: jax.Array  # the reference of p
+    center: jax.Array
+    norm_p: jax.Array  # Σ p̂, p̂ = exp(a - top)
+    norm_q: jax.Array  # Σ q̂, q̂ = exp(b - top + center)
+    drift: jax.Array  # Σ p̂ x, x = a - b - center
+    excess: jax.Array  # Σ p̂ e(-x), e(t) = eᵗ - 1 - t; ∞ where it is not known
+
+
+def references(a: jax.Array, b: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """(top, center) from the first outcomes."""
+    a, b = (single_or_double(x[..., :SAMPLE]) for x in (a, b))
+    top = a.max(-1, keepdims=True)
+    top = jnp.where(jnp.isfinite(top), top, 0.0)
+    either = (a == -jnp.inf) | (b == -jnp.inf)
+    weight = jnp.where(either, 0.0, jnp.exp(a - top))
+    norm = weight.sum(-1, keepdims=True)
+    center = (weight * jnp.where(either, 0.0, a - b)).sum(-1, keepdims=True) / jnp.where(norm > 0.0, norm, 1.0)
+    return top, jnp.where(jnp.isfinite(center), center, 0.0)
+
+
+def sums(a: jax.Array, b: jax.Array, top: jax.Array, center: jax.Array, *, excess: bool) -> Sums:
+    """One pass over the rows."""
+    # A difference of halves is exact in float32 unless one is 2¹⁶ times the other.
+    halves = a.dtype.itemsize < 4
+    top, center = lax.optimization_barrier((top, center))  # else they are formed anew for every entry
+    a, b = single_or_double(a), single_or_double(b)
+    base, rest_of_base = two_diff(top, center)
+    p, q = jnp.exp(a - top), jnp.exp((b - base) - rest_of_base)
+    absent = a == -jnp.inf
+    if halves:
+        x = (a - b) - center
+    else:
+        gap, rest = two_diff(jnp.where(absent, b, a), b)
+        x = (gap - center) + rest
+    x = jnp.where(absent, -2.0, x)  # its term is then q̂; -∞ in b alone makes everything infinite
+    total = [p, q, p * x]
+    if excess:
+        near = jnp.abs(x) <= 1.0
+        total.append(jnp.where(near, p * expm1_minus_x_near(-x), q + p * (x - 1.0)))
+    return Sums(top, center, *together(*total), *([] if excess else [jnp.full_like(top, jnp.inf)]))
+
+
+def together(*terms: jax.Array) -> list[jax.Array]:
+    """Their sums over the last axis, by one reduction: XLA then fuses what they are made of and keeps none of it."""
+
+    def add(one: Any, other: Any) -> tuple[jax.Array, ...]:
+        return tuple(x + y for x, y in zip(one, other, strict=True))
+
+    start = tuple(jnp.zeros((), x.dtype) for x in terms)
+    return [x[..., None] for x in lax.reduce(terms, start, add, (terms[0].ndim - 1,))]
+
+
+def _finish(found: Sums) -> tuple[jax.Array, Rows]:
+    """KL(p‖q) and the statistics of the rows."""
+    base, rest = two_diff(found.top, found.center)
+    zero = jnp.zeros_like(base)
+    drift, excess = found.drift / found.norm_p, found.excess / found.norm_p
+    norm_q = found.norm_q + found.norm_q * rest
+    value, rows = finish(Parts(found.top, base, found.norm_p, norm_q, zero, zero, found.center, drift, excess))
+    # The shift so that shift + KL is the mean of a - b to its last digit: the gradient in a is p times what exceeds it.
+    head, low = two_diff(drift, value)
+    shift, tail = two_sum(found.center, head)
+    return value, rows._replace(shift=shift, shift_tail=tail + low)
+
+
+def in_doubt(found: Sums, value: jax.Array) -> jax.Array:
+    """Whether sums about the mean of a - b would give more digits."""
+    mean, ratio = found.drift / found.norm_p, found.norm_q / found.norm_p
+    # Without the excess KL is mean + log(ratio); with it, the excess less what mean and excess differ by beyond that.
+    direct = ~((value > 0.25) & (value > 0.25 * jnp.abs(mean)))
+    lost = found.excess > 8.0 * found.norm_p * value * jnp.minimum(ratio, 1.0)
+    return jnp.where(found.excess == jnp.inf, direct, lost)
+
+
+def value_and_rows(by_passes: Callable[..., Any], a: jax.Array, b: jax.Array) -> tuple[jax.Array, Rows]:
+    """KL(p‖q) and the statistics of the rows, each of shape [..., 1].
+
+    ``by_passes(a, b)`` gives both too, KL of shape [...]; it serves where a sum over- or underflows or is no number.
+    """
+    # In half precision the excess would take longer to compute than the logits to read.
+    found = sums(a, b, *references(a, b), excess=a.dtype.itemsize >= 4)
+
+    def again(a, b, found):
+        return sums(a, b, found.top, found.center + found.drift / found.norm_p, excess=True)
+
+    found = lax.cond(in_doubt(found, _finish(found)[0]).any(), again, lambda a, b, found: found, a, b, found)
+    value, rows = _finish(found)
+    small = 1e-30
+    plain = jnp.isfinite(found.norm_p + found.norm_q + found.drift) & (found.norm_p > small) & (found.norm_q > small)
+
+    def rare(a, b, *_):
+        value, rows = rarely(lambda _, a, b: by_passes(a, b), (), a, b)
+        return value[..., None], rows
+
+    return lax.cond(plain.all(), lambda a, b, *found: found, rare, a, b, value, rows)
+
+
+def rarely(function: Callable[..., Any], carried: Any, *rows: Any) -> Any:
+    """``function(carried, *rows)`` some rows at a time: what is seldom run has its memory set aside all the same."""
+    return by_blocks(function, carried, *rows, block_bytes=RARE_BYTES)
+
+
+@jax.custom_jvp
+def kl_slopes(a: jax.Array, b: jax.Array, rows: Rows, value: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """(p (log(p/q) - KL), q - p), the gradients of KL(p‖q) in a and b where it is finite, without another sum.
+
+    The shift in ``rows`` is that of the mean of a - b under p, exact to a few eps of how far the outcomes lie from it:
+    so the entry of an outcome with nearly all of p keeps its digits.
+    """
+    p, q, r = masses(a, b, None, rows)
+    mean, tail = two_sum(rows.shift, value)
+    level = log_ratio(a, b, rows._replace(shift=mean, shift_tail=tail + rows.shift_tail), None)
+    return p * jnp.where(jnp.isinf(level), 0.0, level), mass_gap(p, q, r)
+
+
+@kl_slopes.defjvp
+def _kl_slopes_jvp(primals, tangents):
+    # The slopes' own derivative, from that of p, q and log(p/q); KL's is the sum of slopes and tangents.
+    a, b, rows, _ = primals
+    slopes = kl_slopes(*primals)
+
+    def of_logits(a, b):
+        p, q, r = normalise(a, b, None, rows)
+        outside = jnp.isinf(r)
+        r_ = jnp.where(outside, 0.0, r)
+        mean = jnp.where(outside, 0.0, p * r_).sum(-1, keepdims=True)
+        return p * (r_ - mean), mass_gap(p, q, r)
+
+    return slopes, jax.jvp(of_logits, (a, b), tangents[:2])[1]
+
+
+@jax.custom_jvp
+def f_slopes(generator: Generator, a: jax.Array, b: jax.Array, rows: Rows, sums: Totals) -> tuple[jax.Array, jax.Array]:
+    """The gradients of an f-divergence in a and b, without another sum."""
+    found = masses(a, b, None, rows)
+    return gradients(generator, sums, found, power_of_rows(a, b, rows, None, *found))
+
+
+@f_slopes.defjvp
+def _f_slopes_jvp(primals, tangents):
+    generator, a, b, rows, _ = primals
+
+    def of_rows(generator, a, b):
+        p, q, r = normalise(a, b, None, rows)
+        in_p, in_q = slopes_of_rows(generator, p, q, r, power_of_rows(a, b, rows, None, p, q, r))
+        return balance(p, in_p), balance(q, in_q)
+
+    return f_slopes(*primals), jax.jvp(of_rows, (generator, a, b), tangents[:3])[1]
+
+
+def tangent(
+    slopes: Callable[..., tuple[jax.Array, jax.Array]],
+    general: Callable[..., jax.Array],
+    carried: Any,
+    operands: tuple[jax.Array, jax.Array, Any, Any],
+    value: jax.Array,
+) -> jax.Array:
+    """Σ slopes · tangents for operands (a, b, da, db), of shape [...]; by ``general`` where a value is not finite.
+
+    ``slopes(carried, a, b)`` and ``general(carried, a, b, da, db)``; a tangent of zero may be ``None``.
+    """
+
+    @jax.checkpoint
+    def plain(carried, a, b, da, db):
+        total: Any = 0.0
+        for slope, step in zip(slopes(carried, a, b), (da, db), strict=True):
+            if step is not None:
+                total += (slope * step.astype(slope.dtype)).sum(-1)
+        return total
+
+    @jax.checkpoint
+    def rare(carried, *operands):
+        return rarely(general, carried, *operands)
+
+    return lax.cond(jnp.isfinite(value).all(), plain, rare, carried, *operands)
