@@ -233,6 +233,43 @@ def test_other_divergences_take_the_same_statistics(monkeypatch: pytest.MonkeyPa
     assert (gap <= 64 * 2.0**-23 * size).all(), gap / size * 2**23
 
 
+@functools.cache
+def _other(generator: generators.Generator, path: str) -> list[tuple[np.ndarray, ...]]:
+    """Of finite and of special rows the value, both gradients, that in p alone, and the gradients' tangents."""
+
+    def total(a: jax.Array, b: jax.Array) -> tuple[jax.Array, jax.Array]:
+        value = sums.f_divergence(generator, a, b, None)
+        return value.sum(), value
+
+    @jax.jit
+    def everything(a: jax.Array, b: jax.Array) -> tuple[jax.Array, ...]:
+        steps = jnp.cos(jnp.arange(a.size, dtype=jnp.float32)).reshape(a.shape)
+        both = jax.grad(total, argnums=(0, 1), has_aux=True)
+        (gradients, value), (hessian, _) = jax.jvp(both, (a, b), (steps, -steps))
+        return value, *gradients, jax.grad(total, has_aux=True)(a, b)[0], *hessian
+
+    with pytest.MonkeyPatch.context() as patch:
+        _take(patch, path)
+        special = (jnp.asarray(np.resize(x, (ROWS, OUTCOMES))) for x in _special_rows())
+        return [tuple(map(np.asarray, everything(*rows))) for rows in (_finite_rows("float32"), special)]
+
+
+@pytest.mark.parametrize(
+    "generator",
+    [generators.jensen_shannon(0.3), pytest.param(generators.alpha(1.5), marks=pytest.mark.full)],
+    ids=lambda generator: generator.name,
+)
+def test_other_divergences_agree_with_the_path_by_passes(generator: generators.Generator) -> None:
+    for one, other in zip(*(_other(generator, path) for path in ("one", "several")), strict=True):
+        np.testing.assert_array_equal(np.isnan(one[0]), np.isnan(other[0]))
+        for x, y in zip(one, other, strict=True):
+            same = (x == y) | (np.isnan(x) & np.isnan(y))
+            x, y = np.where(same, 0.0, x), np.where(np.isfinite(y), y, 0.0)
+            size = np.abs(y) if y.ndim == 1 else np.linalg.norm(y, axis=-1, keepdims=True)
+            gap = np.abs(x - np.where(same, 0.0, y))
+            assert (gap <= 128 * 2.0**-23 * size + 1e-30).all(), (gap / np.maximum(size, 1e-30)).max() * 2**23
+
+
 def test_the_platform_decides_when_xla_lowers() -> None:
     operand = jax.ShapeDtypeStruct((4, 1024), jnp.bfloat16)
     step = jax.jit(jax.value_and_grad(lambda b, a: logits.kl(a, b).sum()))

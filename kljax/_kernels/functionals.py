@@ -121,7 +121,8 @@ def _f_terms(generator: Generator, found: parts.Parts, a: jax.Array, b: jax.Arra
 
 def _f_gradient(generator, mark, found, sums_, a, b):
     rows, mass = _masses(found, a, b)
-    return totals.gradients(generator, sums_, mass, power_of_rows(a, b, rows, None, *mass))
+    power = power_of_rows(a, b, rows, None, *mass)
+    return tuple(totals.gradient(generator, side, sums_, mass, power) for side in "pq")
 
 
 def _f_in_given(generator: Generator, moved: Generator, found: parts.Parts, a: jax.Array, b: jax.Array) -> jax.Array:

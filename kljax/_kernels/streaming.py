@@ -7,6 +7,7 @@ afterwards; where c was too far from it, the sums are taken again about the mean
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -14,10 +15,10 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from kljax._kernels.blocks import by_blocks, single_or_double
+from kljax._kernels.blocks import by_blocks, fresh, single_or_double
 from kljax._kernels.parts import Parts, finish
 from kljax._kernels.rows import Rows, balance, log_ratio, masses, normalise, power_of_rows
-from kljax._kernels.totals import Totals, gradients
+from kljax._kernels.totals import Totals, apart, gradient, names, terms
 from kljax._special import expm1_minus_x_near, two_diff, two_sum
 from kljax.generators import Generator
 from kljax.generators._masses import mass_gap
@@ -177,27 +178,57 @@ def _kl_slopes_jvp(primals, tangents):
     return slopes, jax.jvp(of_logits, (a, b), tangents[:2])[1]
 
 
-@jax.custom_jvp
-def f_slopes(generator: Generator, a: jax.Array, b: jax.Array, rows: Rows, sums: Totals) -> tuple[jax.Array, jax.Array]:
-    """The gradients of an f-divergence in a and b, without another sum."""
+def value_and_sums(
+    generator: Generator, sides: tuple[str, ...], a: jax.Array, b: jax.Array, rows: Rows
+) -> tuple[jax.Array, Totals]:
+    """An f-divergence [...] and what its gradients in these sides take."""
+
+    def all_terms(generator, a, b, *rows):
+        found = masses(a, b, None, Rows(*rows))
+        return terms(generator, found, power_of_rows(a, b, Rows(*rows), None, *found))
+
+    def sum_of(name):
+        def total(generator, *rows):
+            return all_terms(generator, *fresh(*rows))[name].sum(-1, keepdims=True)
+
+        return total
+
+    operands = generator, a, b, *rows
+    if not sides:
+        return sum_of("value")(*operands)[..., 0], {}
+    # XLA keeps p, q and log(p/q) in memory for two sums, but not for one of complex numbers.
+    found = all_terms(*operands)
+    pair = lax.complex(found["value"], found[f"in_{sides[0]}"]).sum(-1, keepdims=True)
+    sums = {f"in_{sides[0]}": pair.imag}
+    for side in sides[1:]:
+        sums[f"in_{side}"] = sum_of(f"in_{side}")(*operands)
+    for name in names(generator, sides)[len(sides) :]:
+        here = apart(generator, name[-1], sums[f"in_{name[-1]}"]).any()
+        sums[name] = lax.cond(here, sum_of(name), lambda *_: jnp.zeros_like(rows.norm_p), *operands)
+    return pair.real[..., 0], sums
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
+def f_slope(side: str, generator: Generator, a: jax.Array, b: jax.Array, rows: Rows, sums: Totals) -> jax.Array:
+    """The gradient of an f-divergence in a side's logits, without another sum."""
     found = masses(a, b, None, rows)
-    return gradients(generator, sums, found, power_of_rows(a, b, rows, None, *found))
+    return gradient(generator, side, sums, found, power_of_rows(a, b, rows, None, *found))
 
 
-@f_slopes.defjvp
-def _f_slopes_jvp(primals, tangents):
+@f_slope.defjvp
+def _f_slope_jvp(side, primals, tangents):
     generator, a, b, rows, _ = primals
 
     def of_rows(generator, a, b):
         p, q, r = normalise(a, b, None, rows)
-        in_p, in_q = slopes_of_rows(generator, p, q, r, power_of_rows(a, b, rows, None, p, q, r))
-        return balance(p, in_p), balance(q, in_q)
+        slopes = slopes_of_rows(generator, p, q, r, power_of_rows(a, b, rows, None, p, q, r))
+        return balance((p, q)["pq".index(side)], slopes["pq".index(side)])
 
-    return f_slopes(*primals), jax.jvp(of_rows, (generator, a, b), tangents[:3])[1]
+    return f_slope(side, *primals), jax.jvp(of_rows, (generator, a, b), tangents[:3])[1]
 
 
 def tangent(
-    slopes: Callable[..., tuple[jax.Array, jax.Array]],
+    slopes: Callable[..., tuple[jax.Array | None, jax.Array | None]],
     general: Callable[..., jax.Array],
     carried: Any,
     operands: tuple[jax.Array, jax.Array, Any, Any],
@@ -212,7 +243,7 @@ def tangent(
     def plain(carried, a, b, da, db):
         total: Any = 0.0
         for slope, step in zip(slopes(carried, a, b), (da, db), strict=True):
-            if step is not None:
+            if slope is not None and step is not None:
                 total += (slope * step.astype(slope.dtype)).sum(-1)
         return total
 

@@ -23,7 +23,7 @@ from kljax._kernels.rows import (
     power_of_rows,
     refine,
 )
-from kljax._kernels.totals import Totals, none_yet, terms
+from kljax._kernels.totals import Totals, names
 from kljax._special import expm1_minus_x_near, two_diff, two_sum, x_minus_log1p
 from kljax.generators import Generator, kl
 from kljax.generators._masses import mass_gap
@@ -92,28 +92,27 @@ def _excess(center: jax.Array, a: jax.Array, b: jax.Array) -> jax.Array:
 
 
 def evaluate(
-    generator: Generator, a: jax.Array, b: jax.Array, temperature: Temperature
+    sides: tuple[str, ...], generator: Generator, a: jax.Array, b: jax.Array, temperature: Temperature
 ) -> tuple[jax.Array, Rows, Totals]:
-    """Σ q f(p/q), the statistics of the rows, and sums for the gradients if these take none; without a derivative."""
+    """Σ q f(p/q), the statistics of the rows, and sums that the gradients in these sides take where ``streaming``.
+
+    All without a derivative.
+    """
     generator, a, b, temperature = lax.stop_gradient((generator, a, b, temperature))
+    sides = () if generator.name == kl.name else sides
 
     def several(a, b):
         value, rows = _by_passes(generator, a, b, temperature)
-        return value, rows, {} if generator.name == kl.name else none_yet(generator, rows.norm_p)
-
-    if temperature is not None:
-        return several(a, b)
+        return value, rows, {name: jnp.zeros_like(rows.norm_p) for name in names(generator, sides)}
 
     def one(a, b):
         value, rows = streaming.value_and_rows(lambda a, b: _by_passes(kl, a, b, None), a, b)
         if generator.name == kl.name:
             return value[..., 0], rows, {}
-        found = masses(a, b, None, rows)
-        parts = terms(generator, found, power_of_rows(a, b, rows, None, *found))
-        sums = dict(zip(parts, streaming.together(*parts.values()), strict=True))
-        return sums["value"][..., 0], rows, sums
+        found, sums = streaming.value_and_sums(generator, sides, a, b, rows)
+        return found, rows, sums
 
-    return streaming.by_platform(one, several, a, b)
+    return several(a, b) if temperature is not None else streaming.by_platform(one, several, a, b)
 
 
 def _by_passes(generator: Generator, a: jax.Array, b: jax.Array, temperature: Temperature) -> tuple[jax.Array, Rows]:
@@ -166,44 +165,45 @@ def _by_passes(generator: Generator, a: jax.Array, b: jax.Array, temperature: Te
 
 def f_divergence(generator: Generator, a: jax.Array, b: jax.Array, temperature: Temperature) -> jax.Array:
     """Σ q f(p/q) over the last axis of two rows of logits."""
-    return _with_rows(generator, a, b, temperature)[0]
+    return _with_rows((), generator, a, b, temperature)[0]
 
 
-_with_rows = jax.custom_jvp(evaluate)
+_with_rows = jax.custom_jvp(evaluate, nondiff_argnums=(0,))
 
 
-def _with_rows_jvp(primals, tangents):
+def _with_rows_jvp(sides, primals, tangents):
     # dD = Σ ∂P/∂log p · d log p + Σ ∂P/∂log q · d log q, with P = q f(p/q). The statistics are for this rule
     # alone; they pass as constants.
     generator, _, _, temperature = primals
-    value, rows, sums = _with_rows(*primals)
-    still = jax.tree.map(jnp.zeros_like, (rows, sums))
     in_p, in_q = (not _absent(tangent) for tangent in tangents[1:3])
+    fixed = temperature is None and all(map(_absent, jax.tree.leaves(tangents[0], is_leaf=_absent)))
+    moved = ("p",) * in_p + ("q",) * in_q if fixed else ()
+    value, rows, sums = _with_rows(tuple(sorted({*sides, *moved})), *primals)
 
     def several(a, b, da, db):
-        moved = (tangents[0], da if in_p else tangents[1], db if in_q else tangents[2], tangents[3])
+        given = (tangents[0], da if in_p else tangents[1], db if in_q else tangents[2], tangents[3])
         if generator.name == kl.name and temperature is None and in_q and not in_p:
-            return _kl_in_q((generator, a, b, temperature), moved, rows, value)
+            return _kl_in_q((generator, a, b, temperature), given, rows, value)
         return jnp.zeros_like(value) + row_tangent(
-            (generator, a, b, temperature), moved, rows, slopes_of_rows, _in_parameters
+            (generator, a, b, temperature), given, rows, slopes_of_rows, _in_parameters
         )
 
     operands = *primals[1:3], tangents[1] if in_p else None, tangents[2] if in_q else None
-    still_generator = all(map(_absent, jax.tree.leaves(tangents[0], is_leaf=_absent)))
-    if temperature is None and (in_p or in_q) and still_generator:
-        one = functools.partial(_by_slopes, generator, value, rows, sums)
+    if moved:
+        one = functools.partial(_by_slopes, moved, generator, value, rows, sums)
         tangent = streaming.by_platform(one, several, *operands)
     else:
         tangent = several(*operands)
-    return (value, rows, sums), (tangent, *still)
+    out = value, rows, {name: sums[name] for name in sums if name[-1] in sides}
+    return out, (tangent, *jax.tree.map(jnp.zeros_like, out[1:]))
 
 
-def _by_slopes(generator: Generator, value: Any, rows: Rows, sums: Totals, *operands: Any) -> jax.Array:
+def _by_slopes(sides: Any, generator: Generator, value: Any, rows: Rows, sums: Totals, *operands: Any) -> jax.Array:
     def slopes(carried, a, b):
         generator, value, rows, sums = carried
         if generator.name == kl.name:
             return streaming.kl_slopes(a, b, rows, value)
-        return streaming.f_slopes(generator, a, b, rows, sums)
+        return tuple(streaming.f_slope(side, generator, a, b, rows, sums) if side in sides else None for side in "pq")
 
     def general(carried, a, b, da, db):
         generator, _, rows, _ = carried

@@ -27,11 +27,18 @@ def totals(generator: Generator, masses: Masses, power: Power) -> Totals:
     return {name: x.sum(-1, keepdims=True) for name, x in terms(generator, masses, power).items()}
 
 
-def none_yet(generator: Generator, like: jax.Array) -> Totals:
-    """Zeros in place of the sums."""
-    one = jax.ShapeDtypeStruct((1,), like.dtype)
-    names = jax.eval_shape(lambda *x: terms(generator, x, lambda order: x[0]), one, one, one)
-    return {name: jnp.zeros_like(like) for name in names}
+def names(generator: Generator, sides: tuple[str, ...]) -> tuple[str, ...]:
+    """The sums that the gradients of these sides, "p" and "q", take."""
+    forms = generator.by_mass
+    bounded = {"p": forms and forms.tail_p, "q": forms and forms.tail_q}
+    tails = tuple(f"tail_{side}" for side in sides if bounded[side] is not None)
+    return tuple(f"in_{side}" for side in sides) + tails
+
+
+def apart(generator: Generator, side: str, total: jax.Array) -> jax.Array:
+    """Whether p and q are all but disjoint, so that a side's derivatives lie at their bound; by their sum."""
+    bound = generator.at_infinity if side == "p" else generator.at_zero
+    return total > 0.5 * jnp.asarray(bound, total.dtype)
 
 
 def _tails(generator: Generator, p: Any, q: Any, r: Any, power: Power) -> Totals:
@@ -50,18 +57,11 @@ def _tails(generator: Generator, p: Any, q: Any, r: Any, power: Power) -> Totals
     return found
 
 
-def gradients(generator: Generator, sums: Totals, masses: Masses, power: Power) -> tuple[jax.Array, jax.Array]:
-    """The gradients in a piece's logits, from the sums over the whole row."""
-    slopes = weighted_slopes(generator, *masses, power)
-    tails = _tails(generator, *masses, power)
-    found = []
-    for side, mass, slope, bound in zip(
-        "pq", masses[:2], slopes, (generator.at_infinity, generator.at_zero), strict=True
-    ):
-        total = sums[f"in_{side}"]
-        if f"tail_{side}" in tails:
-            apart = total > 0.5 * jnp.asarray(bound, mass.dtype)
-            slope = jnp.where(apart, tails[f"tail_{side}"], slope)
-            total = jnp.where(apart, sums[f"tail_{side}"], total)
-        found.append(slope - mass * total)
-    return found[0], found[1]
+def gradient(generator: Generator, side: str, sums: Totals, masses: Masses, power: Power) -> jax.Array:
+    """The gradient in one side's logits of a piece, from the sums over the whole row."""
+    mass, slope = masses["pq".index(side)], weighted_slopes(generator, *masses, power)["pq".index(side)]
+    total, tail = sums[f"in_{side}"], _tails(generator, *masses, power).get(f"tail_{side}")
+    if tail is not None:
+        here = apart(generator, side, total)
+        slope, total = jnp.where(here, tail, slope), jnp.where(here, sums[f"tail_{side}"], total)
+    return slope - mass * total

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from kljax import _checks
-from kljax._special import expm1, log1p, x_minus_log1p
+from kljax._special import atanh_tail, expm1, log1p, tiny, x_minus_log1p
 from kljax.generators._build import reverse, scale
 from kljax.generators._catalogue import kl, reverse_kl
 from kljax.generators._forms import Scalar, graded, is_static
@@ -110,13 +110,38 @@ def _js_conjugate(t: jax.Array, weight: Scalar) -> jax.Array:
     return factor * _js_scaled_conjugate(t / factor, weight)
 
 
+def _to_mixture(own: jax.Array, mixed: jax.Array, away: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """(own h(t), own log1p(t)), h(t) = t - log1p(t), for the mixture own (1 + t) = own + away."""
+    s = away / jnp.maximum(own + mixed, tiny(own))
+    near = jnp.abs(s) <= 0.5  # t from -2/3 to 2, where log1p(t) = 2 atanh(s)
+    v = jnp.where(near, s, 0.0)
+    tail = 2.0 * own * (v * v * v * atanh_tail(v * v))
+    ratio = jnp.maximum(mixed / jnp.where(near | (own == 0.0), 1.0, own), tiny(own))
+    logarithm = jnp.where(near, 2.0 * own * v + tail, own * jnp.log(jnp.where(near, 1.0, ratio)))
+    return jnp.where(near, v * away - tail, away - logarithm), logarithm
+
+
+def _from_p(m: Masses, weight: Scalar) -> tuple[jax.Array, jax.Array]:
+    rest = 1.0 - weight
+    return _to_mixture(m.p, weight * m.p + rest * m.q, rest * m.gap)
+
+
+def _from_q(m: Masses, weight: Scalar) -> tuple[jax.Array, jax.Array]:
+    rest = 1.0 - weight
+    return _to_mixture(m.q, weight * m.p + rest * m.q, -weight * m.gap)
+
+
+def _js_summand(m: Masses, weight: Scalar) -> jax.Array:
+    # w p h(m/p - 1) + (1 - w) q h(m/q - 1): what is linear in q - p cancels.
+    return weight * _from_p(m, weight)[0] + (1.0 - weight) * _from_q(m, weight)[0]
+
+
 def _js_in_log_p(m: Masses, weight: Scalar) -> jax.Array:
-    # From p itself: as e^r of the larger mass it would lose r eps.
-    return m.p * _js_slope(m.r, weight)
+    return -weight * _from_p(m, weight)[1]
 
 
 def _js_in_log_q(m: Masses, weight: Scalar) -> jax.Array:
-    return m.q * _js_coslope(m.r, weight)
+    return -(1.0 - weight) * _from_q(m, weight)[1]
 
 
 def _js_tail_p(m: Masses, weight: Scalar) -> jax.Array:
@@ -131,7 +156,7 @@ def _js_tail_q(m: Masses, weight: Scalar) -> jax.Array:
     return _js_tail_p(Masses(m.q, m.p, -m.gap, -m.r, m.power), 1.0 - weight)
 
 
-_JS_BY_MASS = ByMass(in_log_p=_js_in_log_p, in_log_q=_js_in_log_q, tail_p=_js_tail_p, tail_q=_js_tail_q)
+_JS_BY_MASS = ByMass(_js_summand, _js_in_log_p, _js_in_log_q, _js_tail_p, _js_tail_q)
 
 
 def _share_of_q(r: jax.Array, weight: Scalar) -> tuple[jax.Array, jax.Array]:
