@@ -110,38 +110,30 @@ def _js_conjugate(t: jax.Array, weight: Scalar) -> jax.Array:
     return factor * _js_scaled_conjugate(t / factor, weight)
 
 
-def _to_mixture(own: jax.Array, mixed: jax.Array, away: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """(own h(t), own log1p(t)), h(t) = t - log1p(t), for the mixture own (1 + t) = own + away."""
+def _to_mixture(own: jax.Array, mixed: jax.Array, away: jax.Array) -> jax.Array:
+    """own h(t), h(t) = t - log1p(t), for the mixture own (1 + t) = own + away."""
     s = away / jnp.maximum(own + mixed, tiny(own))
     near = jnp.abs(s) <= 0.5  # t from -2/3 to 2, where log1p(t) = 2 atanh(s)
     v = jnp.where(near, s, 0.0)
-    tail = 2.0 * own * (v * v * v * atanh_tail(v * v))
-    ratio = jnp.maximum(mixed / jnp.where(near | (own == 0.0), 1.0, own), tiny(own))
-    logarithm = jnp.where(near, 2.0 * own * v + tail, own * jnp.log(jnp.where(near, 1.0, ratio)))
-    return jnp.where(near, v * away - tail, away - logarithm), logarithm
-
-
-def _from_p(m: Masses, weight: Scalar) -> tuple[jax.Array, jax.Array]:
-    rest = 1.0 - weight
-    return _to_mixture(m.p, weight * m.p + rest * m.q, rest * m.gap)
-
-
-def _from_q(m: Masses, weight: Scalar) -> tuple[jax.Array, jax.Array]:
-    rest = 1.0 - weight
-    return _to_mixture(m.q, weight * m.p + rest * m.q, -weight * m.gap)
+    far = jnp.maximum(mixed / jnp.where(near | (own == 0.0), 1.0, own), tiny(own))
+    close = v * away - 2.0 * own * (v * v * v * atanh_tail(v * v))
+    return jnp.where(near, close, away - own * jnp.log(jnp.where(near, 1.0, far)))
 
 
 def _js_summand(m: Masses, weight: Scalar) -> jax.Array:
     # w p h(m/p - 1) + (1 - w) q h(m/q - 1): what is linear in q - p cancels.
-    return weight * _from_p(m, weight)[0] + (1.0 - weight) * _from_q(m, weight)[0]
+    rest = 1.0 - weight
+    mixed = weight * m.p + rest * m.q
+    return weight * _to_mixture(m.p, mixed, rest * m.gap) + rest * _to_mixture(m.q, mixed, -weight * m.gap)
 
 
 def _js_in_log_p(m: Masses, weight: Scalar) -> jax.Array:
-    return -weight * _from_p(m, weight)[1]
+    # From p itself: as e^r of the larger mass it would lose r eps.
+    return m.p * _js_slope(m.r, weight)
 
 
 def _js_in_log_q(m: Masses, weight: Scalar) -> jax.Array:
-    return -(1.0 - weight) * _from_q(m, weight)[1]
+    return m.q * _js_coslope(m.r, weight)
 
 
 def _js_tail_p(m: Masses, weight: Scalar) -> jax.Array:
