@@ -56,6 +56,8 @@ def by_blocks(
     )
     flat = [None if row is None else row.reshape(count, row.shape[-1]) for row in rows]
     height = min(count, max(1, (block_bytes or BLOCK_BYTES) // (4 * length)))
+    if block_bytes is not None:
+        height = even(count, height)  # what is left over would be split off by copying all rows
 
     def on_block(block):
         each, *rows = block
@@ -67,6 +69,12 @@ def by_blocks(
 
     result = lax.map(on_block, (mapped, *flat), batch_size=height)
     return jax.tree.map(lambda x: x.reshape(*lead, *x.shape[1:]), result)
+
+
+def even(size: int, length: int) -> int:
+    """The largest length not much shorter that divides the size, if there is one."""
+    length = max(1, min(size, length))
+    return next((one for one in range(length, length // 2, -1) if size % one == 0), length)
 
 
 def sum_over(term: Callable[..., jax.Array], *rows: jax.Array, per_row: tuple[jax.Array, ...] = ()) -> jax.Array:

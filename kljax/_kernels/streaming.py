@@ -27,7 +27,8 @@ from kljax.generators._record import slopes_of_rows
 PLATFORMS = ("cuda", "rocm")  # the names that XLA gives to its GPU backends when it lowers
 OUTCOMES = 1024  # shorter rows stay in a GPU's cache over several passes
 SAMPLE = 512  # outcomes that the references are taken from
-RARE_BYTES = 1 << 26  # of an operand, the block of rows that rare cases take at a time
+RARE_BYTES = 1 << 26  # in float32 of an operand, the block of rows that rare cases take at a time,
+AGAIN_BYTES = 1 << 28  # and the second sums, which XLA sometimes gives arrays of that size
 
 
 def choose(platform: str, dtype: Any, shape: tuple[int, ...]) -> str:
@@ -129,8 +130,12 @@ def value_and_rows(by_passes: Callable[..., Any], a: jax.Array, b: jax.Array) ->
     # In half precision the excess would take longer to compute than the logits to read.
     found = sums(a, b, *references(a, b), excess=a.dtype.itemsize >= 4)
 
+    def about_mean(_, a, b, top, mean):
+        return sums(a, b, top, mean, excess=True)
+
     def again(a, b, found):
-        return sums(a, b, found.top, found.center + found.drift / found.norm_p, excess=True)
+        mean = found.center + found.drift / found.norm_p
+        return by_blocks(about_mean, (), a, b, found.top, mean, block_bytes=AGAIN_BYTES)
 
     found = lax.cond(in_doubt(found, _finish(found)[0]).any(), again, lambda a, b, found: found, a, b, found)
     value, rows = _finish(found)
@@ -149,6 +154,17 @@ def rarely(function: Callable[..., Any], carried: Any, *rows: Any) -> Any:
     return by_blocks(function, carried, *rows, block_bytes=RARE_BYTES)
 
 
+def _masses(a: jax.Array, b: jax.Array, rows: Rows) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """(p, q, log(p/q)); in half precision without the last digits, which a gradient of that dtype does not show."""
+    if a.dtype.itemsize >= 4:
+        return masses(a, b, None, rows)
+    p, q = (
+        jnp.exp(single_or_double(x) - top) * scale
+        for x, top, scale in ((a, rows.top_p, 1.0 / rows.norm_p), (b, rows.top_q, 1.0 / rows.norm_q))
+    )
+    return p, q, log_ratio(a, b, rows, None)
+
+
 @jax.custom_jvp
 def kl_slopes(a: jax.Array, b: jax.Array, rows: Rows, value: jax.Array) -> tuple[jax.Array, jax.Array]:
     """(p (log(p/q) - KL), q - p), the gradients of KL(p‖q) in a and b where it is finite, without another sum.
@@ -156,7 +172,7 @@ def kl_slopes(a: jax.Array, b: jax.Array, rows: Rows, value: jax.Array) -> tuple
     The shift in ``rows`` is that of the mean of a - b under p, exact to a few eps of how far the outcomes lie from it:
     so the entry of an outcome with nearly all of p keeps its digits.
     """
-    p, q, r = masses(a, b, None, rows)
+    p, q, r = _masses(a, b, rows)
     mean, tail = two_sum(rows.shift, value)
     level = log_ratio(a, b, rows._replace(shift=mean, shift_tail=tail + rows.shift_tail), None)
     return p * jnp.where(jnp.isinf(level), 0.0, level), mass_gap(p, q, r)
@@ -184,7 +200,7 @@ def value_and_sums(
     """An f-divergence [...] and what its gradients in these sides take."""
 
     def all_terms(generator, a, b, *rows):
-        found = masses(a, b, None, Rows(*rows))
+        found = _masses(a, b, Rows(*rows))
         return terms(generator, found, power_of_rows(a, b, Rows(*rows), None, *found))
 
     def sum_of(name):
@@ -211,7 +227,7 @@ def value_and_sums(
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
 def f_slope(side: str, generator: Generator, a: jax.Array, b: jax.Array, rows: Rows, sums: Totals) -> jax.Array:
     """The gradient of an f-divergence in a side's logits, without another sum."""
-    found = masses(a, b, None, rows)
+    found = _masses(a, b, rows)
     return gradient(generator, side, sums, found, power_of_rows(a, b, rows, None, *found))
 
 

@@ -127,13 +127,36 @@ def _js_summand(m: Masses, weight: Scalar) -> jax.Array:
     return weight * _to_mixture(m.p, mixed, rest * m.gap) + rest * _to_mixture(m.q, mixed, -weight * m.gap)
 
 
+@jax.custom_jvp
+def _log_of_mixture(own: jax.Array, mixed: jax.Array, away: jax.Array) -> jax.Array:
+    """own log(mixed/own)"""
+    s = away / jnp.maximum(own + mixed, tiny(own))
+    near = jnp.abs(s) <= 0.5
+    v = jnp.where(near, s, 0.0)
+    far = jnp.maximum(mixed / jnp.where(near | (own == 0.0), 1.0, own), tiny(own))
+    return own * jnp.where(near, 2.0 * (v + v * v * v * atanh_tail(v * v)), jnp.log(jnp.where(near, 1.0, far)))
+
+
+@_log_of_mixture.defjvp
+def _log_of_mixture_jvp(primals, tangents):
+    # log(mixed/own) d own + (own d away - away d own)/mixed, whose quotients are bounded
+    own, mixed, away = primals
+    d_own, _, d_away = tangents
+    value = _log_of_mixture(own, mixed, away)
+    share, excess = (x / jnp.maximum(mixed, tiny(own)) for x in (own, away))
+    level = value / jnp.where(own == 0.0, 1.0, own)
+    return value, (level - excess) * d_own + share * d_away
+
+
 def _js_in_log_p(m: Masses, weight: Scalar) -> jax.Array:
     # From p itself: as e^r of the larger mass it would lose r eps.
-    return m.p * _js_slope(m.r, weight)
+    rest = 1.0 - weight
+    return -weight * _log_of_mixture(m.p, weight * m.p + rest * m.q, rest * m.gap)
 
 
 def _js_in_log_q(m: Masses, weight: Scalar) -> jax.Array:
-    return m.q * _js_coslope(m.r, weight)
+    rest = 1.0 - weight
+    return -rest * _log_of_mixture(m.q, weight * m.p + rest * m.q, -weight * m.gap)
 
 
 def _js_tail_p(m: Masses, weight: Scalar) -> jax.Array:
