@@ -6,10 +6,11 @@
 
 Bandwidth is that of copying one operand to another array, bytes read plus bytes written. A candidate's fraction is the
 least traffic that its task needs, in operands read or written, over its time, relative to that: forward 2, with the
-gradient in q 5, with both gradients 6; for Jensen–Shannon 4 and 7. Candidates take turns, and a figure is the median of
-the rounds, each timing several calls between two synchronisations. For hidden.kl the floor is of matrix products: four
-or six of 2·tokens·width·outcomes flop, at the rate that one such product reaches here. "compiled" is XLA's own count of
-the bytes that the program touches, which adds both branches of a conditional of which one runs.
+gradient in q 5, with both gradients 6; for Jensen–Shannon 4 and 7; 4 for the KL of rows whose sums are taken twice.
+Candidates take turns, and a figure is the median of the rounds, each timing several calls between two synchronisations.
+For hidden.kl the floor is of matrix products: four or six of 2·tokens·width·outcomes flop, at the rate that one such
+product reaches here. "compiled" is XLA's own count of the bytes that the program touches, which adds all branches of a
+conditional of which one runs; benchmarks/gpu_traffic.py counts the one.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from kljax import hidden, logits
 
 OUTCOMES = (32768, 131072, 151936, 262144)
+CLOSE = "kl of close, peaked rows"
 Calls = dict[str, Callable[[], Any]]
 
 
@@ -63,6 +65,7 @@ def row_tasks() -> dict[str, tuple[float, Callable[..., Any]]]:
     return {
         "plain": (2.0, plain),
         "kl": (2.0, logits.kl),
+        CLOSE: (4.0, logits.kl),
         "plain, gradient in q": (5.0, jax.value_and_grad(mean(plain), argnums=1)),
         "kl, gradient in q": (5.0, jax.value_and_grad(mean(logits.kl), argnums=1)),
         "kl, both gradients": (6.0, jax.value_and_grad(mean(logits.kl), argnums=(0, 1))),
@@ -75,13 +78,17 @@ def rows(dtype: str, count: int, outcomes: int, rounds: int, repeats: int) -> No
     """Prints the table of one shape and dtype."""
     keys = jax.random.split(jax.random.key(0))
     a, b = (jax.random.normal(key, (count, outcomes), jnp.float32).astype(dtype) for key in keys)
+    # An outcome far from the first ones with nearly all of p, and q close: the sums are taken twice.
+    peaked = a.at[:, -1].set(20.0)
+    close = (peaked.astype(jnp.float32) + 0.01 * b.astype(jnp.float32)).astype(dtype)
     size = a.size * a.dtype.itemsize
     copy = jax.jit(lambda x: -x)  # reads and writes as much as a copy, and is none that XLA could leave out
     calls: Calls = {"copy": lambda: copy(a)}
     floors, traffic, memory = {"copy": 2.0}, {}, {}
     for name, (least, function) in row_tasks().items():
-        compiled = jax.jit(function).lower(a, b).compile()
-        calls[name] = lambda compiled=compiled: compiled(a, b)
+        operands = (peaked, close) if name == CLOSE else (a, b)
+        compiled = jax.jit(function).lower(*operands).compile()
+        calls[name] = lambda compiled=compiled, operands=operands: compiled(*operands)
         floors[name] = least
         cost = compiled.cost_analysis() or {}
         traffic[name] = float(cost.get("bytes accessed", float("nan"))) / size
