@@ -181,10 +181,25 @@ def push_raw(head: Head, flag: Head, tangent: Head) -> jax.Array:
 
 def of_states(head: Head, in_raw: jax.Array, weights: jax.Array) -> jax.Array:
     """The gradient in the states from that in h wᵀ."""
-    return product(in_raw.astype(weights.dtype), weights, (1, head.vocabulary_axis))
+    in_raw, unit = _narrowed(in_raw, weights.dtype)
+    return _times(product(in_raw, weights, (1, head.vocabulary_axis)), unit)
 
 
 def of_weights(head: Head, in_raw: jax.Array, states: jax.Array) -> jax.Array:
     """The gradient in the weights from that in h wᵀ."""
-    in_raw = in_raw.astype(states.dtype)
-    return product(in_raw, states, (0, 0)) if head.vocabulary_axis == 0 else product(states, in_raw, (0, 0))
+    in_raw, unit = _narrowed(in_raw, states.dtype)
+    pair = (in_raw, states) if head.vocabulary_axis == 0 else (states, in_raw)
+    return _times(product(*pair, (0, 0)), unit)
+
+
+def _narrowed(in_raw: jax.Array, dtype: Any) -> tuple[jax.Array, jax.Array | None]:
+    """Slopes in the dtype of what they multiply; those for float16, of few exponents, over the largest of them."""
+    if jnp.dtype(dtype) != jnp.float16:
+        return in_raw.astype(dtype), None
+    largest = lax.stop_gradient(jnp.abs(in_raw).max(initial=0.0))
+    unit = jnp.where((largest > 0.0) & jnp.isfinite(largest), largest, 1.0)
+    return (in_raw / unit).astype(dtype), unit
+
+
+def _times(x: jax.Array, unit: jax.Array | None) -> jax.Array:
+    return x if unit is None else x * unit

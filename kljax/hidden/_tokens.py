@@ -7,6 +7,7 @@ matrices in all, where forming the logits again takes six.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import Any
 
 import jax
@@ -78,10 +79,24 @@ def _chunk(plan: Plan, flags: Operands, here: Operands) -> tuple[Any, Any]:
     return (here.given if moves(flags.given) else None, x), value
 
 
+@functools.partial(jax.custom_jvp, nondiff_argnums=(0, 1))
 def gradients(
     plan: Plan, flags: Operands, operands: Operands, weights: jax.Array
 ) -> tuple[tuple[jax.Array, ...], Operands]:
     """The values (and log-partitions), and the gradients of Σ weight · value, ``None`` where a flag is not set."""
+    return _gradients(plan, flags, operands, weights)
+
+
+@gradients.defjvp
+def _gradients_jvp(plan, flags, primals, tangents):
+    # Reverse mode of JAX 0.10 forgets the derivative rules of what a loop calls if the loop stands in a derivative
+    # rule, as this one does. In a function with a rule of its own, even one that says nothing new, they are safe.
+    return jax.jvp(functools.partial(_gradients, plan, flags), primals, tangents)
+
+
+def _gradients(
+    plan: Plan, flags: Operands, operands: Operands, weights: jax.Array
+) -> tuple[tuple[jax.Array, ...], Operands]:
     heads = operands.heads
     count, kind = heads[0].states.shape[0], dtype_of(heads)
     apart, same = zeros(operands, plan.axis_name)
