@@ -55,14 +55,20 @@ def dtype_of(heads: tuple[Head, ...]) -> Any:
     return max(kinds, key=lambda kind: kind.itemsize)
 
 
+def _mark(operands: Operands) -> jax.Array:
+    """A zero that varies over all mesh axes that any of the operands does."""
+    mark = jnp.zeros((), jnp.float32)
+    for leaf in jax.tree.leaves(operands):
+        mark = mark + lax.full_like(leaf, 0, shape=(), dtype=jnp.float32)
+    return mark
+
+
 def zeros(operands: Operands, axis_name: Any) -> tuple[Callable[..., jax.Array], Callable[..., jax.Array]]:
     """Two makers of zeros of a shape and dtype: for what differs along the mesh axis, and for what does not.
 
     In ``shard_map`` a loop must begin with values that vary over the same mesh axes as those it ends with.
     """
-    mark = jnp.zeros((), jnp.float32)
-    for leaf in jax.tree.leaves(operands):
-        mark = mark + lax.full_like(leaf, 0, shape=(), dtype=jnp.float32)
+    mark = _mark(operands)
     same = mark if axis_name is None else lax.psum(mark, axis_name)
 
     def maker(mark: jax.Array) -> Callable[..., jax.Array]:
@@ -137,6 +143,12 @@ def bent(flags: Operands, operands: Operands, raws: tuple[jax.Array, ...]) -> tu
         return logits_of(heads, full, operands.temperature if fields[2] is None else fields[2])
 
     return (moving(flags, operands), free), logits
+
+
+def apart(x: Any, operands: Operands) -> Any:
+    """The same numbers, what devices share made each one's own, so that a gradient is a device's own part as well."""
+    mark = _mark(operands)
+    return jax.tree.map(lambda one: one + mark.astype(one.dtype), x)
 
 
 def pulled(flags: Operands, heads: tuple[Head, ...], found: Any) -> tuple[tuple[Head, ...], Any]:

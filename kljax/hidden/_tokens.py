@@ -18,7 +18,7 @@ from jax.scipy.special import logsumexp
 from kljax._kernels import over_axis
 from kljax.hidden._chunks import Place, walk
 from kljax.hidden._head import Head, project
-from kljax.hidden._problem import Operands, Plan, bent, dtype_of, logits_of, moves, pulled, pushed, zeros
+from kljax.hidden._problem import Operands, Plan, apart, bent, dtype_of, logits_of, moves, pulled, pushed, zeros
 
 
 def _taken(operands: Operands, at: Place) -> Operands:
@@ -99,14 +99,15 @@ def _gradients(
 ) -> tuple[tuple[jax.Array, ...], Operands]:
     heads = operands.heads
     count, kind = heads[0].states.shape[0], dtype_of(heads)
-    apart, same = zeros(operands, plan.axis_name)
-    begun = empty_gradients(operands, flags, apart)
+    own, same = zeros(operands, plan.axis_name)
+    begun = empty_gradients(operands, flags, own)
     buffers = tuple(same((count,), kind) for _ in range(1 + plan.logs * len(heads)))
 
     @jax.checkpoint
     def of_chunk(here, weights):
-        x, value = _chunk(plan, flags, here)
-        found, pull, logs = jax.vjp(value, *x, has_aux=True)
+        (given, (fields, raws)), value = _chunk(plan, flags, here)
+        given, fields = apart((given, fields), here)
+        found, pull, logs = jax.vjp(value, given, (fields, raws), has_aux=True)
         in_given, in_x = pull(_cotangent(plan, here, weights.astype(found.dtype) + lax.full_like(found, 0)))
         return (found, *logs), (in_given, *pulled(flags, here.heads, in_x))
 
