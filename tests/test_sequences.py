@@ -344,6 +344,16 @@ def test_importance_weights_at_the_boundaries() -> None:
     for broken in (jnp.array([jnp.nan, -1.0, -1.0]), jnp.array([-jnp.inf, -1.0, -1.0])):
         assert jnp.isnan(montecarlo.importance_weights(log_m, broken).weights[0])
         assert jnp.isfinite(montecarlo.importance_weights(log_m, broken).weights[1:]).all()
+    # What one token makes of the weights of others: all of the sequence, or those after it.
+    at, gone = jnp.array([-1.0, jnp.nan, -1.0]), jnp.array([-1.0, -jnp.inf, -1.0])
+    for over, spoiled in (("token", [False, True, False]), ("prefix", [False, True, True]), ("sequence", [True] * 3)):
+        assert jnp.isnan(montecarlo.importance_weights(log_m, at, over=over).weights).tolist() == spoiled
+        found = montecarlo.importance_weights(gone, log_m, over=over)
+        np.testing.assert_array_equal(found.weights, np.where(spoiled, 0.0, 1.0))
+        kept = jnp.array([True, False, True])
+        found = montecarlo.importance_weights(gone, at, over=over, clip="truncate", high=0.5, where=kept)
+        np.testing.assert_array_equal(found.weights, [0.5, 0.0, 0.5])
+        assert found.clipped == 1.0
 
 
 # --- controllers ------------------------------------------------------------------------------------------------
