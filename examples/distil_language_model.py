@@ -287,12 +287,14 @@ def draw(rows: list[list[Any]], curves: dict[str, np.ndarray]) -> common.Figure:
         far.bar(np.arange(len(values)) + 0.27 * (at - 1), values, 0.25, label=label, color=common.COLOURS[at])
     far.set(title="Held-out tokens: how far students are from the teacher", ylabel="nats a token")
     far.set_xticks(range(len(names) - 1), names[1:])
-    far.legend(fontsize=8)
+    far.margins(y=0.15)
+    far.legend(fontsize=8, loc="upper left", ncols=3)
     for at, (label, column) in enumerate((("kljax.hidden", 8), ("whole logits", 9))):
         measured = [row for row in rows if row[column] != ""]
         places = np.arange(len(measured)) + 0.4 * (at - 0.5)
         drawn_bars = cost.bar(places, [row[column] for row in measured], 0.37, label=label, color=common.COLOURS[at])
-        speeds = [f"{row[column]:.0f} MB\n{row[column - 2]:,.0f}/s" for row in measured]
+        digits = [0 if row[column] >= 10.0 else 1 for row in measured]
+        speeds = [f"{row[column]:,.{n}f} MB\n{row[column - 2]:,.0f}/s" for row, n in zip(measured, digits, strict=True)]
         cost.bar_label(drawn_bars, speeds, fontsize=8)
     cost.set_xticks(range(len(measured)), [row[0] for row in measured])
     cost.margins(y=0.25)

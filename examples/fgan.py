@@ -184,16 +184,14 @@ def draw(runs: dict[str, Trained], pair: Pair, grid: np.ndarray, truth: np.ndarr
     learning.set_ylim(-0.1 * top, 1.6 * top)
     learning.legend(loc="upper right", ncols=2)
     ratio.plot(grid, truth, ":", color="black", linewidth=2, label="the truth")
-    for record, shade in ((pair.q, "0.9"), (pair.p, "0.75")):
-        density = np.exp(np.asarray(record.log_prob(grid)))
-        low, high = truth.min() - 0.5, truth.max()
-        name = "p" if record is pair.p else "q"
-        ratio.fill_between(
-            grid, low, low + 0.5 * (high - low) * density / density.max(), color=shade, zorder=0.5, label=name
-        )
-    ratio.set_ylim(truth.min() - 0.5, truth.max() + 0.5)
-    ratio.set(title="log p/q as each critic has learned it", xlabel="x", ylabel="nats")
-    ratio.legend(ncols=2, loc="lower center")
+    densities = {name: np.exp(np.asarray(record.log_prob(grid))) for name, record in (("q", pair.q), ("p", pair.p))}
+    low, high = truth.min() - 0.5, truth.max()
+    unit = 0.4 * (high - low) / max(one.max() for one in densities.values())
+    for (name, density), shade in zip(densities.items(), ("0.9", "0.75"), strict=True):
+        ratio.fill_between(grid, low, low + unit * density, facecolor=shade, edgecolor="0.5", zorder=0.5, label=name)
+    ratio.set_ylim(low, high + 0.35 * (high - low))
+    ratio.set(title="log p/q as each critic has learned it; below, the densities", xlabel="x", ylabel="nats")
+    ratio.legend(ncols=3, loc="upper center")
     return drawn
 
 

@@ -109,15 +109,22 @@ def hidden_over_axis(check_vma: bool, every: bool) -> None:
     given = operands()
     grid = jax.make_mesh((2, 4), ("t", "v"), axis_types=(jax.sharding.AxisType.Auto,) * 2)
     labels = np.arange(TOKENS) * 13 % OUTCOMES
+    scale, bias = np.float32(1.25), np.sin(np.arange(OUTCOMES, dtype=np.float32))
     for at, strategy in enumerate(("tokens", "vocabulary")):
         cases = [("kl", "sum"), ("kl", None), ("jensen_shannon", "sum"), ("labels", "sum")]
         for verb, reduction in cases if every else cases[(at + check_vma) % 2 :: 2]:
             options = {"strategy": strategy, "chunk": 5 if strategy == "tokens" else 50, "reduction": reduction}
 
-            def loss(h: Any, w: Any, k: Any, v: Any, y: Any, verb: str = verb, **options: Any) -> jax.Array:
+            def loss(
+                h: Any, w: Any, k: Any, v: Any, s: Any, b: Any, y: Any, verb: str = verb, **options: Any
+            ) -> jax.Array:
+                # The bias is the same for all tokens, and a temperature, soft-cap or weight on all devices.
+                options["temperature"], q = s, hidden.Head(k, v, b, 3.0 * s)
                 if verb == "labels":
-                    return hidden.cross_entropy(y, (k, v), **options).sum()
-                return getattr(hidden, verb)((h, w), (k, v), **options).sum()
+                    return hidden.cross_entropy(y, q, **options).sum()
+                if verb == "jensen_shannon":
+                    options["weight"] = 0.25 * s
+                return getattr(hidden, verb)((h, w), q, **options).sum()
 
             def split(*x: Any, loss: Any = loss, options: Any = options) -> jax.Array:
                 return jax.lax.psum(loss(*x, axis_name="v", **options), "t")
@@ -126,12 +133,14 @@ def hidden_over_axis(check_vma: bool, every: bool) -> None:
             mapped = jax.shard_map(
                 split,
                 mesh=grid,
-                in_specs=(tokens, outcomes, tokens, outcomes, tokens),
+                in_specs=(tokens, outcomes, tokens, outcomes, P(), outcomes, tokens),
                 out_specs=P(),
                 check_vma=check_vma,
             )
-            found = jax.jit(jax.value_and_grad(mapped, (0, 1, 2, 3)))(*given, labels)
-            close(found, jax.jit(jax.value_and_grad(loss, (0, 1, 2, 3)))(*given, labels), 128)
+            operands_, at = (*given, scale, bias, labels), (0, 1, 2, 3, 4, 5)
+            found = jax.jit(jax.value_and_grad(mapped, at))(*operands_)
+            whole = functools.partial(loss, reduction=reduction)
+            close(found, jax.jit(jax.value_and_grad(whole, at))(*operands_), 256)
 
 
 def partitioned() -> None:

@@ -352,6 +352,28 @@ def test_the_boundary_of_the_summand(name, dtype):
     assert not np.isnan(gradient).any()
 
 
+def test_the_summand_of_densities_beyond_the_range_of_the_dtype():
+    """Homogeneous of degree one: never NaN; e^80 times what it is at e^0, and inf or 0 where that is out of range."""
+    log_p = jnp.array([80.0, 80.0, 300.0, 300.0, 300.0, 0.0, 300.0, -jnp.inf])
+    log_q = jnp.array([79.5, 81.0, 300.0, 299.0, 0.0, 300.0, -jnp.inf, 300.0])
+    small = jnp.array([0.0, -1.0]), jnp.array([-0.5, 0.0])
+    for name in ("kl", "reverse_kl", "squared_hellinger", "total_variation", "pearson", "alpha(0.25)", "skew_kl(0.25)"):
+        generator = CASES[name].generator
+
+        def both(a, b, generator=generator):
+            return generator.perspective(a, b), *jax.grad(lambda x: generator.perspective(*x).sum())((a, b))
+
+        value, *slopes = both(log_p, log_q)
+        for one, plain in zip((value, *slopes), both(*small), strict=True):
+            exact = np.asarray(plain, np.float64) * np.exp([80.0, 81.0])
+            np.testing.assert_allclose(one[:2], exact, rtol=1e-5, err_msg=name)
+        assert value[2] == 0.0
+        assert np.isposinf(value[3:]).all(), name
+        assert np.isfinite(slopes).all(), name  # they saturate
+        along = jax.jvp(lambda a, g=generator: g.perspective(a, log_q), (log_p,), (jnp.ones(8),))[1]
+        assert np.isfinite(along).all(), name
+
+
 def test_the_summand_reads_half_precision_and_rejects_integers():
     log_p, log_q = jnp.asarray([-0.5, -1.0], jnp.bfloat16), jnp.asarray([-1.0, -0.5], jnp.float32)
     got = generators.kl.perspective(log_p, log_q)

@@ -503,6 +503,9 @@ def test_bad_heads_and_labels() -> None:
         hidden.cross_entropy(np.zeros(4, int), good)
     with pytest.raises(TypeError, match="labels must be an integer array"):
         hidden.cross_entropy(np.zeros(3, np.float32), good)
+    for labels in ([0, 1, 2], 3, None):
+        with pytest.raises(TypeError, match=r"head_p must be a pair .* or an integer array of labels"):
+            hidden.cross_entropy(labels, good)
     with pytest.raises(ValueError, match="order must lie"):
         hidden.renyi(good, good, order=0.0)
     with pytest.raises(TypeError, match="generator must be"):

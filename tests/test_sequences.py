@@ -221,6 +221,47 @@ def test_boundaries_of_tokens(gradient: str) -> None:
     assert jnp.isnan(montecarlo.token_kl(log_p, log_q, gradient=gradient)[6])
 
 
+def test_log_probabilities_that_are_none_give_nan_and_weights_carry_no_gradient() -> None:
+    above = jnp.array([jnp.inf, -1.0, jnp.nan, -1.0])
+    below = jnp.array([-1.0, jnp.inf, -1.0, -1.0])
+    assert jnp.isnan(montecarlo.token_kl(above, below)).tolist() == [True, True, True, False]
+    assert jnp.isnan(montecarlo.importance_weights(above, jnp.full(4, -1.0)).weights).tolist() == [
+        True,
+        False,
+        True,
+        False,
+    ]
+    row, other = jnp.array([[0.0, 1.0]]), jnp.zeros((1, 2))
+    for term in (
+        lambda w: montecarlo.token_kl(below[3:], below[2:3] - 1.0, weights=w).sum(),
+        lambda w: montecarlo.token_kl_of_logits(row, other, weights=w).sum(),
+        lambda w: montecarlo.importance_weights(w, below[3:]).weights.sum(),
+        lambda w: montecarlo.importance_weights(below[3:], w).weights.sum(),
+        lambda w: montecarlo.adaptive_kl_step(montecarlo.AdaptiveKL(0.2, 6.0), w[0]).coefficient,
+        lambda w: montecarlo.dual_kl_step(montecarlo.DualKL(0.0, 0.5), w[0]).log_coefficient,
+    ):
+        assert jax.grad(term)(jnp.ones(1)) == 0.0
+
+
+def test_rows_that_miss_a_token_have_no_nan_in_any_gradient() -> None:
+    whole, cut = jnp.array([[0.0, 1.0, 2.0]]), jnp.array([[0.0, -jnp.inf, 1.0]])
+    for gradient in ("reverse_kl", "forward_kl"):
+        for p, q, infinite in ((whole, cut, True), (cut, whole, False), (cut, cut + 1.0, False)):
+
+            def total(a: Any, b: Any, gradient: str = gradient, weights: Any = None) -> Any:
+                return montecarlo.token_kl_of_logits(a, b, gradient=gradient, weights=weights).sum()
+
+            found, slopes = jax.value_and_grad(total, (0, 1))(p, q)
+            assert jnp.isinf(found) == infinite
+            assert jnp.isfinite(jnp.asarray(slopes)).all()
+            assert total(p, q, weights=jnp.zeros(1)) == 0.0
+    # Where the policy has no such token nothing is chosen, and so has no gradient.
+    terms, log_p = jnp.array([1.0, 2.0, 3.0]), jnp.array([-1.0, -jnp.inf, -1.0])
+    value, slope = jax.value_and_grad(lambda x: montecarlo.sequence_sum(terms, log_p=x))(log_p)
+    assert value == 6.0
+    np.testing.assert_array_equal(slope, [5.0, 0.0, 0.0])
+
+
 def test_an_infinite_term_has_no_gradient_and_leaves_those_of_the_others() -> None:
     log_p, log_q = jnp.array([-1.0, -1.0]), jnp.array([-2.0, -jnp.inf])
     slope = jax.grad(lambda x: montecarlo.sequence_sum(montecarlo.token_kl(x, log_q), log_p=x))(log_p)
@@ -303,6 +344,16 @@ def test_importance_weights_at_the_boundaries() -> None:
     for broken in (jnp.array([jnp.nan, -1.0, -1.0]), jnp.array([-jnp.inf, -1.0, -1.0])):
         assert jnp.isnan(montecarlo.importance_weights(log_m, broken).weights[0])
         assert jnp.isfinite(montecarlo.importance_weights(log_m, broken).weights[1:]).all()
+    # What one token makes of the weights of others: all of the sequence, or those after it.
+    at, gone = jnp.array([-1.0, jnp.nan, -1.0]), jnp.array([-1.0, -jnp.inf, -1.0])
+    for over, spoiled in (("token", [False, True, False]), ("prefix", [False, True, True]), ("sequence", [True] * 3)):
+        assert jnp.isnan(montecarlo.importance_weights(log_m, at, over=over).weights).tolist() == spoiled
+        found = montecarlo.importance_weights(gone, log_m, over=over)
+        np.testing.assert_array_equal(found.weights, np.where(spoiled, 0.0, 1.0))
+        kept = jnp.array([True, False, True])
+        found = montecarlo.importance_weights(gone, at, over=over, clip="truncate", high=0.5, where=kept)
+        np.testing.assert_array_equal(found.weights, [0.5, 0.0, 0.5])
+        assert found.clipped == 1.0
 
 
 # --- controllers ------------------------------------------------------------------------------------------------

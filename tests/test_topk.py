@@ -195,6 +195,27 @@ def test_batches_dtypes_and_vmap() -> None:
     assert montecarlo.topk(log_p.astype(jnp.bfloat16), at, student.astype(jnp.bfloat16)).value.dtype == jnp.float32
 
 
+def test_an_index_below_zero_is_none() -> None:
+    found = montecarlo.topk(jnp.log(jnp.array([0.5, 0.25])), jnp.array([0, -1]), jnp.zeros(4))
+    assert jnp.isnan(found.value)
+    assert jnp.isnan(found.mass_q)
+
+
+def test_the_tail_of_one_outcome_keeps_its_digits() -> None:
+    log_p = np.float32(-1e-5)
+    found = montecarlo.topk(jnp.array([log_p]), jnp.array([2]), jnp.zeros(4), generator=generators.reverse_kl)
+    tail = -np.expm1(np.float64(log_p))
+    exact = 0.25 * (np.log(0.25) - log_p) + 0.75 * np.log(0.75 / tail)
+    np.testing.assert_allclose(found.value, exact, rtol=1e-6)
+
+
+def test_indices_of_few_bits() -> None:
+    log_p, student = jnp.log(jnp.array([0.5, 0.25])), jnp.linspace(0.0, 3.0, 300)
+    exact = montecarlo.topk(log_p, jnp.array([200, 255]), student)
+    assert jnp.isfinite(exact.value)
+    np.testing.assert_array_equal(montecarlo.topk(log_p, jnp.array([200, 255], jnp.uint8), student), exact)
+
+
 def test_bad_input_names_the_argument() -> None:
     log_p, at, student = jnp.log(jnp.full((2, 3), 0.2)), jnp.zeros((2, 3), int), jnp.zeros((2, 5))
     cases: list[tuple[type[Exception], str, Callable[[], Any]]] = [

@@ -62,7 +62,17 @@ class Functional:
 
 def _pair_logs(found: parts.Parts) -> Logits:
     _, rows = parts.finish(found)
-    return rows.top_p + jnp.log(rows.norm_p), rows.top_q + jnp.log(rows.norm_q)
+    logs = rows.top_p + jnp.log(rows.norm_p), rows.top_q + jnp.log(rows.norm_q)
+    return tuple(_or_none(top, log) for top, log in zip((found.top_p, found.top_q), logs, strict=True))
+
+
+def _or_none(top: jax.Array, log_partition: jax.Array) -> jax.Array:
+    """The log-partition; -∞ of a row that has no outcome."""
+    return jnp.where(top == -jnp.inf, -jnp.inf, log_partition)
+
+
+def _level_log(found: parts.Level) -> jax.Array:
+    return _or_none(found.top, found.top + _log_norm(found))
 
 
 _PAIR: dict[str, Any] = {
@@ -77,7 +87,7 @@ _SINGLE: dict[str, Any] = {
     "empty": parts.no_level,
     "merge": parts.merge_levels,
     "across": parts.levels_across,
-    "logs": lambda found: (found.top + _log_norm(found),),
+    "logs": lambda found: (_level_log(found),),
 }
 
 
@@ -278,7 +288,7 @@ LABELS = Functional(
 
 LOG_PARTITION = Functional(
     rows=lambda given, labels, a: logsumexp(a, axis=-1),
-    value=lambda given, found, _: found.top + _log_norm(found),
+    value=lambda given, found, _: _level_log(found),
     gradient=lambda given, mark, found, _, a: (jnp.exp(_log_p(found, a)),),
     balanced=False,
     **_SINGLE,

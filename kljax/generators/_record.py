@@ -98,18 +98,37 @@ def _difference(log_p: jax.Array, log_q: jax.Array) -> jax.Array:
     return jnp.where(both, 0.0, log_p) - jnp.where(both, 0.0, log_q)
 
 
+def _lift(log_p: jax.Array, log_q: jax.Array) -> jax.Array:
+    """What both logarithms are lessened by, lest an exponential overflow; 0 for ordinary densities."""
+    top = jnp.maximum(log_p, log_q)
+    return jnp.where(top < jnp.inf, jnp.maximum(top - 0.5 * math.log(float(jnp.finfo(top.dtype).max)), 0.0), 0.0)
+
+
+def _lifted(x: jax.Array, lift: jax.Array) -> jax.Array:
+    half = jnp.exp(0.5 * lift)
+    half = jnp.where((x == 0.0) & jnp.isinf(half), 1.0, half)
+    return (x * half) * half
+
+
 @jax.custom_jvp
 def _perspective(generator: Generator, log_p: jax.Array, log_q: jax.Array) -> jax.Array:
-    return summand(generator, jnp.exp(log_p), jnp.exp(log_q), _difference(log_p, log_q))
+    lift = _lift(log_p, log_q)  # the summand is homogeneous of degree one
+    value = summand(generator, jnp.exp(log_p - lift), jnp.exp(log_q - lift), _difference(log_p, log_q))
+    return _lifted(value, lift)
 
 
 @_perspective.defjvp
 def _perspective_jvp(primals, tangents):
     generator, log_p, log_q = primals
     d_generator, d_log_p, d_log_q = tangents
-    p, q, r = jnp.exp(log_p), jnp.exp(log_q), _difference(log_p, log_q)
-    in_log_p, in_log_q = weighted_slopes(generator, p, q, r)
-    tangent = in_log_p * d_log_p + in_log_q * d_log_q + parameter_tangent(generator, d_generator, p, q, r)
+    lift = jax.lax.stop_gradient(_lift(log_p, log_q))
+    p, q, r = jnp.exp(log_p - lift), jnp.exp(log_q - lift), _difference(log_p, log_q)
+    top = float(jnp.finfo(p.dtype).max)
+    in_log_p, in_log_q, in_parameters = (
+        jnp.clip(_lifted(one, lift), -top, top)  # what overflows saturates, so that no product with it is NaN
+        for one in (*weighted_slopes(generator, p, q, r), parameter_tangent(generator, d_generator, p, q, r))
+    )
+    tangent = in_log_p * d_log_p + in_log_q * d_log_q + in_parameters
     return _perspective(generator, log_p, log_q), tangent
 
 

@@ -128,7 +128,8 @@ def _labels(labels: ArrayLike, lead: tuple[int, ...]) -> jax.Array:
         )
     if array.shape != lead:
         raise ValueError(f"labels must have the shape of the tokens, {lead}; got {array.shape}.")
-    return array
+    # They are compared with positions in the vocabulary, which a narrow dtype need not hold.
+    return array.astype(jnp.int32) if array.dtype.itemsize < 4 else array
 
 
 def _per_token(name: str, value: ArrayLike, lead: tuple[int, ...]) -> jax.Array:
@@ -145,6 +146,10 @@ def _run(plan, reduction, given, heads, labels, temperature, mask, weights):
     count = math.prod(lead)
     if mask is not None:
         mask = mask.reshape(count)
+    if weights is not None:
+        # A weight of 0 leaves a token out that is no distribution; of others the derivative in the weight is wanted.
+        idle = (weights.reshape(count) == 0.0) & ~_finite(heads)
+        mask = ~idle if mask is None else mask & ~idle
     flat = tuple(_flat(head, mask) for head in heads)
     if labels is not None:
         labels = labels.reshape(count)
@@ -157,15 +162,23 @@ def _run(plan, reduction, given, heads, labels, temperature, mask, weights):
         total = jnp.zeros((), kind)
     elif reduction is None:
         (value, logs), _ = per_token(plan, operands)
-        value, total = jnp.where(weights == 0.0, 0.0, weights * value), None
+        value, total = weights * _counted(weights, value), None
     else:
         if reduction == "mean":
             mass = weights.sum()
-            weights = weights / jnp.where(mass == 0.0, 1.0, mass)
+            weights = jnp.where(mass == 0.0, 0.0, weights / jnp.where(mass == 0.0, 1.0, mass))
         total, logs = reduced(plan, operands, weights)
         value = None
     result = total if value is None or reduction is not None else value.reshape(lead)
+    if mask is not None:
+        logs = tuple(jnp.where(mask, log, 0.0) for log in logs)
     return result, tuple(log.reshape(lead) for log in logs)
+
+
+def _finite(heads: tuple[Head, ...]) -> jax.Array:
+    """Which tokens have finite states in all heads."""
+    each = [jnp.isfinite(head.states).all(-1).reshape(-1) for head in heads]
+    return functools.reduce(jnp.logical_and, each)
 
 
 def _flat(head: Head, mask: jax.Array | None) -> Head:
@@ -251,9 +264,14 @@ def reduced(plan: Plan, operands: Operands, weights: jax.Array) -> tuple[jax.Arr
     return _weighted(weights, value), logs
 
 
+def _counted(weights: jax.Array, value: jax.Array) -> jax.Array:
+    """The values, and 0 where one that is infinite or NaN has the weight 0: such a token counts for nothing."""
+    return jnp.where((weights == 0.0) & ~jnp.isfinite(value), 0.0, value)
+
+
 def _weighted(weights: jax.Array, value: jax.Array) -> jax.Array:
-    """Σ weight · value; a weight of 0 leaves a token out, whatever its value."""
-    return jnp.where(weights == 0.0, 0.0, weights * value).sum()
+    """Σ weight · value."""
+    return (weights * _counted(weights, value)).sum()
 
 
 def _reduced_jvp(plan, primals, tangents):
@@ -266,7 +284,7 @@ def _reduced_jvp(plan, primals, tangents):
         kind = _tokens if plan.strategy == "tokens" else _vocabulary
         (value, *logs), found = kind.gradients(plan, flags, operands, weights)
     else:
-        ((value, logs), _), found = _values(plan, operands), None
+        ((value, logs), _), found = per_token(plan, operands), None
     logs = tuple(logs)
     tangent = jnp.zeros((), value.dtype)
     if found is not None:
@@ -275,7 +293,7 @@ def _reduced_jvp(plan, primals, tangents):
         total = sum(jax.tree.leaves(parts))
         tangent = tangent + (total if plan.axis_name is None else lax.psum(total, plan.axis_name))
     if not isinstance(d_weights, SymbolicZero):
-        tangent = tangent + (value * d_weights).sum()
+        tangent = tangent + (_counted(weights, value) * d_weights).sum()
     return (_weighted(weights, value), logs), (tangent, jax.tree.map(jnp.zeros_like, logs))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import cast
 
 import jax
@@ -12,7 +13,7 @@ from kljax._checks import AxisName
 from kljax._kernels.functionals import CROSS_ENTROPY, ENTROPY, LABELS, LOG_PARTITION
 from kljax.hidden import _core
 from kljax.hidden._core import Result
-from kljax.hidden._head import Operand
+from kljax.hidden._head import Head, Operand
 
 
 def entropy(
@@ -129,7 +130,7 @@ def cross_entropy(
     References:
         Cover & Thomas (2006), "Elements of Information Theory", sec. 2.3.
     """
-    if isinstance(head_p, jax.Array | np.ndarray):
+    if isinstance(head_p, jax.Array | np.ndarray | np.generic):
         return _core.evaluate(
             LABELS,
             {"head_q": head_q},
@@ -142,6 +143,11 @@ def cross_entropy(
             chunk=chunk,
             axis_name=axis_name,
             with_log_partitions=with_log_partitions,
+        )
+    if not isinstance(head_p, Head) and not (isinstance(head_p, Sequence) and len(head_p) == 2):
+        raise TypeError(
+            "head_p must be a pair (states, weights), a hidden.Head, or an integer array of labels, for instance "
+            f"jnp.asarray(labels); got {type(head_p).__name__}."
         )
     return _core.evaluate(
         CROSS_ENTROPY,

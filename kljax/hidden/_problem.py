@@ -55,14 +55,20 @@ def dtype_of(heads: tuple[Head, ...]) -> Any:
     return max(kinds, key=lambda kind: kind.itemsize)
 
 
+def _mark(operands: Operands) -> jax.Array:
+    """A zero that varies over all mesh axes that any of the operands does."""
+    mark = jnp.zeros((), jnp.float32)
+    for leaf in jax.tree.leaves(operands):
+        mark = mark + lax.full_like(leaf, 0, shape=(), dtype=jnp.float32)
+    return mark
+
+
 def zeros(operands: Operands, axis_name: Any) -> tuple[Callable[..., jax.Array], Callable[..., jax.Array]]:
     """Two makers of zeros of a shape and dtype: for what differs along the mesh axis, and for what does not.
 
     In ``shard_map`` a loop must begin with values that vary over the same mesh axes as those it ends with.
     """
-    mark = jnp.zeros((), jnp.float32)
-    for leaf in jax.tree.leaves(operands):
-        mark = mark + lax.full_like(leaf, 0, shape=(), dtype=jnp.float32)
+    mark = _mark(operands)
     same = mark if axis_name is None else lax.psum(mark, axis_name)
 
     def maker(mark: jax.Array) -> Callable[..., jax.Array]:
@@ -139,6 +145,12 @@ def bent(flags: Operands, operands: Operands, raws: tuple[jax.Array, ...]) -> tu
     return (moving(flags, operands), free), logits
 
 
+def apart(x: Any, operands: Operands) -> Any:
+    """The same numbers, what devices share made each one's own, so that a gradient is a device's own part as well."""
+    mark = _mark(operands)
+    return jax.tree.map(lambda one: one + mark.astype(one.dtype), x)
+
+
 def pulled(flags: Operands, heads: tuple[Head, ...], found: Any) -> tuple[tuple[Head, ...], Any]:
     """The gradients in the heads and in the temperature from those in what ``bent`` calls x."""
     biases, softcaps, warmth = moved(flags, found[0])
@@ -181,10 +193,25 @@ def push_raw(head: Head, flag: Head, tangent: Head) -> jax.Array:
 
 def of_states(head: Head, in_raw: jax.Array, weights: jax.Array) -> jax.Array:
     """The gradient in the states from that in h wᵀ."""
-    return product(in_raw.astype(weights.dtype), weights, (1, head.vocabulary_axis))
+    in_raw, unit = _narrowed(in_raw, weights.dtype)
+    return _times(product(in_raw, weights, (1, head.vocabulary_axis)), unit)
 
 
 def of_weights(head: Head, in_raw: jax.Array, states: jax.Array) -> jax.Array:
     """The gradient in the weights from that in h wᵀ."""
-    in_raw = in_raw.astype(states.dtype)
-    return product(in_raw, states, (0, 0)) if head.vocabulary_axis == 0 else product(states, in_raw, (0, 0))
+    in_raw, unit = _narrowed(in_raw, states.dtype)
+    pair = (in_raw, states) if head.vocabulary_axis == 0 else (states, in_raw)
+    return _times(product(*pair, (0, 0)), unit)
+
+
+def _narrowed(in_raw: jax.Array, dtype: Any) -> tuple[jax.Array, jax.Array | None]:
+    """Slopes in the dtype of what they multiply; those for float16, of few exponents, over the largest of them."""
+    if jnp.dtype(dtype) != jnp.float16:
+        return in_raw.astype(dtype), None
+    largest = lax.stop_gradient(jnp.abs(in_raw).max(initial=0.0))
+    unit = jnp.where((largest > 0.0) & jnp.isfinite(largest), largest, 1.0)
+    return (in_raw / unit).astype(dtype), unit
+
+
+def _times(x: jax.Array, unit: jax.Array | None) -> jax.Array:
+    return x if unit is None else x * unit

@@ -7,6 +7,7 @@ matrices in all, where forming the logits again takes six.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import Any
 
 import jax
@@ -17,7 +18,7 @@ from jax.scipy.special import logsumexp
 from kljax._kernels import over_axis
 from kljax.hidden._chunks import Place, walk
 from kljax.hidden._head import Head, project
-from kljax.hidden._problem import Operands, Plan, bent, dtype_of, logits_of, moves, pulled, pushed, zeros
+from kljax.hidden._problem import Operands, Plan, apart, bent, dtype_of, logits_of, moves, pulled, pushed, zeros
 
 
 def _taken(operands: Operands, at: Place) -> Operands:
@@ -78,20 +79,35 @@ def _chunk(plan: Plan, flags: Operands, here: Operands) -> tuple[Any, Any]:
     return (here.given if moves(flags.given) else None, x), value
 
 
+@functools.partial(jax.custom_jvp, nondiff_argnums=(0, 1))
 def gradients(
     plan: Plan, flags: Operands, operands: Operands, weights: jax.Array
 ) -> tuple[tuple[jax.Array, ...], Operands]:
     """The values (and log-partitions), and the gradients of Σ weight · value, ``None`` where a flag is not set."""
+    return _gradients(plan, flags, operands, weights)
+
+
+@gradients.defjvp
+def _gradients_jvp(plan, flags, primals, tangents):
+    # Reverse mode of JAX 0.10 forgets the derivative rules of what a loop calls if the loop stands in a derivative
+    # rule, as this one does. In a function with a rule of its own, even one that says nothing new, they are safe.
+    return jax.jvp(functools.partial(_gradients, plan, flags), primals, tangents)
+
+
+def _gradients(
+    plan: Plan, flags: Operands, operands: Operands, weights: jax.Array
+) -> tuple[tuple[jax.Array, ...], Operands]:
     heads = operands.heads
     count, kind = heads[0].states.shape[0], dtype_of(heads)
-    apart, same = zeros(operands, plan.axis_name)
-    begun = empty_gradients(operands, flags, apart)
+    own, same = zeros(operands, plan.axis_name)
+    begun = empty_gradients(operands, flags, own)
     buffers = tuple(same((count,), kind) for _ in range(1 + plan.logs * len(heads)))
 
     @jax.checkpoint
     def of_chunk(here, weights):
-        x, value = _chunk(plan, flags, here)
-        found, pull, logs = jax.vjp(value, *x, has_aux=True)
+        (given, (fields, raws)), value = _chunk(plan, flags, here)
+        given, fields = apart((given, fields), here)
+        found, pull, logs = jax.vjp(value, given, (fields, raws), has_aux=True)
         in_given, in_x = pull(_cotangent(plan, here, weights.astype(found.dtype) + lax.full_like(found, 0)))
         return (found, *logs), (in_given, *pulled(flags, here.heads, in_x))
 

@@ -18,7 +18,7 @@ from kljax._kernels.blocks import by_blocks
 from kljax.hidden import _tokens
 from kljax.hidden._chunks import Chunks, Place, walk
 from kljax.hidden._head import Head, project
-from kljax.hidden._problem import Operands, Plan, bent, dtype_of, logits_of, pulled, pushed, zeros
+from kljax.hidden._problem import Operands, Plan, apart, bent, dtype_of, logits_of, pulled, pushed, zeros
 
 
 def _taken(operands: Operands, at: Place) -> Operands:
@@ -50,8 +50,8 @@ def _mark(plan: Plan, operands: Operands, at: Place) -> jax.Array | None:
 def statistics(plan: Plan, operands: Operands) -> tuple[Any, Any]:
     """The statistics of all rows and the sums over their outcomes."""
     functional = plan.functional
-    apart, _ = zeros(operands, plan.axis_name)
-    column = apart((operands.heads[0].states.shape[0], 1), dtype_of(operands.heads))
+    own, _ = zeros(operands, plan.axis_name)
+    column = own((operands.heads[0].states.shape[0], 1), dtype_of(operands.heads))
 
     def logits(at: Place) -> tuple[jax.Array, ...]:
         here = _taken(operands, at)
@@ -99,12 +99,12 @@ def gradients(
     """The values (and log-partitions), and the gradients of Σ weight · value, ``None`` where a flag is not set."""
     found = statistics(plan, operands)
     value, logs = values(plan, operands, found)
-    apart, _ = zeros(operands, plan.axis_name)
+    own, _ = zeros(operands, plan.axis_name)
 
     def body(at, total, _):
         here = _taken(operands, at)
-        x, logits_from = bent(flags, here, _raws(here))
-        logits, pull = jax.vjp(logits_from, x)
+        (fields, raws), logits_from = bent(flags, here, _raws(here))
+        logits, pull = jax.vjp(logits_from, (apart(fields, here), raws))
         slopes = _in_logits(plan, operands.given, _mark(plan, operands, at), found, logits)
         (in_x,) = pull(tuple(weights[:, None].astype(one.dtype) * one for one in slopes))
         in_heads, in_warmth = pulled(flags, here.heads, in_x)
@@ -120,7 +120,7 @@ def gradients(
         )
         return Operands(None, heads, None, None if in_warmth is None else total.temperature + in_warmth)
 
-    total = walk(plan.chunks(operands.heads), body, _tokens.empty_gradients(operands, flags, apart))
+    total = walk(plan.chunks(operands.heads), body, _tokens.empty_gradients(operands, flags, own))
     return (value, *logs), total
 
 
@@ -144,7 +144,7 @@ def _attached_jvp(plan, primals, tangents):
 
 def push(plan: Plan, flags: Operands, operands: Operands, found: Any, tangents: Operands) -> jax.Array:
     """The tangents of the values, linear in those of the operands, which count where a flag is set."""
-    apart, _ = zeros(operands, plan.axis_name)
+    own, _ = zeros(operands, plan.axis_name)
     found = attached(plan, operands, found)
 
     @jax.checkpoint
@@ -161,6 +161,6 @@ def push(plan: Plan, flags: Operands, operands: Operands, found: Any, tangents: 
         return carry + of_chunk(here, _mark(plan, operands, at), found, tangents._replace(heads=d_heads))
 
     carried = tuple(pair for head in tangents.heads for pair in ((head.weights, head.vocabulary_axis), (head.bias, 0)))
-    start = apart((operands.heads[0].states.shape[0],), dtype_of(operands.heads))
+    start = own((operands.heads[0].states.shape[0],), dtype_of(operands.heads))
     tangent = walk(plan.chunks(operands.heads), body, start, carried)
     return tangent if plan.axis_name is None else lax.psum(tangent, plan.axis_name)

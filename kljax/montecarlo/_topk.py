@@ -109,6 +109,7 @@ def _arguments(
     at = jnp.asarray(indices)
     if not jnp.issubdtype(at.dtype, jnp.integer):
         raise TypeError(f"indices must be integers; got {at.dtype} with shape {at.shape}.")
+    at = at.astype(jnp.int32) if at.dtype.itemsize < 4 else at  # a narrow dtype need not hold V
     if a.ndim == 0 or b.ndim == 0 or a.shape[-1] == 0:
         raise ValueError(f"log_p must be [..., k] with k ≥ 1, and logits_q [..., V]; got {a.shape} and {b.shape}.")
     if at.ndim == 0 or at.shape[-1] != a.shape[-1]:
