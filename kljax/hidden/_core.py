@@ -45,7 +45,7 @@ def choose(
     cpu = platform == "cpu"
     if strategy == "tokens":
         return strategy, _even(tokens, max(16, (1 << 23) // vocabulary) if cpu else max(1024, (1 << 27) // vocabulary))
-    return strategy, _even(vocabulary, max(256, (1 << 22) // tokens) if cpu else max(2048, (1 << 25) // tokens))
+    return strategy, _even(vocabulary, max(256, (1 << 21) // tokens) if cpu else max(2048, (1 << 25) // tokens))
 
 
 def _even(size: int, length: int) -> int:
