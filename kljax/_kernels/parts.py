@@ -17,8 +17,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from kljax._kernels.blocks import by_blocks, single_or_double
-from kljax._kernels.rows import Rows
+from kljax._kernels.blocks import by_blocks, fresh, single_or_double, strategy, sum_over
+from kljax._kernels.rows import Rows, excess_term, weighted_gap
 from kljax._special import expm1_minus_x_near, expm1_near, log1p, two_diff, two_sum, x_minus_log1p
 
 
@@ -58,7 +58,70 @@ def _over(x: jax.Array, norm: jax.Array) -> jax.Array:
 
 def of_part(a: jax.Array, b: jax.Array) -> Parts:
     """The statistics along the last axis of the logits a and b."""
+    return _of_block(a, b) if strategy(a) == "whole" else _of_many_rows(a, b)
+
+
+@jax.custom_jvp
+def _of_many_rows(a: jax.Array, b: jax.Array) -> Parts:
+    found = _by_sums(a, b)
+    branches = (lambda a, b, found: found, _about_the_center, lambda a, b, _: _by_blocks(a, b))
+    return lax.switch(_case(a, found), branches, *fresh(a, b), found)
+
+
+@_of_many_rows.defjvp
+def _of_many_rows_jvp(primals, tangents):
+    # Of that case alone: where outcomes are missing the sums of the others are NaN.
+    cases = (_by_sums, lambda a, b: _about_the_center(a, b, _by_sums(a, b)), _by_blocks)
+    along = [lambda *x, f=f: jax.jvp(f, x[:2], x[2:])[1] for f in cases]
+    case = _case(primals[0], _by_sums(*primals))
+    return _of_many_rows(*primals), lax.switch(case, along, *primals, *tangents)
+
+
+def _by_sums(a: jax.Array, b: jax.Array) -> Parts:
+    """By sums of exponentials without a shift, for rows in range that lie apart."""
+    norm_p, norm_q = sum_over(jnp.exp, a), sum_over(jnp.exp, b)
+    origin = single_or_double(a[..., :1]) - single_or_double(b[..., :1])
+    center, rest = two_sum(origin, _sum_of(weighted_gap, a, b, origin) / norm_p)
+    zero = jnp.zeros_like(norm_p)
+    # E = E_p[exp(-x)] - 1 + S, S = E_p[x]
+    excess = (jnp.exp(center) * (norm_q / norm_p) - 1.0) + rest
+    return Parts(zero, zero, norm_p, norm_q, zero, zero, center, rest, excess)
+
+
+def _case(a: jax.Array, found: Parts) -> jax.Array:
+    """0 where ``_by_sums`` serves for all rows, 1 where its center does, 2 where exponents need a shift."""
+    norms = jnp.stack([found.norm_p, found.norm_q])
+    # What comes of a - b is NaN or infinite where an outcome is missing.
+    in_range = ((norms > 1e-6) & (norms < 1e30)).all() & jnp.isfinite(found.center).all()
+    # E is a difference of sums, not small beside them. S is known to some eps of the center: too little where one
+    # outcome has nearly all of p, so that its own x is small.
+    largest = jnp.exp(single_or_double(a.max(-1, keepdims=True)))
+    apart = (found.excess > 0.5 * jnp.maximum(1.0, jnp.abs(found.center))) & (found.excess < jnp.inf)
+    return jnp.where(in_range, jnp.where((apart & (largest < 0.5 * found.norm_p)).all(), 0, 1), 2)
+
+
+def _about_the_center(a: jax.Array, b: jax.Array, found: Parts) -> Parts:
+    """With S and E by sums over x itself."""
+
+    def mean(term):
+        a_, b_ = fresh(a, b)
+        return _sum_of(term, a_, b_, found.center) / found.norm_p
+
+    return found._replace(drift=mean(_weighted_x), excess=mean(excess_term))
+
+
+def _by_blocks(a: jax.Array, b: jax.Array) -> Parts:
     return by_blocks(lambda _, a, b: _of_block(a, b), (), a, b, still=True)
+
+
+def _sum_of(term: Callable[..., jax.Array], a: jax.Array, b: jax.Array, center: jax.Array) -> jax.Array:
+    """Σ term(a, b, center). XLA's CPU backend is quick at such terms and at their sum, not at both in one."""
+    return sum_over(lambda x: x, term(single_or_double(a), single_or_double(b), center))
+
+
+def _weighted_x(a: jax.Array, b: jax.Array, center: jax.Array) -> jax.Array:
+    gap, rest = two_diff(a, b)
+    return jnp.exp(a) * ((gap - center) + rest)
 
 
 def _of_block(a: jax.Array, b: jax.Array) -> Parts:

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from kljax._kernels.blocks import by_blocks, fresh, single_or_double, strategy, sum_and_largest, sum_over
-from kljax._special import divide, log1p, two_diff, two_product, two_sum
+from kljax._special import divide, expm1_minus_x_near, log1p, two_diff, two_product, two_sum
 from kljax.generators._forms import Scalar
 from kljax.generators._masses import mass_gap
 from kljax.generators._record import Power
@@ -108,6 +108,20 @@ def refine(p: jax.Array, q: jax.Array, r: jax.Array, rows: Rows) -> Rows:
     gap = mass_gap(p, q, r).sum(-1, keepdims=True)
     shift, rest = two_sum(rows.shift, -log1p(gap))
     return rows._replace(shift=shift, shift_tail=rows.shift_tail + rest)
+
+
+def weighted_gap(a: jax.Array, b: jax.Array, center: jax.Array) -> jax.Array:
+    """eᵃ (a - b - center)"""
+    return jnp.exp(a) * ((a - b) - center)
+
+
+def excess_term(a: jax.Array, b: jax.Array, center: jax.Array) -> jax.Array:
+    """eᵃ (e⁻ˣ - 1 + x), x = a - b - center; far from x = 0, eᵃ e⁻ˣ is the weight of q itself."""
+    gap, rest = two_diff(a, b)
+    x = (gap - center) + rest
+    near = jnp.abs(x) <= 1.0
+    by_p = jnp.where(near, expm1_minus_x_near(jnp.where(near, -x, 0.0)), x - 1.0)
+    return jnp.exp(a) * by_p + jnp.where(near, 0.0, jnp.exp(jnp.where(near, 0.0, b + center)))
 
 
 def statistics(a: jax.Array, b: jax.Array, temperature: Temperature = None) -> Rows:

@@ -16,15 +16,17 @@ from kljax._kernels.rows import (
     Rows,
     Temperature,
     balance,
+    excess_term,
     logit_tangent,
     masses,
     normalise,
     norms,
     power_of_rows,
     refine,
+    weighted_gap,
 )
 from kljax._kernels.totals import Totals, names
-from kljax._special import expm1_minus_x_near, two_diff, two_sum, x_minus_log1p
+from kljax._special import two_sum, x_minus_log1p
 from kljax.generators import Generator, kl
 from kljax.generators._masses import mass_gap
 from kljax.generators._record import parameter_tangent, slopes_of_rows, summand
@@ -77,18 +79,9 @@ def row_tangent(primals: Any, tangents: Any, rows: Rows, slopes: Any, in_paramet
     return by_blocks(of_block, (parameters, temperature, d_parameters, dt), a, b, *rows, da, db)
 
 
-def _weighted_gap(a: jax.Array, b: jax.Array, center: jax.Array) -> jax.Array:
-    return jnp.exp(a) * ((a - b) - center)
-
-
 def _excess(center: jax.Array, a: jax.Array, b: jax.Array) -> jax.Array:
     """Σ eᵃ (e⁻ˣ - 1 + x), x = a - b - center."""
-    a, b = single_or_double(a), single_or_double(b)
-    gap, rest = two_diff(a, b)
-    x = (gap - center) + rest
-    near = jnp.abs(x) <= 1.0
-    by_p = jnp.where(near, expm1_minus_x_near(jnp.where(near, -x, 0.0)), x - 1.0)
-    return (jnp.exp(a) * by_p + jnp.where(near, 0.0, jnp.exp(b + center))).sum(-1, keepdims=True)
+    return excess_term(single_or_double(a), single_or_double(b), center).sum(-1, keepdims=True)
 
 
 def evaluate(
@@ -138,7 +131,7 @@ def _by_passes(generator: Generator, a: jax.Array, b: jax.Array, temperature: Te
     a, b = fresh(a, b)
     origin = single_or_double(a[..., :1]) - single_or_double(b[..., :1])
     origin = jnp.where(jnp.isfinite(origin), origin, 0.0)
-    center, rest = two_sum(origin, sum_over(_weighted_gap, a, b, per_row=(origin,)) / first.norm_p)
+    center, rest = two_sum(origin, sum_over(weighted_gap, a, b, per_row=(origin,)) / first.norm_p)
     direct = (center - first.shift) + rest
     parts = jnp.maximum(jnp.abs(center), jnp.abs(first.shift))
     certain = (spread & (direct > 0.5) & (direct > 0.5 * parts)).all()

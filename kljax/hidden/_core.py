@@ -18,6 +18,7 @@ from jax.custom_derivatives import SymbolicZero
 from jax.typing import ArrayLike
 
 from kljax import _checks
+from kljax._kernels.blocks import even
 from kljax._kernels.functionals import Functional
 from kljax.hidden import _tokens, _vocabulary
 from kljax.hidden._head import Head, Operand, checked, wide
@@ -44,14 +45,8 @@ def choose(
             return strategy, max(tokens, 1)
     cpu = platform == "cpu"
     if strategy == "tokens":
-        return strategy, _even(tokens, max(16, (1 << 23) // vocabulary) if cpu else max(1024, (1 << 27) // vocabulary))
-    return strategy, _even(vocabulary, max(256, (1 << 22) // tokens) if cpu else max(2048, (1 << 25) // tokens))
-
-
-def _even(size: int, length: int) -> int:
-    """The largest length not much shorter that divides the size, if there is one."""
-    length = max(1, min(size, length))
-    return next((one for one in range(length, length // 2, -1) if size % one == 0), length)
+        return strategy, even(tokens, max(16, (1 << 23) // vocabulary) if cpu else max(1024, (1 << 27) // vocabulary))
+    return strategy, even(vocabulary, max(256, (1 << 21) // tokens) if cpu else max(2048, (1 << 25) // tokens))
 
 
 def evaluate(
@@ -274,6 +269,11 @@ def _weighted(weights: jax.Array, value: jax.Array) -> jax.Array:
     return (weights * _counted(weights, value)).sum()
 
 
+def _inner(one: jax.Array, other: jax.Array) -> jax.Array:
+    kind = max(one.dtype, other.dtype, key=lambda kind: kind.itemsize)
+    return (one.astype(kind) * other.astype(kind)).sum()
+
+
 def _reduced_jvp(plan, primals, tangents):
     # d Σ w D = Σ D dw + ⟨gradient, d operands⟩, with the gradient formed beside the values.
     operands, weights = primals
@@ -289,8 +289,7 @@ def _reduced_jvp(plan, primals, tangents):
     tangent = jnp.zeros((), value.dtype)
     if found is not None:
         present = _present(flags, moved)
-        parts = jax.tree.map(lambda one, d: (one * d.astype(one.dtype)).sum(), found, present)
-        total = sum(jax.tree.leaves(parts))
+        total = sum(jax.tree.leaves(jax.tree.map(_inner, found, present)))
         tangent = tangent + (total if plan.axis_name is None else lax.psum(total, plan.axis_name))
     if not isinstance(d_weights, SymbolicZero):
         tangent = tangent + (_counted(weights, value) * d_weights).sum()

@@ -131,17 +131,20 @@ def _gradients(
     return walk(plan.chunks(heads), body, (buffers, begun))
 
 
-def empty_gradients(operands: Operands, flags: Operands, zero: Any) -> Operands:
-    """Zeros for the gradients whose flags are set, ``None`` for the others."""
+def empty_gradients(operands: Operands, flags: Operands, zero: Any, *, once: bool = False) -> Operands:
+    """Zeros for the gradients whose flags are set, ``None`` for the others.
+
+    Those in the weights have the weights' own dtype if each entry is written ``once``, else one that sums are kept in.
+    """
     kind = dtype_of(operands.heads)
 
-    def begin(x: Any, flag: Any) -> Any:
+    def begin(x: Any, flag: Any, kind: Any = kind) -> Any:
         return zero(x.shape, kind) if flag else None
 
     heads = tuple(
         Head(
             begin(head.states, flag.states),
-            begin(head.weights, flag.weights),
+            begin(head.weights, flag.weights, head.weights.dtype if once else kind),
             begin(head.bias, flag.bias),
             begin(head.softcap, flag.softcap),
             head.vocabulary_axis,

@@ -82,16 +82,6 @@ def values(plan: Plan, operands: Operands, found: Any) -> tuple[jax.Array, tuple
     return value, tuple(one[..., 0] for one in plan.functional.logs(found[0])) if plan.logs else ()
 
 
-def _in_logits(plan: Plan, given: Any, mark: Any, found: Any, logits: tuple[jax.Array, ...]) -> Any:
-    """The gradients of the tokens' values in the logits of a chunk."""
-
-    def of_block(carried, *logits):
-        mark, *found = carried
-        return plan.functional.gradient(given, mark, *found, *logits)
-
-    return by_blocks(of_block, (mark, *found), *logits)
-
-
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0, 1))
 def gradients(
     plan: Plan, flags: Operands, operands: Operands, weights: jax.Array
@@ -105,7 +95,7 @@ def gradients(
         here = _taken(operands, at)
         (fields, raws), logits_from = bent(flags, here, _raws(here))
         logits, pull = jax.vjp(logits_from, (apart(fields, here), raws))
-        slopes = _in_logits(plan, operands.given, _mark(plan, operands, at), found, logits)
+        slopes = plan.functional.gradient(operands.given, _mark(plan, operands, at), *found, *logits)
         (in_x,) = pull(tuple(weights[:, None].astype(one.dtype) * one for one in slopes))
         in_heads, in_warmth = pulled(flags, here.heads, in_x)
         heads = tuple(
@@ -120,7 +110,7 @@ def gradients(
         )
         return Operands(None, heads, None, None if in_warmth is None else total.temperature + in_warmth)
 
-    total = walk(plan.chunks(operands.heads), body, _tokens.empty_gradients(operands, flags, own))
+    total = walk(plan.chunks(operands.heads), body, _tokens.empty_gradients(operands, flags, own, once=True))
     return (value, *logs), total
 
 
@@ -151,7 +141,7 @@ def push(plan: Plan, flags: Operands, operands: Operands, found: Any, tangents: 
     def of_chunk(here: Operands, mark: Any, found: Any, tangents: Operands) -> jax.Array:
         x, logits_from = bent(flags, here, _raws(here))
         logits, d_logits = jax.jvp(logits_from, (x,), (pushed(flags, here, tangents),))
-        slopes = _in_logits(plan, operands.given, mark, found, logits)
+        slopes = plan.functional.gradient(operands.given, mark, *found, *logits)
         return sum((slope * one).sum(-1) for slope, one in zip(slopes, d_logits, strict=True))
 
     def body(at, carry, pieces):
