@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
 
 import jax
 import numpy as np
@@ -151,7 +150,7 @@ def cross_entropy(
         )
     return _core.evaluate(
         CROSS_ENTROPY,
-        {"head_p": cast("Operand", head_p), "head_q": head_q},
+        {"head_p": head_p, "head_q": head_q},
         temperature=temperature,
         where=where,
         weights=weights,
