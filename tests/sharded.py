@@ -141,6 +141,25 @@ def hidden_over_axis(check_vma: bool, every: bool) -> None:
             found = jax.jit(jax.value_and_grad(mapped, at))(*operands_)
             whole = functools.partial(loss, reduction=reduction)
             close(found, jax.jit(jax.value_and_grad(whole, at))(*operands_), 256)
+        if check_vma:
+            _values_over_axis(given, labels, {"strategy": strategy, "chunk": options["chunk"]})
+
+
+def _values_over_axis(given: Any, labels: Any, options: Any) -> None:
+    """Log-partitions, and labels on all devices, over four devices."""
+    from kljax import hidden
+
+    def found(h: Any, w: Any, k: Any, v: Any, **options: Any) -> Any:
+        _, logs = hidden.kl((h, w), (k, v), with_log_partitions=True, **options)
+        return logs, hidden.cross_entropy(labels, (k, v), with_log_partitions=True, **options)
+
+    split = jax.shard_map(
+        functools.partial(found, axis_name="v", **options),
+        mesh=mesh(4),
+        in_specs=(P(), P("v"), P(), P("v")),
+        out_specs=P(),
+    )
+    close(jax.jit(split)(*given), jax.jit(found)(*given))
 
 
 def partitioned() -> None:

@@ -441,6 +441,10 @@ def test_parts_join_however_rows_are_cut() -> None:
     rows.append((np.where(np.arange(90) < 30, a - 60.0, a), np.where(np.arange(90) < 30, b - 61.0, b)))
     for none_p, none_q in ((30, 30), (40, 0), (0, 30)):
         rows.append((np.where(np.arange(90) < none_p, -np.inf, a), np.where(np.arange(90) < none_q, -np.inf, b)))
+    # A few outcomes that p misses of two rows close to each other; one that q misses, of a mass that underflows.
+    few = np.arange(90) % 20 == 3
+    rows.append((np.where(few, -np.inf, a), a + 1e-4 * (b - a)))
+    rows.append((np.where(np.arange(90) < 30, a - 200.0, a), np.where(np.arange(90) == 4, -np.inf, b)))
     first, second = (np.stack(side).astype(np.float32) for side in zip(*rows, strict=True))
 
     @jax.jit

@@ -260,3 +260,26 @@ def test_what_is_excluded_stays_excluded() -> None:
 def test_bad_input_is_named(call: Any, kind: type[Exception], message: str) -> None:
     with pytest.raises(kind, match=message):
         call()
+
+
+def test_the_ends_of_a_projection_are_the_rows_themselves() -> None:
+    draws = np.random.default_rng(5).standard_normal((2, 200, 7)).astype(np.float32)
+    p, q = jnp.asarray(draws[0]), jnp.asarray(draws[1])
+    at_q = geometry.kl_ball_projection(p, q, radius=0.0)
+    np.testing.assert_allclose(at_q, jax.nn.log_softmax(q), rtol=1e-6, atol=1e-6)  # for rows whose sum is 1 - eps too
+    np.testing.assert_allclose(
+        geometry.kl_ball_projection(p, q, radius=50.0), jax.nn.log_softmax(p), rtol=1e-6, atol=1e-6
+    )
+
+
+def test_the_gradient_in_q_of_a_small_ball_keeps_its_digits() -> None:
+    # p - q is some 1e-6 there, t some 1e6.
+    losses, logits_q = np.random.default_rng(6).standard_normal((2, 5))
+
+    def slope(dtype: Any) -> Any:
+        x, y = jnp.asarray(losses, dtype), jnp.asarray(logits_q, dtype)
+        return jax.grad(lambda z: geometry.kl_ball_maximum(x, radius=1e-12, logits_q=z).value)(y)
+
+    found = np.asarray(slope(jnp.float32))
+    with jax.enable_x64(True):
+        np.testing.assert_allclose(found, slope(jnp.float64), rtol=1e-4, atol=1e-5)

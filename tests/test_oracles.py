@@ -288,6 +288,9 @@ def test_errors_are_measured_in_eps():
     assert oracles.value_error(np.float32(np.nan), third) == np.inf
     assert oracles.value_error(np.float32(np.inf), third) == np.inf
     assert oracles.value_error(np.float32(np.inf), mpmath.inf) == 0.0
+    assert oracles.value_error(np.float32(np.inf), mpmath.mpf(1e39)) == 0.0
+    for wrong in (0.5, 3e38, -np.inf):
+        assert oracles.value_error(np.float32(wrong), mpmath.inf) == np.inf
     assert oracles.value_error(np.float32(0.0), mpmath.mpf(1e-39)) == 0.0
     assert oracles.value_error(np.float32(-1e-39), mpmath.mpf(1e-39)) > 1.0
     assert oracles.value_error(np.float32(-1e-30), mpmath.mpf(0)) > 1.0

@@ -306,13 +306,11 @@ def value_error(got: Any, exact: mpmath.mpf) -> float:
     kind, number = np.finfo(np.asarray(got).dtype), float(got)
     if np.isnan(number) or mpmath.isnan(exact):
         return float("inf")
-    if mpmath.isinf(exact) or np.isinf(number):
+    if mpmath.isinf(exact):
+        return 0.0 if number == float(exact) else float("inf")
+    if np.isinf(number):
         # beyond the largest number the infinity is the rounded result
-        return (
-            0.0
-            if number == float(exact) or (abs(exact) > float(kind.max) and number * float(exact) > 0)
-            else float("inf")
-        )
+        return 0.0 if abs(exact) > float(kind.max) and (number > 0) == (exact > 0) else float("inf")
     if abs(exact) < float(kind.tiny) and 0.0 <= number <= 2.0 * float(kind.tiny):
         return 0.0
     with mpmath.workdps(MORE_DIGITS):
