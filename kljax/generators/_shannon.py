@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from kljax import _checks
-from kljax._special import expm1, log1p, x_minus_log1p
+from kljax._special import expm1, log1p, tiny, x_minus_log1p
 from kljax.generators._build import reverse, scale
 from kljax.generators._catalogue import kl, reverse_kl
 from kljax.generators._forms import Scalar, graded, is_static
@@ -16,6 +16,7 @@ from kljax.generators._masses import ByMass, Masses
 from kljax.generators._mixture import (
     excess,
     kl_to_mixture_by_rest,
+    log1p_excess_ratio_near,
     log1p_ratio,
     log_p_over_mixture,
     log_p_over_mixture_by_rest,
@@ -110,6 +111,28 @@ def _js_conjugate(t: jax.Array, weight: Scalar) -> jax.Array:
     return factor * _js_scaled_conjugate(t / factor, weight)
 
 
+def _js_by_mass(m: Masses, weight: Scalar) -> jax.Array:
+    """w K(p, m) + (1 - w) K(q, m) for the mixture m, K(y, m) = y log(y/m) - y + m."""
+    sides = zip((weight, 1.0 - weight), (m.p, m.q), _over_mixture(m, weight), strict=True)
+    return sum(share * _kl_to_mixture(mass, *side) for share, mass, side in sides)
+
+
+def _over_mixture(m: Masses, weight: Scalar) -> tuple[tuple[jax.Array, jax.Array], tuple[jax.Array, jax.Array]]:
+    """(m, (p - m)/m) and (m, (q - m)/m) for the mixture m, which is tiny where both masses are zero."""
+    rest = 1.0 - weight
+    mixed = jnp.maximum(weight * m.p + rest * m.q, tiny(m.p))
+    gap = m.gap / mixed
+    return (mixed, -rest * gap), (mixed, weight * gap)
+
+
+def _kl_to_mixture(mass: jax.Array, mixed: jax.Array, t: jax.Array) -> jax.Array:
+    # m k(t), by the series of k near t = 0
+    near = (t >= -2.0 / 3.0) & (t <= 2.0)
+    v = jnp.where(near, t, 0.0)
+    quotient = jnp.maximum(jnp.where(near, 1.0, mass / mixed), tiny(mass))
+    return jnp.where(near, mixed * v * (v * log1p_excess_ratio_near(v)), mass * jnp.log(quotient) - mixed * t)
+
+
 def _js_in_log_p(m: Masses, weight: Scalar) -> jax.Array:
     # From p itself: as e^r of the larger mass it would lose r eps.
     return m.p * _js_slope(m.r, weight)
@@ -131,7 +154,7 @@ def _js_tail_q(m: Masses, weight: Scalar) -> jax.Array:
     return _js_tail_p(Masses(m.q, m.p, -m.gap, -m.r, m.power), 1.0 - weight)
 
 
-_JS_BY_MASS = ByMass(in_log_p=_js_in_log_p, in_log_q=_js_in_log_q, tail_p=_js_tail_p, tail_q=_js_tail_q)
+_JS_BY_MASS = ByMass(_js_by_mass, _js_in_log_p, _js_in_log_q, _js_tail_p, _js_tail_q)
 
 
 def _share_of_q(r: jax.Array, weight: Scalar) -> tuple[jax.Array, jax.Array]:
