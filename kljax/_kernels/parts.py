@@ -102,7 +102,7 @@ def _case(a: jax.Array, found: Parts) -> jax.Array:
 
 def _about_the_center(a: jax.Array, b: jax.Array, found: Parts) -> Parts:
     """With S and E by sums over x itself."""
-    drift, excess = (_sum_of(term, *fresh(a, b), found.center) / found.norm_p for term in (_weighted_x, excess_term))
+    drift, excess = (_sum_of(term, *fresh(a, b, found.center)) / found.norm_p for term in (_weighted_x, excess_term))
     return found._replace(drift=drift, excess=excess)
 
 
