@@ -102,12 +102,8 @@ def _case(a: jax.Array, found: Parts) -> jax.Array:
 
 def _about_the_center(a: jax.Array, b: jax.Array, found: Parts) -> Parts:
     """With S and E by sums over x itself."""
-
-    def mean(term):
-        a_, b_ = fresh(a, b)
-        return _sum_of(term, a_, b_, found.center) / found.norm_p
-
-    return found._replace(drift=mean(_weighted_x), excess=mean(excess_term))
+    drift, excess = (_sum_of(term, *fresh(a, b, found.center)) / found.norm_p for term in (_weighted_x, excess_term))
+    return found._replace(drift=drift, excess=excess)
 
 
 def _by_blocks(a: jax.Array, b: jax.Array) -> Parts:
