@@ -470,8 +470,8 @@ def _regime(name: str) -> tuple[np.ndarray, np.ndarray]:
     if name == "apart":
         return a, noise
     if name == "one dominates":
-        a[:, 5] += 14.0
-        return a, noise + np.where(np.arange(1024) == 5, a, 0.0)
+        a[:, 5] += 8.0
+        return a, noise
     if name == "an outcome is missing":
         a[3, 7] = a[4, 8] = noise[4, 8] = noise[5, 9] = -np.inf  # of p, of both, of q
         return a, noise
@@ -507,10 +507,11 @@ def test_statistics_by_sums(name: str) -> None:
     assert kept.sum() >= 1022
     level = np.where(kept, exact, 0.0)[:, None]
     ratio = np.where(np.isinf(ratio), 0.0, ratio)
-    for found, slope in zip((*slopes, *derived), (p * (ratio - level), q - p) * 2, strict=True):
-        assert np.isfinite(found).all()
-        error = np.linalg.norm(np.asarray(found, float) - slope, axis=-1)[kept]
-        assert (error <= 64 * EPS * np.linalg.norm(slope[kept], axis=-1)).all()
+    for found, eps in ((slopes, 24), (derived, 80)):  # a derivative of the sums adds up their rounding
+        for one, slope in zip(found, (p * (ratio - level), q - p), strict=True):
+            assert np.isfinite(one).all()
+            error = np.linalg.norm(np.asarray(one, float) - slope, axis=-1)[kept]
+            assert (error <= eps * EPS * np.linalg.norm(slope[kept], axis=-1)).all()
 
 
 # --- bad input ---------------------------------------------------------------------------------------------
