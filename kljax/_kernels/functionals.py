@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from jax.scipy.special import logsumexp
 
 from kljax._kernels import parts, powers, shannon, sums, totals
-from kljax._kernels.rows import Rows, exp_of_sum, less, masses, power_exponent, power_of_rows
+from kljax._kernels.rows import Rows, exp_of_sum, less, log_ratio, masses, power_exponent, power_of_rows
 from kljax._special import log1p
 from kljax.generators import Generator, kl
 from kljax.generators._masses import mass_gap
@@ -107,9 +107,13 @@ def _kl_gradient(given, mark, found, _, a, b):
     # ∂/∂a = p (r - Σ p r), ∂/∂b = q - p, both over the outcomes that q has.
     rows, (p, q, r) = _masses(found, a, b)
     lost = r == jnp.inf
-    level = jnp.where(lost, 0.0, jnp.where(jnp.isinf(r), 0.0, r)) - parts.shared_slope(found, rows)
+    mean = parts.shared_slope(found, rows)
+    # Where q misses nothing, from a - b and its mean, which keep the digits of an outcome with nearly all of p.
+    about_mean = log_ratio(a, b, rows._replace(shift=found.center, shift_tail=found.drift), None)
+    level = jnp.where(found.missed > 0.0, jnp.where(lost, 0.0, r) - mean, about_mean)
+    level = jnp.where(jnp.isinf(r), -mean, level)
     missing = found.missed / rows.norm_p  # Σ (q - p) over the outcomes that q has
-    in_p = jnp.where(lost, -p * parts.shared_slope(found, rows), p * level)
+    in_p = p * level
     return in_p, jnp.where(lost, 0.0, mass_gap(p, q, r)) - q * missing
 
 
