@@ -352,12 +352,13 @@ def test_the_boundary_of_the_summand(name, dtype):
     assert not np.isnan(gradient).any()
 
 
-def test_the_summand_of_densities_beyond_the_range_of_the_dtype():
+def test_the_summand_of_densities_beyond_the_range_of_the_dtype(sweep_size):
     """Homogeneous of degree one: never NaN; e^80 times what it is at e^0, and inf or 0 where that is out of range."""
     log_p = jnp.array([80.0, 80.0, 300.0, 300.0, 300.0, 0.0, 300.0, -jnp.inf])
     log_q = jnp.array([79.5, 81.0, 300.0, 299.0, 0.0, 300.0, -jnp.inf, 300.0])
     small = jnp.array([0.0, -1.0]), jnp.array([-0.5, 0.0])
-    for name in ("kl", "reverse_kl", "squared_hellinger", "total_variation", "pearson", "alpha(0.25)", "skew_kl(0.25)"):
+    names = ("kl", "pearson", "skew_kl(0.25)", "reverse_kl", "squared_hellinger", "total_variation", "alpha(0.25)")
+    for name in names[: sweep_size(3, 7)]:
         generator = CASES[name].generator
 
         def both(a, b, generator=generator):

@@ -177,3 +177,25 @@ def test_the_derivative_in_an_order_over_a_mesh_axis_is_refused() -> None:
 
     with pytest.raises(NotImplementedError, match="derivative in the order is not available with axis_name"):
         jax.grad(mean)(jnp.asarray(0.5))
+
+
+def test_the_gradient_in_p_where_one_outcome_has_nearly_all() -> None:
+    rng = np.random.default_rng(3)
+    states = rng.standard_normal((4, 8))
+    weights = rng.standard_normal((2, 512, 8)) / 4
+    states[:, -1], weights[:, :, -1] = 1.0, 0.0
+    weights[0, 5, -1] = 17.0  # of p alone: 1 - p is 2e-5
+    logits = np.einsum("td,hvd->htv", states, weights)
+    p, q = (np.exp(x - x.max(-1, keepdims=True)) for x in logits)
+    p, q = (x / x.sum(-1, keepdims=True) for x in (p, q))
+    gap = logits[0] - logits[1]
+    # Centred twice, so that what float64 leaves of the mean is far below.
+    gap = gap - (p * gap).sum(-1, keepdims=True)
+    exact = np.einsum("tv,td->vd", p * (gap - (p * gap).sum(-1, keepdims=True)), states) / 4
+
+    @jax.jit
+    def gradient(w, h, v):
+        return jax.grad(lambda w: hidden.kl((h, w), (h, v), reduction="mean", strategy="vocabulary", chunk=128))(w)
+
+    found = gradient(*(jnp.asarray(x, jnp.float32) for x in (weights[0], states, weights[1])))
+    assert np.linalg.norm(found - exact) <= 32 * 2.0**-23 * np.linalg.norm(exact)
