@@ -44,6 +44,7 @@ def _finite_rows(dtype: Any) -> tuple[jax.Array, jax.Array]:
     a = rng.standard_normal((ROWS, OUTCOMES))
     b = a + np.array([*NEAR, 1.0, 3.0, *[1e-2] * 9])[:, None] * rng.standard_normal(a.shape)
     b[-9] += 100.0  # a constant apart, where differences of the logits round
+    b[7] += 5000.37
     a[-8, 5] += 20.0  # nearly all of p in one outcome, with q close
     b[-8, 5] += 20.0
     a[-7] = np.sort(a[-7])  # the largest comes last, and first
@@ -157,7 +158,19 @@ def test_under_vmap(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (np.abs(found - value) <= 16 * 2.0**-23 * value).all(), np.abs(found / value - 1) * 2**23
 
 
-KINDS = ["lost", "lost and small", "p NaN", "q NaN", "p empty", "q empty", "both empty", "infinite", "equal", "masked"]
+KINDS = [
+    "lost",
+    "lost and small",
+    "p NaN",
+    "q NaN",
+    "p empty",
+    "q empty",
+    "both empty",
+    "infinite",
+    "equal",
+    "masked",
+    "far",
+]
 
 
 def _special_rows() -> tuple[np.ndarray, np.ndarray]:
@@ -170,6 +183,7 @@ def _special_rows() -> tuple[np.ndarray, np.ndarray]:
     a[7, 2] = np.inf
     b[8] = a[8]
     a[9, 1:] = b[9, 1:] = -np.inf  # one outcome is left
+    a[10, 3], b[10, 3] = 60.0, -60.0  # (p/q)² overflows
     return a, b
 
 
