@@ -120,19 +120,20 @@ def test_log_partitions_of_masked_tokens_are_zero(strategy: str) -> None:
     np.testing.assert_allclose(logs, np.where(where, exact, 0.0), rtol=8 * EPS)
 
 
-@pytest.mark.parametrize("strategy", ["tokens", _rarely("vocabulary")])
+@BOTH
 def test_slopes_too_small_for_float16(strategy: str) -> None:
-    # A mean over 512 tokens of 4096 outcomes: most slopes in the logits, some 1e-7, are no numbers of float16.
+    # Over 512 tokens of 4096 outcomes, with small weights and a large scale of the loss: the slopes in the logits, and
+    # the gradients before they are scaled, are no numbers of float16.
     kinds = ((512, 8), (4096, 8), (512, 8))
     h, w, k = (jnp.asarray(rng.standard_normal(shape) / 2, jnp.float16) for shape in kinds)
     exact = [np.asarray(x, np.float64) for x in (h, w, k)]
-    slopes = (_softmax(exact[2] @ exact[1].T) - _softmax(exact[0] @ exact[1].T)) / 512
+    slopes = _softmax(exact[2] @ exact[1].T) - _softmax(exact[0] @ exact[1].T)
     expected = slopes @ exact[1], slopes.T @ exact[2]
-    loss = functools.partial(hidden.kl, reduction="mean", strategy=strategy)
-    found = jax.grad(lambda k, v: 1024.0 * loss((h, w), (k, v)), (0, 1))(k, w)
+    loss = functools.partial(hidden.kl, reduction="sum", strategy=strategy, weights=jnp.full(512, 2.0**-24))
+    found = jax.grad(lambda k, v: 2.0**20 * loss((h, w), (k, v)), (0, 1))(k, w)
     for one, other in zip(found, expected, strict=True):
         assert one.dtype == jnp.float16
-        error = np.linalg.norm(np.asarray(one, np.float64) / 1024.0 - other)
+        error = np.linalg.norm(np.asarray(one, np.float64) * 16.0 - other)
         assert error <= 2.0**-9 * np.linalg.norm(other)
 
 

@@ -135,8 +135,12 @@ def empty_gradients(operands: Operands, flags: Operands, zero: Any, *, once: boo
     """Zeros for the gradients whose flags are set, ``None`` for the others.
 
     Those in the weights have the weights' own dtype if each entry is written ``once``, else one that sums are kept in.
+    float16 has too few exponents for a gradient that is yet to be scaled.
     """
     kind = dtype_of(operands.heads)
+
+    def own(dtype: Any) -> Any:
+        return dtype if once and dtype != jnp.float16 else kind
 
     def begin(x: Any, flag: Any, kind: Any = kind) -> Any:
         return zero(x.shape, kind) if flag else None
@@ -144,7 +148,7 @@ def empty_gradients(operands: Operands, flags: Operands, zero: Any, *, once: boo
     heads = tuple(
         Head(
             begin(head.states, flag.states),
-            begin(head.weights, flag.weights, head.weights.dtype if once else kind),
+            begin(head.weights, flag.weights, own(head.weights.dtype)),
             begin(head.bias, flag.bias),
             begin(head.softcap, flag.softcap),
             head.vocabulary_axis,
