@@ -121,7 +121,10 @@ class Program:
 
 def compiled(function: Callable[..., Any], *operands: jax.ShapeDtypeStruct) -> Any:
     """The program for an H100."""
-    topology = topologies.get_topology_desc("", "cuda", target_config=H100, topology="1x1x1")
+    try:
+        topology = topologies.get_topology_desc("", "cuda", target_config=H100, topology="1x1x1")
+    except NotImplementedError:
+        sys.exit('JAX\'s CUDA plugin, which compiles for GPUs, was not found: pip install "jax[cuda12]".')
     place = SingleDeviceSharding(topology.devices[0])
     placed = [jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=place) for x in operands]
     return jax.jit(function).trace(*placed).lower(lowering_platforms=("cuda",)).compile()
