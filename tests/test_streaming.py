@@ -247,6 +247,28 @@ def test_other_divergences_take_the_same_statistics(monkeypatch: pytest.MonkeyPa
     assert (gap <= 64 * 2.0**-23 * size).all(), gap / size * 2**23
 
 
+def test_jensen_shannon_of_half_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    _take(monkeypatch, "one")
+    rng = np.random.default_rng(0)
+    a = 2.0 * rng.standard_normal((5, OUTCOMES))
+    b = a + np.array([3.0, 1.0, 0.3, 0.1, 0.05])[:, None] * rng.standard_normal(a.shape)
+    a, b = (jnp.asarray(x, jnp.bfloat16) for x in (a, b))
+    p, q = (np.exp(np.asarray(x).astype(np.longdouble)) for x in (a, b))
+    p, q = (x / x.sum(-1, keepdims=True) for x in (p, q))
+    in_q = np.log(2 * q / (p + q))
+    exact = 0.5 * (p * np.log(2 * p / (p + q)) + q * in_q).sum(-1)
+    slope = 0.5 * q * (in_q - (q * in_q).sum(-1, keepdims=True))
+
+    def total(b: jax.Array) -> tuple[jax.Array, jax.Array]:
+        value = sums.f_divergence(generators.jensen_shannon(), a, b, None)
+        return value.sum(), value
+
+    gradient, value = jax.jit(jax.grad(total, has_aux=True))(b)
+    assert (np.abs(np.asarray(value) - exact) <= 16 * 2.0**-23 * exact).all()  # the value is of float32
+    gap = np.linalg.norm(np.asarray(gradient).astype(np.float64) - slope, axis=-1)
+    assert (gap <= 2.0**-8 * np.linalg.norm(slope, axis=-1)).all()  # each entry is rounded to bfloat16
+
+
 @functools.cache
 def _other(generator: generators.Generator, path: str) -> list[tuple[np.ndarray, ...]]:
     """Of finite and of special rows the value, both gradients, that in p alone, and the gradients' tangents."""
