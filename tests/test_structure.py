@@ -23,11 +23,12 @@ LAYERS = {
             ["_bessel", "_gamma", "_ratios"],
             ["_units", "generators", "bregman"],
             ["_kernels"],
-            ["probs", "logits", "hidden", "expfam", "quadrature", "montecarlo", "samples"],
+            ["probs", "logits", "hidden", "expfam", "quadrature", "montecarlo", "counts", "samples"],
             ["families"],
             ["interop"],
             ["divergences"],
             ["bounds", "geometry", "variational", "testing"],
+            ["tables"],
             ["__init__"],
         ]
     )
