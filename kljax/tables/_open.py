@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from kljax.tables._foreign import foreign
 from kljax.tables._memory import Memory
 from kljax.tables._source import Source
 
@@ -75,4 +76,4 @@ def _source(table: Any, name: str, kinds: Mapping[str, str]) -> Source | None:
     return table if hasattr(table, "overview") and hasattr(table, "categories") else None
 
 
-OPENERS: list[Opener] = [_source, _in_memory]
+OPENERS: list[Opener] = [_source, _in_memory, foreign]
