@@ -1,0 +1,97 @@
+"""Small pictures as SVG without scripts: two histograms, nats below them, an interval on a scale.
+
+The reference is an outline and the current table is filled, so neither colour nor order is needed to tell them apart.
+Numbers are whole units of a view box, and each series is one path: a picture is about a kilobyte.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from html import escape
+
+import numpy as np
+
+from kljax.tables._bars import Bars, height, nearest
+from kljax.tables._records import Interval
+from kljax.tables._words import number
+
+LOWEST, HIGHEST = 5e-4, 2.0  # nats at the ends of the scale
+_WIDTH, _TALL, _SMALL = 360, 96, 30
+
+
+def safe(text: object) -> str:
+    """Text as HTML."""
+    return escape(str(text).encode("utf-8", "replace").decode().replace("\x00", "�"))
+
+
+def steps(heights: Sequence[float], width: float, base: int, tall: int) -> str:
+    """The outline of bars side by side, each as a share of ``tall`` above ``base``."""
+    path, before, each = [f"M0 {base}"], base, width / max(len(heights), 1)
+    for j, share in enumerate(heights):
+        y = round(base - tall * min(max(share, 0.0), 1.0))
+        if y != before:
+            path.append(f"H{round(j * each)}V{y}" if j else f"V{y}")
+        before = y
+    path.append(f"H{round(width)}V{base}")
+    return "".join(path)
+
+
+def sparkline(bars: Bars) -> str:
+    """Both histograms, small; what it shows is said in the words beside it."""
+    top = height(bars)
+    filled, line = (steps(part / top, 96, 25, 23) for part in (bars.current, bars.reference))
+    return f'<svg class=k viewBox="0 0 96 26" aria-hidden=true><path class=c d="{filled}"/><path class=r d="{line}"/></svg>'
+
+
+def histogram(bars: Bars, title: str) -> str:
+    """Both histograms, and below them where the nats come from."""
+    top, most = height(bars), float(bars.nats.max(initial=0.0))
+    filled, line = (steps(part / top, _WIDTH, _TALL + 12, _TALL) for part in (bars.current, bars.reference))
+    parts = [f'<svg class=h viewBox="0 0 {_WIDTH} 172" role=img><title>{safe(title)}</title>']
+    parts.append(f'<path class=c d="{filled}"/><path class=r d="{line}"/>')
+    parts += _cut(bars, top)
+    if most > 0:
+        nats = steps(bars.nats / most, _WIDTH, 168, _SMALL)
+        parts.append(f'<path class=n d="{nats}"/><text x=0 y=134>nats, at most {number(most)} a bar</text>')
+    parts.append(_axis(bars))
+    return "".join(parts) + "</svg>"
+
+
+def _cut(bars: Bars, top: float) -> list[str]:
+    """Bars that go beyond the picture have their shares written on them."""
+    found = []
+    each = _WIDTH / max(len(bars.reference), 1)
+    for j in np.flatnonzero(np.maximum(bars.reference, bars.current) > 1.001 * top):
+        words = f"{100 * bars.reference[j]:.3g} % → {100 * bars.current[j]:.3g} %"
+        right = j * each > _WIDTH / 2
+        x, anchor = (j * each - 4, " text-anchor=end") if right else ((j + 1) * each + 4, "")
+        found.append(f"<text x={x:.0f} y=22{anchor}>{words}</text>")
+    return found
+
+
+def _axis(bars: Bars) -> str:
+    y = _TALL + 25
+    if bars.labels:
+        each = _WIDTH / len(bars.labels)
+        room = max(int(each * max(1, -(-len(bars.labels) // 6)) / 6.5), 3)
+        shown = [(j, label if len(label) <= room else label[: room - 1] + "…") for j, label in nearest(bars.labels)]
+        return "".join(f"<text x={j * each:.0f} y={y}>{safe(label)}</text>" for j, label in shown)
+    low, high = (end if isinstance(end, str) else number(end) for end in bars.ends)
+    log = "<text x=180 y={} text-anchor=middle>log scale</text>".format(y) if bars.log else ""
+    return f"<text x=0 y={y}>{low}</text>{log}<text x={_WIDTH} y={y} text-anchor=end>{high}</text>"
+
+
+def position(nats: float) -> float:
+    """Where on the scale, from 0 to 1."""
+    if nats <= LOWEST:
+        return 0.0
+    return min(math.log(nats / LOWEST) / math.log(HIGHEST / LOWEST), 1.0)
+
+
+def interval(nats: Interval) -> str:
+    """An estimate and its interval on the scale whose bands the style sheet paints."""
+    low, value, high = (round(120 * position(each)) for each in (nats.low, nats.value, nats.high))
+    end = f"M114 5L119 9L114 13" if math.isinf(nats.high) else ""
+    x = min(max(value, 4), 116)
+    return f'<svg class=i viewBox="0 0 120 18" aria-hidden=true><path d="M{low} 9H{high}{end}"/><circle cx={x} cy=9 r=4 /></svg>'
