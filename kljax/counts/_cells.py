@@ -48,7 +48,7 @@ class Bracket(NamedTuple):
     open: bool
 
 
-def kl(counts_p: np.ndarray, counts_q: np.ndarray, *, ordered: bool = True, z: float = Z_95) -> Bracket:
+def kl(counts_p: np.ndarray, counts_q: np.ndarray, *, ordered: bool = True, apart: int = 0, z: float = Z_95) -> Bracket:
     """KL(p‖q) = Σ p log(p/q) of what the counts were drawn from, corrected for bias, with its interval.
 
     Args:
@@ -56,13 +56,14 @@ def kl(counts_p: np.ndarray, counts_q: np.ndarray, *, ordered: bool = True, z: f
         counts_q: Rows of q in the same cells, [cells].
         ordered: Whether neighbouring cells are alike, so that only a run of cells without a row of q is one cell;
             otherwise all of them are.
+        apart: How many cells at the end are no one's neighbours, such as one of missing values.
         z: Normal quantile of the interval.
 
     Returns:
         The estimate in nats and its interval.
     """
-    b, a = _without_gaps(counts_p, counts_q, ordered)
-    m, n = b.sum(), a.sum()
+    b, a = _without_gaps(counts_p, counts_q, ordered, apart)
+    m, n = float(b.sum()), float(a.sum())
     if m == 0 or n == 0 or len(b) < 2:
         return Bracket(0.0, 0.0, math.inf if m == 0 or n == 0 else 0.0, False)
     q = b / m
@@ -88,7 +89,7 @@ def jensen_shannon(counts_p: np.ndarray, counts_q: np.ndarray, *, z: float = Z_9
     """
     b, a = np.asarray(counts_p, np.float64), np.asarray(counts_q, np.float64)
     b, a = b[a + b > 0], a[a + b > 0]
-    m, n = b.sum(), a.sum()
+    m, n = float(b.sum()), float(a.sum())
     if m == 0 or n == 0 or len(b) < 2:
         return Bracket(0.0, 0.0, math.log(2) if m == 0 or n == 0 else 0.0, False)
     q, p = b / m, a / n
@@ -107,28 +108,33 @@ def jensen_shannon(counts_p: np.ndarray, counts_q: np.ndarray, *, z: float = Z_9
     return Bracket(min(max(estimate, 0.0), math.log(2)), low, min(high, math.log(2)), False)
 
 
-def psi(counts_p: np.ndarray, counts_q: np.ndarray, *, ordered: bool = True) -> float:
+def psi(counts_p: np.ndarray, counts_q: np.ndarray, *, ordered: bool = True, apart: int = 0) -> float:
     """PSI = KL(p‖q) + KL(q‖p) of what the counts were drawn from, corrected for bias, at least 0.
 
     Args:
         counts_p: Rows of p in each cell, [cells].
         counts_q: Rows of q in the same cells, [cells].
         ordered: As in ``kl``.
+        apart: As in ``kl``.
 
     Returns:
         Nats.
     """
-    return kl(counts_p, counts_q, ordered=ordered).value + kl(counts_q, counts_p, ordered=ordered).value
+    there = kl(counts_p, counts_q, ordered=ordered, apart=apart)
+    return there.value + kl(counts_q, counts_p, ordered=ordered, apart=apart).value
 
 
-def _without_gaps(counts_p: np.ndarray, counts_q: np.ndarray, ordered: bool) -> tuple[_Counts, _Counts]:
+def _without_gaps(counts_p: np.ndarray, counts_q: np.ndarray, ordered: bool, apart: int) -> tuple[_Counts, _Counts]:
     """Both histograms without empty cells, and with the cells that q never visits merged."""
     b, a = np.asarray(counts_p, np.float64), np.asarray(counts_q, np.float64)
-    b, a = b[a + b > 0], a[a + b > 0]
+    neighbours = np.arange(len(b)) < len(b) - apart if ordered else np.zeros(len(b), bool)
+    used = a + b > 0
+    b, a, neighbours = b[used], a[used], neighbours[used]
     gap = a == 0
     if not ordered:
         return (np.append(b[~gap], b[gap].sum()), np.append(a[~gap], 0.0)) if gap.any() else (b, a)
-    starts = np.flatnonzero(~(gap & np.concatenate([[False], gap[:-1]])))
+    run = gap & neighbours
+    starts = np.flatnonzero(~(run & np.concatenate([[False], run[:-1]])))
     return (np.add.reduceat(b, starts), np.add.reduceat(a, starts)) if len(b) else (b, a)
 
 

@@ -194,7 +194,7 @@ class Ranked:
     def result(self) -> Categories:
         """Of all chunks so far."""
         if not self._tables:
-            return Categories((), np.zeros(0, np.int64), 0, 0, 0)
+            return Categories((), np.zeros(0, np.int64), 0, 0)
         return ranked(_merged(self._tables), self._field, self._limit)
 
 
@@ -208,10 +208,10 @@ def _merged(tables: list[Any]) -> Any:
 def ranked(table: Any, field: Field, limit: int, total: Mapping[str, int] | None = None) -> Categories:
     """Categories of a table of distinct values ("value", no null) and their rows ("n").
 
-    Where the table holds only the most frequent of them, ``total`` has "distinct", "single" and "rows" of all.
+    Where the table holds only the most frequent of them, ``total`` has "distinct" and "rows" of all.
     """
     n = table["n"].to_numpy().astype(np.int64)
-    total = total or {"distinct": len(n), "single": int(np.count_nonzero(n == 1)), "rows": int(n.sum())}
+    total = total or {"distinct": len(n), "rows": int(n.sum())}
     if len(n) > limit:
         order = [("n", "descending"), ("value", "ascending")]
         table = table.take(pc.sort_indices(table, sort_keys=order)[:limit])
@@ -222,7 +222,7 @@ def ranked(table: Any, field: Field, limit: int, total: Mapping[str, int] | None
     top = sorted(by_label.items(), key=lambda item: (-item[1], item[0]))
     counts = np.array([count for _, count in top], np.int64)
     rest = total["rows"] - int(counts.sum())
-    return Categories(tuple(name for name, _ in top), counts, rest, total["distinct"], total["single"])
+    return Categories(tuple(name for name, _ in top), counts, rest, total["distinct"])
 
 
 def labels(array: Any, field: Field) -> list[str]:

@@ -73,6 +73,9 @@ def counted(data: np.ndarray, edges: np.ndarray, missing: np.ndarray | None = No
     total = np.zeros(len(edges) + 1, np.int64)
     if data.dtype.kind == "b":
         data = data.view(np.int8)
+    if data.dtype.kind + edges.dtype.kind in ("iu", "ui"):  # NumPy would compare them as floats
+        ends = np.iinfo(data.dtype)
+        edges = np.array([min(max(int(edge), int(ends.min)), int(ends.max)) for edge in edges], data.dtype)
     for start in range(0, len(data), _BLOCK):
         block = data[start : start + _BLOCK]
         if missing is not None:
@@ -151,8 +154,7 @@ def _categories(values: Stored, limit: int) -> Categories:
     ranked = sorted(by_label.items(), key=lambda item: (-item[1], item[0]))
     kept = ranked[:limit]
     total = np.array([count for _, count in kept], np.int64)
-    single = sum(count == 1 for _, count in ranked)
-    return Categories(tuple(k for k, _ in kept), total, len(present) - int(total.sum()), len(ranked), single)
+    return Categories(tuple(k for k, _ in kept), total, len(present) - int(total.sum()), len(ranked))
 
 
 def _labels(data: np.ndarray) -> np.ndarray:

@@ -228,9 +228,8 @@ class Engine:
         top = self._collected(groups.sort("n", "value", descending=[True, False]).head(limit + 1))
         if top.num_rows <= limit:
             return _arrow.ranked(_pairs(top), self._field[name], limit)
-        once = (nw.col("n") == 1).cast(nw.Int64)
-        whole = self._collected(groups.select(distinct=nw.len(), single=once.sum(), rows=nw.col("n").sum()))
-        total = {key: int(whole[key][0].as_py()) for key in ("distinct", "single", "rows")}
+        whole = self._collected(groups.select(distinct=nw.len(), rows=nw.col("n").sum()))
+        total = {key: int(whole[key][0].as_py()) for key in ("distinct", "rows")}
         return _arrow.ranked(_pairs(top), self._field[name], limit, total)
 
     def _as_text(self, name: str) -> Any:

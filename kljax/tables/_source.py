@@ -90,14 +90,12 @@ class Categories:
         counts: Their rows, int64.
         rest: Rows with another value, missing ones apart.
         distinct: How many distinct values there are, those in ``rest`` included.
-        single: Rows whose value occurs nowhere else in the table.
     """
 
     labels: tuple[str, ...]
     counts: np.ndarray
     rest: int
     distinct: int
-    single: int
 
 
 class Source(Protocol):
