@@ -22,7 +22,7 @@ import narwhals as nw
 import numpy as np
 import pyarrow as pa
 
-from kljax.tables import _arrow
+from kljax.tables import _arrow, _dask
 from kljax.tables._fields import field, once
 from kljax.tables._memory import periods
 from kljax.tables._progress import tell
@@ -34,12 +34,9 @@ _LEAVES = 96  # of one tree; beyond, the cell is the sum of several trees
 _MISSING = -1
 _PERIODS = {"day": ("D", 1), "week": ("D", 7), "month": ("M", 1), "quarter": ("M", 3), "year": ("Y", 1)}
 _AS_FLOAT = (nw.Int128, nw.UInt128, nw.Unknown)  # the last where there is never a value
-_IMPLEMENTATION = nw.Implementation
-# One query for all columns where a query is dear: a job of a cluster, a round trip to a warehouse.
-_AT_ONCE = {
-    *(_IMPLEMENTATION.PYSPARK, _IMPLEMENTATION.PYSPARK_CONNECT),
-    *(_IMPLEMENTATION.SQLFRAME, _IMPLEMENTATION.IBIS),
-}
+# One query for all columns where a query is dear: a job of a cluster, a round trip to a warehouse. (sqlframe, which
+# rewrites what it is given, takes minutes to rewrite that one.)
+_AT_ONCE = {nw.Implementation.PYSPARK, nw.Implementation.PYSPARK_CONNECT, nw.Implementation.IBIS}
 
 
 class Engine:
@@ -132,6 +129,10 @@ class Engine:
         """See ``Source``."""
         if not edges:
             return {}
+        if self._frame.implementation.is_dask():
+            tell(f"{self.name}: counting", 0.0)
+            asked = {name: self._edges(self._field[name], cuts) for name, cuts in edges.items()}
+            return _dask.count(nw.to_native(self._frame), asked, {name: self._read(name, of) for name in edges})
         cells = {f"c{j}": self._cell(self._field[name], cuts, of) for j, (name, cuts) in enumerate(edges.items())}
         found: list[tuple[int, int, int]] = []
         if self._at_once and len(cells) > 1:
@@ -151,6 +152,16 @@ class Engine:
             if cell != _MISSING:
                 counts[j][cell] = n
         return dict(zip(edges, counts, strict=True))
+
+    def _edges(self, of: Field, edges: np.ndarray) -> np.ndarray:
+        return edges.astype("datetime64[us]") if of.kind == "date" else edges
+
+    def _read(self, name: str, of: str) -> str:
+        kind = self._field[name].kind
+        if of == "length" or kind == "date":
+            return of if of == "length" else kind
+        duration = self._dtypes[name] == nw.Duration
+        return "duration" if duration else "float" if self._is_float(self._field[name]) else "whole"
 
     def _is_float(self, of: Field) -> bool:
         """Whether it is compared as float64."""
