@@ -16,10 +16,10 @@ def _bands() -> str:
 CSS = """
 :root{color-scheme:light dark;--bg:#fff;--fg:#1b1f24;--dim:#57606a;--line:#d8dee4;--soft:#f6f8fa;--ref:#57606a;
 --cur:#7fb2e5;--nat:#b4530a;--dot:#1b1f24;--s0:#eef1f4;--s1:#e3ecf5;--s2:#fbeccb;--s3:#f9d9bd;--s4:#f5c1b6;
---dif:#b42318;--difb:#fdecea;--same:#166b2c;--sameb:#e9f7ec;--und:#7d4f00;--undb:#fff3d6;--neg:#4a535c;--negb:#eef1f4}
+--h1:#cfe0f2;--h2:#9dc1e4;--h3:#f0b27a;--h4:#e0705a;--dif:#b42318;--difb:#fdecea;--same:#166b2c;--sameb:#e9f7ec;--und:#7d4f00;--undb:#fff3d6;--neg:#4a535c;--negb:#eef1f4}
 @media(prefers-color-scheme:dark){:root{--bg:#0f1419;--fg:#e6edf3;--dim:#9ba7b3;--line:#30373f;--soft:#171d24;
 --ref:#c3ccd5;--cur:#2f6aa5;--nat:#f0a45d;--dot:#fff;--s0:#1c232b;--s1:#1f2c3a;--s2:#3a3116;--s3:#43301b;--s4:#4d2622;
---dif:#ff9d90;--difb:#3a1714;--same:#74d68d;--sameb:#12291a;--und:#f0c35a;--undb:#32270c;--neg:#b8c2cc;--negb:#232a32}}
+--h1:#20405f;--h2:#2f6aa5;--h3:#a5622b;--h4:#b8402c;--dif:#ff9d90;--difb:#3a1714;--same:#74d68d;--sameb:#12291a;--und:#f0c35a;--undb:#32270c;--neg:#b8c2cc;--negb:#232a32}}
 *{box-sizing:border-box}
 body{margin:0;background:var(--bg);color:var(--fg);font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
 main,header,footer{max-width:68rem;margin:0 auto;padding:0 1.25rem}
@@ -62,6 +62,11 @@ summary:focus-visible,.x:focus-visible{outline:3px solid var(--cur);outline-offs
 .b{background:var(--soft);border-radius:3px;min-width:5rem}.b i{display:block;height:.5rem;border-radius:2px;background:var(--cur)}
 .b i+i{background:none;border:1.5px solid var(--ref);margin-top:2px}
 .m{width:100%;min-width:18rem;height:22px;display:block}
+.heat i{display:inline-block;width:1.1em;height:.9em;margin:0 .3em 0 .8em}
+.q0{fill:var(--s0);background:var(--s0)}.q1{fill:var(--h1);background:var(--h1)}.q2{fill:var(--h2);background:var(--h2)}
+.q3{fill:var(--h3);background:var(--h3)}.q4{fill:var(--h4);background:var(--h4)}
+.q9{fill:none;stroke:var(--line);border:1px solid var(--line)}
+.p{stroke:var(--dot);stroke-width:5;stroke-linecap:round}
 footer{margin-top:3rem;padding-bottom:3rem;color:var(--dim);font-size:.875rem;overflow-wrap:anywhere}
 @media(max-width:42rem){main,header,footer{padding:0 .9rem}h1{font-size:1.35rem}.o{display:none}.two{grid-template-columns:minmax(0,1fr)}
 .i{width:84px}th,td{padding-right:.4rem}.status{flex-direction:column;gap:.2rem}}

@@ -1,0 +1,99 @@
+"""One column of the report in detail: its histograms, where the nats come from, and its numbers side by side."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from kljax.tables._bars import bars
+from kljax.tables._records import Column, Summary
+from kljax.tables._svg import histogram, safe
+from kljax.tables._words import nats, number, share
+
+_TOP = 8  # categories that are listed
+
+
+def detail(column: Column, chip: str, opened: bool) -> str:
+    """A section that opens."""
+    by_name = not column.cells.edges and column.kind != "bool"
+    picture = _categories(column) if by_name else _picture(column)
+    return (
+        f"<details{' open' if opened else ''}><summary>{safe(column.name)} {chip}</summary><div class=two><div>{picture}</div>"
+        f"<div>{_numbers(column)}</div></div></details>"
+    )
+
+
+def _picture(column: Column) -> str:
+    found = bars(column)
+    title = f"Histograms of {column.name} in the reference (outline) and the current table (filled). {column.words}"
+    beyond = max(found.beyond)
+    note = f"<p class=d>Up to {share(beyond)} of the rows lie beyond the picture.</p>" if beyond > 0.0005 else ""
+    return histogram(found, title) + note
+
+
+def _categories(column: Column) -> str:
+    """The categories that give most nats, with both shares."""
+    cells = column.cells
+    parts = np.array(cells.contributions())
+    a = np.array(cells.reference) / max(sum(cells.reference), 1)
+    b = np.array(cells.current) / max(sum(cells.current), 1)
+    top = np.argsort(-parts, kind="stable")[:_TOP]
+    most = float(max(a[top].max(initial=0.0), b[top].max(initial=0.0), 1e-9))
+    rows = "".join(
+        f"<tr><th scope=row>{safe(_short(cells.labels[j]))}</th><td class=z>{share(float(a[j]))} → {share(float(b[j]))}</td>"
+        f"<td><div class=b><i style='width:{100 * b[j] / most:.0f}%'></i><i style='width:{100 * a[j] / most:.0f}%'></i></div>"
+        f"</td><td class='z o'>{nats(float(parts[j]))}</td></tr>"
+        for j in top.tolist()
+    )
+    more = f" ({len(parts) - _TOP} more are alike)" if len(parts) > _TOP else ""
+    return (
+        f"<table><caption>Shares of the rows, those that give most nats first{more}</caption><thead><tr><th scope=col>Value"
+        "<th scope=col class=z>Reference → current<th scope=col>Shares<th scope=col class='z o'>Nats</thead>"
+        f"<tbody>{rows}</tbody></table>"
+    )
+
+
+def _short(label: str) -> str:
+    return label if len(label) <= 40 else label[:39] + "…"
+
+
+def _numbers(column: Column) -> str:
+    """Both tables side by side."""
+    rows: list[tuple[str, str, str]] = []
+    for name, read in _SUMMARIES:
+        pair = [_shown(read(one)) for one in column.summary]
+        if any(pair) and (column.cells.edges or name == "distinct"):
+            rows.append((name, *pair))  # type: ignore[arg-type]
+    gone = [share(count / max(total, 1)) for count, total in zip(column.missing, column.rows, strict=True)]
+    if any(column.missing):
+        rows.append(("missing", gone[0], gone[1]))
+    if any(column.not_finite):
+        rows.append(("NaN or infinite", *(f"{count:,}" for count in column.not_finite)))  # type: ignore[arg-type]
+    body = "".join(
+        f"<tr><th scope=row>{name}</th><td class=z>{before}</td><td class=z>{after}</td></tr>" for name, before, after in rows
+    )
+    unseen = f"<br>{share(column.unseen)} of the rows hold values the reference never shows." if column.unseen else ""
+    words = safe(column.words)
+    js = f"JS {nats(column.js.value)}, PSI {nats(column.psi)}, KL reversed {nats(column.kl_reverse.value)}"
+    return (
+        f"<p>{words}</p><table><thead><tr><th scope=col>{column.kind}<th scope=col class=z>Reference<th scope=col class=z>"
+        f"Current</thead><tbody>{body}</tbody></table><p class=d>{js}.{unseen}</p>"
+    )
+
+
+_SUMMARIES = (
+    ("mean", lambda one: one.mean),
+    ("sd", lambda one: one.sd),
+    ("least", lambda one: one.min),
+    ("quartile 1", lambda one: one.quartiles[0]),
+    ("median", lambda one: one.quartiles[1]),
+    ("quartile 3", lambda one: one.quartiles[2]),
+    ("greatest", lambda one: one.max),
+    ("distinct", lambda one: one.distinct),
+)
+
+
+def _shown(value: float | int | str | None) -> str:
+    return "" if value is None else safe(value[:19]) if isinstance(value, str) else number(value)
+
+
+__all__ = ["Summary", "detail"]
