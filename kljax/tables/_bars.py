@@ -32,6 +32,7 @@ class Bars:
         ends: What stands at the ends of the axis.
         log: Whether it is logarithmic.
         beyond: Shares of the rows that the picture leaves out.
+        missing: Shares of the rows that have no value, and their nats; drawn apart, where there are any.
     """
 
     reference: np.ndarray
@@ -41,6 +42,7 @@ class Bars:
     ends: tuple[float | str, float | str] = ("", "")
     log: bool = False
     beyond: tuple[float, float] = (0.0, 0.0)
+    missing: tuple[float, float, float] | None = None
 
 
 def bars(column: Column) -> Bars:
@@ -54,10 +56,12 @@ def bars(column: Column) -> Bars:
         return _by_value(a, b, nats, cells.labels)
     distinct = max(summary.distinct or 0 for summary in column.summary)
     edges = np.array([_number(edge) for edge in cells.edges])
+    missing = (float(a[-1]), float(b[-1]), float(nats[-1])) if cells.missing else None
     if distinct <= MOST and present <= MOST:
-        return Bars(a[:present], b[:present], nats[:present], cells.labels[:present])
+        return Bars(a[:present], b[:present], nats[:present], cells.labels[:present], missing=missing)
     low, high = _ends(column, edges)
-    return _by_width(a[:present], b[:present], nats[:present], edges, low, high, dates=column.kind == "date")
+    found = _by_width(a[:present], b[:present], nats[:present], edges, low, high, dates=column.kind == "date")
+    return dataclasses.replace(found, missing=missing)
 
 
 def _by_value(a: np.ndarray, b: np.ndarray, nats: np.ndarray, labels: Sequence[str]) -> Bars:
@@ -83,9 +87,8 @@ def _by_width(
     sums = [np.concatenate([[0.0], np.cumsum(part)]) for part in (a, b, nats)]
     pooled = sums[0] / max(sums[0][-1], 1e-300) + sums[1] / max(sums[1][-1], 1e-300)
     left, middle, right = (float(np.interp(2 * share, pooled, at)) for share in (_BEYOND, 0.5, 1 - _BEYOND))
-    log = left > 0 and right > _LOG * left and middle - left < 0.2 * (right - left)
+    log = low > 0 and right > _LOG * left and middle - left < 0.2 * (right - left)
     if log:
-        low = max(low, left / 10)
         at, (low, left, right, high) = np.log(np.maximum(at, low)), np.log([low, left, right, high])
     margin = 0.3 * (right - left)
     left, right = low if left - low <= margin else left, high if high - right <= margin else right
@@ -103,7 +106,8 @@ def _by_width(
 
 def height(bars_: Bars) -> float:
     """The share that is drawn as the full height; a single higher bar is cut there, lest it flatten the others."""
-    shares = np.sort(np.maximum(bars_.reference, bars_.current))[::-1]
+    missing = max(bars_.missing[:2]) if bars_.missing else 0.0
+    shares = np.sort(np.append(np.maximum(bars_.reference, bars_.current), missing))[::-1]
     if len(shares) < 3 or shares[0] <= 3 * shares[1]:
         return float(max(shares.max(initial=0.0), 1e-9))
     return float(max(2 * shares[1], shares[0] / 10))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from kljax.tables._bars import bars
@@ -24,7 +26,7 @@ def detail(column: Column, chip: str, opened: bool) -> str:
 
 def _picture(column: Column) -> str:
     found = bars(column)
-    title = f"Histograms of {column.name} in the reference (outline) and the current table (filled). {column.words}"
+    title = f"{column.name}: histograms of the reference (outline) and the current table (filled)"
     beyond = max(found.beyond)
     note = f"<p class=d>Up to {share(beyond)} of the rows lie beyond the picture.</p>" if beyond > 0.0005 else ""
     return histogram(found, title) + note
@@ -58,16 +60,16 @@ def _short(label: str) -> str:
 
 def _numbers(column: Column) -> str:
     """Both tables side by side."""
-    rows: list[tuple[str, str, str]] = []
+    rows: list[tuple[str, ...]] = []
     for name, read in _SUMMARIES:
-        pair = [_shown(read(one)) for one in column.summary]
+        pair = [read(one) for one in column.summary]
         if any(pair) and (column.cells.edges or name == "distinct"):
-            rows.append((name, *pair))  # type: ignore[arg-type]
+            rows.append((name, *pair))
     gone = [share(count / max(total, 1)) for count, total in zip(column.missing, column.rows, strict=True)]
     if any(column.missing):
         rows.append(("missing", gone[0], gone[1]))
     if any(column.not_finite):
-        rows.append(("NaN or infinite", *(f"{count:,}" for count in column.not_finite)))  # type: ignore[arg-type]
+        rows.append(("NaN or infinite", *(f"{count:,}" for count in column.not_finite)))
     body = "".join(
         f"<tr><th scope=row>{name}</th><td class=z>{before}</td><td class=z>{after}</td></tr>" for name, before, after in rows
     )
@@ -80,20 +82,23 @@ def _numbers(column: Column) -> str:
     )
 
 
-_SUMMARIES = (
-    ("mean", lambda one: one.mean),
-    ("sd", lambda one: one.sd),
-    ("least", lambda one: one.min),
-    ("quartile 1", lambda one: one.quartiles[0]),
-    ("median", lambda one: one.quartiles[1]),
-    ("quartile 3", lambda one: one.quartiles[2]),
-    ("greatest", lambda one: one.max),
-    ("distinct", lambda one: one.distinct),
-)
+def _range(one: Summary) -> str:
+    return f"{_shown(one.min)} … {_shown(one.max)}" if one.min is not None else ""
+
+
+def _middle(one: Summary) -> str:
+    return f"{_shown(one.quartiles[0])} … {_shown(one.quartiles[2])}" if one.quartiles[0] is not None else ""
 
 
 def _shown(value: float | int | str | None) -> str:
-    return "" if value is None else safe(value[:19]) if isinstance(value, str) else number(value)
+    return "" if value is None else safe(value[:16]) if isinstance(value, str) else number(value)
 
 
-__all__ = ["Summary", "detail"]
+_SUMMARIES: tuple[tuple[str, Callable[[Summary], str]], ...] = (
+    ("mean", lambda one: _shown(one.mean)),
+    ("sd", lambda one: _shown(one.sd)),
+    ("median", lambda one: _shown(one.quartiles[1])),
+    ("middle half", _middle),
+    ("range", _range),
+    ("distinct", lambda one: _shown(one.distinct)),
+)

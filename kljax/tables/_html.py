@@ -147,7 +147,7 @@ def _changed(columns: Sequence[Column]) -> str:
             f"<td class=o>{picture}</td></tr>"
         )
     return (
-        "<h2>What changed</h2><table><caption>Every column, the largest change first. The stripes behind the intervals are "
+        "<h2>What changed</h2><table class=t><caption>Every column, the largest change first. The stripes behind the intervals are "
         "negligible, small, moderate, large and very large, on a log scale.</caption><thead><tr><th scope=col>Column"
         "<th scope=col>Verdict<th scope=col class=z>KL, nats [95 %]<th scope=col class='z o'>p, adjusted<th scope=col "
         f"class=o>Shares</thead><tbody>{''.join(rows)}</tbody></table>"
@@ -269,7 +269,7 @@ def timeline_report(timeline: Timeline) -> str:
 
 def _batches(timeline: Timeline) -> str:
     rows = "".join(
-        f"<tr><th scope=row>{safe(label)}</th><td class=z>{one.rows[1]:,}</td><td>{chip(one.verdict)}</td>"
+        f"<tr><th scope=row class=w>{safe(label)}</th><td class=z>{one.rows[1]:,}</td><td>{chip(one.verdict)}</td>"
         f"<td>{safe(one.words)}</td></tr>"
         for label, one in zip(timeline.labels, timeline.comparisons, strict=True)
     )

@@ -18,7 +18,7 @@ CSS = """
 --cur:#7fb2e5;--nat:#b4530a;--dot:#1b1f24;--s0:#eef1f4;--s1:#e3ecf5;--s2:#fbeccb;--s3:#f9d9bd;--s4:#f5c1b6;
 --h1:#cfe0f2;--h2:#9dc1e4;--h3:#f0b27a;--h4:#e0705a;--dif:#b42318;--difb:#fdecea;--same:#166b2c;--sameb:#e9f7ec;--und:#7d4f00;--undb:#fff3d6;--neg:#4a535c;--negb:#eef1f4}
 @media(prefers-color-scheme:dark){:root{--bg:#0f1419;--fg:#e6edf3;--dim:#9ba7b3;--line:#30373f;--soft:#171d24;
---ref:#c3ccd5;--cur:#2f6aa5;--nat:#f0a45d;--dot:#fff;--s0:#1c232b;--s1:#1f2c3a;--s2:#3a3116;--s3:#43301b;--s4:#4d2622;
+--ref:#c3ccd5;--cur:#2f6aa5;--nat:#f0a45d;--dot:#fff;--s0:#232b34;--s1:#263c54;--s2:#5a4a17;--s3:#6b451c;--s4:#7a342c;
 --h1:#20405f;--h2:#2f6aa5;--h3:#a5622b;--h4:#b8402c;--dif:#ff9d90;--difb:#3a1714;--same:#74d68d;--sameb:#12291a;--und:#f0c35a;--undb:#32270c;--neg:#b8c2cc;--negb:#232a32}}
 *{box-sizing:border-box}
 body{margin:0;background:var(--bg);color:var(--fg);font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
@@ -48,7 +48,7 @@ tbody th small{display:block;font-weight:400;max-width:34rem}
 .k{width:96px;height:26px;display:block}.h{width:100%;max-width:34rem;display:block;overflow:visible}
 .c{fill:var(--cur)}.r{fill:none;stroke:var(--ref);stroke-width:1.4}.n{fill:var(--nat)}
 .h text{font-size:11px;fill:var(--dim)}
-.i{width:120px;height:18px;display:block;border-radius:3px;background:BANDS}
+.i{width:120px;height:18px;display:block;margin-left:auto;border-radius:3px;background:BANDS}
 .i path{fill:none;stroke:var(--dot);stroke-width:1.6}.i circle{fill:var(--dot)}
 .key i{display:inline-block;width:1.1em;height:.8em;margin:0 .3em 0 .8em;border:1.5px solid var(--ref)}
 .key i.c{background:var(--cur);border-color:var(--cur)}.key i.n{background:var(--nat);border-color:var(--nat)}
@@ -57,6 +57,8 @@ summary{cursor:pointer;padding:.6rem 0;font-weight:600;overflow-wrap:anywhere}
 summary .v{margin-left:.5rem}
 details[open]{padding-bottom:1rem}
 summary:focus-visible,.x:focus-visible{outline:3px solid var(--cur);outline-offset:2px}
+.two td,.two th{padding:.25rem .6rem .25rem 0}
+.w{white-space:nowrap}
 .two{display:grid;grid-template-columns:minmax(0,1.2fr) minmax(0,1fr);gap:1.5rem;align-items:start}
 .x{overflow-x:auto}
 .b{background:var(--soft);border-radius:3px;min-width:5rem}.b i{display:block;height:.5rem;border-radius:2px;background:var(--cur)}
@@ -68,8 +70,10 @@ summary:focus-visible,.x:focus-visible{outline:3px solid var(--cur);outline-offs
 .q9{fill:none;stroke:var(--line);border:1px solid var(--line)}
 .p{stroke:var(--dot);stroke-width:5;stroke-linecap:round}
 footer{margin-top:3rem;padding-bottom:3rem;color:var(--dim);font-size:.875rem;overflow-wrap:anywhere}
-@media(max-width:42rem){main,header,footer{padding:0 .9rem}h1{font-size:1.35rem}.o{display:none}.two{grid-template-columns:minmax(0,1fr)}
-.i{width:84px}th,td{padding-right:.4rem}.status{flex-direction:column;gap:.2rem}}
+@media(max-width:42rem){main,header,footer{padding:0 .9rem}h1{font-size:1.35rem}.o{display:none}
+.two{grid-template-columns:minmax(0,1fr)}.status{flex-direction:column;gap:.2rem}.status b{white-space:normal}
+.t thead{position:absolute;clip-path:inset(50%)}.t tr{display:grid;grid-template-columns:auto 1fr;border-bottom:1px solid var(--line)}
+.t th,.t td{border:0;padding-right:0}.t tbody th{grid-column:1/3;padding-bottom:0}.w{white-space:normal}}
 @media print{body{font-size:11pt}details{break-inside:avoid}details::details-content{content-visibility:visible;block-size:auto}
 .status,.v,.i,.c,.n{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
 """.replace("BANDS", _bands())
