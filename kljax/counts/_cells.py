@@ -150,8 +150,10 @@ def _slope(b: _Counts, a: _Counts) -> float:
 
 
 def _interval(estimate: float, null: float, slope: float, z: float) -> tuple[float, float]:
-    """All θ ≥ 0 with (estimate - θ)² ≤ z²(null + slope θ)."""
-    middle = estimate + z * z * slope / 2
-    half = z * math.sqrt(max(null + slope * estimate + (z * slope / 2) ** 2, 0.0))
-    low = 0.0 if estimate <= z * math.sqrt(null) else middle - half
-    return max(low, 0.0), max(middle + half, 0.0)
+    """All θ ≥ 0 with (estimate - θ)² ≤ z²(null + slope θ); the upper end never below that of an estimate of 0."""
+    low = 0.0
+    if estimate > z * math.sqrt(null):
+        low = estimate + z * z * slope / 2 - z * math.sqrt(null + slope * estimate + (z * slope / 2) ** 2)
+    least = max(estimate, 0.0)
+    high = least + z * z * slope / 2 + z * math.sqrt(null + slope * least + (z * slope / 2) ** 2)
+    return max(low, 0.0), high
