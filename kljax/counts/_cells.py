@@ -88,19 +88,19 @@ def jensen_shannon(counts_p: np.ndarray, counts_q: np.ndarray, *, z: float = Z_9
         The estimate in nats and its interval.
     """
     b, a = np.asarray(counts_p, np.float64), np.asarray(counts_q, np.float64)
-    b, a = b[a + b > 0], a[a + b > 0]
+    b, a = _without_gaps(*_without_gaps(b, a, False, 0)[::-1], False, 0)[::-1]  # which leaves the plug-in as it is
     m, n = float(b.sum()), float(a.sum())
     if m == 0 or n == 0 or len(b) < 2:
         return Bracket(0.0, 0.0, math.log(2) if m == 0 or n == 0 else 0.0, False)
-    q, p = b / m, a / n
+    # A cell that one table never visits holds half a row of it: none at all would put the tables too far apart.
+    q, p = np.maximum(b, 0.5) / m, np.maximum(a, 0.5) / n
     middle = (q + p) / 2
     # The influence of a row of either table: half the log of its density against the middle.
-    with np.errstate(divide="ignore"):
-        of_q, of_p = np.log(q / middle), np.log(p / middle)
-    mean_q, mean_p = float(np.sum(q[b > 0] * of_q[b > 0])), float(np.sum(p[a > 0] * of_p[a > 0]))
+    of_q, of_p = np.log(q / middle), np.log(p / middle)
+    mean_q, mean_p = float(np.sum(q * of_q)), float(np.sum(p * of_p))
     plug_in = (mean_q + mean_p) / 2
-    of_current = float(np.sum(q[b > 0] * (of_q[b > 0] - mean_q) ** 2)) / m
-    of_reference = float(np.sum(p[a > 0] * (of_p[a > 0] - mean_p) ** 2)) / n
+    of_current = float(np.sum(q * (of_q - mean_q) ** 2)) / m
+    of_reference = float(np.sum(p * (of_p - mean_p) ** 2)) / n
     estimate = plug_in - (len(b) - 1) / 8 * (1 / n + 1 / m)
     null = (len(b) - 1) / 32 * (1 / n + 1 / m) ** 2
     slope = (of_current + of_reference) / 4 / plug_in if plug_in > 0 else 0.0
