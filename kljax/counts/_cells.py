@@ -15,7 +15,8 @@ that the estimate doesn't refute,
 
     (θ̂ - θ)² ≤ z² (v₀ + sθ),
 
-as Wilson's does for a share: a quadratic in θ.
+as Wilson's does for a share: a quadratic in θ. Near 0 the chi-square leans to the right, by √(8/(K - 1)), and the lower
+end's z is larger by a fifth of that.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from numpy.typing import NDArray
 
 Z_95 = 1.959963984540054
 """The standard normal's 97.5 % quantile."""
+_SKEWNESS = 0.2
 
 _Counts = NDArray[np.float64]
 
@@ -72,7 +74,7 @@ def kl(counts_p: np.ndarray, counts_q: np.ndarray, *, ordered: bool = True, apar
     estimate = plug_in - (np.count_nonzero(seen) - 1) / (2 * m) + 1 / (2 * n)
     is_open = bool(np.any(seen & (a == 0)))
     null = (len(b) - 1) / 2 * (1 / n + 1 / m) ** 2
-    low, high = _interval(estimate, null, _slope(b, a), z)
+    low, high = _interval(estimate, null, _slope(b, a), len(b) - 1, z)
     return Bracket(max(estimate, 0.0), low, math.inf if is_open else high, is_open)
 
 
@@ -104,7 +106,7 @@ def jensen_shannon(counts_p: np.ndarray, counts_q: np.ndarray, *, z: float = Z_9
     estimate = plug_in - (len(b) - 1) / 8 * (1 / n + 1 / m)
     null = (len(b) - 1) / 32 * (1 / n + 1 / m) ** 2
     slope = (of_current + of_reference) / 4 / plug_in if plug_in > 0 else 0.0
-    low, high = _interval(estimate, null, slope, z)
+    low, high = _interval(estimate, null, slope, len(b) - 1, z)
     return Bracket(min(max(estimate, 0.0), math.log(2)), low, min(high, math.log(2)), False)
 
 
@@ -149,11 +151,13 @@ def _slope(b: _Counts, a: _Counts) -> float:
     return (spread / b.sum() + (float(np.sum(q * q / p)) - 1) / a.sum()) / divergence
 
 
-def _interval(estimate: float, null: float, slope: float, z: float) -> tuple[float, float]:
+def _interval(estimate: float, null: float, slope: float, freedom: int, z: float) -> tuple[float, float]:
     """All θ ≥ 0 with (estimate - θ)² ≤ z²(null + slope θ); the upper end never below that of an estimate of 0."""
-    low = 0.0
-    if estimate > z * math.sqrt(null):
-        low = estimate + z * z * slope / 2 - z * math.sqrt(null + slope * estimate + (z * slope / 2) ** 2)
     least = max(estimate, 0.0)
+    below = z + _SKEWNESS * math.sqrt(8 / freedom) * null / (null + slope * least)
+    low = 0.0
+    if estimate > below * math.sqrt(null):
+        half = below * math.sqrt(null + slope * estimate + (below * slope / 2) ** 2)
+        low = estimate + below**2 * slope / 2 - half
     high = least + z * z * slope / 2 + z * math.sqrt(null + slope * least + (z * slope / 2) ** 2)
     return max(low, 0.0), high
