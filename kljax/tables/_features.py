@@ -15,7 +15,7 @@ from scipy import special
 
 from kljax.tables._source import Values, label
 
-_CELLS = 32
+_CELLS = 16
 
 
 class Rows(NamedTuple):
@@ -57,7 +57,8 @@ def features(
 ) -> Features:
     """The chosen rows of both samples, constant columns left out."""
     n = len(chosen[0])
-    codes, scores, names, owner, ordered = [], [], [], [], []
+    names: list[str] = []
+    codes, scores, owner, ordered = [], [], [], []
     for name, kind in kinds.items():
         parts = [
             Values(sample[name].data[rows], sample[name].missing[rows])
@@ -72,8 +73,7 @@ def features(
             scores.append(score)
             owner.append(len(names))
         if 0 < np.count_nonzero(missing) < len(missing):
-            flag = missing.astype(np.float64)
-            scores.append((flag - flag.mean()) / flag.std())
+            scores.append(standardised(missing.astype(np.float64)))
             owner.append(len(names))
         ordered.append(kind not in ("category", "text"))
         names.append(name)
@@ -88,7 +88,7 @@ def _numbers(parts: Sequence[Values], kind: str) -> tuple[np.ndarray, np.ndarray
     """The values of both tables as numbers that sort as they do."""
     missing = np.concatenate([part.missing for part in parts])
     if kind == "text":
-        lengths = [np.array([0 if gone else len(x) for x, gone in zip(*part, strict=True)]) for part in parts]
+        lengths = [np.array([len(text) for text in part.data], np.int64) for part in parts]
         return np.concatenate(lengths), missing
     if kind != "category":
         data = [part.data.view(np.int64) if part.data.dtype.kind == "M" else part.data for part in parts]
@@ -110,19 +110,29 @@ def _ranked(numbers: np.ndarray, missing: np.ndarray) -> tuple[np.ndarray, np.nd
     present = numbers[~missing]
     code, score = np.zeros(len(numbers), np.int64), np.zeros(len(numbers))
     if len(present):
-        order = np.argsort(present, kind="stable")
-        inside = present[order]
-        new = np.concatenate([[True], inside[1:] != inside[:-1]])
-        starts = np.flatnonzero(new)
-        ends = np.append(starts[1:], len(inside))
-        which = np.cumsum(new) - 1
-        middle = (starts + ends) / (2 * len(inside))
-        mine = np.empty(len(present), np.int64)
-        mine[order] = which
+        middle, mine = mid_ranks(present)
         cells = np.unique((middle * _CELLS).astype(np.int64), return_inverse=True)[1]
         code[~missing] = cells[mine]
         score[~missing] = special.ndtri(middle)[mine]
     if missing.any():
         code[missing] = code.max(initial=0) + (len(present) > 0)
-    deviation = score.std()
-    return code, (score - score.mean()) / deviation if deviation > 0 else score
+    return code, standardised(score)
+
+
+def mid_ranks(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The mid-rank of each distinct value as a share of the rows, increasing, and which of these each row has."""
+    order = np.argsort(values, kind="stable")
+    inside = values[order]
+    new = np.concatenate([[True], inside[1:] != inside[:-1]])
+    starts = np.flatnonzero(new)
+    ends = np.append(starts[1:], len(inside))
+    mine = np.empty(len(values), np.int64)
+    mine[order] = np.cumsum(new) - 1
+    return (starts + ends) / (2 * len(inside)), mine
+
+
+def standardised(scores: np.ndarray) -> np.ndarray:
+    """Of mean 0 and variance 1, column by column; constant ones 0."""
+    centred = scores - scores.mean(axis=0)
+    deviation = centred.std(axis=0)
+    return centred / np.where(deviation > 0, deviation, 1.0)

@@ -1,7 +1,7 @@
 """All columns together: a lower bound of the joint Jensen-Shannon divergence from a few thousand rows of each table.
 
-Three cheap scores of log q/p are fitted to two thirds of one half of the rows, stacked by a ridge logistic regression on
-its last third, and judged on the other half; then the halves change places:
+Three cheap scores of log q/p are fitted to two thirds of one half of the rows, stacked by a ridge logistic regression
+on its last third, and judged on the other half; then the halves change places:
 
     (i)   Σ of the columns' log-ratios, each shrunk by max(0, 1 - 1.5 df/X²)
     (ii)  log-ratio of Gaussians fitted to the normal scores
@@ -77,7 +77,7 @@ def joint(
         verdict=verdict,
         rows_used=(len(chosen[0]), len(chosen[1])),
         shares=shares,
-        dependence=kl.value - sum(column.kl.value for column in columns),
+        dependence=kl.value - sum(column.kl.value for column in columns) if p <= alpha else 0.0,
         pairs=changed_pairs(data),
     )
 

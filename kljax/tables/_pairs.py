@@ -10,7 +10,7 @@ import numpy as np
 from scipy import special
 
 from kljax.tables._calibration import benjamini_hochberg
-from kljax.tables._features import Features
+from kljax.tables._features import Features, mid_ranks, standardised
 from kljax.tables._records import Pair
 
 _SHOWN = 5
@@ -47,7 +47,8 @@ def _correlations(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     u = _within(scores)
     n = len(u)
     r = u.T @ u / n
-    squares, cubes, fourth = u * u, u.T**3 @ u / n, np.mean(u**4, axis=0)
+    squares = u * u
+    cubes, fourth = (u * squares).T @ u / n, np.mean(squares * squares, axis=0)
     both = squares.T @ squares / n
     variance = both - r * (cubes + cubes.T) + r * r / 4 * (fourth[:, None] + fourth[None, :] + 2 * both)
     return r, np.maximum(variance, 1e-12) / n
@@ -57,10 +58,6 @@ def _within(scores: np.ndarray) -> np.ndarray:
     """Normal scores of the ranks within the table, of mean 0 and variance 1."""
     found = np.empty_like(scores)
     for j in range(scores.shape[1]):
-        ranked = np.sort(scores[:, j])
-        low = np.searchsorted(ranked, scores[:, j], side="left")
-        high = np.searchsorted(ranked, scores[:, j], side="right")
-        found[:, j] = special.ndtri((low + high) / (2 * len(ranked)))
-    found -= found.mean(axis=0)
-    deviation = found.std(axis=0)
-    return found / np.where(deviation > 0, deviation, 1.0)
+        middle, mine = mid_ranks(scores[:, j])
+        found[:, j] = special.ndtri(middle)[mine]
+    return standardised(found)

@@ -113,9 +113,13 @@ class Votes:
         votes = np.empty(len(scores))
         for start in range(0, len(scores), _BLOCK):
             block = scores[start : start + _BLOCK].astype(np.float32)
-            far = self._squares - block @ self._anchors.T
-            near = np.argpartition(far, self._nearest - 1, axis=1)[:, : self._nearest]
-            votes[start : start + _BLOCK] = np.count_nonzero(near >= self._most, axis=1)
+            far = np.abs(self._squares - block @ self._anchors.T + np.einsum("ij,ij->i", block, block)[:, None] / 2)
+            # The last bit of a distance says whose anchor it is, so that no index needs to be carried.
+            bits = far.view(np.int32)
+            bits &= ~1
+            bits[:, self._most :] |= 1
+            near = np.partition(bits, self._nearest - 1, axis=1)[:, : self._nearest]
+            votes[start : start + _BLOCK] = np.count_nonzero(near & 1, axis=1)
         return np.log((votes + 0.5) / (self._nearest - votes + 0.5))
 
 
