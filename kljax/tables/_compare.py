@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from kljax.tables import _calibration, _column, _kinds, _verdict, _words
+from kljax.tables import _calibration, _column, _joint, _kinds, _verdict, _words
 from kljax.tables._counting import Counts, count
 from kljax.tables._open import opened
 from kljax.tables._records import Column, Comparison, Joint
@@ -87,7 +87,7 @@ def compare(
         material: Nats below which a difference would not matter.
         correction: "bh" (Benjamini-Hochberg), "bonferroni" or "none".
         max_categories: Labels beyond the so many most frequent ones are one cell.
-        sample: Rows of each table that the joint part uses.
+        sample: Rows that the joint part uses, half of each table.
         seed: Of the samples. The same tables and seed give the same result, bit for bit.
 
     Returns:
@@ -229,7 +229,25 @@ def finished(
 
 
 def _together(drafts: Drafts, columns: tuple[Column, ...], settings: Settings) -> tuple[Joint | None, tuple[str, ...]]:
-    return None, ()
+    """The joint part, and why there is none."""
+    if settings.joint != "auto":
+        return None, ()
+    first, second = drafts.counts.samples
+    if first is None or second is None:
+        return None, ("All columns together are not compared, as a profile keeps no rows.",)
+    found = _joint.joint(
+        (first, second),
+        drafts.counts.kinds,
+        columns,
+        rows=settings.sample,
+        alpha=settings.alpha,
+        floor=settings.floor,
+        material=settings.material,
+        seed=settings.seed,
+    )
+    if found is None:
+        return None, (f"All columns together are compared from two columns and {_joint.LEAST} rows of each table on.",)
+    return found, ()
 
 
 def _changed_schema(schema: Schema, not_compared: Mapping[str, str]) -> str:

@@ -80,9 +80,7 @@ def profile(
         if kind == "text" and kinds.get(name) != "text":
             found[name] = _kinds.of_text([_present(sample[name])])[0]
     edges = {
-        name: np.array([1])
-        if kind == "bool"
-        else _fine(_measured(sample[name], kind), source.rows, seen[name], fields[name])
+        name: _fine(_measured(sample[name], kind), kind, source.rows, seen[name], fields[name])
         for name, kind in found.items()
         if kind != "category"
     }
