@@ -80,7 +80,19 @@ def _parquet(paths: Sequence[Path], name: str, kinds: Mapping[str, str]) -> Sour
     connection = duckdb.connect()
     names = [glob.escape(str(each)) for each in paths]
     relation = connection.read_parquet(names, union_by_name=True, hive_partitioning=False)
-    return Engine(nw.from_native(relation), name, kinds)
+    return _Parquet(nw.from_native(relation), name, kinds)
+
+
+class _Parquet(Engine):
+    """Parquet files as DuckDB reads them."""
+
+    def _collected(self, frame: Any) -> Any:
+        import duckdb
+
+        try:
+            return super()._collected(frame)
+        except duckdb.Error as error:
+            raise ValueError(f"{self.name} can't be read as Parquet: {error}; write it anew") from error
 
 
 def _schema(paths: Sequence[Path]) -> Any:
