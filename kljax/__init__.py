@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from kljax.divergences import jensen_shannon as jensen_shannon
     from kljax.divergences import kl as kl
     from kljax.divergences import le_cam as le_cam
+    from kljax.divergences import mutual_information as mutual_information
     from kljax.divergences import pairwise as pairwise
     from kljax.divergences import register as register
     from kljax.divergences import renyi as renyi
@@ -57,8 +58,8 @@ _MODULES = (
 )
 _VERBS = (
     *("Estimate", "alpha", "bhattacharyya", "chernoff_information", "chi_squared", "cross_entropy", "entropy"),
-    *("estimate", "f_divergence", "jeffreys", "jensen_shannon", "kl", "le_cam", "pairwise", "register", "renyi"),
-    *("squared_hellinger", "total_variation", "tsallis"),
+    *("estimate", "f_divergence", "jeffreys", "jensen_shannon", "kl", "le_cam", "mutual_information", "pairwise"),
+    *("register", "renyi", "squared_hellinger", "total_variation", "tsallis"),
 )
 
 __all__ = [
@@ -86,6 +87,7 @@ __all__ = [
     "le_cam",
     "logits",
     "montecarlo",
+    "mutual_information",
     "pairwise",
     "probs",
     "quadrature",

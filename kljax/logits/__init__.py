@@ -24,13 +24,16 @@ from kljax.logits._information import (
     generalized_jensen_shannon,
     renyi,
 )
+from kljax.logits._joint import conditional_entropy, mutual_information
 from kljax.logits._kullback_leibler import jeffreys, jensen_shannon, kl, skew_kl
+from kljax.logits._terms import kl_terms, perplexity
 
 __all__ = [
     "alpha",
     "bhattacharyya",
     "chernoff_information",
     "chi_squared",
+    "conditional_entropy",
     "cross_entropy",
     "entropy",
     "f_divergence",
@@ -38,7 +41,10 @@ __all__ = [
     "jeffreys",
     "jensen_shannon",
     "kl",
+    "kl_terms",
     "le_cam",
+    "mutual_information",
+    "perplexity",
     "renyi",
     "skew_kl",
     "squared_hellinger",
