@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jax.scipy.special import logsumexp
 
 from kljax._kernels.powers import order_slope
-from kljax._special import expm1, expm1_ratio, log1p, log_ratio, tiny, two_diff, two_product, two_sum
+from kljax._special import expm1, expm1_ratio, log1p, log_ratio, nan_where, tiny, two_diff, two_product, two_sum
 from kljax.generators import Generator, alpha
 from kljax.generators._forms import Scalar, bind, dynamic, is_static, tame
 from kljax.generators._record import parameter_tangent, summand, weighted_slopes
@@ -25,7 +25,7 @@ _FAR = 4.0  # |log u| from which the rounding of log u shows in u
 
 def ratio(p: jax.Array, q: jax.Array) -> jax.Array:
     """log(p/q), NaN where either is negative."""
-    return jnp.where((p < 0.0) | (q < 0.0), jnp.nan, log_ratio(p, q))
+    return nan_where((p < 0.0) | (q < 0.0), log_ratio(p, q))
 
 
 def _residual(p: jax.Array, q: jax.Array, r: jax.Array) -> jax.Array:
