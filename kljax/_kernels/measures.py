@@ -70,8 +70,8 @@ def _summand(generator: Generator, p: jax.Array, q: jax.Array, r: jax.Array) -> 
     value = summand(generator, p, q, r, lambda order: _power_mass(order, p, q, r))
     if by_mass or not (_may_be_infinite(generator.at_zero) or _may_be_infinite(generator.at_infinity)):
         return value
-    inside = jnp.where(jnp.isinf(r), 0.0, r)
     residual = _residual(p, q, r)
+    inside = jnp.where(residual == 0.0, 0.0, r)
     _, lost = jax.jvp(lambda s: generator.balanced(s, *generator.parameters), (inside,), (residual,))
     return value + tame(jnp.maximum(p, q) * lost)
 

@@ -141,7 +141,9 @@ def summand(generator: Generator, p: jax.Array, q: jax.Array, r: jax.Array, powe
     p_absent, q_absent = r == -jnp.inf, r == jnp.inf
     inside = jnp.where(p_absent | q_absent, 0.0, r)
     if generator.by_mass is None or generator.by_mass.summand is None:
-        value = jnp.maximum(p, q) * generator.balanced(inside, *generator.parameters)
+        larger = jnp.maximum(p, q)
+        # What has underflowed in both costs nothing, however far apart the two are.
+        value = larger * generator.balanced(jnp.where(larger == 0.0, 0.0, inside), *generator.parameters)
     else:
         value = generator.by_mass.summand(masses(p, q, inside, power), *generator.parameters)
     value = jnp.where(p_absent, _cost(q, generator.at_zero), value)

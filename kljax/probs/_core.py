@@ -47,7 +47,14 @@ def f_divergence(p, q, generator: Generator, where, *, axis: Axis = -1):
 
 @jit
 def renyi(p, q, generator: Generator, where, *, axis: Axis = -1):
-    return measures.renyi(generator, *pair(p, q, where, axis))
+    return measures.renyi(generator, *_lessened(*pair(p, q, where, axis)))
+
+
+def _lessened(p: jax.Array, q: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """The rows divided by a common number where their sums might overflow, which changes no ratio."""
+    top = jnp.maximum(p, q).max(-1, keepdims=True)
+    scale = jnp.where(top > 2.0 ** (90 if p.dtype == jnp.float32 else 900), 2.0**-40, 1.0)
+    return p * scale, q * scale
 
 
 @jit
@@ -73,7 +80,7 @@ def renyi_infinity(p, q, where, *, axis: Axis = -1):
 
 @jit
 def chernoff(p, q, where, *, axis: Axis = -1):
-    return measures_chernoff.chernoff(*pair(p, q, where, axis))
+    return measures_chernoff.chernoff(*_lessened(*pair(p, q, where, axis)))
 
 
 def _saturated(x: jax.Array) -> jax.Array:
@@ -183,7 +190,9 @@ def min_entropy(p, where, *, axis: Axis = -1):
 
 @jit
 def cross_entropy(p, q, where, *, axis: Axis = -1):
-    return -_times_log(*pair(p, q, where, axis)).sum(-1)
+    terms = _times_log(*pair(p, q, where, axis))
+    missed = (terms == -jnp.inf).any(-1, keepdims=True)  # decides, also where another term is ∞
+    return -jnp.where(missed & (terms == jnp.inf), 0.0, terms).sum(-1)
 
 
 @functools.partial(jax.jit, static_argnames=("axis", "stack_axis"))
