@@ -142,6 +142,11 @@ def _relative_gap_jvp(primals, tangents):
     return relative_gap(y, x, d), divide(dy - divide(y, x) * dx, x)
 
 
+def exp_within(t: jax.Array) -> jax.Array:
+    """eᵗ as a slope: what overflows saturates, so that times a zero tangent it is zero."""
+    return jnp.exp(jnp.minimum(t, 88.7 if t.dtype == jnp.float32 else 709.7))
+
+
 # --- exponentials -----------------------------------------------------------------------------------------
 
 
@@ -156,7 +161,7 @@ def expm1(t: jax.Array) -> jax.Array:
 @expm1.defjvp
 def _expm1_jvp(primals, tangents):
     (t,), (dt,) = primals, tangents
-    return expm1(t), jnp.exp(t) * dt
+    return expm1(t), exp_within(t) * dt
 
 
 @jax.custom_jvp
@@ -176,7 +181,7 @@ def expm1_minus_x(t: jax.Array) -> jax.Array:
 @expm1_minus_x.defjvp
 def _expm1_minus_x_jvp(primals, tangents):
     (t,), (dt,) = primals, tangents
-    return expm1_minus_x(t), expm1(t) * dt
+    return expm1_minus_x(t), expm1(jnp.minimum(t, 88.7 if t.dtype == jnp.float32 else 709.7)) * dt
 
 
 # --- logarithms -------------------------------------------------------------------------------------------

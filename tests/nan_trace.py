@@ -21,7 +21,7 @@ def _place(equation: Any) -> str:
     traceback = equation.source_info.traceback
     frames = [] if traceback is None else traceback.frames
     inside = [f for f in frames if "/kljax/" in f.file_name]
-    return " < ".join(f"{f.file_name.rsplit('/kljax/')[-1]}:{f.line_num}" for f in inside[:2]) or "outside"
+    return " < ".join(f"{f.file_name.rsplit('/kljax/')[-1]}:{f.line_num}" for f in inside[:3]) or "outside"
 
 
 def _rows(x: np.ndarray) -> np.ndarray:
@@ -113,7 +113,8 @@ class _Evaluation:
 def nans(function: Callable[..., Any], *arguments: Any) -> Found:
     """{(what, primitive, place): which of the leading entries} of everything formed on the way."""
     flat, structure = jax.tree.flatten(arguments)
-    program = jax.make_jaxpr(lambda *x: function(*jax.tree.unflatten(structure, x)))(*flat)
+    with jax.disable_jit():  # the equations then keep the lines they came from
+        program = jax.make_jaxpr(lambda *x: function(*jax.tree.unflatten(structure, x)))(*flat)
     evaluation = _Evaluation()
     evaluation.closed(program, *flat)
     return evaluation.found

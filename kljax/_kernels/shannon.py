@@ -103,10 +103,12 @@ def _renyi_entropy_jvp(primals, tangents):
     p = jnp.where(absent, 0.0, jnp.exp(level))
     y = level + value[..., None]
     small = jnp.abs(beta * y) < 1.0
+    y = jnp.where(small, y, 0.0)
     tilted = jnp.where(absent, 0.0, jnp.exp(order * level + beta * value[..., None]))
     apart = (tilted - p) / jnp.where(small & (beta == 0.0), 1.0, beta)
-    slope = -order * jnp.where(small, p * y * expm1_ratio(jnp.where(small, beta * y, 0.0)), apart)
-    in_order = -order_slope(order, -value, tilted, log_p) * d_order
+    top = float(jnp.finfo(p.dtype).max)
+    slope = jnp.clip(-order * jnp.where(small, p * y * expm1_ratio(beta * y), apart), -top, top)
+    in_order = -jnp.clip(order_slope(order, -value, tilted, log_p), -top, top) * d_order
     return value, (jnp.where(absent, 0.0, slope) * d_log_p).sum(-1) + in_order
 
 
