@@ -12,6 +12,7 @@ from jax.typing import ArrayLike
 from kljax import _checks, generators
 from kljax._checks import Axis
 from kljax._kernels import functionals, normalise, over_axis, powers, shannon, statistics, sums
+from kljax._special import nan_where
 from kljax.generators import Generator
 
 jit = functools.partial(jax.jit, static_argnames=("axis",))
@@ -40,10 +41,14 @@ def pair(
     a, b = _checks.broadcast(logits_p=a, logits_q=b)
     mask = _checks.mask(where, a.shape)
     axes = _checks.axes(axis, a.ndim)
-    if mask is not None:
-        a, b = jnp.where(mask, a, -jnp.inf), jnp.where(mask, b, -jnp.inf)
+    a, b = (_rows(x, mask, axes) for x in (a, b))
     wide = a.dtype if a.dtype.itemsize >= 4 else jnp.float32
-    return _checks.last(a, axes), _checks.last(b, axes), None if scale is None else scale.astype(wide)
+    return a, b, None if scale is None else scale.astype(wide)
+
+
+def _rows(x: jax.Array, mask: jax.Array | None, axes: tuple[int, ...]) -> jax.Array:
+    rows = _checks.last(x, axes)
+    return rows if mask is None else _checks.occupied(rows, _checks.last(mask, axes), -jnp.inf, 0.0)
 
 
 def single(
@@ -51,11 +56,8 @@ def single(
 ) -> tuple[jax.Array, jax.Array | None]:
     """One operand as rows."""
     a = _checks.floating("logits", logits)
-    mask = _checks.mask(where, a.shape)
-    axes = _checks.axes(axis, a.ndim)
-    if mask is not None:
-        a = jnp.where(mask, a, -jnp.inf)
-    return _checks.last(a, axes), None if scale is None else scale.astype(a.dtype)
+    rows = _rows(a, _checks.mask(where, a.shape), _checks.axes(axis, a.ndim))
+    return rows, None if scale is None else scale.astype(a.dtype)
 
 
 @jit
@@ -106,7 +108,7 @@ def renyi_zero(logits_p, logits_q, where, scale, *, axis: Axis = -1):
     top, norm = shannon.log_norm(b, scale)
     log_q = shannon.log_softmax(b, scale, top, norm)
     legal = jnp.isfinite(a.max(-1)) & jnp.isfinite(b.max(-1))
-    return jnp.where(legal, powers.minus_log_kept(log_q, a == -jnp.inf), jnp.nan)
+    return nan_where(~legal, powers.minus_log_kept(log_q, a == -jnp.inf))
 
 
 @jit
@@ -115,7 +117,7 @@ def renyi_infinity(logits_p, logits_q, where, scale, *, axis: Axis = -1):
     a, b, scale = pair(logits_p, logits_q, where, scale, axis)
     rows = statistics(a, b, scale)
     _, _, r = normalise(a, b, scale, rows)
-    largest = jnp.where(a == -jnp.inf, jnp.where(jnp.isnan(r), jnp.nan, -jnp.inf), r).max(-1)
+    largest = jnp.where((a == -jnp.inf) & ~jnp.isnan(r), -jnp.inf, r).max(-1)
     # At p = q every outcome is the largest, and the subgradient 0 is taken.
     return jnp.where(largest <= 0.0, 0.0, largest)
 
@@ -142,7 +144,7 @@ def hartley_entropy(logits, where, scale, *, axis: Axis = -1):
     a, _ = single(logits, where, scale, axis)
     top = a.max(-1)
     count = jnp.log((a > -jnp.inf).sum(-1).astype(a.dtype))
-    return jnp.where(jnp.isfinite(top), count, jnp.nan)
+    return nan_where(~jnp.isfinite(top), count)
 
 
 @jit
@@ -161,7 +163,7 @@ def cross_entropy(logits_p, logits_q, where, scale, *, axis: Axis = -1):
 def jensen_shannon_of_many(logits, weights, where, scale, *, stack_axis: int, axis: Axis):
     a = _checks.floating("logits", logits)
     mask = _checks.mask(where, a.shape)
-    if mask is not None:
-        a = jnp.where(mask, a, -jnp.inf)
     rows, weights = _checks.stack(a, weights, axis, stack_axis)
+    if mask is not None:
+        rows = _checks.occupied(rows, _checks.stack(mask, None, axis, stack_axis)[0], -jnp.inf, 0.0)
     return shannon.jensen_shannon_of_many(rows, weights, None if scale is None else scale.astype(a.dtype))
