@@ -20,7 +20,7 @@ from kljax.families._deviances import (
 )
 from kljax.families._gamma import Gamma
 from kljax.families._record import at_points, family, filled, positive
-from kljax.families._stirling import phi
+from kljax.families._stirling import phi, remainder, remainder_slope
 from kljax.quadrature import Support
 
 
@@ -61,7 +61,11 @@ class Chi:
     def entropy(self) -> jax.Array:
         """log Γ(½k) + ½k - ½ log 2 - ½(k - 1)ψ(½k)."""
         half = 0.5 * filled(self).df
-        return gamma_entropy(half) - 0.5 * math.log(2.0) - 0.5 * digamma(half)
+        low = half < 1.0
+        small, large = jnp.where(low, half, 1.0), jnp.where(low, 1.0, half)
+        beyond = remainder(large) - (large - 0.5) * remainder_slope(large) - 0.25 / large
+        direct = gamma_entropy(small) - 0.5 * math.log(2.0) - 0.5 * digamma(small)
+        return jnp.where(low, direct, 0.5 * (math.log(math.pi) + 1.0) + beyond)
 
     @property
     def mean(self) -> jax.Array:

@@ -73,7 +73,7 @@ class ContinuousBernoulli:
         # ½ - ½S' cancels where it is small, for -η far from zero.
         low = eta < -3.0
         safe = jnp.where(low, eta, -3.0)
-        return jnp.where(low, -1.0 / safe + 1.0 / -jnp.expm1(-safe), 0.5 + 0.5 * sinhc_slope(0.5 * eta))
+        return jnp.where(low, -1.0 / safe + jnp.exp(safe) / expm1(safe), 0.5 + 0.5 * sinhc_slope(0.5 * eta))
 
     @property
     def variance(self) -> jax.Array:

@@ -125,12 +125,25 @@ def _share_deviance_jvp(primals, tangents):
     return share_deviance(*primals), jnp.where(dead, 0.0, slopes)
 
 
+@jax.custom_jvp
+def power_fall(a: jax.Array, rate: jax.Array, x: jax.Array, over: jax.Array) -> jax.Array:
+    """a log β - βx, β = rate/over; its derivative by log β is a - βx without rounding."""
+    return a * (jnp.log(rate) - jnp.log(over)) - divide(rate * x, over)
+
+
+@power_fall.defjvp
+def _power_fall_jvp(primals, tangents):
+    (a, rate, x, over), (da, drate, dx, dover) = primals, tangents
+    left = -a * product_ratio_gap(rate, x, a, over)
+    moved = divide(left * drate, rate) - divide(left * dover, over)
+    return power_fall(*primals), (jnp.log(rate) - jnp.log(over)) * da + moved - divide(rate, over) * dx
+
+
 def log_density(x: jax.Array, a: jax.Array, rate: jax.Array, over: jax.Array) -> jax.Array:
     """log(xᵃ⁻¹ βᵃ exp(-βx)/Γ(a)), β = rate/over, of x ≥ 0: the gamma distribution."""
     low = a < LARGE
     shape = jnp.where(low, a, 1.0)
-    scaled = divide(rate * x, over)
-    small = power_log(shape - 1.0, x) - scaled + shape * (jnp.log(rate) - jnp.log(over)) - log_gamma(shape)
+    small = power_log(shape - 1.0, x) + power_fall(shape, rate, x, over) - log_gamma(shape)
     z, shape = jnp.where(x > 0.0, x, 1.0), jnp.where(low, LARGE, a)
     large = -jnp.log(z) - rate_deviance(shape, rate, z, over) - phi(shape)
     return at_end(x == 0.0, a - 1.0, jnp.where(low, small, large))

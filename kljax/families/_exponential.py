@@ -8,7 +8,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from kljax._special import divide, itakura_saito_term
+from kljax._special import divide, divide_twice, itakura_saito_term
+from kljax.families._deviances import power_fall
 from kljax.families._record import at_points, family, filled, lifted, noise, positive
 from kljax.quadrature import Support
 
@@ -29,7 +30,8 @@ class Exponential:
         """The log-density at x; -∞ outside the support."""
         x, at = at_points(x, self)
         legal = (x >= 0.0) & (x < jnp.inf)
-        return jnp.where(legal, jnp.log(at.rate) - at.rate * jnp.where(legal, x, 0.0), -jnp.inf)
+        one = jnp.ones_like(at.rate)
+        return jnp.where(legal, power_fall(one, at.rate, jnp.where(legal, x, 0.0), one), -jnp.inf)
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
         """Draws, differentiable in the parameters."""
@@ -53,7 +55,8 @@ class Exponential:
     @property
     def variance(self) -> jax.Array:
         """1/λ²"""
-        return divide(self.mean, filled(self).rate)
+        rate = filled(self).rate
+        return divide_twice(jnp.ones_like(rate), rate)
 
     @property
     def natural(self) -> jax.Array:

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from kljax._gamma import bregman_phi, log_gamma
 from kljax._ratios import product_ratio_gap
-from kljax._special import divide, log_ratio, x_minus_log1p
+from kljax._special import divide, divide_twice, log_ratio, x_minus_log1p
 from kljax.families._deviances import gamma_entropy, log_density
 from kljax.families._record import at_points, family, filled, lifted, noise, positive
 from kljax.quadrature import Support
@@ -61,7 +61,7 @@ class Gamma:
     def variance(self) -> jax.Array:
         """α/β²"""
         at = filled(self)
-        return divide(divide(at.concentration, at.rate), at.rate)
+        return divide_twice(at.concentration, at.rate)
 
     @property
     def natural(self) -> jax.Array:

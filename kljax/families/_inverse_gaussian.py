@@ -71,7 +71,7 @@ class InverseGaussian:
     def variance(self) -> jax.Array:
         """μ³/λ"""
         at = filled(self)
-        return at.loc * divide(at.loc, at.concentration) * at.loc
+        return at.loc * jax.lax.optimization_barrier(at.loc * divide(at.loc, at.concentration))
 
     @property
     def natural(self) -> jax.Array:

@@ -71,14 +71,19 @@ class Kumaraswamy:
         """bB(1 + 2/a, b) - mean²"""
         at = filled(self)
         c, b = divide(jnp.ones_like(at.concentration1), at.concentration1), at.concentration0
-        one = jnp.ones_like(b)
-        return self._moment(2.0) * -expm1(-(log_gamma_bend(one, c) - log_gamma_bend(one + b, c)))
+        one, small = jnp.ones_like(b), c < b
+        # log E[x²] - 2 log E[x], from whichever of c = 1/a and b is small.
+        near, far = jnp.where(small, c, 1.0), jnp.where(small, 1.0, b)
+        by_c = log_gamma_bend(one, near) - log_gamma_bend(one + b, near)
+        by_b = 2.0 * log_gamma_rise(one + c, far) - log_gamma_rise(one + 2.0 * c, far) - log_gamma_rise(one, far)
+        return self._moment(2.0) * -expm1(-jnp.where(small, by_c, by_b))
 
     def _moment(self, n: float) -> jax.Array:
+        """Γ(1 + c)Γ(1 + b)/Γ(1 + b + c), c = n/a"""
         at = filled(self)
         c, b = divide(jnp.full_like(at.concentration1, n), at.concentration1), at.concentration0
-        one = jnp.ones_like(b)
-        return jnp.exp(log_gamma_rise(one, c) - log_gamma_rise(one + b, c))
+        low, high, one = jnp.minimum(b, c), jnp.maximum(b, c), jnp.ones_like(b)
+        return jnp.exp(log_gamma_rise(one, low) - log_gamma_rise(one + high, low))
 
 
 _BESIDE = 2.0**-100
@@ -87,12 +92,14 @@ _BESIDE = 2.0**-100
 def _log_density(log_x: jax.Array, a: jax.Array, b: jax.Array) -> jax.Array:
     """That of log x ≤ 0."""
     power = a * log_x
-    # log(1 - xᵃ): of what is small beside one its logarithm is the power itself.
+    # log(1 - xᵃ): of what is small beside one its logarithm is the power itself; else it is that of -a log x and of
+    # (1 - xᵃ)/(-a log x).
     small = power < -0.7
-    below = log1p(-jnp.exp(jnp.where(small, power, -1.0)))
-    near = jnp.where(small, -0.7, power) - jnp.where(power == 0.0, _BESIDE, 0.0)
-    beyond = jnp.where(small, below, jnp.log(-expm1(near)))
-    return jnp.log(a) + jnp.log(b) + (a - 1.0) * log_x + (b - 1.0) * beyond
+    below = jnp.log(a) + (b - 1.0) * log1p(-jnp.exp(jnp.where(small, power, -1.0)))
+    near = jnp.where(small, -0.7, power)
+    size = jnp.where(small | (log_x == 0.0), _BESIDE, -log_x)
+    above = b * jnp.log(a) + (b - 1.0) * (jnp.log(size) + jnp.log(expm1_ratio(near)))
+    return jnp.log(b) + (a - 1.0) * log_x + jnp.where(small, below, above)
 
 
 def _logs(t: jax.Array) -> tuple[jax.Array, jax.Array]:

@@ -8,7 +8,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from kljax._special import divide, itakura_saito_term, log1p, relative_gap, x_minus_log1p
+from kljax._special import divide, divide_twice, itakura_saito_term, log1p, relative_gap, x_minus_log1p
+from kljax.families._deviances import power_fall
 from kljax.families._implicit import implicit
 from kljax.families._inverse_gaussian import scaled_exponential_integral
 from kljax.families._record import at_points, family, filled, lifted, noise, positive
@@ -35,7 +36,8 @@ class Lindley:
         x, at = at_points(x, self)
         legal, t = (x >= 0.0) & (x < jnp.inf), at.rate
         safe = jnp.where(legal, x, 0.0)
-        return jnp.where(legal, 2.0 * jnp.log(t) - log1p(t) + log1p(safe) - t * safe, -jnp.inf)
+        fall = power_fall(jnp.full_like(t, 2.0), t, safe, jnp.ones_like(t))
+        return jnp.where(legal, fall - log1p(t) + log1p(safe), -jnp.inf)
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
         """Draws, differentiable in the parameter through the distribution function."""
@@ -66,7 +68,7 @@ class Lindley:
         """(θ² + 4θ + 2)/(θ²(θ + 1)²)"""
         t = filled(self).rate
         up = 1.0 / (1.0 + t)
-        return divide(divide(1.0 + up * (2.0 - up), t), t)
+        return divide_twice(1.0 + up * (2.0 - up), t)
 
     @property
     def natural(self) -> jax.Array:

@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from kljax._special import divide
+from kljax._special import divide, expm1_ratio
 from kljax.families._logarithms import log_less
 from kljax.families._normal import Normal, kl_normal
 from kljax.families._record import at_points, family, filled, lifted, noise, positive, real
@@ -63,7 +63,7 @@ class LogNormal:
         """(exp(σ²) - 1) exp(2μ + σ²)"""
         at = filled(self)
         square = jnp.square(at.scale)
-        return jnp.expm1(square) * jnp.exp(2.0 * at.loc + square)
+        return jnp.square(jnp.exp(at.loc + square) * (at.scale * jnp.sqrt(expm1_ratio(-square))))
 
     @property
     def natural(self) -> jax.Array:
