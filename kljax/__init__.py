@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from kljax import testing as testing
     from kljax import variational as variational
     from kljax._units import bits as bits
+    from kljax._values import ValueWarning as ValueWarning
+    from kljax._watch import checked as checked
     from kljax.divergences import Estimate as Estimate
     from kljax.divergences import alpha as alpha
     from kljax.divergences import bhattacharyya as bhattacharyya
@@ -61,14 +63,17 @@ _VERBS = (
     *("estimate", "f_divergence", "jeffreys", "jensen_shannon", "kl", "le_cam", "mutual_information", "pairwise"),
     *("register", "renyi", "squared_hellinger", "total_variation", "tsallis"),
 )
+_OTHERS = {"ValueWarning": "_values", "bits": "_units", "checked": "_watch"}
 
 __all__ = [
     "Estimate",
+    "ValueWarning",
     "alpha",
     "bhattacharyya",
     "bits",
     "bounds",
     "bregman",
+    "checked",
     "chernoff_information",
     "chi_squared",
     "cross_entropy",
@@ -106,8 +111,8 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module(f"kljax.{name}")
     if name in _VERBS:
         value = getattr(importlib.import_module("kljax.divergences"), name)
-    elif name == "bits":
-        value = importlib.import_module("kljax._units").bits
+    elif name in _OTHERS:
+        value = getattr(importlib.import_module(f"kljax.{_OTHERS[name]}"), name)
     else:
         value = importlib.import_module("kljax._names").unknown(__name__, __all__)(name)  # raises
     globals()[name] = value

@@ -120,7 +120,7 @@ def _log_u_jvp(primals, tangents):
 
 def _least(joint: jax.Array) -> jax.Array:
     """So small a mass that it stands for none; sums of its inverses over the table do not overflow."""
-    return tiny(joint) * (4.0 * joint.shape[-2] * joint.shape[-1])
+    return jnp.asarray(tiny(joint) * (4.0 * joint.shape[-2] * joint.shape[-1]), joint.dtype)
 
 
 @jax.custom_jvp

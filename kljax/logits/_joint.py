@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import functools
-
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from kljax import _checks
+from kljax import _checks, _values
+from kljax._entry import entry
 from kljax._kernels import joint as _joint
 
 
@@ -23,12 +22,12 @@ def _table(logits: ArrayLike, where: ArrayLike | None) -> jax.Array:
     return jnp.where(kept, shown, 0.0)
 
 
-@jax.jit
+@entry(_values.tables_of_logits, "logits", static=())
 def _mutual_information(logits: ArrayLike, where: ArrayLike | None) -> jax.Array:
     return _joint.mutual_information(_table(logits, where))
 
 
-@functools.partial(jax.jit, static_argnames="given")
+@entry(_values.tables_of_logits, "logits", static=("given",))
 def _conditional_entropy(logits: ArrayLike, where: ArrayLike | None, *, given: int) -> jax.Array:
     return _joint.conditional_entropy(_joint.known_first(_table(logits, where), given))
 

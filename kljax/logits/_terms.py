@@ -8,14 +8,15 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from kljax import _checks
+from kljax import _checks, _values
 from kljax._checks import Axis
+from kljax._entry import entry
 from kljax._kernels import terms
 from kljax.logits import _core
 from kljax.logits._information import cross_entropy, entropy
 
 
-@functools.partial(jax.jit, static_argnames="axis")
+@entry(_values.logits, "logits_p", "logits_q")
 def _kl_terms(
     logits_p: ArrayLike, logits_q: ArrayLike, where: ArrayLike | None, scale: jax.Array | None, *, axis: Axis
 ) -> jax.Array:
@@ -107,5 +108,5 @@ def perplexity(
     References:
         Jelinek, Mercer, Bahl & Baker (1977), "Perplexity: a measure of the difficulty of speech recognition tasks".
     """
-    measure = entropy if logits_q is None else functools.partial(cross_entropy, logits_q=logits_q)
-    return jnp.exp(measure(logits, axis=axis, where=where, temperature=temperature))
+    of = entropy if logits_q is None else functools.partial(cross_entropy, logits_q=logits_q)
+    return jnp.exp(of(logits, axis=axis, where=where, temperature=temperature))

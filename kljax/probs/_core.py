@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import functools
-
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from kljax import _checks
+from kljax import _checks, _values
 from kljax._checks import Axis
+from kljax._entry import entry
 from kljax._kernels import measures, measures_chernoff, powers, shannon
 from kljax._special import log_ratio, nan_where, tiny
 from kljax.generators import Generator
 
-jit = functools.partial(jax.jit, static_argnames=("axis",))
+of_pair = entry(_values.probabilities, "p", "q")
+of_one = entry(_values.probabilities, "p")
 
 
 def pair(p: ArrayLike, q: ArrayLike, where: ArrayLike | None, axis: Axis) -> tuple[jax.Array, jax.Array]:
@@ -40,12 +40,12 @@ def single(p: ArrayLike, where: ArrayLike | None, axis: Axis) -> jax.Array:
     return _rows("p", p, _checks.mask(where, p.shape), _checks.axes(axis, p.ndim))
 
 
-@jit
+@of_pair
 def f_divergence(p, q, generator: Generator, where, *, axis: Axis = -1):
     return measures.f_divergence(generator, *pair(p, q, where, axis))
 
 
-@jit
+@of_pair
 def renyi(p, q, generator: Generator, where, *, axis: Axis = -1):
     return measures.renyi(generator, *_lessened(*pair(p, q, where, axis)))
 
@@ -57,7 +57,7 @@ def _lessened(p: jax.Array, q: jax.Array) -> tuple[jax.Array, jax.Array]:
     return p * scale, q * scale
 
 
-@jit
+@of_pair
 def renyi_zero(p, q, where, *, axis: Axis = -1):
     """-log Q(p > 0): order 0."""
     p, q = pair(p, q, where, axis)
@@ -66,7 +66,7 @@ def renyi_zero(p, q, where, *, axis: Axis = -1):
     return nan_where(jnp.isnan(measures.ratio(p, q)).any(-1), powers.minus_log_kept(log_q, p == 0.0))
 
 
-@jit
+@of_pair
 def renyi_infinity(p, q, where, *, axis: Axis = -1):
     """log max p/q: order ∞."""
     p, q = pair(p, q, where, axis)
@@ -78,7 +78,7 @@ def renyi_infinity(p, q, where, *, axis: Axis = -1):
     return jnp.where(inside, measures.ratio(jnp.where(inside, p, 1.0), jnp.where(inside, q, 1.0)), jnp.maximum(r, 0.0))
 
 
-@jit
+@of_pair
 def chernoff(p, q, where, *, axis: Axis = -1):
     return measures_chernoff.chernoff(*_lessened(*pair(p, q, where, axis)))
 
@@ -161,12 +161,12 @@ def _p_log_p_jvp(primals, tangents):
     return _p_log_p(p), (_log(edge) + 1.0) * dp
 
 
-@jit
+@of_one
 def entropy(p, where, *, axis: Axis = -1):
     return -_p_log_p(single(p, where, axis)).sum(-1)
 
 
-@jit
+@of_one
 def renyi_entropy(p, order, where, *, axis: Axis = -1):
     p = single(p, where, axis)
     order = order.astype(p.dtype)
@@ -175,27 +175,27 @@ def renyi_entropy(p, order, where, *, axis: Axis = -1):
     return shannon.renyi_entropy_of_log(order, nan_where(jnp.isnan(p), log_p))
 
 
-@jit
+@of_one
 def hartley_entropy(p, where, *, axis: Axis = -1):
     """log of the number of outcomes that are possible: order 0."""
     p = single(p, where, axis)
     return nan_where(jnp.isnan(p).any(-1), jnp.log((p > 0.0).sum(-1).astype(p.dtype)))
 
 
-@jit
+@of_one
 def min_entropy(p, where, *, axis: Axis = -1):
     """-log max p: order ∞."""
     return -_log(single(p, where, axis).max(-1))
 
 
-@jit
+@of_pair
 def cross_entropy(p, q, where, *, axis: Axis = -1):
     terms = _times_log(*pair(p, q, where, axis))
     missed = (terms == -jnp.inf).any(-1, keepdims=True)  # decides, also where another term is ∞
     return -jnp.where(missed & (terms == jnp.inf), 0.0, terms).sum(-1)
 
 
-@functools.partial(jax.jit, static_argnames=("axis", "stack_axis"))
+@entry(_values.probabilities, "p", static=("axis", "stack_axis"))
 def jensen_shannon_of_many(p, weights, where, *, stack_axis: int, axis: Axis):
     p = _checks.floating("p", p)
     mask = _checks.mask(where, p.shape)

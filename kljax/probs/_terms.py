@@ -8,13 +8,14 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from kljax import _checks
+from kljax import _checks, _values
 from kljax._checks import Axis
+from kljax._entry import entry
 from kljax._special import kl_term
 from kljax.probs._information import cross_entropy, entropy
 
 
-@jax.jit
+@entry(_values.nothing, "p", "q", static=())
 def _kl_terms(p: ArrayLike, q: ArrayLike, where: ArrayLike | None) -> jax.Array:
     p, q = _checks.broadcast(p=_checks.floating("p", p), q=_checks.floating("q", q))
     mask = _checks.mask(where, p.shape)
@@ -55,7 +56,12 @@ def kl_terms(p: ArrayLike, q: ArrayLike, *, where: ArrayLike | None = None) -> j
 
 
 def perplexity(
-    p: ArrayLike, q: ArrayLike | None = None, *, axis: Axis = -1, where: ArrayLike | None = None
+    p: ArrayLike,
+    q: ArrayLike | None = None,
+    *,
+    axis: Axis = -1,
+    where: ArrayLike | None = None,
+    measure: bool = False,
 ) -> jax.Array:
     """exp H(p), or exp H(p, q): of how many equally likely outcomes the entropy, or the cross-entropy, would be that.
 
@@ -64,6 +70,7 @@ def perplexity(
         q: If given, the model whose cross-entropy is taken; broadcasts against ``p``.
         axis: The axis, or axes, of the outcomes.
         where: Boolean mask that broadcasts to the operands; outcomes where it is false are left out.
+        measure: Whether the rows are measures on purpose: then no warning says that they do not sum to 1.
 
     Returns:
         The perplexity, one number per batch element: the shape without ``axis``.
@@ -81,5 +88,5 @@ def perplexity(
     References:
         Jelinek, Mercer, Bahl & Baker (1977), "Perplexity: a measure of the difficulty of speech recognition tasks".
     """
-    measure = entropy if q is None else functools.partial(cross_entropy, q=q)
-    return jnp.exp(measure(p, axis=axis, where=where))
+    of = entropy if q is None else functools.partial(cross_entropy, q=q)
+    return jnp.exp(of(p, axis=axis, where=where, measure=measure))
