@@ -79,8 +79,11 @@ def kl(
         return Bracket(0.0, 0.0, math.inf, False)
     q = b / m
     seen = b > 0
+    if len(b) < 2:
+        low, high = _interval(0.0, (1 / n + 1 / m) ** 2 / 2, 0.0, 0, joined, z)
+        return Bracket(0.0, low, high, False)
     plug_in = float(np.sum(q[seen] * (np.log(q[seen]) - np.log((a[seen] + 0.5) / n))))
-    estimate = plug_in - (np.count_nonzero(seen) - 1) / (2 * m) + 1 / (2 * n)
+    estimate = plug_in - (int(np.count_nonzero(seen)) - 1) / (2 * m) + 1 / (2 * n)
     is_open = bool(np.any(seen & (a == 0)))
     null = (1 / n + 1 / m) ** 2 / 2
     low, high = _interval(estimate, null, _slope(b, a), len(b) - 1, joined, z)
@@ -158,7 +161,7 @@ def _slope(b: _Counts, a: _Counts) -> float:
     if divergence <= 0:
         return 0.0
     spread = float(np.sum(q * log_ratio**2)) - divergence**2
-    return (spread / b.sum() + (float(np.sum(q * q / p)) - 1) / a.sum()) / divergence
+    return (spread / float(b.sum()) + (float(np.sum(q * q / p)) - 1) / float(a.sum())) / divergence
 
 
 def _interval(estimate: float, unit: float, slope: float, freedom: int, joined: int, z: float) -> tuple[float, float]:

@@ -32,6 +32,7 @@ from kljax.tables._tail import hypergeometric, weighted_chi_squares
 WEIGHTS = {"order": 0.5, "shape": 0.25, "any": 0.25}
 MISSING = 0.2
 _ORDERS, _SHAPES = 8, 4
+_LEAST = 1e-300  # no p-value is less
 _DEPENDENCE, _MOST, _POWER = 0.018, 0.125, 1.435  # fitted to 400 000 Gaussian draws for each number of cells
 
 
@@ -75,7 +76,7 @@ def combined(found: dict[str, float], cells: int) -> float:
             p += min(_DEPENDENCE * cells, _MOST) * p**_POWER * -math.log(p)
     if "missing" in found:
         own = {"values": p, "missing": found["missing"]}
-        p = cauchy(own, {"values": 1 - MISSING, "missing": MISSING}) if weights else found["missing"]
+        p = cauchy(own, {"values": 1 - MISSING, "missing": MISSING} if weights else {"missing": 1.0})
     return min(p, 1.0)
 
 
@@ -83,9 +84,9 @@ def cauchy(found: dict[str, float], weights: dict[str, float]) -> float:
     """½ - arctan(Σ ω tan((½ - p)π))/π, the weights made to sum to one; p itself where all are alike."""
     total, whole = 0.0, sum(weights.values())
     if len({found[name] for name in weights}) == 1:
-        return found[next(iter(weights))]
+        return max(found[next(iter(weights))], _LEAST)
     for name, weight in weights.items():
-        p = min(max(found[name], 1e-300), 1 - 1e-12)
+        p = min(max(found[name], _LEAST), 1 - 1e-12)
         total += weight / whole * (1 / (p * math.pi) if p < 1e-15 else math.tan((0.5 - p) * math.pi))
     return math.atan2(1.0, total) / math.pi
 

@@ -1,7 +1,7 @@
 """Histograms joined until every cell can be judged.
 
 A cell stands alone if five rows of the smaller table are expected there, (a + b) min(n, m)/N ≥ 5, which looks at no
-row's label and so keeps the test exact in form. It also stands if it is new or gone: one table holds five rows' worth
+row's label and so keeps the test exact in form. It also stands if it is new or gone: one table holds two rows' worth
 of it, and so few of the other are there that unchanged tables would show it once in 100 000 times. Other cells join
 their neighbour, or, of categories, all such cells make one, "(rare)". The test of categories, the variance of whose
 statistic is known exactly, needs one expected row instead of five.
@@ -17,6 +17,7 @@ import numpy as np
 
 EXPECTED = 5.0
 TESTED = 1.0
+_NEW = 2.0
 _CHANCE = 1e-5
 RARE = "(rare)"
 
@@ -44,7 +45,7 @@ def stands(a: np.ndarray, b: np.ndarray, n: int, m: int, cells: int = 1, expecte
     with np.errstate(divide="ignore", invalid="ignore"):
         # Chernoff: a share of x among t rows, where s is expected, has at most the probability exp(-t KL(x‖s)).
         surprise = np.where(x > 0, x * np.log(x / s), 0.0) + np.where(x < 1, (1 - x) * np.log((1 - x) / (1 - s)), 0.0)
-    new = (np.maximum(a / n, b / m) * min(n, m) >= EXPECTED) & (t * surprise >= math.log(cells / _CHANCE))
+    new = (np.maximum(a / n, b / m) * min(n, m) >= _NEW) & (t * surprise >= math.log(cells / _CHANCE))
     return ((a + b) * (min(n, m) / (n + m)) >= expected) | new
 
 

@@ -205,7 +205,7 @@ def _counted(
             ordered=kind != "category",
             cells=cells,
             tested=tested,
-            joined=_joined(a, b, cells) if kind == "category" else 0,
+            joined=_joined(a, b, cells),
             summary=(summary[0], summary[1]),
             unseen_labels=unseen_labels,
             unseen=unseen,
@@ -215,8 +215,9 @@ def _counted(
 
 
 def _joined(a: np.ndarray, b: np.ndarray, cells: Histograms) -> int:
-    """How many categories are in a cell with others."""
-    return int(np.count_nonzero(a + b)) - int(np.count_nonzero(cells.reference + cells.current))
+    """How many cells are in one with others; and a column of one value might have shown a second."""
+    left = int(np.count_nonzero(cells.reference + cells.current))
+    return max(int(np.count_nonzero(a + b)), 2) - max(left, 1)
 
 
 def _not_finite(view: Overview) -> int:
