@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from kljax import testing as testing
     from kljax import variational as variational
     from kljax._units import bits as bits
+    from kljax._values import ValueWarning as ValueWarning
+    from kljax._watch import checked as checked
     from kljax.divergences import Estimate as Estimate
     from kljax.divergences import alpha as alpha
     from kljax.divergences import bhattacharyya as bhattacharyya
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
     from kljax.divergences import jensen_shannon as jensen_shannon
     from kljax.divergences import kl as kl
     from kljax.divergences import le_cam as le_cam
+    from kljax.divergences import mutual_information as mutual_information
     from kljax.divergences import pairwise as pairwise
     from kljax.divergences import register as register
     from kljax.divergences import renyi as renyi
@@ -58,17 +61,20 @@ _MODULES = (
 )
 _VERBS = (
     *("Estimate", "alpha", "bhattacharyya", "chernoff_information", "chi_squared", "cross_entropy", "entropy"),
-    *("estimate", "f_divergence", "jeffreys", "jensen_shannon", "kl", "le_cam", "pairwise", "register", "renyi"),
-    *("squared_hellinger", "total_variation", "tsallis"),
+    *("estimate", "f_divergence", "jeffreys", "jensen_shannon", "kl", "le_cam", "mutual_information", "pairwise"),
+    *("register", "renyi", "squared_hellinger", "total_variation", "tsallis"),
 )
+_OTHERS = {"ValueWarning": "_values", "bits": "_units", "checked": "_watch"}
 
 __all__ = [
     "Estimate",
+    "ValueWarning",
     "alpha",
     "bhattacharyya",
     "bits",
     "bounds",
     "bregman",
+    "checked",
     "chernoff_information",
     "chi_squared",
     "cross_entropy",
@@ -87,6 +93,7 @@ __all__ = [
     "le_cam",
     "logits",
     "montecarlo",
+    "mutual_information",
     "pairwise",
     "probs",
     "quadrature",
@@ -106,10 +113,10 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module(f"kljax.{name}")
     if name in _VERBS:
         value = getattr(importlib.import_module("kljax.divergences"), name)
-    elif name == "bits":
-        value = importlib.import_module("kljax._units").bits
+    elif name in _OTHERS:
+        value = getattr(importlib.import_module(f"kljax.{_OTHERS[name]}"), name)
     else:
-        raise AttributeError(f"module 'kljax' has no attribute {name!r}")
+        value = importlib.import_module("kljax._names").unknown(__name__, __all__)(name)  # raises
     globals()[name] = value
     return value
 

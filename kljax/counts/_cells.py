@@ -50,7 +50,15 @@ class Bracket(NamedTuple):
     open: bool
 
 
-def kl(counts_p: np.ndarray, counts_q: np.ndarray, *, ordered: bool = True, apart: int = 0, z: float = Z_95) -> Bracket:
+def kl(
+    counts_p: np.ndarray,
+    counts_q: np.ndarray,
+    *,
+    ordered: bool = True,
+    apart: int = 0,
+    joined: int = 0,
+    z: float = Z_95,
+) -> Bracket:
     """KL(p‖q) = Σ p log(p/q) of what the counts were drawn from, corrected for bias, with its interval.
 
     Args:
@@ -59,6 +67,7 @@ def kl(counts_p: np.ndarray, counts_q: np.ndarray, *, ordered: bool = True, apar
         ordered: Whether neighbouring cells are alike, so that only a run of cells without a row of q is one cell;
             otherwise all of them are.
         apart: How many cells at the end are no one's neighbours, such as one of missing values.
+        joined: How many more cells there were before rare ones were joined: the upper end allows for their noise.
         z: Normal quantile of the interval.
 
     Returns:
@@ -66,24 +75,28 @@ def kl(counts_p: np.ndarray, counts_q: np.ndarray, *, ordered: bool = True, apar
     """
     b, a = _without_gaps(counts_p, counts_q, ordered, apart)
     m, n = float(b.sum()), float(a.sum())
-    if m == 0 or n == 0 or len(b) < 2:
-        return Bracket(0.0, 0.0, math.inf if m == 0 or n == 0 else 0.0, False)
+    if m == 0 or n == 0:
+        return Bracket(0.0, 0.0, math.inf, False)
     q = b / m
     seen = b > 0
+    if len(b) < 2:
+        low, high = _interval(0.0, (1 / n + 1 / m) ** 2 / 2, 0.0, 0, joined, z)
+        return Bracket(0.0, low, high, False)
     plug_in = float(np.sum(q[seen] * (np.log(q[seen]) - np.log((a[seen] + 0.5) / n))))
-    estimate = plug_in - (np.count_nonzero(seen) - 1) / (2 * m) + 1 / (2 * n)
+    estimate = plug_in - (int(np.count_nonzero(seen)) - 1) / (2 * m) + 1 / (2 * n)
     is_open = bool(np.any(seen & (a == 0)))
-    null = (len(b) - 1) / 2 * (1 / n + 1 / m) ** 2
-    low, high = _interval(estimate, null, _slope(b, a), len(b) - 1, z)
+    null = (1 / n + 1 / m) ** 2 / 2
+    low, high = _interval(estimate, null, _slope(b, a), len(b) - 1, joined, z)
     return Bracket(max(estimate, 0.0), low, math.inf if is_open else high, is_open)
 
 
-def jensen_shannon(counts_p: np.ndarray, counts_q: np.ndarray, *, z: float = Z_95) -> Bracket:
+def jensen_shannon(counts_p: np.ndarray, counts_q: np.ndarray, *, joined: int = 0, z: float = Z_95) -> Bracket:
     """JS(p, q) = ½KL(p‖½(p + q)) + ½KL(q‖½(p + q)) of what the counts were drawn from, at most log 2.
 
     Args:
         counts_p: Rows of p in each cell, [cells].
         counts_q: Rows of q in the same cells, [cells].
+        joined: As in ``kl``.
         z: Normal quantile of the interval.
 
     Returns:
@@ -92,8 +105,8 @@ def jensen_shannon(counts_p: np.ndarray, counts_q: np.ndarray, *, z: float = Z_9
     b, a = np.asarray(counts_p, np.float64), np.asarray(counts_q, np.float64)
     b, a = _without_gaps(*_without_gaps(b, a, False, 0)[::-1], False, 0)[::-1]  # which leaves the plug-in as it is
     m, n = float(b.sum()), float(a.sum())
-    if m == 0 or n == 0 or len(b) < 2:
-        return Bracket(0.0, 0.0, math.log(2) if m == 0 or n == 0 else 0.0, False)
+    if m == 0 or n == 0:
+        return Bracket(0.0, 0.0, math.log(2), False)
     # A cell that one table never visits holds half a row of it: none at all would put the tables too far apart.
     q, p = np.maximum(b, 0.5) / m, np.maximum(a, 0.5) / n
     middle = (q + p) / 2
@@ -104,9 +117,9 @@ def jensen_shannon(counts_p: np.ndarray, counts_q: np.ndarray, *, z: float = Z_9
     of_current = float(np.sum(q * (of_q - mean_q) ** 2)) / m
     of_reference = float(np.sum(p * (of_p - mean_p) ** 2)) / n
     estimate = plug_in - (len(b) - 1) / 8 * (1 / n + 1 / m)
-    null = (len(b) - 1) / 32 * (1 / n + 1 / m) ** 2
+    null = (1 / n + 1 / m) ** 2 / 32
     slope = (of_current + of_reference) / 4 / plug_in if plug_in > 0 else 0.0
-    low, high = _interval(estimate, null, slope, len(b) - 1, z)
+    low, high = _interval(estimate, null, slope, len(b) - 1, joined, z)
     return Bracket(min(max(estimate, 0.0), math.log(2)), low, min(high, math.log(2)), False)
 
 
@@ -148,16 +161,18 @@ def _slope(b: _Counts, a: _Counts) -> float:
     if divergence <= 0:
         return 0.0
     spread = float(np.sum(q * log_ratio**2)) - divergence**2
-    return (spread / b.sum() + (float(np.sum(q * q / p)) - 1) / a.sum()) / divergence
+    return (spread / float(b.sum()) + (float(np.sum(q * q / p)) - 1) / float(a.sum())) / divergence
 
 
-def _interval(estimate: float, null: float, slope: float, freedom: int, z: float) -> tuple[float, float]:
-    """All θ ≥ 0 with (estimate - θ)² ≤ z²(null + slope θ); the upper end never below that of an estimate of 0."""
-    least = max(estimate, 0.0)
-    below = z + _SKEWNESS * math.sqrt(8 / freedom) * null / (null + slope * least)
-    low = 0.0
-    if estimate > below * math.sqrt(null):
-        half = below * math.sqrt(null + slope * estimate + (below * slope / 2) ** 2)
-        low = estimate + below**2 * slope / 2 - half
+def _interval(estimate: float, unit: float, slope: float, freedom: int, joined: int, z: float) -> tuple[float, float]:
+    """All θ ≥ 0 with (estimate - θ)² ≤ z²(freedom unit + slope θ); the upper end is never below that of 0."""
+    least, low = max(estimate, 0.0), 0.0
+    null = unit * freedom
+    if freedom:
+        below = z + _SKEWNESS * math.sqrt(8 / freedom) * null / (null + slope * least)
+        if estimate > below * math.sqrt(null):
+            half = below * math.sqrt(null + slope * estimate + (below * slope / 2) ** 2)
+            low = estimate + below**2 * slope / 2 - half
+    null = unit * (freedom + joined)
     high = least + z * z * slope / 2 + z * math.sqrt(null + slope * least + (z * slope / 2) ** 2)
     return max(low, 0.0), high

@@ -10,7 +10,7 @@ are uncorrelated with unit variance, and of them are made
 
     order  AD = Σ_{r≤8} z_r²/(r(r + 1)),   a weighted sum of χ²_1     shifts: it looks at the order of the cells
     shape  S  = Σ_{r≤4} z_r²,              χ²_4                       spread, skewness, two modes
-    any    X² = Σ_r z_r², r < cells,       χ² of cells - 1            single cells; Pearson's, as G is liberal
+    any    X² = Σ_r z_r², r < cells,       gamma                      single cells; Pearson's, as G is liberal
     missing                                hypergeometric, exactly    rows without a value
 
 whose p-values are combined by T = Σ ω_i tan((½ - p_i)π), p = ½ - arctan(T)/π, Cauchy's law, which holds far in the
@@ -32,6 +32,7 @@ from kljax.tables._tail import hypergeometric, weighted_chi_squares
 WEIGHTS = {"order": 0.5, "shape": 0.25, "any": 0.25}
 MISSING = 0.2
 _ORDERS, _SHAPES = 8, 4
+_LEAST = 1e-300  # no p-value is less
 _DEPENDENCE, _MOST, _POWER = 0.018, 0.125, 1.435  # fitted to 400 000 Gaussian draws for each number of cells
 
 
@@ -48,7 +49,7 @@ def parts(reference: np.ndarray, current: np.ndarray, *, ordered: bool) -> dict[
     shares = (a + b) / (n + m)
     scale = math.sqrt(n * m / (n + m - 1))
     deviations = (b - m * shares) / np.sqrt(shares) / scale
-    found = {"any": float(special.chdtrc(cells - 1, float(deviations @ deviations)))}
+    found = {"any": _pearson(float(deviations @ deviations), a + b, n, m)}
     if ordered:
         scores = _orthonormal(shares, min(_ORDERS, cells - 1)).T @ deviations
         r = np.arange(1, len(scores) + 1)
@@ -75,7 +76,7 @@ def combined(found: dict[str, float], cells: int) -> float:
             p += min(_DEPENDENCE * cells, _MOST) * p**_POWER * -math.log(p)
     if "missing" in found:
         own = {"values": p, "missing": found["missing"]}
-        p = cauchy(own, {"values": 1 - MISSING, "missing": MISSING}) if weights else found["missing"]
+        p = cauchy(own, {"values": 1 - MISSING, "missing": MISSING} if weights else {"missing": 1.0})
     return min(p, 1.0)
 
 
@@ -83,11 +84,34 @@ def cauchy(found: dict[str, float], weights: dict[str, float]) -> float:
     """½ - arctan(Σ ω tan((½ - p)π))/π, the weights made to sum to one; p itself where all are alike."""
     total, whole = 0.0, sum(weights.values())
     if len({found[name] for name in weights}) == 1:
-        return found[next(iter(weights))]
+        return max(found[next(iter(weights))], _LEAST)
     for name, weight in weights.items():
-        p = min(max(found[name], 1e-300), 1 - 1e-12)
+        p = min(max(found[name], _LEAST), 1 - 1e-12)
         total += weight / whole * (1 / (p * math.pi) if p < 1e-15 else math.tan((0.5 - p) * math.pi))
     return math.atan2(1.0, total) / math.pi
+
+
+def _pearson(statistic: float, t: np.ndarray, n: float, m: float) -> float:
+    """P(> X²) of a gamma variable of the statistic's mean, cells - 1, and its exact variance.
+
+    With N rows, v = (K - 1)(N - K)/(N - 1) and w = (Σ N/t - K²)/(N - 2) of either margin, the variance is
+    (1 - 1/N)² [2N/(N - 3) (v₁ - w₁)(v₂ - w₂) + N²/(N - 1) w₁w₂], and
+    2 (cells - 1) where all expected counts are large; small ones make it less.
+    """
+    total, freedom = n + m, len(t) - 1
+    if total < 4:
+        return float(special.chdtrc(freedom, statistic))
+    first = (total - 2) / (total - 1), (total / n + total / m - 4) / (total - 2)
+    second = (
+        freedom * (total - freedom - 1) / (total - 1),
+        (float(np.sum(total / t)) - len(t) ** 2) / (total - 2),
+    )
+    variance = 2 * total / (total - 3) * (first[0] - first[1]) * (second[0] - second[1])
+    variance += total**2 / (total - 1) * first[1] * second[1]
+    variance *= (1 - 1 / total) ** 2
+    if variance <= 0:  # every arrangement of the labels gives the same statistic
+        return 1.0
+    return float(special.gammaincc(freedom**2 / variance, statistic * freedom / variance))
 
 
 def _orthonormal(shares: np.ndarray, orders: int) -> np.ndarray:

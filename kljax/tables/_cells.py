@@ -1,20 +1,24 @@
 """Histograms joined until every cell can be judged.
 
 A cell stands alone if five rows of the smaller table are expected there, (a + b) min(n, m)/N ≥ 5, which looks at no
-row's label and so keeps the test exact in form. It also stands if it is new or gone: the one table holds five rows'
-worth of it and twenty times the share of the other, which in unchanged tables happens to one cell in 100 000. Other
-cells join their neighbour, or, of categories, all such cells make one, "(rare)".
+row's label and so keeps the test exact in form. It also stands if it is new or gone: one table holds two rows' worth
+of it, and so few of the other are there that unchanged tables would show it once in 100 000 times. Other cells join
+their neighbour, or, of categories, all such cells make one, "(rare)". The test of categories, the variance of whose
+statistic is known exactly, needs one expected row instead of five.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 EXPECTED = 5.0
-_TIMES = 20.0
+TESTED = 1.0
+_NEW = 2.0
+_CHANCE = 1e-5
 RARE = "(rare)"
 
 
@@ -34,12 +38,15 @@ class Histograms(NamedTuple):
     labels: tuple[str, ...] = ()
 
 
-def stands(a: np.ndarray, b: np.ndarray, n: int, m: int) -> np.ndarray:
-    """Which cells stand alone."""
-    small = min(n, m)
-    p, q = a / n, b / m
-    new = (np.maximum(p, q) * small >= EXPECTED) & (np.maximum(p, q) >= _TIMES * np.minimum(p, q))
-    return ((a + b) * (small / (n + m)) >= EXPECTED) | new
+def stands(a: np.ndarray, b: np.ndarray, n: int, m: int, cells: int = 1, expected: float = EXPECTED) -> np.ndarray:
+    """Which of so many cells stand alone."""
+    t = np.maximum(a + b, 1)
+    x, s = b / t, m / (n + m)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        # Chernoff: a share of x among t rows, where s is expected, has at most the probability exp(-t KL(x‖s)).
+        surprise = np.where(x > 0, x * np.log(x / s), 0.0) + np.where(x < 1, (1 - x) * np.log((1 - x) / (1 - s)), 0.0)
+    new = (np.maximum(a / n, b / m) * min(n, m) >= _NEW) & (t * surprise >= math.log(cells / _CHANCE))
+    return ((a + b) * (min(n, m) / (n + m)) >= expected) | new
 
 
 def join_ordered(reference: np.ndarray, current: np.ndarray, edges: np.ndarray) -> Histograms:
@@ -47,7 +54,7 @@ def join_ordered(reference: np.ndarray, current: np.ndarray, edges: np.ndarray) 
     n, m = int(reference.sum()), int(current.sum())
     if n == 0 or m == 0 or len(edges) == 0:
         return Histograms(reference, current, edges)
-    alone = stands(reference, current, n, m)
+    alone = stands(reference, current, n, m, len(reference))
     starts, a, b = [0], 0, 0
     for j in range(len(reference)):
         a, b = a + int(reference[j]), b + int(current[j])
@@ -61,13 +68,15 @@ def join_ordered(reference: np.ndarray, current: np.ndarray, edges: np.ndarray) 
     )
 
 
-def join_categories(reference: np.ndarray, current: np.ndarray, labels: Sequence[str]) -> Histograms:
+def join_categories(
+    reference: np.ndarray, current: np.ndarray, labels: Sequence[str], expected: float = EXPECTED
+) -> Histograms:
     """The rare categories made one, or joined with the least frequent other where they are too rare together."""
     n, m = int(reference.sum()), int(current.sum())
     none = np.empty(0)
     if n == 0 or m == 0 or len(labels) < 2:
         return Histograms(reference, current, none, tuple(labels))
-    alone = stands(reference, current, n, m)
+    alone = stands(reference, current, n, m, len(reference), expected)
     kept = np.flatnonzero(alone)
     a, b = int(reference[~alone].sum()), int(current[~alone].sum())
     names = [labels[int(j)] for j in kept]
@@ -76,7 +85,7 @@ def join_categories(reference: np.ndarray, current: np.ndarray, labels: Sequence
         return Histograms(p, q, none, tuple(names))
     rest = np.flatnonzero(~alone)
     rare = labels[int(rest[0])] if len(rest) == 1 else RARE
-    if len(kept) and not bool(stands(np.array(a), np.array(b), n, m)) and len(kept) > 1:
+    if len(kept) and not bool(stands(np.array(a), np.array(b), n, m, 1, expected)) and len(kept) > 1:
         least = int(np.argmin(p + q))
         p[least], q[least], names[least] = p[least] + a, q[least] + b, f"{names[least]} and rare ones"
         return Histograms(p, q, none, tuple(names))

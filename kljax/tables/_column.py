@@ -30,6 +30,8 @@ class Counted:
         not_finite: NaN and ±inf.
         ordered: Whether the cells have an order.
         cells: The cells as joined.
+        tested: The cells of the test.
+        joined: How many categories share a cell with others, beyond the first.
         summary: Each table in a few numbers.
         unseen_labels: Categories of the current table that the reference never shows.
         unseen: Rows of the current table with such a value; None where the cells say it.
@@ -43,6 +45,8 @@ class Counted:
     not_finite: tuple[int, int]
     ordered: bool
     cells: Histograms
+    tested: Histograms
+    joined: int
     summary: tuple[Summary, Summary]
     unseen_labels: tuple[str, ...] = ()
     unseen: int | None = None
@@ -51,7 +55,7 @@ class Counted:
 
 def p_value(column: Counted) -> tuple[float, dict[str, float]]:
     """The column's p-value and its parts."""
-    cells = column.cells
+    cells = column.tested
     found = _calibration.parts(cells.reference, cells.current, ordered=column.ordered)
     found |= _calibration.missing_part(column.missing, column.rows) | column.extra
     return _calibration.combined(found, len(cells.reference)), found
@@ -64,10 +68,10 @@ def judged(
     ordered = column.ordered
     apart = int(_missing_stands(column))
     a, b = _with_missing(column, apart)
-    kl, reverse = (_interval(q, p, ordered, apart) for q, p in ((b, a), (a, b)))
+    kl, reverse = (_interval(q, p, ordered, apart, column.joined) for q, p in ((b, a), (a, b)))
     if ordered:
         kl, reverse = _open_in_the_tail(kl, b, a, apart), _open_in_the_tail(reverse, a, b, apart)
-    js = counts.jensen_shannon(b, a)
+    js = counts.jensen_shannon(b, a, joined=column.joined)
     cells = _cells(column)
     unseen = column.unseen if column.unseen is not None else int(b[a == 0].sum())
     share = unseen / max(column.rows[1], 1)
@@ -76,7 +80,9 @@ def judged(
     if verdict == _verdict.UNDECIDED:
         distinct = max((one.distinct or 0 for one in column.summary), default=0)
         fixed = not ordered or distinct <= len(a)
-        rows = _verdict.rounded(_verdict.rows_to_tell(*column.rows, max(len(a), 2), material, fixed=fixed))
+        rows = _verdict.rounded(
+            _verdict.rows_to_tell(*column.rows, max(len(a) + column.joined, 2), material, fixed=fixed)
+        )
     change = _words.change(column.kind, cells, column.summary, column.rows, column.missing, share, column.unseen_labels)
     return Column(
         name=column.name,
@@ -114,8 +120,8 @@ def _with_missing(column: Counted, apart: int) -> tuple[np.ndarray, np.ndarray]:
     return (np.append(a, column.missing[0]), np.append(b, column.missing[1])) if apart else (a, b)
 
 
-def _interval(b: np.ndarray, a: np.ndarray, ordered: bool, apart: int) -> Interval:
-    found = counts.kl(b, a, ordered=ordered, apart=apart)
+def _interval(b: np.ndarray, a: np.ndarray, ordered: bool, apart: int, joined: int) -> Interval:
+    found = counts.kl(b, a, ordered=ordered, apart=apart, joined=joined)
     return Interval(found.value, found.low, found.high, found.open)
 
 

@@ -12,7 +12,7 @@ from typing import TypeVar
 import numpy as np
 
 from kljax.tables import _calibration, _kinds, _summary
-from kljax.tables._cells import RARE, join_categories, join_ordered
+from kljax.tables._cells import RARE, TESTED, Histograms, join_categories, join_ordered
 from kljax.tables._column import Counted
 from kljax.tables._cuts import beyond_chance, boundaries, cuts, size
 from kljax.tables._profile import Profile
@@ -184,13 +184,14 @@ def _counted(
             pair = _pair(labelled, name)
             a, b, labels = _aligned(*pair)
             cells = join_categories(a, b, labels)
+            tested = join_categories(a, b, labels, TESTED)
             summary = [_summary.of_categories(one) for one in pair]
             new = [j for j in np.argsort(-b, kind="stable") if a[j] == 0 and b[j] > 0 and labels[j] != RARE]
             new = new if not pair[0].rest else []
             unseen, unseen_labels = int(sum(b[j] for j in new)), tuple(labels[j] for j in new[:10])
         else:
             a, b = _pair(ordered, name)
-            cells = join_ordered(a, b, plan[name])
+            cells = tested = join_ordered(a, b, plan[name])
             summary = [
                 _summary_of(source, name, kind, sample, view)
                 for source, sample, view in zip(both, samples, views, strict=True)
@@ -203,12 +204,20 @@ def _counted(
             not_finite=(_not_finite(views[0]), _not_finite(views[1])),
             ordered=kind != "category",
             cells=cells,
+            tested=tested,
+            joined=_joined(a, b, cells),
             summary=(summary[0], summary[1]),
             unseen_labels=unseen_labels,
             unseen=unseen,
             extra=_digits(samples, name) if kind == "text" else {},
         )
     return columns
+
+
+def _joined(a: np.ndarray, b: np.ndarray, cells: Histograms) -> int:
+    """How many cells are in one with others; and a column of one value might have shown a second."""
+    left = int(np.count_nonzero(cells.reference + cells.current))
+    return max(int(np.count_nonzero(a + b)), 2) - max(left, 1)
 
 
 def _not_finite(view: Overview) -> int:

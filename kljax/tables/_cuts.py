@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 _NARROW = 1e-5  # of the gaps on both sides: rounding noise
+_ULPS = 8.0  # two values apart by less are one
 _SLIVER = 1e-6  # of a gap: how far below its upper value a cut is set where other rows may lie in the gap
 _CHANCE = 1e-5
 _EXPECTED = 10  # rows of the smaller table in a tail cell
@@ -153,7 +154,10 @@ def _in_wide_gaps(values: np.ndarray, weights: np.ndarray, boundaries: np.ndarra
         # The end of the data is the widest gap there is.
         left = gaps[low:i].max(initial=0.0) if low > 0 else math.inf
         right = gaps[i + 1 : high].max(initial=0.0) if high < len(gaps) else math.inf
-        if gaps[i] >= _NARROW * min(left, right):
+        beside = min(left, right)
+        if math.isinf(beside) and math.isfinite(gaps[i]):  # nothing but this gap
+            beside = float(np.spacing(np.abs(values[i : i + 2]).max())) * _ULPS / _NARROW
+        if gaps[i] >= _NARROW * beside or math.isinf(gaps[i]):
             moved.append(i)
             continue
         wide = np.flatnonzero(gaps[low:high] > gaps[i] / _NARROW) + low

@@ -50,6 +50,8 @@ def joint(
     seed: int,
 ) -> Joint | None:
     """What all columns together show, from at most ``rows`` rows, half of each table; None of fewer than 50."""
+    if not kinds:
+        return None
     chosen = [_shuffled(sample, rows // 2, seed) for sample in samples]
     if min(map(len, chosen)) < LEAST:
         return None

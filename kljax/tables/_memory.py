@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from kljax.tables._arrays import Stored, stored
+from kljax.tables._histogram import counted
 from kljax.tables._source import Categories, Overview, Source, Values, label
 
 _BLOCK = 1 << 17  # rows whose cells are found at once: they stay in the cache
@@ -66,23 +67,6 @@ class Memory:
         if of == "length":
             return counted(lengths(column.data[~column.missing]), edges)
         return counted(column.data, edges, column.missing)
-
-
-def counted(data: np.ndarray, edges: np.ndarray, missing: np.ndarray | None = None) -> np.ndarray:
-    """Rows of ``data`` in the cells between ``edges``, as ``Source.count`` has it."""
-    total = np.zeros(len(edges) + 1, np.int64)
-    if data.dtype.kind == "b":
-        data = data.view(np.int8)
-    if data.dtype.kind + edges.dtype.kind in ("iu", "ui"):  # NumPy would compare them as floats
-        ends = np.iinfo(data.dtype)
-        edges = np.array([min(max(int(edge), int(ends.min)), int(ends.max)) for edge in edges], data.dtype)
-    for start in range(0, len(data), _BLOCK):
-        block = data[start : start + _BLOCK]
-        if missing is not None:
-            gone = missing[start : start + _BLOCK]
-            block = block[~gone] if gone.any() else block
-        total += np.bincount(np.searchsorted(edges, block, side="right"), minlength=len(edges) + 1)
-    return total
 
 
 def lengths(texts: Iterable[str]) -> np.ndarray:

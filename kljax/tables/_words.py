@@ -116,7 +116,9 @@ def of_all(verdict: str, columns: Sequence[Column], joint: Joint | None, schema:
     """One or two sentences for the whole comparison."""
     total = len(columns)
     found = [column for column in columns if column.verdict == _verdict.DIFFERENT]
-    if found:
+    if not columns:
+        first = "No column could be compared."
+    elif found:
         names = ", ".join(column.name for column in found[:3]) + (", ..." if len(found) > 3 else "")
         first = f"{len(found)} of {total} columns {'has' if len(found) == 1 else 'have'} changed: {names}."
     elif joint is not None and joint.verdict == _verdict.DIFFERENT:
