@@ -99,7 +99,9 @@ def test_unseen_values_are_null_and_open_in_json(tmp_path, capsys):
     for table, path in zip((before, after), paths, strict=True):
         pq.write_table(table, path)
     assert main(["compare", *paths, "--json", "-", "--joint", "off"]) == 1
-    columns = {column["name"]: column for column in json.loads(capsys.readouterr().out, parse_constant=refused)["columns"]}
+    columns = {
+        column["name"]: column for column in json.loads(capsys.readouterr().out, parse_constant=refused)["columns"]
+    }
     assert columns["colour"]["kl"]["open"] is True
     assert columns["colour"]["kl"]["high"] is None
 

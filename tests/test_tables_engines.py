@@ -83,7 +83,9 @@ def duckdb_relation(path):
 
 
 def arrays(path):
-    return {name: column.to_pandas().to_numpy() for name, column in zip(KINDS, pq.read_table(path).columns, strict=True)}
+    return {
+        name: column.to_pandas().to_numpy() for name, column in zip(KINDS, pq.read_table(path).columns, strict=True)
+    }
 
 
 def dask_frame(path):
@@ -221,7 +223,9 @@ def test_float32_is_compared_with_edges_of_float64(read, pair):
     """A literal that an engine rounded to float32 would put the value 0.1f, which is above 0.1, below it."""
     polars = pytest.importorskip("polars")
     frame = polars.DataFrame({"x": np.array([0.1, 0.1, 0.2], np.float32)})
-    table = frame.lazy() if read is polars_lazy else pytest.importorskip("duckdb").connect().from_arrow(frame.to_arrow())
+    table = (
+        frame.lazy() if read is polars_lazy else pytest.importorskip("duckdb").connect().from_arrow(frame.to_arrow())
+    )
     edges = np.array([float(np.float32(0.1)) + 1e-10])
     assert opened(table, "r").count({"x": edges})["x"].tolist() == [2, 1]
 
@@ -296,7 +300,9 @@ def test_decimals_are_the_nearest_floats():
     cents = np.arange(100_000)
     table = pa.table({"x": pa.array([decimal.Decimal(int(c)).scaleb(-2) for c in cents], pa.decimal128(10, 2))})
     np.testing.assert_array_equal(opened(table, "r").sample(["x"], 10**6, 0)["x"].data, cents / 100)
-    long = pa.table({"x": pa.array([decimal.Decimal(10) ** 30, decimal.Decimal(-(10**30)), None], pa.decimal128(38, 2))})
+    long = pa.table(
+        {"x": pa.array([decimal.Decimal(10) ** 30, decimal.Decimal(-(10**30)), None], pa.decimal128(38, 2))}
+    )
     np.testing.assert_allclose(opened(long, "r").sample(["x"], 9, 0)["x"].data[:2], [1e30, -1e30], rtol=1e-15)
 
 
@@ -346,7 +352,10 @@ def test_times_with_and_without_a_zone_are_never_mixed(pair):
     (reference, _), _, _ = pair
     naive = reference.select(["x"]).append_column("when", reference["instant"])
     aware = reference.select(["x"]).append_column("when", reference["zoned"])
-    assert "without a time zone in the reference, with a time zone (UTC)" in tables.compare(naive, aware).not_compared["when"]
+    assert (
+        "without a time zone in the reference, with a time zone (UTC)"
+        in tables.compare(naive, aware).not_compared["when"]
+    )
 
 
 def test_a_series_is_no_table():

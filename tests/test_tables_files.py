@@ -53,7 +53,10 @@ def test_csv_and_parquet_and_parts_of_both_are_the_same_table(tmp_path, folder):
             whole.append(str(tmp_path / f"{name}.{ending}"))
             for j in range(3):
                 rows = len(table)
-                write(table.slice(j * rows // 3, (j + 1) * rows // 3 - j * rows // 3), str(tmp_path / name / f"{j}.{ending}"))
+                write(
+                    table.slice(j * rows // 3, (j + 1) * rows // 3 - j * rows // 3),
+                    str(tmp_path / name / f"{j}.{ending}"),
+                )
         parts = [str(tmp_path / name / f"*.{ending}") for name in ("a", "b")]
         for paths in (whole, parts):
             found = tables.compare(*paths, joint=None)
@@ -166,9 +169,15 @@ def test_packed_files_delimiters_quotes_and_marks(folder):
     assert [field.name for field in packed.fields] == ["x", "y"]
     with pytest.raises(ValueError, match="can't be unpacked"):
         opened(folder("b.csv.gz", b"x,y\n1,2\n"), "current")
-    for name, content in (("s.csv", b"x;y\n1;2\n"), ("t.tsv", b"x\ty\n1\t2\n"), ("b.csv", b"\xef\xbb\xbfx,y\r\n1,2\r\n")):
+    for name, content in (
+        ("s.csv", b"x;y\n1;2\n"),
+        ("t.tsv", b"x\ty\n1\t2\n"),
+        ("b.csv", b"\xef\xbb\xbfx,y\r\n1,2\r\n"),
+    ):
         assert [field.name for field in opened(folder(name, content), "current").fields] == ["x", "y"]
-    assert opened(folder("q.csv", b'"x,1",y\n"a\nb",1\n'), "current").sample(["x,1"], 9, 0)["x,1"].data.tolist() == ["a\nb"]
+    assert opened(folder("q.csv", b'"x,1",y\n"a\nb",1\n'), "current").sample(["x,1"], 9, 0)["x,1"].data.tolist() == [
+        "a\nb"
+    ]
 
 
 def test_a_long_file_is_read_in_passes_and_tells_how_far_it_is(folder, monkeypatch):

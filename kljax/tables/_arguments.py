@@ -75,7 +75,9 @@ def _columns(one: argparse.ArgumentParser) -> None:
 
 def _judged(one: argparse.ArgumentParser) -> None:
     one.add_argument("--alpha", type=float, default=0.05, help="level of the tests (0.05)")
-    one.add_argument("--floor", type=float, default=0.005, metavar="NATS", help="below it a change is negligible (0.005)")
+    one.add_argument(
+        "--floor", type=float, default=0.005, metavar="NATS", help="below it a change is negligible (0.005)"
+    )
     one.add_argument(
         "--material", type=float, default=0.05, metavar="NATS", help="columns surely below it are the same (0.05)"
     )
@@ -85,10 +87,14 @@ def _judged(one: argparse.ArgumentParser) -> None:
         help="status 1 if anything is different; 3 also if anything is undecided; 1 only if the columns themselves "
         "changed; always 0",
     )  # fmt: skip
-    one.add_argument("--allow-schema-change", action="store_true", help="status 0 though columns came, went or changed kind")
+    one.add_argument(
+        "--allow-schema-change", action="store_true", help="status 0 though columns came, went or changed kind"
+    )
 
 
 def _output(one: argparse.ArgumentParser) -> None:
-    one.add_argument("--json", metavar="FILE", help="the result as strict JSON; - for standard output, and nothing else there")
+    one.add_argument(
+        "--json", metavar="FILE", help="the result as strict JSON; - for standard output, and nothing else there"
+    )
     one.add_argument("--html", metavar="FILE", help="a report as one HTML file")
     one.add_argument("--quiet", action="store_true", help="no table on standard output")

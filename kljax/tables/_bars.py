@@ -84,6 +84,8 @@ def _by_width(
 ) -> Bars:
     """Bars of equal width over all but the outermost rows, or to the end where that is near."""
     at = np.maximum.accumulate([low, *edges, high])
+    unit = max(float(np.abs(at).max()) / 4, 1e-300)  # differences of the largest numbers would overflow
+    at, low, high = at / unit, low / unit, high / unit
     sums = [np.concatenate([[0.0], np.cumsum(part)]) for part in (a, b, nats)]
     pooled = sums[0] / max(sums[0][-1], 1e-300) + sums[1] / max(sums[1][-1], 1e-300)
     left, middle, right = (float(np.interp(2 * share, pooled, at)) for share in (_BEYOND, 0.5, 1 - _BEYOND))
@@ -98,7 +100,7 @@ def _by_width(
     inside = [np.interp(marks, at, total) for total in sums]
     shown = [np.diff(total) for total in inside]
     outside = [float(total[-1] - (part[-1] - part[0])) for total, part in zip(sums, inside, strict=True)]
-    ends = (np.exp(left), np.exp(right)) if log else (left, right)
+    ends = (np.exp(left) * unit, np.exp(right) * unit) if log else (left * unit, right * unit)
     named = tuple(str(np.datetime64(round(end), "us"))[:16].replace("T", " ") for end in ends) if dates else ends
     beyond = (max(outside[0], 0.0), max(outside[1], 0.0))
     return Bars(shown[0], shown[1], shown[2], (), (named[0], named[1]), log, beyond)

@@ -1,6 +1,6 @@
 """The command ``kljax``: compare, profile and timeline, with the statuses of ``diff``.
 
-    arguments ─▶ the function of kljax.tables ─▶ table, JSON, HTML ─▶ 0 the same, 1 different, 2 trouble, 3 undecided
+arguments ─▶ the function of kljax.tables ─▶ table, JSON, HTML ─▶ 0 the same, 1 different, 2 trouble, 3 undecided
 """
 
 from __future__ import annotations

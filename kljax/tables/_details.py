@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from kljax.tables._bars import bars
+from kljax.tables._markup import table
 from kljax.tables._records import Column, Summary
 from kljax.tables._svg import histogram, safe
 from kljax.tables._words import nats, number, share
@@ -47,11 +48,8 @@ def _categories(column: Column) -> str:
         for j in top.tolist()
     )
     more = f" ({len(parts) - _TOP} more are alike)" if len(parts) > _TOP else ""
-    return (
-        f"<table><caption>Shares of the rows, those that give most nats first{more}</caption><thead><tr><th scope=col>Value"
-        "<th scope=col class=z>Reference → current<th scope=col>Shares<th scope=col class='z o'>Nats</thead>"
-        f"<tbody>{rows}</tbody></table>"
-    )
+    caption = f"Shares of the rows, those that give most nats first{more}"
+    return table(caption, ("Value", ">Reference → current", "Shares", ">-Nats"), rows)
 
 
 def _short(label: str) -> str:
@@ -71,15 +69,14 @@ def _numbers(column: Column) -> str:
     if any(column.not_finite):
         rows.append(("NaN or infinite", *(f"{count:,}" for count in column.not_finite)))
     body = "".join(
-        f"<tr><th scope=row>{name}</th><td class=z>{before}</td><td class=z>{after}</td></tr>" for name, before, after in rows
+        f"<tr><th scope=row>{name}</th><td class=z>{before}</td><td class=z>{after}</td></tr>"
+        for name, before, after in rows
     )
     unseen = f"<br>{share(column.unseen)} of the rows hold values the reference never shows." if column.unseen else ""
     words = safe(column.words)
     js = f"JS {nats(column.js.value)}, PSI {nats(column.psi)}, KL reversed {nats(column.kl_reverse.value)}"
-    return (
-        f"<p>{words}</p><table><thead><tr><th scope=col>{column.kind}<th scope=col class=z>Reference<th scope=col class=z>"
-        f"Current</thead><tbody>{body}</tbody></table><p class=d>{js}.{unseen}</p>"
-    )
+    numbers = table("", (column.kind, ">Reference", ">Current"), body)
+    return f"<p>{words}</p>{numbers}<p class=d>{js}.{unseen}</p>"
 
 
 def _range(one: Summary) -> str:

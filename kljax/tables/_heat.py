@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from kljax.tables._markup import table
 from kljax.tables._records import Column, Timeline
 from kljax.tables._svg import safe
 from kljax.tables._verdict import DIFFERENT
@@ -24,12 +25,11 @@ def heat_map(timeline: Timeline) -> str:
     first, last = (safe(timeline.labels[0]), safe(timeline.labels[-1])) if timeline.labels else ("", "")
     key = "".join(f"<i class=q{j}></i>{word}" for j, word in enumerate(_WORDS))
     more = f"<p>The {_SHOWN} columns that changed most are shown.</p>" if len(timeline.columns) > _SHOWN else ""
+    caption = f"A square a batch, from {first} on the left to {last} on the right; the columns that changed most first"
+    shown = table(caption, ("Column", "Batches", ">Different", ">Largest KL"), rows, "heat")
     return (
         f"<h2>Column by batch</h2><p class='heat d'>KL in nats:{key}<i class=q9></i>not compared; a dot: different</p>{more}"
-        "<div class=x tabindex=0 role=region aria-label='Heat map'><table class=heat><caption>A square a batch, from "
-        f"{first} on the left to {last} on the right; the columns that changed most first</caption><thead><tr><th scope=col>"
-        "Column<th scope=col>Batches<th scope=col class=z>Different<th scope=col class=z>Largest KL</thead><tbody>"
-        f"{rows}</tbody></table></div>"
+        f"<div class=x tabindex=0 role=region aria-label='Heat map'>{shown}</div>"
     )
 
 

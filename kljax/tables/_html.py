@@ -1,29 +1,29 @@
 """A comparison as one HTML page: no script, no network, light and dark, on paper and on a phone.
 
-    Comparison ─▶ status, what changed, column by column, together, too few rows, how to read ─▶ str
+Comparison ─▶ status, what changed, column by column, together, too few rows, how to read ─▶ str
 """
 
 from __future__ import annotations
 
 import datetime
 import json
-import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from kljax.tables import _verdict
 from kljax.tables._bars import bars
 from kljax.tables._details import detail
-from kljax.tables._records import Column, Comparison, Interval, Joint, Pair, Timeline
+from kljax.tables._heat import heat_map
+from kljax.tables._markup import ICONS, chip, header, p_value, said, table
+from kljax.tables._records import Column, Comparison, Joint, Pair, Timeline
 from kljax.tables._style import CSS
-from kljax.tables._svg import interval, position, safe, sparkline
+from kljax.tables._svg import interval, safe, sparkline
 from kljax.tables._versions import versions
-from kljax.tables._words import nats, share
+from kljax.tables._words import nats
 
 _SHOWN = 150  # columns with pictures
 _OPEN = 5  # columns whose details are open at first
 _MOST = 250_000  # bytes of a page beyond which its JSON leaves out what the page can't hold
-_ICONS = {"different": "▲", "negligible": "≈", "same": "✓", "undecided": "?"}
 
 _HOW = """<p>Each column is cut into cells that hold about equal shares of the rows of both tables, and the shares are
 compared. <b>KL</b> is the Kullback-Leibler divergence of the current table from the reference in <b>nats</b>, corrected
@@ -38,8 +38,9 @@ day), which makes differences look surer than they are.</p>"""
 def report(comparison: Comparison) -> str:
     """The page of a comparison."""
     before, after = map(safe, comparison.names)
+    about = "How the current table differs from the reference, column by column, in nats"
     body = [
-        _head(f"{after} against {before}", comparison),
+        header(f"{after} against {before}", about, comparison.verdict, safe(comparison.words)),
         "<main>",
         _cards(comparison),
         _changed(comparison.columns),
@@ -59,11 +60,12 @@ def page(title: str, body: str, result: dict[str, Any], settings: dict[str, Any]
     made_with = ", ".join(f"{name} {version}" for name, version in versions().items())
     whole = (
         '<!doctype html><html lang=en><head><meta charset=utf-8><meta name=viewport content="width=device-width,'
-        'initial-scale=1"><meta http-equiv=Content-Security-Policy content="default-src \'none\';style-src '
+        "initial-scale=1\"><meta http-equiv=Content-Security-Policy content=\"default-src 'none';style-src "
         f"'unsafe-inline'\"><title>{title}</title><style>{CSS}</style></head><body>{body}"
         f"<footer><p>Made {made.day} {made:%B %Y} with {safe(made_with)}. Settings: {safe(said)}.</p></footer>"
     )
-    return f"{whole}<script type=application/json id=result>{_json(result, _MOST - len(whole))}</script></body></html>\n"
+    end = f"<script type=application/json id=result>{_json(result, _MOST - len(whole))}</script></body></html>\n"
+    return (whole + end).encode("utf-8", "replace").decode()  # a name may hold half a character
 
 
 def _json(result: dict[str, Any], room: int) -> str:
@@ -89,26 +91,15 @@ def _rounded(value: Any) -> Any:
     return [_rounded(item) for item in value] if isinstance(value, list) else value
 
 
-def chip(verdict: str) -> str:
-    """A verdict as an icon and a word."""
-    return f'<span class="v {verdict}"><span aria-hidden=true>{_ICONS[verdict]} </span>{verdict}</span>'
-
-
-def _head(title: str, comparison: Comparison) -> str:
-    verdict = comparison.verdict
-    return (
-        f"<header><h1>{title}</h1><p class=d>How the current table differs from the reference, column by column, in nats"
-        f'</p><div class="status {verdict}"><b><span aria-hidden=true>{_ICONS[verdict]} </span>{verdict.capitalize()}</b>'
-        f"<span>{safe(comparison.words)}</span></div></header>"
-    )
-
-
 def _cards(comparison: Comparison) -> str:
     found = [column.verdict for column in comparison.columns]
-    counts = ", ".join(f"{found.count(verdict)} {verdict}" for verdict in _ICONS if verdict in found)
+    counts = ", ".join(f"{found.count(verdict)} {verdict}" for verdict in ICONS if verdict in found)
     apart = [
         f"{len(names)} only in {where}"
-        for names, where in ((comparison.only_reference, "the reference"), (comparison.only_current, "the current table"))
+        for names, where in (
+            (comparison.only_reference, "the reference"),
+            (comparison.only_current, "the current table"),
+        )
         if names
     ]
     apart += [f"{len(comparison.not_compared)} not compared"] if comparison.not_compared else []
@@ -122,19 +113,9 @@ def _cards(comparison: Comparison) -> str:
     if comparison.joint is not None:
         guesses = round(100 * _verdict.best_guess(comparison.joint.kl.value))
         cards.append(("All columns together", f"{guesses} of 100", "rows would be assigned to the right table"))
-    return f"<dl class=cards>{''.join(f'<div><dt>{a}</dt><dd>{b}<small>{c}</small></dd></div>' for a, b, c in cards)}</dl>"
-
-
-def said(kl: Interval) -> str:
-    """An estimate and its interval in digits."""
-    least = "≥ " if kl.open else ""
-    high = "…" if math.isinf(kl.high) else nats(kl.high)
-    return f"{least}{nats(kl.value)} <small>[{nats(kl.low)}, {high}]</small>"
-
-
-def p_value(p: float) -> str:
-    """A p-value in digits."""
-    return "&lt;1e-99" if p < 1e-99 else f"{p:.2g}" if p >= 1e-4 else f"{p:.0e}"
+    return (
+        f"<dl class=cards>{''.join(f'<div><dt>{a}</dt><dd>{b}<small>{c}</small></dd></div>' for a, b, c in cards)}</dl>"
+    )
 
 
 def _changed(columns: Sequence[Column]) -> str:
@@ -146,12 +127,12 @@ def _changed(columns: Sequence[Column]) -> str:
             f"<td class=z>{said(column.kl)}{interval(column.kl)}</td><td class='z o'>{p_value(column.p_adjusted)}</td>"
             f"<td class=o>{picture}</td></tr>"
         )
-    return (
-        "<h2>What changed</h2><table class=t><caption>Every column, the largest change first. The stripes behind the intervals are "
-        "negligible, small, moderate, large and very large, on a log scale.</caption><thead><tr><th scope=col>Column"
-        "<th scope=col>Verdict<th scope=col class=z>KL, nats [95 %]<th scope=col class='z o'>p, adjusted<th scope=col "
-        f"class=o>Shares</thead><tbody>{''.join(rows)}</tbody></table>"
+    caption = (
+        "Every column, the largest change first. The stripes behind the intervals are negligible, small, moderate, "
+        "large and very large, on a log scale."
     )
+    titles = ("Column", "Verdict", ">KL, nats [95 %]", ">-p, adjusted", "-Shares")
+    return f"<h2>What changed</h2>{table(caption, titles, ''.join(rows), 't')}"
 
 
 def _details(columns: Sequence[Column]) -> str:
@@ -186,11 +167,8 @@ def _shares(joint: Joint) -> str:
         f"<td><div class=b><i style='width:{100 * max(value, 0.0) / total:.0f}%'></i></div></td></tr>"
         for name, value in largest
     )
-    return (
-        "<table><caption>What the joint divergence loses without a column: its share that no other column carries, in "
-        f"nats</caption><thead><tr><th scope=col>Column<th scope=col class=z>Nats<th scope=col>Share</thead><tbody>{rows}"
-        "</tbody></table>"
-    )
+    caption = "What the joint divergence loses without a column: what no other column carries"
+    return table(caption, ("Column", ">Nats", "Share"), rows)
 
 
 def _pairs(pairs: Iterable[Pair]) -> str:
@@ -199,12 +177,8 @@ def _pairs(pairs: Iterable[Pair]) -> str:
         f"{pair.after:.2f}</td><td class=z>{p_value(pair.p_adjusted)}</td></tr>"
         for pair in pairs
     )
-    if not rows:
-        return ""
-    return (
-        "<table><caption>Pairs whose rank correlation changed most</caption><thead><tr><th scope=col>Pair<th scope=col "
-        f"class=z>Reference → current<th scope=col class=z>p, adjusted</thead><tbody>{rows}</tbody></table>"
-    )
+    caption = "Pairs whose rank correlation changed most"
+    return table(caption, ("Pair", ">Reference → current", ">p, adjusted"), rows) if rows else ""
 
 
 def _left_out(comparison: Comparison) -> str:
@@ -212,23 +186,23 @@ def _left_out(comparison: Comparison) -> str:
     waiting = [column for column in comparison.columns if column.verdict == _verdict.UNDECIDED]
     if waiting:
         rows = "".join(
-            f"<tr><th scope=row>{safe(column.name)}</th><td class=z>{column.rows_to_tell or 0:,}</td></tr>" for column in waiting
+            f"<tr><th scope=row>{safe(column.name)}</th><td class=z>{column.rows_to_tell or 0:,}</td></tr>"
+            for column in waiting
         )
         parts.append(
-            "<h2>Too few rows</h2><table><caption>Rows of the smaller table that would do</caption><thead><tr><th scope=col>"
-            f"Column<th scope=col class=z>Rows</thead><tbody>{rows}</tbody></table>"
+            f"<h2>Too few rows</h2>{table('Rows of the smaller table that would do', ('Column', '>Rows'), rows)}"
         )
     if comparison.not_compared:
-        rows = "".join(f"<tr><th scope=row>{safe(a)}</th><td>{safe(b)}</td></tr>" for a, b in comparison.not_compared.items())
-        parts.append(
-            "<h2>Not compared</h2><table><caption>Columns of both tables, and why they can't be compared</caption><thead><tr>"
-            f"<th scope=col>Column<th scope=col>Reason</thead><tbody>{rows}</tbody></table>"
+        rows = "".join(
+            f"<tr><th scope=row>{safe(a)}</th><td>{safe(b)}</td></tr>" for a, b in comparison.not_compared.items()
         )
+        caption = "Columns of both tables, and why they can't be compared"
+        parts.append(f"<h2>Not compared</h2>{table(caption, ('Column', 'Reason'), rows)}")
     for names, where in ((comparison.only_reference, "the reference"), (comparison.only_current, "the current table")):
         if names:
-            parts.append(f"<h2>Only in {where}</h2><ul>{''.join(f'<li>{safe(name)}' for name in names)}</ul>")
+            parts.append(f"<h2>Only in {where}</h2><ul>{''.join(f'<li>{safe(name)}</li>' for name in names)}</ul>")
     if comparison.notes:
-        parts.append(f"<h2>Notes</h2><ul>{''.join(f'<li>{safe(note)}' for note in comparison.notes)}</ul>")
+        parts.append(f"<h2>Notes</h2><ul>{''.join(f'<li>{safe(note)}</li>' for note in comparison.notes)}</ul>")
     return "".join(parts)
 
 
@@ -241,27 +215,19 @@ def _scale_table() -> str:
         ("above 0.125", "very large", "more than 0.5 sd", "above 60", "above 0.25"),
     )
     rows = "".join(f"<tr><th scope=row>{a}</th>{''.join(f'<td>{b}</td>' for b in rest)}</tr>" for a, *rest in scale)
-    return (
-        f"<h2>How to read this</h2>{_HOW}<div class=x tabindex=0 role=region aria-label='The scale'><table><caption>The scale"
-        "</caption><thead><tr><th scope=col>Nats<th scope=col>In words<th scope=col>As if a normal column moved by"
-        f"<th scope=col>Right guesses of 100<th scope=col>PSI</thead><tbody>{rows}</tbody></table></div>"
-    )
+    titles = ("Nats", "In words", "As if a normal column moved by", "Right guesses of 100", "PSI")
+    wide = f"<div class=x tabindex=0 role=region aria-label='The scale'>{table('The scale', titles, rows)}</div>"
+    return f"<h2>How to read this</h2>{_HOW}{wide}"
 
 
 def timeline_report(timeline: Timeline) -> str:
     """The page of a timeline, with a heat map."""
-    from kljax.tables._heat import heat_map
-
     title = f"{len(timeline.labels)} batches against {safe(timeline.reference)}"
     verdicts = [comparison.verdict for comparison in timeline.comparisons]
-    worst = next((verdict for verdict in _ICONS if verdict in verdicts), "same")
+    worst = next((verdict for verdict in ICONS if verdict in verdicts), "same")
     changed = verdicts.count(_verdict.DIFFERENT)
     words = f"{changed} of {len(verdicts)} batches {'is' if changed == 1 else 'are'} different from the reference."
-    head = (
-        f"<header><h1>{title}</h1><p class=d>How each batch differs from the reference, column by column, in nats</p>"
-        f'<div class="status {worst}"><b><span aria-hidden=true>{_ICONS[worst]} </span>{worst.capitalize()}</b><span>{words}'
-        "</span></div></header>"
-    )
+    head = header(title, "How each batch differs from the reference, column by column, in nats", worst, words)
     body = f"{head}<main>{heat_map(timeline)}{_batches(timeline)}{_scale_table()}</main>"
     settings = timeline.comparisons[0].settings if timeline.comparisons else {}
     return page(title, body, _short_timeline(timeline), settings)
@@ -273,10 +239,8 @@ def _batches(timeline: Timeline) -> str:
         f"<td>{safe(one.words)}</td></tr>"
         for label, one in zip(timeline.labels, timeline.comparisons, strict=True)
     )
-    return (
-        "<h2>Batch by batch</h2><table><caption>Every batch against the reference</caption><thead><tr><th scope=col>Batch"
-        f"<th scope=col class=z>Rows<th scope=col>Verdict<th scope=col>What changed</thead><tbody>{rows}</tbody></table>"
-    )
+    titles = ("Batch", ">Rows", "Verdict", "What changed")
+    return f"<h2>Batch by batch</h2>{table('Every batch against the reference', titles, rows)}"
 
 
 def _short_timeline(timeline: Timeline) -> dict[str, Any]:
@@ -291,6 +255,3 @@ def _short_timeline(timeline: Timeline) -> dict[str, Any]:
         for label, one in zip(timeline.labels, timeline.comparisons, strict=True)
     ]
     return {"schema": "kljax.timeline/1", "reference": timeline.reference, "batches": batches, "shortened": True}
-
-
-__all__ = ["chip", "p_value", "page", "position", "report", "said", "timeline_report"]

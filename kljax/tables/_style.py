@@ -9,7 +9,9 @@ def _bands() -> str:
     """The scale of nats as a striped background, a stripe a word."""
     marks = [round(100 * position(bound), 1) for bound in (0.005, 0.02, 0.05, 0.125)]
     stops = [0, *marks, 100]
-    stripes = ",".join(f"var(--s{j}) {low}% {high}%" for j, (low, high) in enumerate(zip(stops, stops[1:], strict=False)))
+    stripes = ",".join(
+        f"var(--s{j}) {low}% {high}%" for j, (low, high) in enumerate(zip(stops, stops[1:], strict=False))
+    )
     return f"linear-gradient(90deg,{stripes})"
 
 
