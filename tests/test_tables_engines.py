@@ -21,7 +21,9 @@ from kljax.tables._open import opened  # noqa: E402
 BIG = 2**60
 KINDS = {
     **dict.fromkeys(("x", "nan", "whole", "big", "f32", "money", "empty", "constant"), "number"),
-    **{"flag": "bool", "letter": "text", "day": "date", "instant": "date", "zoned": "date"},
+    **dict.fromkeys(("flag",), "bool"),
+    **dict.fromkeys(("letter",), "text"),
+    **dict.fromkeys(("day", "instant", "zoned"), "date"),
 }
 
 

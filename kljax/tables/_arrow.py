@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kljax.tables._memory import counted
+from kljax.tables._histogram import counted
 from kljax.tables._source import Categories, Field, Overview, Values, label
 
 _MERGE = 1 << 17  # distinct values that wait before equal ones are added up

@@ -1,8 +1,8 @@
 """A column's two histograms as a few bars that an eye can compare.
 
-The cells that are judged hold equal shares of the rows, so drawn as they are every histogram would look flat. Of numbers
-and dates with many values the shares are therefore spread over bars of equal width, each cell's evenly over its range;
-of others a cell is a bar. The nats of each cell are spread alike, so both pictures have one axis.
+The cells that are judged hold equal shares of the rows, so drawn as they are every histogram would look flat. Of
+numbers and dates with many values the shares are therefore spread over bars of equal width, each cell's evenly over its
+range; of others a cell is a bar. The nats of each cell are spread alike, so both pictures have one axis.
 """
 
 from __future__ import annotations

@@ -20,8 +20,8 @@ def detail(column: Column, chip: str, opened: bool) -> str:
     by_name = not column.cells.edges and column.kind != "bool"
     picture = _categories(column) if by_name else _picture(column)
     return (
-        f"<details{' open' if opened else ''}><summary>{safe(column.name)} {chip}</summary><div class=two><div>{picture}</div>"
-        f"<div>{_numbers(column)}</div></div></details>"
+        f"<details{' open' if opened else ''}><summary>{safe(column.name)} {chip}</summary><div class=two>"
+        f"<div>{picture}</div><div>{_numbers(column)}</div></div></details>"
     )
 
 
@@ -42,9 +42,9 @@ def _categories(column: Column) -> str:
     top = np.argsort(-parts, kind="stable")[:_TOP]
     most = float(max(a[top].max(initial=0.0), b[top].max(initial=0.0), 1e-9))
     rows = "".join(
-        f"<tr><th scope=row>{safe(_short(cells.labels[j]))}</th><td class=z>{share(float(a[j]))} → {share(float(b[j]))}</td>"
-        f"<td><div class=b><i style='width:{100 * b[j] / most:.0f}%'></i><i style='width:{100 * a[j] / most:.0f}%'></i></div>"
-        f"</td><td class='z o'>{nats(float(parts[j]))}</td></tr>"
+        f"<tr><th scope=row>{safe(_short(cells.labels[j]))}</th><td class=z>{share(float(a[j]))} → "
+        f"{share(float(b[j]))}</td><td><div class=b><i style='width:{100 * b[j] / most:.0f}%'></i>"
+        f"<i style='width:{100 * a[j] / most:.0f}%'></i></div></td><td class='z o'>{nats(float(parts[j]))}</td></tr>"
         for j in top.tolist()
     )
     more = f" ({len(parts) - _TOP} more are alike)" if len(parts) > _TOP else ""

@@ -28,8 +28,8 @@ def heat_map(timeline: Timeline) -> str:
     caption = f"A square a batch, from {first} on the left to {last} on the right; the columns that changed most first"
     shown = table(caption, ("Column", "Batches", ">Different", ">Largest KL"), rows, "heat")
     return (
-        f"<h2>Column by batch</h2><p class='heat d'>KL in nats:{key}<i class=q9></i>not compared; a dot: different</p>{more}"
-        f"<div class=x tabindex=0 role=region aria-label='Heat map'>{shown}</div>"
+        f"<h2>Column by batch</h2><p class='heat d'>KL in nats:{key}<i class=q9></i>not compared; a dot: different</p>"
+        f"{more}<div class=x tabindex=0 role=region aria-label='Heat map'>{shown}</div>"
     )
 
 
@@ -48,7 +48,7 @@ def _row(name: str, columns: Sequence[Column | None], labels: Sequence[str], wid
     points = f'<path class=p d="{"".join(dots)}"/>' if dots else ""
     width = len(columns) * wide
     return (
-        f"<tr><th scope=row>{safe(name)}</th><td><svg role=img width={width} height={_TALL} viewBox='0 0 {width} {_TALL}'>"
-        f"<title>{safe(title)}</title>{paths}{points}</svg></td><td class=z>{len(dots)} of {len(known)}</td>"
-        f"<td class=z>{nats(most)}<small> {safe(when)}</small></td></tr>"
+        f"<tr><th scope=row>{safe(name)}</th><td><svg role=img width={width} height={_TALL} "
+        f"viewBox='0 0 {width} {_TALL}'><title>{safe(title)}</title>{paths}{points}</svg></td>"
+        f"<td class=z>{len(dots)} of {len(known)}</td><td class=z>{nats(most)}<small> {safe(when)}</small></td></tr>"
     )

@@ -28,11 +28,11 @@ _MOST = 250_000  # bytes of a page beyond which its JSON leaves out what the pag
 _HOW = """<p>Each column is cut into cells that hold about equal shares of the rows of both tables, and the shares are
 compared. <b>KL</b> is the Kullback-Leibler divergence of the current table from the reference in <b>nats</b>, corrected
 for the number of cells, with its 95 % interval: 0.02 nats let a reader of one row guess its table right 54 times in
-100 instead of 50. <b>p</b> is how often two tables that do not differ would look as different as these, for all columns
-together.</p><p><b>Different</b>: surely different, and by enough to matter. <b>Negligible</b>: surely different, by too
-little. <b>Same</b>: any difference is surely small. <b>Undecided</b>: too few rows to tell. What the test cannot see: tails
-beyond the rows that there are (then a value is "at least"), and that rows depend on each other (such as many rows of one
-day), which makes differences look surer than they are.</p>"""
+100 instead of 50. <b>p</b> is how often two tables that do not differ would look as different as these, for all
+columns together.</p><p><b>Different</b>: surely different, and by enough to matter. <b>Negligible</b>: surely
+different, by too little. <b>Same</b>: any difference is surely small. <b>Undecided</b>: too few rows to tell. What the
+test cannot see: tails beyond the rows that there are (then a value is "at least"), and that rows depend on each other
+(such as many rows of one day), which makes differences look surer than they are.</p>"""
 
 
 def report(comparison: Comparison) -> str:
@@ -123,9 +123,9 @@ def _changed(columns: Sequence[Column]) -> str:
     for j, column in enumerate(columns):
         picture = sparkline(bars(column)) if j < _SHOWN else ""
         rows.append(
-            f"<tr><th scope=row>{safe(column.name)}<small>{safe(column.words)}</small></th><td>{chip(column.verdict)}</td>"
-            f"<td class=z>{said(column.kl)}{interval(column.kl)}</td><td class='z o'>{p_value(column.p_adjusted)}</td>"
-            f"<td class=o>{picture}</td></tr>"
+            f"<tr><th scope=row>{safe(column.name)}<small>{safe(column.words)}</small></th>"
+            f"<td>{chip(column.verdict)}</td><td class=z>{said(column.kl)}{interval(column.kl)}</td>"
+            f"<td class='z o'>{p_value(column.p_adjusted)}</td><td class=o>{picture}</td></tr>"
         )
     caption = (
         "Every column, the largest change first. The stripes behind the intervals are negligible, small, moderate, "
@@ -139,7 +139,8 @@ def _details(columns: Sequence[Column]) -> str:
     opened = [column.name for column in columns if column.verdict == _verdict.DIFFERENT][:_OPEN]
     shown = "".join(detail(column, chip(column.verdict), column.name in opened) for column in columns[:_SHOWN])
     more = f"<p>Pictures are of the {_SHOWN} columns that changed most.</p>" if len(columns) > _SHOWN else ""
-    key = "<p class='key d'>Shares of the rows:<i></i>reference<i class=c></i>current<i class=n></i>where the nats come from</p>"
+    marks = "<i></i>reference<i class=c></i>current<i class=n></i>where the nats come from"
+    key = f"<p class='key d'>Shares of the rows:{marks}</p>"
     return f"<h2>Column by column</h2>{key}{more}{shown}"
 
 
@@ -148,12 +149,12 @@ def _together(comparison: Comparison) -> str:
     if joint is None:
         return ""
     return (
-        f"<h2>Together</h2><p>{chip(joint.verdict)} All columns of {joint.rows_used[0]:,} and {joint.rows_used[1]:,} rows at "
-        f"once, so that a change in how columns go together is seen too: Jensen-Shannon divergence at least "
+        f"<h2>Together</h2><p>{chip(joint.verdict)} All columns of {joint.rows_used[0]:,} and {joint.rows_used[1]:,} "
+        f"rows at once, so that a change in how columns go together is seen too: Jensen-Shannon divergence at least "
         f"{nats(joint.js.value)} nats (surely {nats(joint.js.low)}; log 2 = 0.693 at most), KL at least "
         f"{nats(joint.kl.value)} nats, p {p_value(joint.p_value)}. A row of the current table scores above one of the "
-        f"reference {round(100 * joint.auc)} times in 100. Beyond what the columns show alone, the way they go together "
-        f"explains {nats(max(joint.dependence, 0.0))} nats.</p>{_shares(joint)}{_pairs(joint.pairs)}"
+        f"reference {round(100 * joint.auc)} times in 100. Beyond what the columns show alone, the way they go "
+        f"together explains {nats(max(joint.dependence, 0.0))} nats.</p>{_shares(joint)}{_pairs(joint.pairs)}"
     )
 
 

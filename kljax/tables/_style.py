@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from kljax.tables._svg import position
 
 
@@ -9,9 +11,7 @@ def _bands() -> str:
     """The scale of nats as a striped background, a stripe a word."""
     marks = [round(100 * position(bound), 1) for bound in (0.005, 0.02, 0.05, 0.125)]
     stops = [0, *marks, 100]
-    stripes = ",".join(
-        f"var(--s{j}) {low}% {high}%" for j, (low, high) in enumerate(zip(stops, stops[1:], strict=False))
-    )
+    stripes = ",".join(f"var(--s{j}) {low}% {high}%" for j, (low, high) in enumerate(itertools.pairwise(stops)))
     return f"linear-gradient(90deg,{stripes})"
 
 
@@ -30,7 +30,8 @@ h2{font-size:1.2rem;margin:2.5rem 0 .5rem}
 h3{font-size:1rem;margin:1.25rem 0 .25rem}
 p{margin:.5rem 0;max-width:46rem}
 small,.d{color:var(--dim);font-size:.875rem}
-.status{display:flex;gap:.75rem;align-items:baseline;padding:.8rem 1rem;border-radius:.5rem;margin:1rem 0;font-size:1.1rem}
+.status{display:flex;gap:.75rem;align-items:baseline;padding:.8rem 1rem;
+border-radius:.5rem;margin:1rem 0;font-size:1.1rem}
 .status b{white-space:nowrap}
 .different{color:var(--dif);background:var(--difb)}.same{color:var(--same);background:var(--sameb)}
 .undecided{color:var(--und);background:var(--undb)}.negligible{color:var(--neg);background:var(--negb)}
@@ -63,9 +64,9 @@ summary:focus-visible,.x:focus-visible{outline:3px solid var(--cur);outline-offs
 .w{white-space:nowrap}
 .two{display:grid;grid-template-columns:minmax(0,1.2fr) minmax(0,1fr);gap:1.5rem;align-items:start}
 .x{overflow-x:auto}
-.b{background:var(--soft);border-radius:3px;min-width:5rem}.b i{display:block;height:.5rem;border-radius:2px;background:var(--cur)}
+.b{background:var(--soft);border-radius:3px;min-width:5rem}
+.b i{display:block;height:.5rem;border-radius:2px;background:var(--cur)}
 .b i+i{background:none;border:1.5px solid var(--ref);margin-top:2px}
-.m{width:100%;min-width:18rem;height:22px;display:block}
 .heat i{display:inline-block;width:1.1em;height:.9em;margin:0 .3em 0 .8em}
 .q0{fill:var(--s0);background:var(--s0)}.q1{fill:var(--h1);background:var(--h1)}.q2{fill:var(--h2);background:var(--h2)}
 .q3{fill:var(--h3);background:var(--h3)}.q4{fill:var(--h4);background:var(--h4)}
@@ -74,8 +75,10 @@ summary:focus-visible,.x:focus-visible{outline:3px solid var(--cur);outline-offs
 footer{margin-top:3rem;padding-bottom:3rem;color:var(--dim);font-size:.875rem;overflow-wrap:anywhere}
 @media(max-width:42rem){main,header,footer{padding:0 .9rem}h1{font-size:1.35rem}.o{display:none}
 .two{grid-template-columns:minmax(0,1fr)}.status{flex-direction:column;gap:.2rem}.status b{white-space:normal}
-.t thead{position:absolute;clip-path:inset(50%)}.t tr{display:grid;grid-template-columns:auto 1fr;border-bottom:1px solid var(--line)}
+.t thead{position:absolute;clip-path:inset(50%)}
+.t tr{display:grid;grid-template-columns:auto 1fr;border-bottom:1px solid var(--line)}
 .t th,.t td{border:0;padding-right:0}.t tbody th{grid-column:1/3;padding-bottom:0}.w{white-space:normal}}
-@media print{body{font-size:11pt}details{break-inside:avoid}details::details-content{content-visibility:visible;block-size:auto}
+@media print{body{font-size:11pt}details{break-inside:avoid}
+details::details-content{content-visibility:visible;block-size:auto}
 .status,.v,.i,.c,.n{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
 """.replace("BANDS", _bands())

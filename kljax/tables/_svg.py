@@ -7,7 +7,6 @@ Numbers are whole units of a view box, and each series is one path: a picture is
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from html import escape
 
 import numpy as np
@@ -25,7 +24,7 @@ def safe(text: object) -> str:
     return escape(str(text).encode("utf-8", "replace").decode().replace("\x00", "�"))
 
 
-def steps(heights: Sequence[float], width: float, base: int, tall: int) -> str:
+def steps(heights: np.ndarray, width: float, base: int, tall: int) -> str:
     """The outline of bars side by side, each as a share of ``tall`` above ``base``."""
     path, before, each = [f"M0 {base}"], base, width / max(len(heights), 1)
     for j, share in enumerate(heights):
