@@ -8,6 +8,7 @@ A total never grows with the rows: it is a few numbers, a count a cell, or a cou
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -136,12 +137,11 @@ class Overall:
         data, missing = present(array)
         kept = data if missing is None else data[~missing]
         nan = 0 if missing is None else int(np.count_nonzero(missing)) - null
-        low, high = (_scalar(kept.min()), _scalar(kept.max())) if len(kept) else (None, None)
+        low, high = _ends(kept)
         plus = minus = 0
-        if kept.dtype.kind == "f" and len(kept) and not (np.isfinite(low) and np.isfinite(high)):
+        if isinstance(low, float) and not math.isfinite(low - high):
             plus, minus = int(np.count_nonzero(kept == np.inf)), int(np.count_nonzero(kept == -np.inf))
-            kept = kept[np.isfinite(kept)]
-            low, high = (_scalar(kept.min()), _scalar(kept.max())) if len(kept) else (None, None)
+            low, high = _ends(kept[np.isfinite(kept)])
         was = self._total
         self._total = Overview(
             was.missing + null,
@@ -157,8 +157,12 @@ class Overall:
         return self._total
 
 
-def _scalar(value: Any) -> Any:
-    return value if isinstance(value, np.datetime64) else value.item()
+def _ends(data: np.ndarray) -> tuple[Any, Any]:
+    """The least and greatest value as Python's numbers or np.datetime64; None where there is none."""
+    if len(data) == 0:
+        return None, None
+    low, high = data.min(), data.max()
+    return (low, high) if data.dtype.kind == "M" else (low.item(), high.item())
 
 
 class Binned:
