@@ -146,7 +146,7 @@ def _distinct(ordered: Sequence[np.ndarray], rows: Sequence[int]) -> tuple[np.nd
 def _in_wide_gaps(values: np.ndarray, weights: np.ndarray, boundaries: np.ndarray, reach: float) -> np.ndarray:
     """Boundaries between values that differ by rounding noise, moved to the nearest gap that does not.
 
-    Noise is less than 1e-11 of the largest value within ``reach`` rows, and has gaps 100 000 times as wide on both sides
+    Noise is less than 1e-11 of the largest value within ``reach`` rows, with gaps 100 000 times as wide on both sides
     within a quarter of the rows.
     """
     with np.errstate(invalid="ignore", over="ignore"):
