@@ -11,11 +11,15 @@ from __future__ import annotations
 
 import argparse
 import math
+import pathlib
+import sys
 import time
 from collections.abc import Callable, Iterator
 
 import numpy as np
 from scipy import integrate, stats
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from kljax import tables
 
