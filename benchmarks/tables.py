@@ -81,7 +81,7 @@ def null(scale: float, *, profile: bool = False) -> None:
 
 
 def two_modes(rng: np.random.Generator, n: int) -> np.ndarray:
-    return np.where(rng.random(n) < 0.5, -0.8, 0.8) + 0.6 * rng.normal(size=n)
+    return np.where(rng.random(n) < 0.5, -0.9, 0.9) + math.sqrt(0.19) * rng.normal(size=n)
 
 
 NORMAL: Draw = NULL["normal"]
