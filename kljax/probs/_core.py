@@ -13,8 +13,8 @@ from kljax._kernels import measures, measures_chernoff, powers, shannon
 from kljax._special import log_ratio, nan_where, tiny
 from kljax.generators import Generator
 
-of_pair = entry(_values.probabilities, "p", "q")
-of_one = entry(_values.probabilities, "p")
+of_pair = entry(_values.probabilities, "p", "q", fill=1.0)
+of_one = entry(_values.probabilities, "p", fill=1.0)
 
 
 def pair(p: ArrayLike, q: ArrayLike, where: ArrayLike | None, axis: Axis) -> tuple[jax.Array, jax.Array]:
