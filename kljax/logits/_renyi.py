@@ -153,7 +153,7 @@ def bhattacharyya(
     References:
         Bhattacharyya (1943), "On a measure of divergence between two statistical populations".
     """
-    return 0.5 * renyi(
+    half = renyi(
         logits_p,
         logits_q,
         order=0.5,
@@ -165,6 +165,7 @@ def bhattacharyya(
         weights=weights,
         reduction=reduction,
     )
+    return 0.5 * half
 
 
 def chernoff_information(

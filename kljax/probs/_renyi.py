@@ -122,9 +122,18 @@ def bhattacharyya(
     References:
         Bhattacharyya (1943), "On a measure of divergence between two statistical populations".
     """
-    return 0.5 * renyi(
-        p, q, order=0.5, axis=axis, where=where, measure=measure, tokens=tokens, weights=weights, reduction=reduction
+    half = renyi(
+        p,
+        q,
+        order=0.5,
+        axis=axis,
+        where=where,
+        measure=measure,
+        tokens=tokens,
+        weights=weights,
+        reduction=reduction,
     )
+    return 0.5 * half
 
 
 def chernoff_information(
