@@ -9,16 +9,8 @@ import jax.numpy as jnp
 
 from kljax._gamma import bregman_phi, digamma
 from kljax._special import divide, log1p, log1p_excess
-from kljax.families._deviances import (
-    LARGE,
-    at_end,
-    gamma_entropy,
-    log_beta,
-    power_log,
-    power_log1m,
-    share,
-    share_deviance,
-)
+from kljax.families._deviances import LARGE, gamma_entropy, log_beta, share, share_deviance
+from kljax.families._edges import at_end, power_log, power_log1m
 from kljax.families._record import at_points, batch_shape, family, filled, lifted, positive
 from kljax.families._stirling import phi
 from kljax.quadrature import Support

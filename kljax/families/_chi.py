@@ -10,14 +10,8 @@ import jax.numpy as jnp
 
 from kljax._gamma import bregman_log_gamma, digamma, log_gamma
 from kljax._special import expm1
-from kljax.families._deviances import (
-    LARGE,
-    at_end,
-    gamma_entropy,
-    half_step,
-    power_log,
-    rate_deviance,
-)
+from kljax.families._deviances import LARGE, gamma_entropy, half_step, rate_deviance
+from kljax.families._edges import at_end, power_log
 from kljax.families._gamma import Gamma
 from kljax.families._record import at_points, family, filled, positive
 from kljax.families._stirling import phi, remainder, remainder_slope
@@ -39,7 +33,7 @@ class Chi:
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at x; -∞ outside the support."""
         x, at = at_points(x, self)
-        legal, half = (x >= 0.0) & (x < jnp.inf), 0.5 * at.df
+        legal, half = (x >= 0.0) & (jnp.square(x) < jnp.inf), 0.5 * at.df
         low = half < LARGE
         y, shape = jnp.where(legal, x, 1.0), jnp.where(low, half, 1.0)
         power = power_log(2.0 * shape - 1.0, y)

@@ -8,7 +8,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from kljax._special import divide, divide_twice, itakura_saito_term
+from kljax._ratios import divide_twice
+from kljax._special import divide, itakura_saito_term
 from kljax.families._deviances import power_fall
 from kljax.families._record import at_points, family, filled, lifted, noise, positive
 from kljax.quadrature import Support

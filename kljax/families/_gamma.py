@@ -9,8 +9,8 @@ import jax
 import jax.numpy as jnp
 
 from kljax._gamma import bregman_phi, log_gamma
-from kljax._ratios import product_ratio_gap
-from kljax._special import divide, divide_twice, log_ratio, x_minus_log1p
+from kljax._ratios import divide_twice, product_ratio_gap
+from kljax._special import divide, log_ratio, x_minus_log1p
 from kljax.families._deviances import gamma_entropy, log_density
 from kljax.families._record import at_points, family, filled, lifted, noise, positive
 from kljax.quadrature import Support

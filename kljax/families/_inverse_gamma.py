@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from kljax._gamma import digamma, log_gamma
-from kljax._special import divide, log_ratio
+from kljax._special import divide, log_ratio, tiny
 from kljax.families._deviances import LARGE, gamma_entropy, rate_deviance
 from kljax.families._gamma import Gamma, kl_of_gammas
 from kljax.families._record import at_points, family, filled, positive
@@ -33,7 +33,7 @@ class InverseGamma:
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at x; -∞ outside the support."""
         x, at = at_points(x, self)
-        legal = (x > 0.0) & (x < jnp.inf)
+        legal = (x >= tiny(x)) & (x < jnp.inf)
         a, b = at.concentration, at.scale
         low = a < LARGE
         y, shape = jnp.where(legal, x, b), jnp.where(low, a, 1.0)

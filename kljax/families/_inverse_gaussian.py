@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax.scipy.special import log_ndtr
 
-from kljax._special import divide, horner, itakura_saito_term, relative_gap
+from kljax._special import divide, horner, itakura_saito_term, relative_gap, tiny
 from kljax.families._implicit import implicit
 from kljax.families._record import at_points, family, filled, lifted, noise, positive
 from kljax.quadrature import Support
@@ -34,7 +34,7 @@ class InverseGaussian:
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at x; -∞ outside the support."""
         x, at = at_points(x, self)
-        legal = (x > 0.0) & (x < jnp.inf)
+        legal = (x >= tiny(x)) & (x < jnp.inf)
         safe = jnp.where(legal, x, at.loc)
         log_x = jnp.log(safe)
         away = divide(at.concentration, safe) * jnp.square(divide(safe - at.loc, at.loc))

@@ -11,7 +11,8 @@ import jax.numpy as jnp
 from kljax._gamma import digamma_gap, log_gamma_1p, log_gamma_gap
 from kljax._special import divide, expm1, expm1_minus_x, expm1_ratio, log1p, log_ratio, relative_gap
 from kljax.families._beta import Beta
-from kljax.families._deviances import at_end, log_gamma_bend, log_gamma_rise
+from kljax.families._deviances import log_gamma_bend, log_gamma_rise
+from kljax.families._edges import at_end
 from kljax.families._record import at_points, family, filled, lifted, noise, positive
 from kljax.quadrature import Support
 

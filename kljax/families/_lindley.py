@@ -8,7 +8,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from kljax._special import divide, divide_twice, itakura_saito_term, log1p, relative_gap, x_minus_log1p
+from kljax._ratios import divide_twice
+from kljax._special import divide, itakura_saito_term, log1p, relative_gap, x_minus_log1p
 from kljax.families._deviances import power_fall
 from kljax.families._implicit import implicit
 from kljax.families._inverse_gaussian import scaled_exponential_integral

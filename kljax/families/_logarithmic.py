@@ -43,7 +43,7 @@ class Logarithmic:
     def log_prob(self, x: Any) -> jax.Array:
         """The log-probability of x; -∞ for what is no integer ≥ 1."""
         k, at = at_points(x, self)
-        legal = (k >= 1.0) & (k == jnp.floor(k))
+        legal = (k >= 1.0) & (k < jnp.inf) & (k == jnp.floor(k))
         k = jnp.where(legal, k, 1.0)
         length = -log_complement(at.probs)
         # (k - 1) log p + log(p/L), for p/L is near 1 where p is small.

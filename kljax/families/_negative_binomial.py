@@ -44,7 +44,7 @@ class NegativeBinomial:
         """The log-probability of x; -∞ for what is no integer ≥ 0."""
         k, at = at_points(x, self)
         r = _successes(at)
-        legal = (k >= 0.0) & (k == jnp.floor(k))
+        legal = (k >= 0.0) & (k < jnp.inf) & (k == jnp.floor(k))
         k = jnp.where(legal, k, 0.0)
         ways = stirling_excess(k + r) - stirling_excess(k) - stirling_excess(r) + jnp.log(r) - jnp.log(k + r)
         (p, rest), (log_p, log_rest) = chances(at), log_chances(at)

@@ -29,7 +29,7 @@ class Poisson:
     def log_prob(self, x: Any) -> jax.Array:
         """The log-probability of x; -∞ for what is no integer ≥ 0."""
         k, at = at_points(x, self)
-        legal = (k >= 0.0) & (k == jnp.floor(k))
+        legal = (k >= 0.0) & (k < jnp.inf) & (k == jnp.floor(k))
         safe = jnp.where(legal, k, 0.0)
         # k log λ - λ - log k! as two terms, neither of which is large where k ≈ λ.
         return jnp.where(legal, -kl_term(safe, at.rate) - stirling_excess(safe), -jnp.inf)

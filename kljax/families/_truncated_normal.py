@@ -40,7 +40,7 @@ class TruncatedNormal:
         """The log-density at x; -∞ outside the support."""
         x, at = at_points(x, self)
         here = _interval(*_bounds(at))
-        legal = (x >= at.low) & (x <= at.high)
+        legal = (x >= at.low) & (x <= at.high) & (jnp.abs(x) < jnp.inf)
         # Steps from the point of least |z|, an end of the interval or the location.
         left, right = at.high < at.loc, at.low > at.loc
         start = jnp.where(right, at.low, jnp.where(left, at.high, at.loc))

@@ -10,7 +10,8 @@ import jax.numpy as jnp
 
 from kljax._gamma import log_gamma_1p
 from kljax._special import divide, expm1, expm1_minus_x, log_ratio
-from kljax.families._deviances import at_end, log_gamma_bend
+from kljax.families._deviances import log_gamma_bend
+from kljax.families._edges import at_end, growing
 from kljax.families._gumbel import EULER, kl_of_extremes
 from kljax.families._record import at_points, family, filled, lifted, noise, positive
 from kljax.quadrature import Support
@@ -64,23 +65,18 @@ class Weibull:
     def mean(self) -> jax.Array:
         """λΓ(1 + 1/k)"""
         at = filled(self)
-        return at.scale * jnp.exp(log_gamma_1p(divide(jnp.ones_like(at.scale), at.concentration)))
+        log = log_gamma_1p(divide(jnp.ones_like(at.scale), at.concentration))
+        return growing(at.scale * jnp.exp(log), jnp.log(at.scale) + log)
 
     @property
     def variance(self) -> jax.Array:
         """λ²(Γ(1 + 2/k) - Γ(1 + 1/k)²)"""
         at = filled(self)
-        beyond = jnp.isinf(_variance(*jax.lax.stop_gradient((at.concentration, at.scale))))
-        # Where it overflows its derivatives are zero.
-        value = _variance(*(jnp.where(beyond, 1.0, one) for one in (at.concentration, at.scale)))
-        return jnp.where(beyond, jnp.inf, value)
-
-
-def _variance(concentration: jax.Array, scale: jax.Array) -> jax.Array:
-    # λ²Γ(1 + 2c)(1 - exp(-t)), c = 1/k and exp(t) = Γ(1 + 2c)/Γ(1 + c)²
-    c = divide(jnp.ones_like(scale), concentration)
-    root = scale * jnp.exp(0.5 * log_gamma_1p(2.0 * c))
-    return root * (root * -expm1(-log_gamma_bend(jnp.ones_like(c), c)))
+        # λ²Γ(1 + 2c)(1 - exp(-t)), c = 1/k and exp(t) = Γ(1 + 2c)/Γ(1 + c)²
+        c = divide(jnp.ones_like(at.scale), at.concentration)
+        log, spread = log_gamma_1p(2.0 * c), -expm1(-log_gamma_bend(jnp.ones_like(c), c))
+        value = jnp.square(at.scale * jnp.exp(0.5 * log) * jnp.sqrt(spread))
+        return growing(value, 2.0 * jnp.log(at.scale) + log + jnp.log(spread))
 
 
 def kl_weibull(p: Weibull, q: Weibull) -> jax.Array:
