@@ -127,7 +127,8 @@ def kl(logits_p, logits_q):
 
 @of_pair
 def renyi(logits_p, logits_q, generator: Generator, where, scale, *, axis: Axis = -1):
-    return powers.renyi(generator, *pair(logits_p, logits_q, where, scale, axis))
+    rows = pair(logits_p, logits_q, where, scale, axis)
+    return powers.up_to_infinity(generator, rows[0], lambda: powers.renyi(generator, *rows), lambda: _infinite(*rows))
 
 
 @of_pair
@@ -143,7 +144,10 @@ def renyi_zero(logits_p, logits_q, where, scale, *, axis: Axis = -1):
 @of_pair
 def renyi_infinity(logits_p, logits_q, where, scale, *, axis: Axis = -1):
     """log max p/q: order ∞."""
-    a, b, scale = pair(logits_p, logits_q, where, scale, axis)
+    return _infinite(*pair(logits_p, logits_q, where, scale, axis))
+
+
+def _infinite(a: jax.Array, b: jax.Array, scale: jax.Array | None) -> jax.Array:
     rows = statistics(a, b, scale)
     _, _, r = normalise(a, b, scale, rows)
     largest = jnp.where((a == -jnp.inf) & ~jnp.isnan(r), -jnp.inf, r).max(-1)
@@ -164,7 +168,10 @@ def entropy(logits, where, scale, *, axis: Axis = -1):
 @of_one
 def renyi_entropy(logits, order, where, scale, *, axis: Axis = -1):
     a, scale = single(logits, where, scale, axis)
-    return shannon.renyi_entropy(order.astype(a.dtype), a, scale)
+    order = order.astype(a.dtype)
+    return powers.up_to_infinity(
+        generators.alpha(order), a, lambda: shannon.renyi_entropy(order, a, scale), lambda: _least(a, scale)
+    )
 
 
 @of_one
@@ -179,7 +186,10 @@ def hartley_entropy(logits, where, scale, *, axis: Axis = -1):
 @of_one
 def min_entropy(logits, where, scale, *, axis: Axis = -1):
     """-log max p: order ∞."""
-    a, scale = single(logits, where, scale, axis)
+    return _least(*single(logits, where, scale, axis))
+
+
+def _least(a: jax.Array, scale: jax.Array | None) -> jax.Array:
     return -shannon.log_softmax(a, scale, *shannon.log_norm(a, scale)).max(-1)
 
 

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from kljax import _checks, _values
+from kljax import _checks, _values, generators
 from kljax._checks import Axis
 from kljax._entry import entry
 from kljax._kernels import measures, measures_chernoff, powers, shannon
@@ -47,7 +47,10 @@ def f_divergence(p, q, generator: Generator, where, *, axis: Axis = -1):
 
 @of_pair
 def renyi(p, q, generator: Generator, where, *, axis: Axis = -1):
-    return measures.renyi(generator, *_lessened(*pair(p, q, where, axis)))
+    p, q = pair(p, q, where, axis)
+    return powers.up_to_infinity(
+        generator, p, lambda: measures.renyi(generator, *_lessened(p, q)), lambda: _infinite(p, q)
+    )
 
 
 def _lessened(p: jax.Array, q: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -69,7 +72,10 @@ def renyi_zero(p, q, where, *, axis: Axis = -1):
 @of_pair
 def renyi_infinity(p, q, where, *, axis: Axis = -1):
     """log max p/q: order ∞."""
-    p, q = pair(p, q, where, axis)
+    return _infinite(*pair(p, q, where, axis))
+
+
+def _infinite(p: jax.Array, q: jax.Array) -> jax.Array:
     r = jax.lax.stop_gradient(measures.ratio(p, q))
     at = jnp.where((p == 0.0) & ~jnp.isnan(r), -jnp.inf, r).argmax(-1, keepdims=True)
     p, q, r = (jnp.take_along_axis(x, at, -1)[..., 0] for x in (p, q, r))
@@ -172,7 +178,10 @@ def renyi_entropy(p, order, where, *, axis: Axis = -1):
     order = order.astype(p.dtype)
     present = p > 0.0
     log_p = jnp.where(present, _log(jnp.where(present, p, 1.0)), -jnp.inf)
-    return shannon.renyi_entropy_of_log(order, nan_where(jnp.isnan(p), log_p))
+    log_p = nan_where(jnp.isnan(p), log_p)
+    return powers.up_to_infinity(
+        generators.alpha(order), p, lambda: shannon.renyi_entropy_of_log(order, log_p), lambda: -_log(p.max(-1))
+    )
 
 
 @of_one
