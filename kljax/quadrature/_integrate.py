@@ -31,7 +31,7 @@ def integrate(
     with jax.numpy_rank_promotion("allow"):
         jumps = hints.low[..., :0] if jumps is None else jumps
         moving = _moves.Moving(densities.constants, integrand, hints.low, hints.high, jumps)
-        held, error = lax.stop_gradient(_held(*lax.stop_gradient((densities.constants, integrand, hints)), densities, space))
+        held, error = _held(*lax.stop_gradient((densities.constants, integrand, hints)), densities, space)
         summed = _moves.Summed(densities.evaluate, densities.functions, densities.count, space.kind == "integers")
         return Totals(_moves.integrals(summed, held, moving), held.shift, error)
 

@@ -86,15 +86,17 @@ def totals(found: Measures, count: int) -> Totals:
     unit = where(size > 0.0, jnp.exp(top - shift), 0.0)
     masses = (size[:count] * unit[:count] * jnp.exp(shift[:count])).sum(-1)
     missed = (jnp.abs(masses - 1.0) > (1e-4 if double else 1e-2)).any(0)
-    size, error, unit = size[count:], error[count:], unit[count:]
+    unit = unit[count:]
+    square = jnp.square(unit)
     total, shaken = found.sums
-    slope, weight, weighted, squares = (found.slopes * _powers(unit)[:, :, None]).sum(-1)
+    total = where(jnp.isinf(total), total, _times(total, unit)).sum(-1)
+    slope, weight, weighted, squares = _times(found.slopes, jnp.stack([unit, unit, unit, square])[:, :, None]).sum(-1)
     typical = weighted / jnp.maximum(weight, float(jnp.finfo(dtype).tiny))
-    bound = ((error + eps * size) * unit).sum(-1) + 3.0 * jnp.sqrt((shaken * jnp.square(unit)).sum(-1))
+    bound = _times((error + eps * size)[count:], unit).sum(-1) + 3.0 * jnp.sqrt(_times(shaken, square).sum(-1))
     bound += eps * (jnp.abs(slope) * typical + 3.0 * jnp.sqrt(squares)).sum(1)
-    total = (total * where(jnp.isinf(total), 1.0, unit)).sum(-1)
     return Totals(total, shift[count:, ..., 0], where(missed, jnp.inf, bound))
 
 
-def _powers(unit: jax.Array) -> jax.Array:
-    return jnp.stack([unit, unit, unit, jnp.square(unit)])
+def _times(x: jax.Array, unit: jax.Array) -> jax.Array:
+    """x · unit, and 0 for a unit of 0: where nothing is left of a density its logarithm may be large."""
+    return where(unit > 0.0, x * unit, 0.0)
