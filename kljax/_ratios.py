@@ -25,6 +25,8 @@ def product_ratio_gap(a: jax.Array, b: jax.Array, c: jax.Array, d: jax.Array) ->
     cd, cd_rest = two_product(c, d)
     near = jnp.abs(ab - cd) < 0.5 * cd
     ordinary = (ab > _small(a)) & (cd > _small(a)) & (ab < _large(a)) & (cd < _large(a)) & near
+    # A factor of that size cannot be split.
+    ordinary &= jnp.isfinite(ab_rest) & jnp.isfinite(cd_rest)
     close = ((ab - cd) + (jnp.where(ordinary, ab_rest, 0.0) - jnp.where(ordinary, cd_rest, 0.0))) / jnp.where(
         ordinary, cd, 1.0
     )

@@ -254,7 +254,7 @@ CROSS_ENTROPY = Functional(
 
 def _log_norm(found: parts.Level) -> jax.Array:
     """log Σ exp(a - top), NaN for a row that is no distribution."""
-    return jnp.where(jnp.isfinite(found.top), log1p(found.others), jnp.nan)
+    return log1p(found.others) + (found.top - found.top)
 
 
 def _log_p(found: parts.Level, a: jax.Array) -> jax.Array:

@@ -42,7 +42,9 @@ class _Tilted(NamedTuple):
 def _tilted(order: jax.Array, p: jax.Array, q: jax.Array) -> _Tilted:
     both = (p > 0.0) & (q > 0.0)
     r = jnp.where(both, ratio(p, q), 0.0)
-    weight = jax.nn.softmax(jnp.where(both, jnp.log(jnp.where(both, q, 1.0)) + order * r, -jnp.inf), where=both)
+    none = ~both.any()
+    level = jnp.where(both, jnp.log(jnp.where(both, q, 1.0)) + order * r, jnp.where(none, 0.0, -jnp.inf))
+    weight = jnp.where(both, jax.nn.softmax(level), 0.0)
     mean = (weight * r).sum(-1)
     mass = mixed_mass(order, p, q)
     tilt = (p.sum(-1) - q.sum(-1)) / jnp.where(mass > 0.0, mass, 1.0)

@@ -69,9 +69,8 @@ def loose_slopes(
     """The same of a piece of a row; a sum over the row need not vanish exactly."""
     beta = order - 1.0
     finite = jnp.isfinite(value)[..., None]
-    level = jnp.where(finite, value[..., None], 0.0)
-    inside = ~jnp.isinf(r) & finite
-    r = jnp.where(inside, r, 0.0)
+    inside = jnp.maximum(jnp.abs(r), value[..., None]) < 2.0 ** (100 if r.dtype == jnp.float32 else 1000)
+    level, r = (jnp.where(inside, one, 0.0) for one in (value[..., None], r))
     # t = p e^{β(r - R)} = q e^{αr - βR}
     from_p, from_q = beta * (r - level), order * r - beta * level
     near_p, near_q = inside & (jnp.abs(from_p) < 1.0), inside & (jnp.abs(from_q) < 1.0)

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from kljax._ratios import spread_term
+from kljax._special import divide
 from kljax.families._record import at_points, family, filled, lifted, noise, positive
 from kljax.quadrature import Support
 
@@ -28,8 +29,9 @@ class HalfNormal:
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at x; -∞ outside the support."""
         x, at = at_points(x, self)
-        inside = -0.5 * jnp.square(x / at.scale) - jnp.log(at.scale) + 0.5 * math.log(2.0 / math.pi)
-        return jnp.where(x >= 0.0, inside, -jnp.inf)
+        legal = (x >= 0.0) & (x < jnp.inf)
+        z = divide(jnp.where(legal, x, 0.0), at.scale)
+        return jnp.where(legal, -0.5 * jnp.square(z) - jnp.log(at.scale) + 0.5 * math.log(2.0 / math.pi), -jnp.inf)
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
         """Draws, differentiable in the parameters."""

@@ -34,11 +34,12 @@ class InverseGaussian:
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at x; -∞ outside the support."""
         x, at = at_points(x, self)
-        safe = jnp.where(x > 0.0, x, 1.0)
+        legal = (x > 0.0) & (x < jnp.inf)
+        safe = jnp.where(legal, x, at.loc)
         log_x = jnp.log(safe)
-        away = at.concentration / safe * jnp.square((safe - at.loc) / at.loc)
+        away = divide(at.concentration, safe) * jnp.square(divide(safe - at.loc, at.loc))
         inside = 0.5 * (jnp.log(at.concentration) - math.log(2.0 * math.pi) - 3.0 * log_x - away)
-        return jnp.where(x > 0.0, inside, -jnp.inf)
+        return jnp.where(legal, inside, -jnp.inf)
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
         """Draws (Michael, Schucany & Haas 1976), differentiable in the parameters through the distribution function."""
@@ -70,7 +71,7 @@ class InverseGaussian:
     def variance(self) -> jax.Array:
         """μ³/λ"""
         at = filled(self)
-        return jnp.square(at.loc) * (at.loc / at.concentration)
+        return at.loc * jax.lax.optimization_barrier(at.loc * divide(at.loc, at.concentration))
 
     @property
     def natural(self) -> jax.Array:

@@ -8,6 +8,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from kljax._special import divide, expm1_ratio
+from kljax.families._logarithms import log_less
 from kljax.families._normal import Normal, kl_normal
 from kljax.families._record import at_points, family, filled, lifted, noise, positive, real
 from kljax.quadrature import Support
@@ -29,11 +31,11 @@ class LogNormal:
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at x; -∞ outside the support."""
         x, at = at_points(x, self)
-        log_x = jnp.log(jnp.where(x > 0.0, x, 1.0))
-        inside = (
-            -0.5 * jnp.square((log_x - at.loc) / at.scale) - jnp.log(at.scale) - log_x - 0.5 * math.log(2.0 * math.pi)
-        )
-        return jnp.where(x > 0.0, inside, -jnp.inf)
+        legal = (x > 0.0) & (x < jnp.inf)
+        safe = jnp.where(legal, x, 1.0)
+        z = divide(log_less(safe, jnp.where(legal, at.loc, 0.0)), at.scale)
+        inside = -0.5 * jnp.square(z) - jnp.log(at.scale) - jnp.log(safe) - 0.5 * math.log(2.0 * math.pi)
+        return jnp.where(legal, inside, -jnp.inf)
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
         """Draws, differentiable in the parameters."""
@@ -61,7 +63,7 @@ class LogNormal:
         """(exp(σ²) - 1) exp(2μ + σ²)"""
         at = filled(self)
         square = jnp.square(at.scale)
-        return jnp.expm1(square) * jnp.exp(2.0 * at.loc + square)
+        return jnp.square(jnp.exp(at.loc + square) * (at.scale * jnp.sqrt(expm1_ratio(-square))))
 
     @property
     def natural(self) -> jax.Array:

@@ -8,6 +8,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from kljax._special import divide, log1p
+from kljax.families._logarithms import logit_less
 from kljax.families._normal import Normal, kl_normal
 from kljax.families._record import along, at_points, family, filled, positive, real
 from kljax.quadrature import Support
@@ -31,8 +33,8 @@ class LogitNormal:
         x, at = at_points(x, self)
         legal = (x > 0.0) & (x < 1.0)
         safe = jnp.where(legal, x, 0.5)
-        low, high = jnp.log(safe), jnp.log1p(-safe)
-        away = jnp.square(((low - high) - at.loc) / at.scale)
+        low, high = jnp.log(safe), log1p(-safe)
+        away = jnp.square(divide(logit_less(safe, jnp.where(legal, at.loc, 0.0)), at.scale))
         inside = -0.5 * away - jnp.log(at.scale) - 0.5 * math.log(2.0 * math.pi) - low - high
         return jnp.where(legal, inside, -jnp.inf)
 

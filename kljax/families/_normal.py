@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from kljax._ratios import spread_term
 from kljax._special import divide
+from kljax.families._located import standardised
 from kljax.families._record import at_points, family, filled, lifted, noise, positive, real
 from kljax.quadrature import Support
 
@@ -32,7 +33,8 @@ class Normal:
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at x."""
         x, at = at_points(x, self)
-        return -0.5 * jnp.square((x - at.loc) / at.scale) - jnp.log(at.scale) - _LOG_ROOT_2PI
+        far, z = standardised(x, at)
+        return jnp.where(far, -jnp.inf, -0.5 * jnp.square(z) - jnp.log(at.scale) - _LOG_ROOT_2PI)
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
         """Draws, differentiable in the parameters."""

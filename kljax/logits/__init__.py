@@ -4,6 +4,9 @@ logits ─_kernels─▶ p, q and r = log(p/q) ─generator─▶ summand ─sum
 log-probabilities on the way: r comes from their differences, so it keeps its digits when p ≈ q.
 """
 
+from typing import TYPE_CHECKING
+
+from kljax._names import unknown as _unknown
 from kljax.logits._f_divergences import (
     alpha,
     chi_squared,
@@ -21,13 +24,16 @@ from kljax.logits._information import (
     generalized_jensen_shannon,
     renyi,
 )
+from kljax.logits._joint import conditional_entropy, mutual_information
 from kljax.logits._kullback_leibler import jeffreys, jensen_shannon, kl, skew_kl
+from kljax.logits._terms import kl_terms, perplexity
 
 __all__ = [
     "alpha",
     "bhattacharyya",
     "chernoff_information",
     "chi_squared",
+    "conditional_entropy",
     "cross_entropy",
     "entropy",
     "f_divergence",
@@ -35,10 +41,16 @@ __all__ = [
     "jeffreys",
     "jensen_shannon",
     "kl",
+    "kl_terms",
     "le_cam",
+    "mutual_information",
+    "perplexity",
     "renyi",
     "skew_kl",
     "squared_hellinger",
     "total_variation",
     "tsallis",
 ]
+
+if not TYPE_CHECKING:  # a type checker is to refuse what is not there
+    __getattr__ = _unknown(__name__, __all__)

@@ -9,12 +9,15 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from kljax import _checks, generators
+from kljax import _checks, _values, generators
 from kljax._checks import Axis
+from kljax._entry import entry
 from kljax._kernels import functionals, normalise, over_axis, powers, shannon, statistics, sums
+from kljax._special import nan_where
 from kljax.generators import Generator
 
-jit = functools.partial(jax.jit, static_argnames=("axis",))
+of_pair = entry(_values.logits, "logits_p", "logits_q")
+of_one = entry(_values.logits, "logits")
 
 
 def temperature(value: ArrayLike) -> jax.Array | None:
@@ -40,10 +43,14 @@ def pair(
     a, b = _checks.broadcast(logits_p=a, logits_q=b)
     mask = _checks.mask(where, a.shape)
     axes = _checks.axes(axis, a.ndim)
-    if mask is not None:
-        a, b = jnp.where(mask, a, -jnp.inf), jnp.where(mask, b, -jnp.inf)
+    a, b = (_rows(x, mask, axes) for x in (a, b))
     wide = a.dtype if a.dtype.itemsize >= 4 else jnp.float32
-    return _checks.last(a, axes), _checks.last(b, axes), None if scale is None else scale.astype(wide)
+    return a, b, None if scale is None else scale.astype(wide)
+
+
+def _rows(x: jax.Array, mask: jax.Array | None, axes: tuple[int, ...]) -> jax.Array:
+    rows = _checks.last(x, axes)
+    return rows if mask is None else _checks.occupied(rows, _checks.last(mask, axes), -jnp.inf, 0.0)
 
 
 def single(
@@ -51,14 +58,11 @@ def single(
 ) -> tuple[jax.Array, jax.Array | None]:
     """One operand as rows."""
     a = _checks.floating("logits", logits)
-    mask = _checks.mask(where, a.shape)
-    axes = _checks.axes(axis, a.ndim)
-    if mask is not None:
-        a = jnp.where(mask, a, -jnp.inf)
-    return _checks.last(a, axes), None if scale is None else scale.astype(a.dtype)
+    rows = _rows(a, _checks.mask(where, a.shape), _checks.axes(axis, a.ndim))
+    return rows, None if scale is None else scale.astype(a.dtype)
 
 
-@jit
+@of_pair
 def f_divergence(logits_p, logits_q, generator: Generator, where, scale, *, axis: Axis = -1):
     return sums.f_divergence(generator, *pair(logits_p, logits_q, where, scale, axis, keep_half=True))
 
@@ -69,7 +73,10 @@ def evaluate(logits_p, logits_q, generator: Generator, axis: Axis, where, temper
         functional = functionals.KL if generator is generators.kl else functionals.F_DIVERGENCE
         given = None if generator is generators.kl else generator
         return split(functional, given, (logits_p, logits_q), where, temperature_, axis, axis_name)
-    return f_divergence(logits_p, logits_q, generator, where, temperature(temperature_), axis=axis)
+    scale = temperature(temperature_)
+    if generator is generators.kl and where is None and scale is None and isinstance(axis, int) and axis == -1:
+        return kl(logits_p, logits_q)  # fewer arguments to look at: an eager call is quicker
+    return f_divergence(logits_p, logits_q, generator, where, scale, axis=axis)
 
 
 def split(functional, given, logits, where, temperature_: ArrayLike, axis: Axis, axis_name):
@@ -89,79 +96,79 @@ def _split(functional, axis_name, given, logits, where, scale, *, axis: Axis):
     return over_axis.rows(functional, axis_name, given, None, tuple(rows))
 
 
-@jax.jit
+@of_pair
 def kl(logits_p, logits_q):
     return sums.f_divergence(generators.kl, *pair(logits_p, logits_q, None, None, -1, keep_half=True))
 
 
-@jit
+@of_pair
 def renyi(logits_p, logits_q, generator: Generator, where, scale, *, axis: Axis = -1):
     return powers.renyi(generator, *pair(logits_p, logits_q, where, scale, axis))
 
 
-@jit
+@of_pair
 def renyi_zero(logits_p, logits_q, where, scale, *, axis: Axis = -1):
     """-log Q(p > 0): order 0."""
     a, b, scale = pair(logits_p, logits_q, where, scale, axis)
     top, norm = shannon.log_norm(b, scale)
     log_q = shannon.log_softmax(b, scale, top, norm)
     legal = jnp.isfinite(a.max(-1)) & jnp.isfinite(b.max(-1))
-    return jnp.where(legal, powers.minus_log_kept(log_q, a == -jnp.inf), jnp.nan)
+    return nan_where(~legal, powers.minus_log_kept(log_q, a == -jnp.inf))
 
 
-@jit
+@of_pair
 def renyi_infinity(logits_p, logits_q, where, scale, *, axis: Axis = -1):
     """log max p/q: order ∞."""
     a, b, scale = pair(logits_p, logits_q, where, scale, axis)
     rows = statistics(a, b, scale)
     _, _, r = normalise(a, b, scale, rows)
-    largest = jnp.where(a == -jnp.inf, jnp.where(jnp.isnan(r), jnp.nan, -jnp.inf), r).max(-1)
+    largest = jnp.where((a == -jnp.inf) & ~jnp.isnan(r), -jnp.inf, r).max(-1)
     # At p = q every outcome is the largest, and the subgradient 0 is taken.
     return jnp.where(largest <= 0.0, 0.0, largest)
 
 
-@jit
+@of_pair
 def chernoff(logits_p, logits_q, where, scale, *, axis: Axis = -1):
     return powers.chernoff(*pair(logits_p, logits_q, where, scale, axis))
 
 
-@jit
+@of_one
 def entropy(logits, where, scale, *, axis: Axis = -1):
     return shannon.entropy(*single(logits, where, scale, axis))
 
 
-@jit
+@of_one
 def renyi_entropy(logits, order, where, scale, *, axis: Axis = -1):
     a, scale = single(logits, where, scale, axis)
     return shannon.renyi_entropy(order.astype(a.dtype), a, scale)
 
 
-@jit
+@of_one
 def hartley_entropy(logits, where, scale, *, axis: Axis = -1):
     """log of the number of outcomes that are possible: order 0."""
     a, _ = single(logits, where, scale, axis)
     top = a.max(-1)
     count = jnp.log((a > -jnp.inf).sum(-1).astype(a.dtype))
-    return jnp.where(jnp.isfinite(top), count, jnp.nan)
+    return nan_where(~jnp.isfinite(top), count)
 
 
-@jit
+@of_one
 def min_entropy(logits, where, scale, *, axis: Axis = -1):
     """-log max p: order ∞."""
     a, scale = single(logits, where, scale, axis)
     return -shannon.log_softmax(a, scale, *shannon.log_norm(a, scale)).max(-1)
 
 
-@jit
+@of_pair
 def cross_entropy(logits_p, logits_q, where, scale, *, axis: Axis = -1):
     return shannon.cross_entropy(*pair(logits_p, logits_q, where, scale, axis))
 
 
-@functools.partial(jax.jit, static_argnames=("axis", "stack_axis"))
+@entry(_values.logits, "logits", static=("axis", "stack_axis"))
 def jensen_shannon_of_many(logits, weights, where, scale, *, stack_axis: int, axis: Axis):
     a = _checks.floating("logits", logits)
     mask = _checks.mask(where, a.shape)
-    if mask is not None:
-        a = jnp.where(mask, a, -jnp.inf)
     rows, weights = _checks.stack(a, weights, axis, stack_axis)
+    if mask is not None:
+        rows = _checks.occupied(rows, _checks.stack(mask, None, axis, stack_axis)[0], -jnp.inf, 0.0)
     return shannon.jensen_shannon_of_many(rows, weights, None if scale is None else scale.astype(a.dtype))

@@ -9,8 +9,6 @@ from kljax import _checks, generators
 from kljax._checks import Axis, AxisName
 from kljax.logits import _core
 
-_ONE = 1.0
-
 
 def kl(
     logits_p: ArrayLike,
@@ -18,7 +16,7 @@ def kl(
     *,
     axis: Axis = -1,
     where: ArrayLike | None = None,
-    temperature: ArrayLike = _ONE,
+    temperature: ArrayLike = 1.0,
     axis_name: AxisName | None = None,
 ) -> jax.Array:
     """KL(p‖q) = Σ p log(p/q), the Kullback–Leibler divergence, for p = softmax(logits_p), q = softmax(logits_q).
@@ -53,8 +51,6 @@ def kl(
     References:
         Kullback & Leibler (1951), "On information and sufficiency", eq. (2.4).
     """
-    if axis == -1 and where is None and temperature is _ONE and axis_name is None:
-        return _core.kl(logits_p, logits_q)
     return _core.evaluate(logits_p, logits_q, generators.kl, axis, where, temperature, axis_name)
 
 

@@ -4,6 +4,9 @@
 non-negative and accurate by itself, so the sum is too.
 """
 
+from typing import TYPE_CHECKING
+
+from kljax._names import unknown as _unknown
 from kljax.probs._f_divergences import (
     alpha,
     chi_squared,
@@ -21,13 +24,16 @@ from kljax.probs._information import (
     generalized_jensen_shannon,
     renyi,
 )
+from kljax.probs._joint import conditional_entropy, mutual_information
 from kljax.probs._kullback_leibler import jeffreys, jensen_shannon, kl, skew_kl
+from kljax.probs._terms import kl_terms, perplexity
 
 __all__ = [
     "alpha",
     "bhattacharyya",
     "chernoff_information",
     "chi_squared",
+    "conditional_entropy",
     "cross_entropy",
     "entropy",
     "f_divergence",
@@ -35,10 +41,16 @@ __all__ = [
     "jeffreys",
     "jensen_shannon",
     "kl",
+    "kl_terms",
     "le_cam",
+    "mutual_information",
+    "perplexity",
     "renyi",
     "skew_kl",
     "squared_hellinger",
     "total_variation",
     "tsallis",
 ]
+
+if not TYPE_CHECKING:  # a type checker is to refuse what is not there
+    __getattr__ = _unknown(__name__, __all__)

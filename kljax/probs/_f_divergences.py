@@ -11,7 +11,9 @@ from kljax.generators import Generator
 from kljax.probs import _core
 
 
-def squared_hellinger(p: ArrayLike, q: ArrayLike, *, axis: Axis = -1, where: ArrayLike | None = None) -> jax.Array:
+def squared_hellinger(
+    p: ArrayLike, q: ArrayLike, *, axis: Axis = -1, where: ArrayLike | None = None, measure: bool = False
+) -> jax.Array:
     """H²(p, q) = ½ Σ (√p - √q)², the squared Hellinger distance.
 
     It lies in [0, 1] and is 1 where p and q have no outcome in common. Rows are taken as measures: each summand is q
@@ -22,6 +24,7 @@ def squared_hellinger(p: ArrayLike, q: ArrayLike, *, axis: Axis = -1, where: Arr
         q: The same; broadcasts against ``p``.
         axis: The axis, or axes, of the outcomes.
         where: Boolean mask that broadcasts to the operands; outcomes where it is false are left out.
+        measure: Whether the rows are measures on purpose: then no warning says that they do not sum to 1.
 
     Returns:
         The divergence in nats, one number per batch element: the broadcast shape without ``axis``. float32, or float64
@@ -41,10 +44,12 @@ def squared_hellinger(p: ArrayLike, q: ArrayLike, *, axis: Axis = -1, where: Arr
     References:
         Hellinger (1909); Le Cam (1986), "Asymptotic Methods in Statistical Decision Theory", ch. 4.
     """
-    return _core.f_divergence(p, q, generators.squared_hellinger, where, axis=axis)
+    return _core.f_divergence(p, q, generators.squared_hellinger, where, axis=axis, measure=measure)
 
 
-def total_variation(p: ArrayLike, q: ArrayLike, *, axis: Axis = -1, where: ArrayLike | None = None) -> jax.Array:
+def total_variation(
+    p: ArrayLike, q: ArrayLike, *, axis: Axis = -1, where: ArrayLike | None = None, measure: bool = False
+) -> jax.Array:
     """TV(p, q) = ½ Σ |p - q|, the total variation distance.
 
     It lies in [0, 1]. Where p = q for an outcome the subgradient 0 is taken. Rows are taken as measures: each summand
@@ -55,6 +60,7 @@ def total_variation(p: ArrayLike, q: ArrayLike, *, axis: Axis = -1, where: Array
         q: The same; broadcasts against ``p``.
         axis: The axis, or axes, of the outcomes.
         where: Boolean mask that broadcasts to the operands; outcomes where it is false are left out.
+        measure: Whether the rows are measures on purpose: then no warning says that they do not sum to 1.
 
     Returns:
         The divergence in nats, one number per batch element: the broadcast shape without ``axis``. float32, or float64
@@ -74,10 +80,12 @@ def total_variation(p: ArrayLike, q: ArrayLike, *, axis: Axis = -1, where: Array
     References:
         Levin & Peres (2017), "Markov Chains and Mixing Times", prop. 4.2.
     """
-    return _core.f_divergence(p, q, generators.total_variation, where, axis=axis)
+    return _core.f_divergence(p, q, generators.total_variation, where, axis=axis, measure=measure)
 
 
-def chi_squared(p: ArrayLike, q: ArrayLike, *, axis: Axis = -1, where: ArrayLike | None = None) -> jax.Array:
+def chi_squared(
+    p: ArrayLike, q: ArrayLike, *, axis: Axis = -1, where: ArrayLike | None = None, measure: bool = False
+) -> jax.Array:
     """χ²(p‖q) = Σ (p - q)²/q, Pearson's χ² divergence.
 
     It is inf where q misses an outcome that p has; it can overflow to inf before that. Neyman's is ``chi_squared`` with
@@ -89,6 +97,7 @@ def chi_squared(p: ArrayLike, q: ArrayLike, *, axis: Axis = -1, where: ArrayLike
         q: The same; broadcasts against ``p``.
         axis: The axis, or axes, of the outcomes.
         where: Boolean mask that broadcasts to the operands; outcomes where it is false are left out.
+        measure: Whether the rows are measures on purpose: then no warning says that they do not sum to 1.
 
     Returns:
         The divergence in nats, one number per batch element: the broadcast shape without ``axis``. float32, or float64
@@ -109,10 +118,12 @@ def chi_squared(p: ArrayLike, q: ArrayLike, *, axis: Axis = -1, where: ArrayLike
         Pearson (1900); Liese & Vajda (2006), "On divergences and informations in statistics and information theory",
         eq. (5).
     """
-    return _core.f_divergence(p, q, generators.pearson, where, axis=axis)
+    return _core.f_divergence(p, q, generators.pearson, where, axis=axis, measure=measure)
 
 
-def le_cam(p: ArrayLike, q: ArrayLike, *, axis: Axis = -1, where: ArrayLike | None = None) -> jax.Array:
+def le_cam(
+    p: ArrayLike, q: ArrayLike, *, axis: Axis = -1, where: ArrayLike | None = None, measure: bool = False
+) -> jax.Array:
     """LC(p, q) = ½ Σ (p - q)²/(p + q), Le Cam's (triangular) divergence.
 
     It lies in [0, 1]. Half of it is often called the triangular discrimination, or the symmetric χ². Rows are taken as
@@ -123,6 +134,7 @@ def le_cam(p: ArrayLike, q: ArrayLike, *, axis: Axis = -1, where: ArrayLike | No
         q: The same; broadcasts against ``p``.
         axis: The axis, or axes, of the outcomes.
         where: Boolean mask that broadcasts to the operands; outcomes where it is false are left out.
+        measure: Whether the rows are measures on purpose: then no warning says that they do not sum to 1.
 
     Returns:
         The divergence in nats, one number per batch element: the broadcast shape without ``axis``. float32, or float64
@@ -142,11 +154,17 @@ def le_cam(p: ArrayLike, q: ArrayLike, *, axis: Axis = -1, where: ArrayLike | No
     References:
         Le Cam (1986), "Asymptotic Methods in Statistical Decision Theory", p. 47; Vincze (1981).
     """
-    return _core.f_divergence(p, q, generators.le_cam, where, axis=axis)
+    return _core.f_divergence(p, q, generators.le_cam, where, axis=axis, measure=measure)
 
 
 def alpha(
-    p: ArrayLike, q: ArrayLike, *, order: ArrayLike, axis: Axis = -1, where: ArrayLike | None = None
+    p: ArrayLike,
+    q: ArrayLike,
+    *,
+    order: ArrayLike,
+    axis: Axis = -1,
+    where: ArrayLike | None = None,
+    measure: bool = False,
 ) -> jax.Array:
     """A_α(p‖q) = (Σ p^α q^(1-α) - 1)/(α(α - 1)), Amari's α-divergence.
 
@@ -160,6 +178,7 @@ def alpha(
         order: α, any real number; a Python number, or a traced scalar.
         axis: The axis, or axes, of the outcomes.
         where: Boolean mask that broadcasts to the operands; outcomes where it is false are left out.
+        measure: Whether the rows are measures on purpose: then no warning says that they do not sum to 1.
 
     Returns:
         The divergence in nats, one number per batch element: the broadcast shape without ``axis``. float32, or float64
@@ -180,11 +199,17 @@ def alpha(
         Cichocki & Amari (2010), "Families of alpha-, beta- and gamma-divergences", eq. (3).
     """
     generator = generators.alpha(_checks.parameter("order", order))
-    return _core.f_divergence(p, q, generator, where, axis=axis)
+    return _core.f_divergence(p, q, generator, where, axis=axis, measure=measure)
 
 
 def tsallis(
-    p: ArrayLike, q: ArrayLike, *, order: ArrayLike, axis: Axis = -1, where: ArrayLike | None = None
+    p: ArrayLike,
+    q: ArrayLike,
+    *,
+    order: ArrayLike,
+    axis: Axis = -1,
+    where: ArrayLike | None = None,
+    measure: bool = False,
 ) -> jax.Array:
     """T_a(p‖q) = (Σ p^a q^(1-a) - 1)/(a - 1), Tsallis' relative entropy.
 
@@ -198,6 +223,7 @@ def tsallis(
         order: a > 0; a Python number, or a traced scalar.
         axis: The axis, or axes, of the outcomes.
         where: Boolean mask that broadcasts to the operands; outcomes where it is false are left out.
+        measure: Whether the rows are measures on purpose: then no warning says that they do not sum to 1.
 
     Returns:
         The divergence in nats, one number per batch element: the broadcast shape without ``axis``. float32, or float64
@@ -219,11 +245,17 @@ def tsallis(
         Tsallis (1998), "Generalized entropy-based criterion for consistent testing", eq. (6).
     """
     generator = generators.tsallis(_checks.parameter("order", order))
-    return _core.f_divergence(p, q, generator, where, axis=axis)
+    return _core.f_divergence(p, q, generator, where, axis=axis, measure=measure)
 
 
 def f_divergence(
-    p: ArrayLike, q: ArrayLike, generator: Generator, *, axis: Axis = -1, where: ArrayLike | None = None
+    p: ArrayLike,
+    q: ArrayLike,
+    generator: Generator,
+    *,
+    axis: Axis = -1,
+    where: ArrayLike | None = None,
+    measure: bool = False,
 ) -> jax.Array:
     """D_f(p‖q) = Σ q f(p/q), the f-divergence of a generator.
 
@@ -237,6 +269,7 @@ def f_divergence(
         generator: A record of ``kljax.generators``, or one made by ``generators.from_function``.
         axis: The axis, or axes, of the outcomes.
         where: Boolean mask that broadcasts to the operands; outcomes where it is false are left out.
+        measure: Whether the rows are measures on purpose: then no warning says that they do not sum to 1.
 
     Returns:
         The divergence in nats, one number per batch element: the broadcast shape without ``axis``. float32, or float64
@@ -257,4 +290,4 @@ def f_divergence(
         Csiszár (1967), "Information-type measures of difference of probability distributions"; Ali & Silvey (1966).
     """
     _checks.instance("generator", generator, Generator, "a record of kljax.generators, such as generators.kl")
-    return _core.f_divergence(p, q, generator, where, axis=axis)
+    return _core.f_divergence(p, q, generator, where, axis=axis, measure=measure)

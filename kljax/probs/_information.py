@@ -15,7 +15,13 @@ from kljax.probs import _core
 
 
 def renyi(
-    p: ArrayLike, q: ArrayLike, *, order: ArrayLike, axis: Axis = -1, where: ArrayLike | None = None
+    p: ArrayLike,
+    q: ArrayLike,
+    *,
+    order: ArrayLike,
+    axis: Axis = -1,
+    where: ArrayLike | None = None,
+    measure: bool = False,
 ) -> jax.Array:
     """R_α(p‖q) = log(Σ p^α q^(1-α))/(α - 1), Rényi's divergence of order α ≥ 0.
 
@@ -33,6 +39,7 @@ def renyi(
         order: α in [0, ∞]; a Python number, or a traced positive scalar.
         axis: The axis, or axes, of the outcomes.
         where: Boolean mask that broadcasts to the operands; outcomes where it is false are left out.
+        measure: Whether the rows are measures on purpose: then no warning says that they do not sum to 1.
 
     Returns:
         The divergence in nats, one number per batch element: the broadcast shape without ``axis``. float32, or float64
@@ -57,11 +64,13 @@ def renyi(
     generator = renyi_generator(order)
     if generator is None:
         end = _core.renyi_zero if order == 0 else _core.renyi_infinity
-        return end(p, q, where, axis=axis)
-    return _core.renyi(p, q, generator, where, axis=axis)
+        return end(p, q, where, axis=axis, measure=measure)
+    return _core.renyi(p, q, generator, where, axis=axis, measure=measure)
 
 
-def bhattacharyya(p: ArrayLike, q: ArrayLike, *, axis: Axis = -1, where: ArrayLike | None = None) -> jax.Array:
+def bhattacharyya(
+    p: ArrayLike, q: ArrayLike, *, axis: Axis = -1, where: ArrayLike | None = None, measure: bool = False
+) -> jax.Array:
     """B(p, q) = -log Σ √(p q), the Bhattacharyya distance, half of Rényi's divergence of order ½.
 
     It is inf where p and q share no outcome. Rows are taken as measures: the sum is divided by ½(Σp + Σq), which is 1
@@ -72,6 +81,7 @@ def bhattacharyya(p: ArrayLike, q: ArrayLike, *, axis: Axis = -1, where: ArrayLi
         q: The same; broadcasts against ``p``.
         axis: The axis, or axes, of the outcomes.
         where: Boolean mask that broadcasts to the operands; outcomes where it is false are left out.
+        measure: Whether the rows are measures on purpose: then no warning says that they do not sum to 1.
 
     Returns:
         The divergence in nats, one number per batch element: the broadcast shape without ``axis``. float32, or float64
@@ -95,7 +105,13 @@ def bhattacharyya(p: ArrayLike, q: ArrayLike, *, axis: Axis = -1, where: ArrayLi
 
 
 def chernoff_information(
-    p: ArrayLike, q: ArrayLike, *, with_order: bool = False, axis: Axis = -1, where: ArrayLike | None = None
+    p: ArrayLike,
+    q: ArrayLike,
+    *,
+    with_order: bool = False,
+    axis: Axis = -1,
+    where: ArrayLike | None = None,
+    measure: bool = False,
 ) -> jax.Array | tuple[jax.Array, jax.Array]:
     """C(p, q) = max over α in [0, 1] of -log Σ p^α q^(1-α), Chernoff's information.
 
@@ -109,6 +125,7 @@ def chernoff_information(
         with_order: Whether to return the optimal order as well.
         axis: The axis, or axes, of the outcomes.
         where: Boolean mask that broadcasts to the operands; outcomes where it is false are left out.
+        measure: Whether the rows are measures on purpose: then no warning says that they do not sum to 1.
 
     Returns:
         The information in nats, one number per batch element; with ``with_order`` the pair (information, order), the
@@ -129,11 +146,13 @@ def chernoff_information(
         Chernoff (1952), "A measure of asymptotic efficiency for tests of a hypothesis based on the sum of
         observations"; Nielsen (2013), "An information-geometric characterization of Chernoff information".
     """
-    value, order = _core.chernoff(p, q, where, axis=axis)
+    value, order = _core.chernoff(p, q, where, axis=axis, measure=measure)
     return (value, order) if with_order else value
 
 
-def entropy(p: ArrayLike, *, order: ArrayLike = 1.0, axis: Axis = -1, where: ArrayLike | None = None) -> jax.Array:
+def entropy(
+    p: ArrayLike, *, order: ArrayLike = 1.0, axis: Axis = -1, where: ArrayLike | None = None, measure: bool = False
+) -> jax.Array:
     """H(p) = -Σ p log p, Shannon's entropy; with ``order`` Rényi's, log(Σ p^α)/(1 - α).
 
     Order 0 is the log of the number of possible outcomes, order ∞ is -log max p, and order 1 is Shannon's,
@@ -144,6 +163,7 @@ def entropy(p: ArrayLike, *, order: ArrayLike = 1.0, axis: Axis = -1, where: Arr
         order: α in [0, ∞]; a Python number, or a traced positive scalar.
         axis: The axis, or axes, of the outcomes.
         where: Boolean mask that broadcasts to the operand; outcomes where it is false are left out.
+        measure: Whether the rows are measures on purpose: then no warning says that they do not sum to 1.
 
     Returns:
         The entropy in nats, one number per batch element: the shape without ``axis``. float32, or float64 if the
@@ -167,11 +187,13 @@ def entropy(p: ArrayLike, *, order: ArrayLike = 1.0, axis: Axis = -1, where: Arr
     _checks.number("order", order, low=0.0)
     if isinstance(order, float) and order in (0.0, 1.0, math.inf):
         end = {0.0: _core.hartley_entropy, 1.0: _core.entropy, math.inf: _core.min_entropy}[order]
-        return end(p, where, axis=axis)
-    return _core.renyi_entropy(p, jnp.asarray(order), where, axis=axis)
+        return end(p, where, axis=axis, measure=measure)
+    return _core.renyi_entropy(p, jnp.asarray(order), where, axis=axis, measure=measure)
 
 
-def cross_entropy(p: ArrayLike, q: ArrayLike, *, axis: Axis = -1, where: ArrayLike | None = None) -> jax.Array:
+def cross_entropy(
+    p: ArrayLike, q: ArrayLike, *, axis: Axis = -1, where: ArrayLike | None = None, measure: bool = False
+) -> jax.Array:
     """H(p, q) = -Σ p log q, the cross-entropy.
 
     It is inf where q misses an outcome that p has. Its gradient in q is that of KL(p‖q); for how far q is from p use
@@ -182,6 +204,7 @@ def cross_entropy(p: ArrayLike, q: ArrayLike, *, axis: Axis = -1, where: ArrayLi
         q: The same; broadcasts against ``p``.
         axis: The axis, or axes, of the outcomes.
         where: Boolean mask that broadcasts to the operands; outcomes where it is false are left out.
+        measure: Whether the rows are measures on purpose: then no warning says that they do not sum to 1.
 
     Returns:
         The cross-entropy in nats, one number per batch element: the broadcast shape without ``axis``. float32, or
@@ -201,7 +224,7 @@ def cross_entropy(p: ArrayLike, q: ArrayLike, *, axis: Axis = -1, where: ArrayLi
     References:
         Cover & Thomas (2006), "Elements of Information Theory", sec. 2.3.
     """
-    return _core.cross_entropy(p, q, where, axis=axis)
+    return _core.cross_entropy(p, q, where, axis=axis, measure=measure)
 
 
 def generalized_jensen_shannon(
@@ -211,6 +234,7 @@ def generalized_jensen_shannon(
     stack_axis: int = 0,
     axis: Axis = -1,
     where: ArrayLike | None = None,
+    measure: bool = False,
 ) -> jax.Array:
     """JS(p₁, …, p_K) = Σ w_k KL(p_k‖m), m = Σ w_k p_k, the Jensen–Shannon divergence of many distributions.
 
@@ -223,6 +247,7 @@ def generalized_jensen_shannon(
         stack_axis: The axis along which the distributions are stacked.
         axis: The axis, or axes, of the outcomes.
         where: Boolean mask that broadcasts to the operand; outcomes where it is false have probability zero in all.
+        measure: Whether the rows are measures on purpose: then no warning says that they do not sum to 1.
 
     Returns:
         The divergence in nats, one number per batch element: the shape without ``stack_axis`` and ``axis``.
@@ -243,4 +268,4 @@ def generalized_jensen_shannon(
         Lin (1991), "Divergence measures based on the Shannon entropy", eq. (5.1).
     """
     weights = _checks.simplex("weights", weights)
-    return _core.jensen_shannon_of_many(p, weights, where, stack_axis=stack_axis, axis=axis)
+    return _core.jensen_shannon_of_many(p, weights, where, stack_axis=stack_axis, axis=axis, measure=measure)

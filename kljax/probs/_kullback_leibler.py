@@ -10,7 +10,9 @@ from kljax._checks import Axis
 from kljax.probs import _core
 
 
-def kl(p: ArrayLike, q: ArrayLike, *, axis: Axis = -1, where: ArrayLike | None = None) -> jax.Array:
+def kl(
+    p: ArrayLike, q: ArrayLike, *, axis: Axis = -1, where: ArrayLike | None = None, measure: bool = False
+) -> jax.Array:
     """KL(p‖q) = Σ p log(p/q) - p + q, the generalised Kullback–Leibler divergence of two measures.
 
     On normalised rows it is Σ p log(p/q). It is inf where q misses an outcome that p has, and 0 if and only if p = q.
@@ -23,6 +25,7 @@ def kl(p: ArrayLike, q: ArrayLike, *, axis: Axis = -1, where: ArrayLike | None =
         q: The same; broadcasts against ``p``.
         axis: The axis, or axes, of the outcomes.
         where: Boolean mask that broadcasts to the operands; outcomes where it is false are left out.
+        measure: Whether the rows are measures on purpose: then no warning says that they do not sum to 1.
 
     Returns:
         The divergence in nats, one number per batch element: the broadcast shape without ``axis``. float32, or float64
@@ -42,10 +45,12 @@ def kl(p: ArrayLike, q: ArrayLike, *, axis: Axis = -1, where: ArrayLike | None =
     References:
         Kullback & Leibler (1951), "On information and sufficiency", eq. (2.4).
     """
-    return _core.f_divergence(p, q, generators.kl, where, axis=axis)
+    return _core.f_divergence(p, q, generators.kl, where, axis=axis, measure=measure)
 
 
-def jeffreys(p: ArrayLike, q: ArrayLike, *, axis: Axis = -1, where: ArrayLike | None = None) -> jax.Array:
+def jeffreys(
+    p: ArrayLike, q: ArrayLike, *, axis: Axis = -1, where: ArrayLike | None = None, measure: bool = False
+) -> jax.Array:
     """J(p, q) = KL(p‖q) + KL(q‖p) = Σ (p - q) log(p/q), Jeffreys' symmetric divergence.
 
     It is inf where exactly one of p and q misses an outcome. Rows are taken as measures: each summand is q f(p/q) ≥ 0
@@ -56,6 +61,7 @@ def jeffreys(p: ArrayLike, q: ArrayLike, *, axis: Axis = -1, where: ArrayLike | 
         q: The same; broadcasts against ``p``.
         axis: The axis, or axes, of the outcomes.
         where: Boolean mask that broadcasts to the operands; outcomes where it is false are left out.
+        measure: Whether the rows are measures on purpose: then no warning says that they do not sum to 1.
 
     Returns:
         The divergence in nats, one number per batch element: the broadcast shape without ``axis``. float32, or float64
@@ -75,7 +81,7 @@ def jeffreys(p: ArrayLike, q: ArrayLike, *, axis: Axis = -1, where: ArrayLike | 
     References:
         Jeffreys (1946), "An invariant form for the prior probability in estimation problems", eq. (1).
     """
-    return _core.f_divergence(p, q, generators.jeffreys, where, axis=axis)
+    return _core.f_divergence(p, q, generators.jeffreys, where, axis=axis, measure=measure)
 
 
 def jensen_shannon(
@@ -86,6 +92,7 @@ def jensen_shannon(
     scaled: bool = False,
     axis: Axis = -1,
     where: ArrayLike | None = None,
+    measure: bool = False,
 ) -> jax.Array:
     """JS(p, q) = w KL(p‖m) + (1 - w) KL(q‖m), m = w p + (1 - w) q, the Jensen–Shannon divergence.
 
@@ -100,6 +107,7 @@ def jensen_shannon(
         scaled: Whether to divide by w(1 - w).
         axis: The axis, or axes, of the outcomes.
         where: Boolean mask that broadcasts to the operands; outcomes where it is false are left out.
+        measure: Whether the rows are measures on purpose: then no warning says that they do not sum to 1.
 
     Returns:
         The divergence in nats, one number per batch element: the broadcast shape without ``axis``. float32, or float64
@@ -121,11 +129,17 @@ def jensen_shannon(
         Lin (1991), "Divergence measures based on the Shannon entropy", eq. (4.1).
     """
     generator = generators.jensen_shannon(_checks.parameter("weight", weight), scaled=scaled)
-    return _core.f_divergence(p, q, generator, where, axis=axis)
+    return _core.f_divergence(p, q, generator, where, axis=axis, measure=measure)
 
 
 def skew_kl(
-    p: ArrayLike, q: ArrayLike, *, weight: ArrayLike, axis: Axis = -1, where: ArrayLike | None = None
+    p: ArrayLike,
+    q: ArrayLike,
+    *,
+    weight: ArrayLike,
+    axis: Axis = -1,
+    where: ArrayLike | None = None,
+    measure: bool = False,
 ) -> jax.Array:
     """KL(p‖w p + (1 - w) q), the skew divergence.
 
@@ -139,6 +153,7 @@ def skew_kl(
         weight: w in [0, 1], the weight of p in the mixture; a Python number, or a traced scalar.
         axis: The axis, or axes, of the outcomes.
         where: Boolean mask that broadcasts to the operands; outcomes where it is false are left out.
+        measure: Whether the rows are measures on purpose: then no warning says that they do not sum to 1.
 
     Returns:
         The divergence in nats, one number per batch element: the broadcast shape without ``axis``. float32, or float64
@@ -160,4 +175,4 @@ def skew_kl(
         Lee (1999), "Measures of distributional similarity", eq. (5).
     """
     generator = generators.skew_kl(_checks.parameter("weight", weight))
-    return _core.f_divergence(p, q, generator, where, axis=axis)
+    return _core.f_divergence(p, q, generator, where, axis=axis, measure=measure)
