@@ -8,9 +8,9 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from kljax import quadrature
+from kljax.families import _integrals
 from kljax.families._odds import chances, kl_of_trials, log_chances, log_probability, logit, softplus
-from kljax.families._record import along, at_points, batch_shape, count, family, filled, one_of, probability, real
+from kljax.families._record import at_points, batch_shape, count, family, filled, one_of, probability, real
 from kljax.families._stirling import stirling_excess
 from kljax.quadrature import Support, integers
 
@@ -58,8 +58,7 @@ class Binomial:
 
     def entropy(self) -> jax.Array:
         """-Σ p log p, summed."""
-        width = jnp.sqrt(self.variance) + 1.0
-        return quadrature.entropy(along(self).log_prob, support=self.support, center=self.mean, scale=width).value
+        return _integrals.entropy(self)
 
     @property
     def mean(self) -> jax.Array:

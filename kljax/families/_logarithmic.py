@@ -8,7 +8,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from kljax import quadrature
 from kljax._special import (
     divide,
     expm1,
@@ -21,8 +20,9 @@ from kljax._special import (
     relative_gap,
     x_minus_log1p,
 )
+from kljax.families import _integrals
 from kljax.families._odds import log_complement
-from kljax.families._record import along, at_points, batch_shape, family, filled, probability
+from kljax.families._record import at_points, batch_shape, family, filled, probability
 from kljax.quadrature import Support, integers
 
 
@@ -65,8 +65,7 @@ class Logarithmic:
 
     def entropy(self) -> jax.Array:
         """-Σ p log p, summed."""
-        width = jnp.sqrt(self.variance) + 1.0
-        return quadrature.entropy(along(self).log_prob, support=self.support, center=self.mean, scale=width).value
+        return _integrals.entropy(self)
 
     @property
     def mean(self) -> jax.Array:

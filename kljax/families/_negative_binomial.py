@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from kljax import quadrature
 from kljax._gamma import bregman_log_gamma
+from kljax.families import _integrals
 from kljax.families._odds import (
     chances,
     kl_of_waits,
@@ -67,8 +68,7 @@ class NegativeBinomial:
 
     def entropy(self) -> jax.Array:
         """-Σ p log p, summed."""
-        width = jnp.sqrt(self.variance) + 1.0
-        return quadrature.entropy(along(self).log_prob, support=integers(), center=self.mean, scale=width).value
+        return _integrals.entropy(self)
 
     @property
     def mean(self) -> jax.Array:

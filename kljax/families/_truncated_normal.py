@@ -92,6 +92,14 @@ class TruncatedNormal:
         here = _interval(*_bounds(filled(self)))
         return jnp.square(filled(self).scale) * here.mean(jnp.square(here.step - here.mean(here.step)[..., None]))
 
+    def _frame(self) -> tuple[jax.Array, jax.Array]:
+        # Where the density is largest, and how far it takes to fall off from there: as exp(-ct - ½t²) in units of σ.
+        at = filled(self)
+        mode = jnp.clip(at.loc, at.low, at.high)
+        distance = jnp.abs(divide(mode - at.loc, at.scale))
+        width = jnp.where(jnp.isfinite(at.high - at.low), at.high - at.low, at.scale)
+        return mode, jnp.minimum(at.scale / jnp.maximum(distance, 1.0), width)
+
 
 class Interval(NamedTuple):
     """A standard normal variable z in an interval: c, the point of least |z|, and nodes z = c + step around it.
