@@ -10,6 +10,7 @@ from jax.scipy.special import xlogy
 
 from kljax._gamma import digamma_gap
 from kljax.families._beta import Beta, kl_beta
+from kljax.families._quantiles import standard_deviation
 from kljax.families._record import at_points, family, filled, positive
 from kljax.quadrature import Support
 
@@ -54,6 +55,8 @@ class GeneralizedDirichlet:
     def support(self) -> Support:
         """Probabilities that add up to one."""
         return Support(0.0, 1.0, "simplex")
+
+    stddev = standard_deviation
 
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density of the first n of the probabilities x, [..., n + 1]; -∞ where one is negative."""

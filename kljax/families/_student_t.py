@@ -9,6 +9,8 @@ import jax
 import jax.numpy as jnp
 
 from kljax._gamma import digamma_gap, log_gamma_gap
+from kljax.families._incomplete import incomplete_beta
+from kljax.families._quantiles import quantile_by_bisection, standard_deviation
 from kljax.families._record import at_points, batch_shape, family, filled, lifted, positive, real
 from kljax.quadrature import Support
 
@@ -45,6 +47,20 @@ class StudentT:
         """The real line."""
         return Support(-math.inf, math.inf)
 
+    def cdf(self, x: Any) -> jax.Array:
+        """½Iᵧ(½ν, ½), y = ν/(ν + z²), for z = (x - μ)/σ < 0, else 1 - that"""
+        x, at = at_points(x, self)
+        return _standard_cdf((x - at.loc) / at.scale, at.df)
+
+    quantile = quantile_by_bisection
+
+    @property
+    def mode(self) -> jax.Array:
+        """μ"""
+        return filled(self).loc
+
+    stddev = standard_deviation
+
     def entropy(self) -> jax.Array:
         """½(ν + 1)(ψ(½(ν + 1)) - ψ(½ν)) + log(√ν B(½ν, ½)) + log σ."""
         at = filled(self)
@@ -71,3 +87,25 @@ def _log_norm(df: jax.Array) -> jax.Array:
     """log(√(νπ) Γ(½ν)/Γ(½(ν + 1)))"""
     half = 0.5 * df
     return 0.5 * jnp.log(math.pi * df) - log_gamma_gap(half + 0.5, half, jnp.full_like(half, 0.5))
+
+
+def _by_incomplete_beta(z: jax.Array, df: jax.Array) -> jax.Array:
+    finite = jnp.isfinite(z)
+    square = jnp.square(jnp.where(finite, z, 0.0)) / df
+    x, y = 1.0 / (1.0 + square), square / (1.0 + square)
+    tail = jnp.where(finite, 0.5 * incomplete_beta(0.5 * df, jnp.full_like(df, 0.5), x, y)[0], 0.0)
+    return jnp.where(z < 0.0, tail, jnp.where(z > 0.0, 1.0 - tail, jnp.where(z == 0.0, 0.5, jnp.nan)))
+
+
+@jax.custom_jvp
+def _standard_cdf(z: jax.Array, df: jax.Array) -> jax.Array:
+    """F of loc = 0, scale = 1."""
+    return _by_incomplete_beta(z, df)
+
+
+@_standard_cdf.defjvp
+def _standard_cdf_jvp(primals, tangents):
+    # In z the density, which the incomplete beta function does not show at z = 0.
+    (z, df), (dz, ddf) = primals, tangents
+    value, by_df = jax.jvp(lambda v: _by_incomplete_beta(z, v), (df,), (ddf,))
+    return value, by_df + jnp.exp(StudentT(df, 0.0, 1.0).log_prob(z)) * dz

@@ -25,6 +25,7 @@ from kljax.families._matrices import (
     solve_lower,
     square,
 )
+from kljax.families._quantiles import standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, positive, real
 from kljax.quadrature import Support
 
@@ -57,6 +58,15 @@ class Wishart:
     def support(self) -> Support:
         """Positive definite matrices."""
         return Support(-math.inf, math.inf, "positive definite matrices")
+
+    @property
+    def mode(self) -> jax.Array:
+        """(ν - n - 1)V for ν ≥ n + 1, else NaN"""
+        at = filled(self)
+        over = (at.df - (at.scale.shape[-1] + 1.0))[..., None, None]
+        return jnp.where(over >= 0.0, over, jnp.nan) * hermitian(at.scale)
+
+    stddev = standard_deviation
 
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at symmetric matrices x, [..., n, n]; -∞ where they are not positive definite."""
