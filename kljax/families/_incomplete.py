@@ -113,7 +113,12 @@ def _lower_beta(a: jax.Array, b: jax.Array, x: jax.Array, y: jax.Array) -> jax.A
 
 
 def _beta_level(a: jax.Array, b: jax.Array, x: jax.Array, y: jax.Array) -> jax.Array:
-    """xᵃyᵇ/B(a, b)"""
+    return jnp.exp(log_beta_level(a, b, x, y))
+
+
+def log_beta_level(a: jax.Array, b: jax.Array, x: jax.Array, y: jax.Array) -> jax.Array:
+    """log(xᵃyᵇ/B(a, b)), y = 1 - x, by Stirling's formula without its large part."""
     n = a + b
     excess = stirling_excess(n) - stirling_excess(a) - stirling_excess(b)
-    return jnp.minimum(a, b) * divide(jnp.maximum(a, b), n) * jnp.exp(excess - kl_term(a, n * x) - kl_term(b, n * y))
+    level = jnp.log(jnp.minimum(a, b)) + jnp.log(divide(jnp.maximum(a, b), n))
+    return level + excess - kl_term(a, n * x) - kl_term(b, n * y)

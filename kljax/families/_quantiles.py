@@ -19,6 +19,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from kljax import quadrature
+from kljax._special import tiny
 from kljax.families._discrete import is_discrete
 from kljax.families._record import along, at_points, filled
 
@@ -47,6 +48,8 @@ def _inverse(u: jax.Array, at: Any) -> jax.Array:
     low, high = (jnp.broadcast_to(jnp.asarray(end, u.dtype), u.shape) for end in (space.low, space.high))
     inside = (u > 0.0) & (u < 1.0)
     found = jnp.clip(_least(lambda x: at.cdf(x) >= u, u), low, high)
+    # What lies between the smallest normal numbers counts as zero in arithmetic.
+    found = jnp.where(jnp.abs(found) <= tiny(u), 0.0, found)
     return jnp.where(inside, found, jnp.where(u == 0.0, low, jnp.where(u == 1.0, high, jnp.nan)))
 
 
