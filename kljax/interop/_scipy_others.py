@@ -51,9 +51,8 @@ def _mixture(value: Any) -> Any:
     parts = [filled(interop.convert(one)) for one in value.components]
     kinds = sorted({type(one).__name__ for one in parts})
     if len(kinds) != 1:
-        raise NotImplementedError(
-            f"A mixture has a counterpart for components of one family; got {' and '.join(kinds)}."
-        )
+        listed = " and ".join(kinds)
+        raise NotImplementedError(f"A mixture has a counterpart for components of one family; got {listed}.")
     return families.Mixture(jax.tree.map(lambda *one: jnp.stack(one, -1), *parts), number(value.weights))
 
 

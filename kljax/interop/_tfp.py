@@ -65,11 +65,7 @@ def _full(value: Any) -> Any:
 def _lower(operator: Any) -> jax.Array:
     """A Cholesky factor of A A', of a linear operator A."""
     dense = number(operator.to_dense())
-    if type(operator).__name__ in (
-        "LinearOperatorLowerTriangular",
-        "LinearOperatorDiag",
-        "LinearOperatorScaledIdentity",
-    ):
+    if type(operator).__name__.removeprefix("LinearOperator") in ("LowerTriangular", "Diag", "ScaledIdentity"):
         return dense
     return jnp.linalg.cholesky(dense @ jnp.swapaxes(dense, -1, -2))
 

@@ -1,4 +1,4 @@
-"""Rows for torch.distributions, whose parameters are copied as they are at the moment: no gradient goes back to torch."""
+"""Rows for torch.distributions, whose parameters are copied as they are: no gradient goes back to torch."""
 
 from __future__ import annotations
 
@@ -60,20 +60,22 @@ def _negative_binomial(value: Any) -> Any:
     return families.NegativeBinomial(number(value.total_count), **turned)
 
 
+_TRANSFORMS = {
+    "ExpTransform": families.Exp,
+    "SigmoidTransform": families.Sigmoid,
+    "SoftplusTransform": families.Softplus,
+    "TanhTransform": families.Tanh,
+}
+
+
 def _transform(value: Any) -> Any:
     name = type(value).__name__
     if name == "AffineTransform":
         loc, scale = (one if isinstance(one, (int, float)) else number(one) for one in (value.loc, value.scale))
         return families.Affine(loc, scale)
-    plain = {
-        "ExpTransform": "Exp",
-        "SigmoidTransform": "Sigmoid",
-        "SoftplusTransform": "Softplus",
-        "TanhTransform": "Tanh",
-    }
-    if name not in plain:
+    if name not in _TRANSFORMS:
         raise NotImplementedError(f"torch's {name} has no counterpart in kljax.families.")
-    return getattr(families, plain[name])()
+    return _TRANSFORMS[name]()
 
 
 def _transformed(value: Any) -> Any:
