@@ -1,6 +1,6 @@
 """Integrals over one variable of distributions: where their mass lies and where they end, for quadrature.
 
-    records ─▶ hints: centres, widths, ends ─▶ quadrature of an integrand of their log-densities
+records ─▶ hints: centres, widths, ends ─▶ quadrature of an integrand of their log-densities
 """
 
 from __future__ import annotations

@@ -22,6 +22,7 @@ from kljax._special import (
 )
 from kljax.families import _integrals
 from kljax.families._odds import log_complement
+from kljax.families._quantiles import quantile_by_bisection, standard_deviation, summed_cdf
 from kljax.families._record import at_points, batch_shape, family, filled, probability
 from kljax.quadrature import Support, integers
 
@@ -62,6 +63,17 @@ class Logarithmic:
     def support(self) -> Support:
         """{1, 2, 3, …}"""
         return integers(1)
+
+    cdf = summed_cdf
+
+    quantile = quantile_by_bisection
+
+    @property
+    def mode(self) -> jax.Array:
+        """1"""
+        return jnp.ones_like(filled(self).probs)
+
+    stddev = standard_deviation
 
     def entropy(self) -> jax.Array:
         """-Σ p log p, summed."""

@@ -34,11 +34,15 @@ def densities(point: Callable[[jax.Array], jax.Array], functions: int, count: in
     return Densities(_Along(at), constants, functions, count)
 
 
-def elementwise(functions: Sequence[Callable[..., Any]], count: int, like: jax.Array, args: tuple[Any, ...]) -> Densities:
+def elementwise(
+    functions: Sequence[Callable[..., Any]], count: int, like: jax.Array, args: tuple[Any, ...]
+) -> Densities:
     """Of functions of an array of points, [batch..., nodes] ─▶ [batch..., nodes]."""
 
     def point(x: jax.Array) -> jax.Array:
-        values = [jnp.asarray(one(at[..., None], *args)).astype(like.dtype) for one, at in zip(functions, x, strict=True)]
+        values = [
+            jnp.asarray(one(at[..., None], *args)).astype(like.dtype) for one, at in zip(functions, x, strict=True)
+        ]
         return jnp.stack([jnp.broadcast_to(one, (*x.shape[1:], 1))[..., 0] for one in values])
 
     return densities(point, len(functions), count, like)

@@ -68,7 +68,9 @@ def _slopes(generator: Generator, value: jax.Array, logs: jax.Array, log_weight:
 
 def _record(cls: type) -> Any:
     made: Any = dataclasses.dataclass(frozen=True)(cls)
-    return jax.tree_util.register_dataclass(made, data_fields=[f.name for f in dataclasses.fields(made)], meta_fields=[])
+    return jax.tree_util.register_dataclass(
+        made, data_fields=[f.name for f in dataclasses.fields(made)], meta_fields=[]
+    )
 
 
 @_record

@@ -114,7 +114,9 @@ class Summed(NamedTuple):
         absent = jnp.broadcast_to(where(used, -jnp.inf, jnp.zeros_like(x0)), alive.shape)
         inside = x0.shape[-1]
         if moving.jumps.shape[-1]:
-            beside = jnp.broadcast_to(_beside(moving.jumps, safe[0]), (count, *x0.shape[:-1], 2 * moving.jumps.shape[-1]))
+            beside = jnp.broadcast_to(
+                _beside(moving.jumps, safe[0]), (count, *x0.shape[:-1], 2 * moving.jumps.shape[-1])
+            )
             points, absent = (jnp.concatenate([one, beside], -1) for one in (points, absent))
             alive, log_weight = (
                 jnp.concatenate([one, jnp.full((*one.shape[:-1], beside.shape[-1]), filling, one.dtype)], -1)
