@@ -23,11 +23,12 @@ LAYERS = {
             ["_bessel", "_gamma", "_ratios"],
             ["_units", "generators", "bregman"],
             ["_kernels"],
-            ["probs", "logits", "hidden", "expfam", "quadrature", "montecarlo", "samples"],
+            ["probs", "logits", "hidden", "expfam", "quadrature", "montecarlo"],
             ["families"],
             ["interop"],
             ["divergences"],
             ["bounds", "geometry", "variational", "testing"],
+            ["samples"],
             ["__init__"],
         ]
     )
