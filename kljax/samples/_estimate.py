@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from scipy.special import ndtri
 
-from kljax.divergences import Estimate
+from kljax.montecarlo import Estimate
 
 
 class Seconds(NamedTuple):

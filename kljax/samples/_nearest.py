@@ -89,8 +89,8 @@ def nearest(
                 raise ValueError(f"{name} must be finite; it has NaN or infinite entries. Drop or impute those rows.")
         found = on_host(np.asarray(queries), np.asarray(points), k, np.asarray(own), norm, block, progress)
         return jnp.asarray(found[0], dtype), jnp.asarray(found[1], jnp.int32)
-    # Rounded once, not anew in each fusion, so that duplicates stay duplicates.
-    centre = jax.lax.optimization_barrier(points.mean(0, keepdims=True))
+    # Of few digits, so that it isn't formed anew, with others in its last place, in every fused loop: duplicates stay so.
+    centre = jax.lax.reduce_precision(points.mean(0, keepdims=True), jnp.finfo(dtype).nexp, 12)
     return search(queries - centre, points - centre, own, k, norm, tuple(block))
 
 
@@ -113,7 +113,9 @@ def on_host(
     own = np.full(total, -1) if own is None else own
     if total * count <= TREE_PAIRS or (width <= TREE_DIMENSIONS and jax.default_backend() == "cpu"):
         return _by_tree(queries, points, k, own, norm, progress, label)
-    dtype = np.promote_types(queries.dtype, np.float32) if jax.config.jax_enable_x64 else np.dtype(np.float32)
+    dtype = (
+        np.promote_types(queries.dtype, np.float32) if jnp.asarray(0.0).dtype == jnp.float64 else np.dtype(np.float32)
+    )
     centre = points.mean(0)
     padded = np.full((_rounded_up(count), width), np.inf, dtype)
     padded[:count] = points - centre
