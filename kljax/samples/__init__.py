@@ -6,10 +6,12 @@ the data, not derived, and where neighbours, model and classifier disagree the i
 """
 
 from kljax.samples._estimate import SampleEstimate, Seconds
+from kljax.samples._kullback_leibler import kl
 from kljax.samples._nearest import nearest
 
 __all__ = [
     "SampleEstimate",
     "Seconds",
+    "kl",
     "nearest",
 ]

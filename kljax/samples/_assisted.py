@@ -22,7 +22,7 @@ import dataclasses
 import math
 
 import numpy as np
-from scipy.special import polygamma
+from scipy.special import ndtri, polygamma, stdtr
 
 from kljax.samples._functionals import Functional
 from kljax.samples._surrogates import Evidence
@@ -79,8 +79,8 @@ def combine(evidence: Evidence, functional: Functional, count_x: int, count_y: i
     gap_error = truths.std(ddof=1) / math.sqrt(len(drawn))
     gap *= max(0.0, 1.0 - gap_error**2 / max(gap**2, 1e-300))
     value = model + float((residual - residuals.mean(0)).mean())
-    # `model + residual` has the surrogates' truth already replaced by the data's; s of that replacement is undone.
-    value += -gap + (1.0 - share) * (gap - optimism)
+    # Up to here D*[T*] is already replaced by D[T]; the share s of that replacement is undone.
+    value -= share * gap + (1.0 - share) * optimism
 
     noise = max(1.2 * float(polygamma(1, 4)) * curvature / min(rows, queries), spread**2 * few / queries)
     corrections = residual - residuals.mean(0)
@@ -89,7 +89,8 @@ def combine(evidence: Evidence, functional: Functional, count_x: int, count_y: i
     rest = 0.5 * (1.0 - share)
     stderr = math.sqrt(own**2 + delta**2 + (rest * optimism) ** 2 + (rest * gap) ** 2)
     alone = model - optimism
-    agreement = (value - alone) / math.sqrt(spread**2 * (few / queries + 1 / len(drawn)) + (0.5 * optimism) ** 2)
+    apart = (value - alone) / math.sqrt(spread**2 * (few / queries + 1 / len(drawn)) + (0.5 * optimism) ** 2)
+    agreement = as_normal(apart, len(drawn) - 1)
     return Corrected(
         value,
         stderr,
@@ -106,6 +107,11 @@ def functional_scale(functional: Functional, value: float, evidence: Evidence) -
     """The divergence over KL in the surrogates: what an optimism of KL is worth when it is far from 0."""
     kl = float(np.mean([one.at_x.everywhere.mean() for one in evidence.surrogates]))
     return max(value, 0.0) / kl if kl > 1e-3 else functional.curvature
+
+
+def as_normal(t: float, degrees: int) -> float:
+    """The normal score as unlikely as Student's t, whose scale came from few surrogates."""
+    return float(np.sign(t) * -ndtri(max(stdtr(degrees, -abs(t)), 1e-300)))
 
 
 def heavy_variance(values: np.ndarray) -> float:

@@ -111,7 +111,11 @@ def fit_model(rows: np.ndarray) -> Model:
     """
     bent = fit_columns(rows)
     straight = dataclasses.replace(
-        bent, tail=np.zeros_like(bent.tail), order=np.ones_like(bent.order), shift=0 * bent.shift, scale=1 + 0 * bent.scale
+        bent,
+        tail=np.zeros_like(bent.tail),
+        order=np.ones_like(bent.order),
+        shift=0 * bent.shift,
+        scale=1 + 0 * bent.scale,
     )
     plain = fit_marginals(straight(rows))
     curved = np.flatnonzero((bent.tail != 0.0) | (bent.order != 1.0))

@@ -136,4 +136,3 @@ def neighbor_log_ratio(
     least = 1e-30
     gap = np.log(np.maximum(across[:, at], least)) - np.log(np.maximum(inside[:, at], least))
     return (width * gap.astype(np.float64) + np.log(len(other) / (len(own) - 1))).T
-
