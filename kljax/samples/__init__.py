@@ -5,13 +5,19 @@ The decision that isn't obvious: the bias of neighbour estimators is measured on
 the data, not derived, and where neighbours, model and classifier disagree the interval says so.
 """
 
+from kljax.samples import bounds
 from kljax.samples._estimate import SampleEstimate, Seconds
 from kljax.samples._kullback_leibler import kl
 from kljax.samples._nearest import nearest
+from kljax.samples._two_sample import Discrepancy, energy_distance, mmd
 
 __all__ = [
+    "Discrepancy",
     "SampleEstimate",
     "Seconds",
+    "bounds",
+    "energy_distance",
     "kl",
+    "mmd",
     "nearest",
 ]

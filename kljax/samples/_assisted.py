@@ -79,8 +79,7 @@ def combine(evidence: Evidence, functional: Functional, count_x: int, count_y: i
     gap_error = truths.std(ddof=1) / math.sqrt(len(drawn))
     gap *= max(0.0, 1.0 - gap_error**2 / max(gap**2, 1e-300))
     value = model + float((residual - residuals.mean(0)).mean())
-    # Up to here D*[T*] is already replaced by D[T]; the share s of that replacement is undone.
-    value -= share * gap + (1.0 - share) * optimism
+    value += (1.0 - share) * (gap - optimism)
 
     noise = max(1.2 * float(polygamma(1, 4)) * curvature / min(rows, queries), spread**2 * few / queries)
     corrections = residual - residuals.mean(0)
