@@ -6,7 +6,18 @@ the data, not derived, and where neighbours, model and classifier disagree the i
 """
 
 from kljax.samples import bounds
+from kljax.samples._entropies import cross_entropy, entropy
 from kljax.samples._estimate import SampleEstimate, Seconds
+from kljax.samples._f_divergences import (
+    alpha,
+    f_divergence,
+    jeffreys,
+    jensen_shannon,
+    renyi,
+    squared_hellinger,
+    total_variation,
+)
+from kljax.samples._information import mutual_information
 from kljax.samples._kullback_leibler import kl
 from kljax.samples._nearest import nearest
 from kljax.samples._two_sample import Discrepancy, energy_distance, mmd
@@ -15,9 +26,19 @@ __all__ = [
     "Discrepancy",
     "SampleEstimate",
     "Seconds",
+    "alpha",
     "bounds",
+    "cross_entropy",
     "energy_distance",
+    "entropy",
+    "f_divergence",
+    "jeffreys",
+    "jensen_shannon",
     "kl",
     "mmd",
+    "mutual_information",
     "nearest",
+    "renyi",
+    "squared_hellinger",
+    "total_variation",
 ]

@@ -25,7 +25,7 @@ from kljax.samples._surrogates import gather
 
 METHODS = ("auto", "neighbors", "model", "classifier", "bound", "uncorrected")
 LEAST_TO_CLASSIFY = 200
-LEAST_WEIGHT = 100.0
+LEAST_WEIGHT = 50.0
 DISAGREE = 3.0
 
 
@@ -67,7 +67,7 @@ def continuous(
         progress=chosen.progress,
     )
     found = combine(evidence, functional, n, m, width)
-    far = found.ess < min(LEAST_WEIGHT, 0.1 * m) or (functional is _functionals.kl and found.value > math.log(m))
+    far = found.ess < min(LEAST_WEIGHT, 0.05 * m) or (functional is _functionals.kl and found.value > math.log(m))
     methods = {
         "neighbors": estimate(found.value, found.stderr, found.ess),
         "model": estimate(found.model, found.model_stderr, found.ess),

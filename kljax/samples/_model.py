@@ -62,6 +62,11 @@ class Copula:
     def _squares(self, rows: np.ndarray) -> np.ndarray:
         return np.square(solve_triangular(self.factor, rows.T, lower=True, check_finite=False)).sum(0)
 
+    def part(self, columns: slice) -> Copula:
+        """The copula of some columns."""
+        matrix = (self.factor @ self.factor.T)[columns, columns]
+        return dataclasses.replace(self, factor=_factor(matrix, 0.0))
+
     def sample(self, rng: np.random.Generator, count: int) -> np.ndarray:
         """Normal scores [count, d]."""
         normal = rng.standard_normal((count, len(self.factor))) @ self.factor.T
@@ -153,11 +158,11 @@ def tempered(p: Model, q: Model, x: np.ndarray, y: np.ndarray) -> tuple[Model, M
     width = x.shape[1]
     if width == 1:
         return p, q
+    away = np.triu(np.ones((width, width), bool), 1)
     matrices, noise = [], 0.0
     for model, rows in ((p, x), (q, y)):
         matrices.append(model.copula.factor @ model.copula.factor.T)
-        noise += _noise(np.clip(model.scores(rows), -8.0, 8.0))
-    away = np.triu(np.ones((width, width), bool), 1)
+        noise += _noise(np.clip(model.scores(rows), -8.0, 8.0), away)
     square = np.square(matrices[0] - matrices[1])[away].sum()
     kept = math.sqrt(max(0.0, 1.0 - noise / max(square, 1e-300)))
     share = len(x) / (len(x) + len(y))
@@ -171,8 +176,21 @@ def tempered(p: Model, q: Model, x: np.ndarray, y: np.ndarray) -> tuple[Model, M
     return drawn(p, matrices[0]), drawn(q, matrices[1])
 
 
-def _noise(scores: np.ndarray) -> float:
-    """Σ Var r_ij over i < j."""
+def towards_independence(copula: Copula, scores: np.ndarray, block: int | None = None) -> Copula:
+    """The copula with its correlations (all, or those of the first ``block`` columns with the rest) less their noise."""
+    matrix = copula.factor @ copula.factor.T
+    width = len(matrix)
+    away = np.triu(np.ones((width, width), bool), 1)
+    if block is not None:
+        away &= (np.arange(width) < block)[:, None] & (np.arange(width) >= block)
+    noise = _noise(np.clip(scores, -8.0, 8.0), away)
+    kept = math.sqrt(max(0.0, 1.0 - noise / max(np.square(matrix[away]).sum(), 1e-300)))
+    shrunk = np.where(away | away.T, kept, 1.0) * matrix
+    return dataclasses.replace(copula, factor=_factor(shrunk, 0.0), tempered=1.0 - kept)
+
+
+def _noise(scores: np.ndarray, away: np.ndarray) -> float:
+    """Σ Var r_ij over the pairs of ``away``."""
     count = len(scores)
     z = (scores - scores.mean(0)) / np.maximum(scores.std(0), 1e-12)
     square = np.square(z)
@@ -183,7 +201,6 @@ def _noise(scores: np.ndarray) -> float:
     kurtosis = np.square(square).mean(0)
     whole = fourth - correlation * (cross + cross.T)
     whole += 0.25 * np.square(correlation) * (kurtosis[:, None] + kurtosis[None] + 2.0 * fourth)
-    away = np.triu(np.ones_like(whole, dtype=bool), 1)
     return float(np.maximum(whole[away], 0.0).sum() / max(count - 1, 1))
 
 

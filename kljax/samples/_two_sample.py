@@ -212,8 +212,8 @@ def _evaluate(
 
     second = 2.0 * centred(xx, xx, xx2) / (n * (n - 1)) + 2.0 * centred(yy, yy, yy2) / (m * (m - 1))
     second += 4.0 * centred(xy, yx, xy2) / (n * m)
-    # The means' own noise, of the order of the second term, is in the first.
-    stderr = jnp.sqrt(jnp.maximum(first - second, 0.0) + second)
+    # The noise of the means makes the first twice the second where both should vanish.
+    stderr = jnp.sqrt(jnp.maximum(first - 2.0 * second, 0.0) + second)
     p_value = jnp.full((), jnp.nan, x.dtype)
     if permutations and key is not None:
         p_value = _p_value(lax.stop_gradient((x, y, width)), key, kernel, permutations)
