@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from kljax import montecarlo as montecarlo
     from kljax import probs as probs
     from kljax import quadrature as quadrature
+    from kljax import samples as samples
     from kljax import testing as testing
     from kljax import variational as variational
     from kljax._units import bits as bits
@@ -56,7 +57,7 @@ __version__ = "0.1.0"
 
 _MODULES = (
     *("bounds", "bregman", "expfam", "families", "generators", "geometry", "hidden", "interop", "logits"),
-    *("montecarlo", "probs", "quadrature", "testing", "variational"),
+    *("montecarlo", "probs", "quadrature", "samples", "testing", "variational"),
 )
 _VERBS = (
     *("Estimate", "alpha", "bhattacharyya", "chernoff_information", "chi_squared", "cross_entropy", "entropy"),
@@ -98,6 +99,7 @@ __all__ = [
     "quadrature",
     "register",
     "renyi",
+    "samples",
     "squared_hellinger",
     "testing",
     "total_variation",
