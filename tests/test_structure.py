@@ -34,7 +34,7 @@ LAYERS = {
             ["bounds", "geometry", "variational", "testing"],
             ["samples"],
             ["tables"],
-            ["__init__"],
+            ["__init__", "__main__"],
         ]
     )
     for unit in units
