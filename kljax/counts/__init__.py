@@ -1,0 +1,13 @@
+"""Counts: what you hold is how often each outcome was drawn, and the probabilities are unknown.
+
+counts ─align by label─▶ arrays of one length ─estimator─▶ ``CountEstimate``: value, standard error, what was never seen
+
+The decision that isn't obvious: probabilities are not estimated first and then put into a formula, which is off by
+tenths of a nat where counts are small; each quantity has the estimator that was made for it, and each comes with an
+error bar. Arrays may be traced; mappings and pandas Series are aligned by their labels.
+"""
+
+from kljax.counts._entropy import entropy
+from kljax.counts._estimate import CountEstimate
+
+__all__ = ["CountEstimate", "entropy"]
