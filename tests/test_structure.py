@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+import kljax
+
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "kljax"
 FILES = sorted(PACKAGE.rglob("*.py"))
@@ -23,11 +25,13 @@ LAYERS = {
             ["_bessel", "_gamma", "_ratios"],
             ["_units", "generators", "bregman"],
             ["_kernels"],
-            ["probs", "logits", "hidden", "expfam", "quadrature", "montecarlo", "samples"],
+            ["probs", "logits", "hidden", "expfam", "quadrature", "montecarlo", "counts"],
             ["families"],
             ["interop"],
             ["divergences"],
             ["bounds", "geometry", "variational", "testing"],
+            ["samples"],
+            ["tables"],
             ["__init__"],
         ]
     )
@@ -130,13 +134,37 @@ def roots_loaded_by(code: str) -> set[str]:
     return set(result.stdout.split())
 
 
-def test_importing_kljax_loads_jax_and_nothing_optional():
-    loaded = roots_loaded_by("import kljax")
+def test_importing_kljax_loads_nothing_until_a_name_is_asked_for():
+    loaded = roots_loaded_by("import kljax\nassert 'kljax.divergences' not in __import__('sys').modules")
+    assert "jax" not in loaded
+
+
+# What steps, fits and checks: optax and chex are theirs.
+BRING_THEIR_OWN = {"geometry", "testing", "variational"}
+
+
+def test_every_name_is_reached_from_the_top_and_loads_jax_and_nothing_optional():
+    names = sorted(set(kljax.__all__) - BRING_THEIR_OWN)
+    loaded = roots_loaded_by(f"import kljax\nfor name in {names}: getattr(kljax, name)")
     assert {"jax", "kljax"} <= loaded
     assert not loaded & OPTIONAL
     # Whatever jax itself loads is paid for already; beyond that, the package brings only itself and the stdlib.
     beyond = loaded - roots_loaded_by("import jax, jax.numpy, jax.experimental.checkify")
     assert beyond <= {"kljax"} | sys.stdlib_module_names
+
+
+def test_the_top_names_all_that_it_reaches():
+    assert set(kljax.__all__) == {*kljax._MODULES, *kljax._VERBS, "bits"}
+    shown = {
+        alias.name
+        for node in ast.walk(ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("kljax")
+        for alias in node.names
+    }
+    assert shown == set(kljax.__all__)  # what type checkers see is what there is
+    assert set(kljax.__all__) <= set(dir(kljax))
+    with pytest.raises(AttributeError, match="no attribute 'kl_divergenz'"):
+        _ = kljax.kl_divergenz
 
 
 def test_the_import_check_can_fail():
