@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from kljax import bounds as bounds
     from kljax import bregman as bregman
+    from kljax import counts as counts
     from kljax import expfam as expfam
     from kljax import families as families
     from kljax import generators as generators
@@ -53,7 +54,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _MODULES = (
-    *("bounds", "bregman", "expfam", "families", "generators", "geometry", "hidden", "interop", "logits"),
+    *("bounds", "bregman", "counts", "expfam", "families", "generators", "geometry", "hidden", "interop", "logits"),
     *("montecarlo", "probs", "quadrature", "tables", "testing", "variational"),
 )
 _VERBS = (
@@ -71,6 +72,7 @@ __all__ = [
     "bregman",
     "chernoff_information",
     "chi_squared",
+    "counts",
     "cross_entropy",
     "entropy",
     "estimate",

@@ -7,7 +7,19 @@ tenths of a nat where counts are small; each quantity has the estimator that was
 error bar. Arrays may be traced; mappings and pandas Series are aligned by their labels.
 """
 
+from kljax.counts._divergences import cross_entropy, jeffreys, jensen_shannon, kl, psi
 from kljax.counts._entropy import entropy
 from kljax.counts._estimate import CountEstimate
+from kljax.counts._joint import conditional_entropy, mutual_information
 
-__all__ = ["CountEstimate", "entropy"]
+__all__ = [
+    "CountEstimate",
+    "conditional_entropy",
+    "cross_entropy",
+    "entropy",
+    "jeffreys",
+    "jensen_shannon",
+    "kl",
+    "mutual_information",
+    "psi",
+]

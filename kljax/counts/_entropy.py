@@ -14,9 +14,7 @@ from kljax.counts import _estimators, _nsb, _read
 from kljax.counts._estimate import CountEstimate, estimate
 from kljax.counts._read import Functions
 
-Method = Literal[
-    "auto", "nsb", "chao_wang_jost", "chao_shen", "grassberger", "miller_madow", "jackknife", "plug_in"
-]
+Method = Literal["auto", "nsb", "chao_wang_jost", "chao_shen", "grassberger", "miller_madow", "jackknife", "plug_in"]
 FORMULAS: dict[str, Callable[[Functions, Any], Any]] = {
     "chao_wang_jost": _estimators.chao_wang_jost,
     "chao_shen": _estimators.chao_shen,

@@ -55,7 +55,7 @@ class CountEstimate:
 
     @property
     def kind(self) -> Any:
-        """"estimate", or "lower bound" where too much was never seen to do better; an array of words for a batch."""
+        """ "estimate", or "lower bound" where too much was never seen to do better; an array of words for a batch."""
         words = np.where(np.asarray(self.unseen) > self.bound_above, "lower bound", "estimate")
         return str(words) if words.ndim == 0 else words
 
@@ -81,9 +81,7 @@ class CountEstimate:
         else:
             words = f"{float(self.value):.3g} nats, between {low:.3g} and {high:.3g} with 95 % confidence"
         missing = [
-            f"only {name} has {_listed(labels)}"
-            for name, labels in (("p", self.only_p), ("q", self.only_q))
-            if labels
+            f"only {name} has {_listed(labels)}" for name, labels in (("p", self.only_p), ("q", self.only_q)) if labels
         ]
         return "; ".join([words, *missing])
 

@@ -95,8 +95,8 @@ def _aligned(x: np.ndarray, of_p: Labels, y: np.ndarray, of_q: Labels) -> tuple[
     if not set(p) & set(q) and {str(label) for label in p} & {str(label) for label in q}:
         left, right = next((a, b) for a in p for b in q if str(a) == str(b))
         raise ValueError(
-            f"counts_p and counts_q have no label in common, though they read alike: {left!r} is a "
-            f"{type(left).__name__} and {right!r} a {type(right).__name__}. Make them of one type."
+            f"counts_p and counts_q have no label in common, though they read alike: {left!r} "
+            f"({type(left).__name__}) and {right!r} ({type(right).__name__}). Make them of one type."
         )
     left_out = tuple(label for label in together if p.get(label, 0.0) > 0 and not q.get(label, 0.0) > 0)
     right_out = tuple(label for label in together if q.get(label, 0.0) > 0 and not p.get(label, 0.0) > 0)
@@ -151,7 +151,7 @@ def _labelled(name: str, counts: Any) -> tuple[Labels | None, Any]:
         return tuple(counts.index), counts.to_numpy()
     if _is_pandas(counts) or type(counts).__module__.partition(".")[0] == "polars":
         raise TypeError(
-            f"{name} must be counts; got a {type(counts).__name__}. Of one column take its value_counts() as a pandas "
+            f"{name} must be whole numbers, one for each outcome; got a {type(counts).__name__}. Of one column take its value_counts() as a pandas "
             "Series, or dict(zip(labels, counts)): the labels align the two sides."
         )
     return None, counts
@@ -160,24 +160,28 @@ def _labelled(name: str, counts: Any) -> tuple[Labels | None, Any]:
 def _array(name: str, values: Any) -> Any:
     if isinstance(values, jax.core.Tracer):
         if jnp.issubdtype(values.dtype, jnp.bool_) or jnp.issubdtype(values.dtype, jnp.complexfloating):
-            raise TypeError(f"{name} must be counts, whole numbers; got {values.dtype} with shape {values.shape}.")
+            raise TypeError(
+                f"{name} must be whole numbers, how often each outcome was drawn; got {values.dtype} with shape {values.shape}."
+            )
         wide = jnp.issubdtype(values.dtype, jnp.floating) and values.dtype.itemsize >= 4
         return values if wide else values.astype(jnp.result_type(float))
     if values is None or isinstance(values, str):
-        raise TypeError(f"{name} must be counts, whole numbers; got {values!r}.")
+        raise TypeError(f"{name} must be whole numbers, how often each outcome was drawn; got {values!r}.")
     try:
         array = np.asarray(values)
     except (TypeError, ValueError) as error:
-        raise TypeError(f"{name} must be counts, one number for each outcome; got {values!r:.60} ({error}).") from None
+        raise TypeError(f"{name} must be whole numbers, one for each outcome; got {values!r:.60} ({error}).") from None
     if array.dtype.kind in "USO" and not _all_numbers(array):
         raise TypeError(
-            f"{name} must be counts, not the outcomes themselves; got {values!r:.60}. Count them first, with "
+            f"{name} must say how often each outcome was drawn, not which were; got {values!r:.60}. Count them first, with "
             f"collections.Counter({name}) or {name}.value_counts()."
         )
     if array.dtype.kind == "b":
-        raise TypeError(f"{name} must be counts, whole numbers; got booleans. Count them: np.bincount, or a Counter.")
+        raise TypeError(
+            f"{name} must be whole numbers, how often each outcome was drawn; got booleans. Count them: np.bincount, or a Counter."
+        )
     if array.dtype.kind == "c":
-        raise TypeError(f"{name} must be counts, whole numbers; got {array.dtype}.")
+        raise TypeError(f"{name} must be whole numbers, how often each outcome was drawn; got {array.dtype}.")
     return _whole(name, array.astype(np.float64))
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,12 +16,34 @@ from kljax._kernels import measures, measures_chernoff, powers, shannon
 from kljax._special import log_ratio, tiny
 from kljax.generators import Generator
 
-jit = functools.partial(jax.jit, static_argnames=("axis",))
+COUNTS = "Counts of outcomes go to kljax.counts, which estimates from them with an error bar."
+
+
+def jit(function: Callable[..., Any], static: tuple[str, ...] = ()) -> Any:
+    """The jitted function; a mapping, which ``jax.jit`` would take for a pytree or refuse in its own words, is refused."""
+    compiled = jax.jit(function, static_argnames=("axis", *static))
+
+    @functools.wraps(function)
+    def call(*operands: Any, **options: Any) -> Any:
+        for operand in operands:
+            if isinstance(operand, Mapping):
+                raise TypeError(
+                    f"Probabilities must be a floating-point array; got a {type(operand).__name__}. {COUNTS}"
+                )
+        return compiled(*operands, **options)
+
+    call._cache_size = compiled._cache_size  # type: ignore[attr-defined]
+    return call
+
+
+def probabilities(name: str, value: ArrayLike) -> jax.Array:
+    """An operand as a floating-point array."""
+    return _checks.floating(name, value, advice=COUNTS)
 
 
 def pair(p: ArrayLike, q: ArrayLike, where: ArrayLike | None, axis: Axis) -> tuple[jax.Array, jax.Array]:
     """The two operands as rows of one shape; outcomes outside ``where`` are absent from both."""
-    p, q = _checks.broadcast(p=_checks.floating("p", p), q=_checks.floating("q", q))
+    p, q = _checks.broadcast(p=probabilities("p", p), q=probabilities("q", q))
     mask = _checks.mask(where, p.shape)
     axes = _checks.axes(axis, p.ndim)
     if mask is not None:
@@ -29,7 +53,7 @@ def pair(p: ArrayLike, q: ArrayLike, where: ArrayLike | None, axis: Axis) -> tup
 
 def single(p: ArrayLike, where: ArrayLike | None, axis: Axis) -> jax.Array:
     """One operand as rows."""
-    p = _checks.floating("p", p)
+    p = probabilities("p", p)
     mask = _checks.mask(where, p.shape)
     axes = _checks.axes(axis, p.ndim)
     return _checks.last(_checks.measure("p", p if mask is None else jnp.where(mask, p, 0.0)), axes)
@@ -181,9 +205,9 @@ def cross_entropy(p, q, where, *, axis: Axis = -1):
     return -_times_log(*pair(p, q, where, axis)).sum(-1)
 
 
-@functools.partial(jax.jit, static_argnames=("axis", "stack_axis"))
+@functools.partial(jit, static=("stack_axis",))
 def jensen_shannon_of_many(p, weights, where, *, stack_axis: int, axis: Axis):
-    p = _checks.floating("p", p)
+    p = probabilities("p", p)
     mask = _checks.mask(where, p.shape)
     rows, weights = _checks.stack(p if mask is None else jnp.where(mask, p, 0.0), weights, axis, stack_axis)
     return _of_many(_checks.measure("p", rows), weights)
