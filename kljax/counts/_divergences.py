@@ -36,12 +36,12 @@ KLMethod = Literal["harmonic", "smoothed"]
 def kl(counts_p: Any, counts_q: Any, *, method: KLMethod = "harmonic") -> CountEstimate:
     """KL(p‖q) = Σ p log(p/q), from counts of draws of p and of q.
 
-    With ``"harmonic"``, Zhang and Grabchak's, the logarithms are harmonic numbers, Σ x/n [ψ(x) - ψ(n) - ψ(y+1) + ψ(m+1)]:
-    right on average even where counts are small, as long as q was drawn often enough to show what p has. Where more
-    than 5 % of p's counts are on outcomes that q never showed, no estimator knows how much they cost: ``kind`` is
-    "lower bound" then. ``"smoothed"`` adds ½ to the counts of q and takes off the bias, and all outcomes without a count
-    of q are one; it is what ``kljax.tables`` does, never below 0, and meant for cells with five counts and more; how far it is from the
-    harmonic estimate is part of its error.
+    With ``"harmonic"``, Zhang and Grabchak's, the logarithms are harmonic numbers,
+    Σ x/n [ψ(x) - ψ(n) - ψ(y+1) + ψ(m+1)]: right on average even where counts are small, as long as q was drawn often
+    enough to show what p has. Where more than 5 % of p's counts are on outcomes that q never showed, no estimator knows
+    how much they cost: ``kind`` is "lower bound" then. ``"smoothed"`` adds ½ to the counts of q and takes off the bias,
+    and all outcomes without a count of q are one. It is what ``kljax.tables`` does, never below 0, and meant for cells
+    with five counts and more; how far it is from the harmonic estimate is part of its error.
 
     Args:
         counts_p: Whole numbers [..., K], one for each outcome; or a mapping from labels to counts
@@ -134,8 +134,8 @@ def jeffreys(counts_p: Any, counts_q: Any) -> CountEstimate:
         0.1597 ± 0.1 nats (ess 85.9)
 
     References:
-        Jeffreys (1946), "An invariant form for the prior probability in estimation problems"; Zhang and Grabchak (2014),
-        "Nonparametric estimation of Kullback-Leibler divergence".
+        Jeffreys (1946), "An invariant form for the prior probability in estimation problems"; Zhang and Grabchak
+        (2014), "Nonparametric estimation of Kullback-Leibler divergence".
     """
     given = _pairs.read(counts_p, counts_q)
     with _read.as_numpy_does():
@@ -187,8 +187,8 @@ def jensen_shannon(counts_p: Any, counts_q: Any, *, weight: float = 0.5) -> Coun
         weight: w in [0, 1].
 
     Returns:
-        ``CountEstimate``, in nats. The error is that of both counts, and beside it 0.6 of what is added beyond the first
-        order of the bias for outcomes never seen.
+        ``CountEstimate``, in nats. The error is that of both counts, and beside it 0.6 of what is added beyond the
+        first order of the bias for outcomes never seen.
 
     Raises:
         TypeError: If only one side has labels, or what is given are no numbers.

@@ -37,8 +37,8 @@ def entropy(counts: Any, *, method: Method = "auto", support: int | None = None)
 
     - ``"nsb"``, Nemenman, Shafee and Bialek's, for a known number K of outcomes: the mean of H under a prior that is
       flat in H, and its standard deviation.
-    - ``"chao_wang_jost"``, for an unknown number: what n draws can show without bias, and the rest extrapolated from the
-      outcomes seen once and twice.
+    - ``"chao_wang_jost"``, for an unknown number: what n draws can show without bias, and the rest extrapolated from
+      the outcomes seen once and twice.
     - ``"chao_shen"``, ``"grassberger"`` (2003), ``"jackknife"``, ``"miller_madow"``, ``"plug_in"``: the usual ones.
 
     ``"auto"`` is NSB if K is known, that is if ``support`` is given or a count of 0 is listed, and Chao, Wang and
@@ -52,8 +52,8 @@ def entropy(counts: Any, *, method: Method = "auto", support: int | None = None)
 
     Returns:
         ``CountEstimate``, in nats, of shape [...]. The error holds the spread over samples of this size and, beside
-        it, 0.6 of what is added for outcomes never seen. ``kind`` is "lower bound" where more than half of the draws are
-        alone with their outcome and the number of outcomes is unknown.
+        it, 0.6 of what is added for outcomes never seen, and how far the method is from ``"auto"``. ``kind`` is "lower
+        bound" where more than half of the draws are alone with their outcome and the number of outcomes is unknown.
 
     Raises:
         TypeError: If ``counts`` are no numbers, as where the draws themselves are given.
@@ -133,8 +133,9 @@ def _posterior(f: Functions, x: Any, outcomes: int) -> tuple[Any, Any]:
     if f.xp is np:
         found = []
         for row in rows:
-            counts, times = np.unique(np.append(row, 0.0), return_counts=True)
-            found.append(_nsb.posterior(f, counts, times + (counts == 0) * (unlisted - 1.0), float(outcomes)))
+            different, often = np.unique(np.append(row, 0.0), return_counts=True)
+            often = often + (different == 0) * (unlisted - 1.0)
+            found.append(_nsb.posterior(f, different, often, float(outcomes)))
         mean, variance = np.array(found).reshape(-1, 2).T
     else:
         times = jnp.ones(x.shape[-1] + 1, x.dtype).at[-1].set(unlisted)

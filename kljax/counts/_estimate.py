@@ -55,7 +55,7 @@ class CountEstimate:
 
     @property
     def kind(self) -> Any:
-        """ "estimate", or "lower bound" where too much was never seen to do better; an array of words for a batch."""
+        """Either "estimate", or "lower bound" where too much was never seen; an array of words for a batch."""
         words = np.where(np.asarray(self.unseen) > self.bound_above, "lower bound", "estimate")
         return str(words) if words.ndim == 0 else words
 
@@ -117,4 +117,4 @@ def estimate(value: Any, stderr: Any, ess: Any, unseen: Any, *, total: Any, **fi
     )
     dtype = jnp.result_type(float)
     arrays = [one if traced else jnp.asarray(np.asarray(one, np.float64), dtype) for one in kept]
-    return CountEstimate(*arrays, **fixed)
+    return CountEstimate(arrays[0], arrays[1], arrays[2], arrays[3], **fixed)

@@ -8,8 +8,8 @@
     Chao–Wang–Jost     Σ x/n [ψ(n) - ψ(x)] + f₁/n (1-A)^{1-n} Σ_{r≥n} (1-A)ʳ/r, A = 2f₂/((n-1)f₁ + 2f₂)
 
 f₁ and f₂ are the numbers of outcomes seen once and twice. The first sum of the last is unbiased for the part of the
-entropy that n draws can show, Σ_{r<n} Σ p(1-p)ʳ/r; the second extrapolates the rest, ∫₀^∞ e⁻ˢ(1-A)/(n - n(1-A)e^{-s/n}) ds,
-by the trapezoidal rule in log s.
+entropy that n draws can show, Σ_{r<n} Σ p(1-p)ʳ/r; the second extrapolates the rest,
+∫₀^∞ e⁻ˢ(1-A)/(n - n(1-A)e^{-s/n}) ds by the trapezoidal rule in log s.
 """
 
 from __future__ import annotations

@@ -18,8 +18,8 @@ def mutual_information(table: Any, *, method: JointMethod = "auto") -> CountEsti
     """I(X; Y) = H(X) + H(Y) - H(X, Y), from a joint table of counts.
 
     That of the observed shares is too large, by about (I-1)(J-1)/2n: 0.33 nats for independent variables of 20 outcomes
-    each and 500 counts. Here each entropy is estimated with what was never seen in it. The result scatters about 0 where
-    the variables are independent, so it may be negative.
+    each and 500 counts. Here each entropy is estimated with what was never seen in it. The result scatters about 0
+    where the variables are independent, so it may be negative.
 
     Args:
         table: Whole numbers [..., I, J]: how often outcome i of X came with outcome j of Y; a pandas DataFrame, as
@@ -68,8 +68,8 @@ def conditional_entropy(table: Any, *, given: int = -2, method: JointMethod = "a
 
     Raises:
         TypeError: If the table has no numbers.
-        ValueError: If it has fewer than two axes, ``given`` is neither of the last two, the method is unknown, or counts
-            are negative, not whole, or all 0.
+        ValueError: If it has fewer than two axes, ``given`` is neither of the last two, the method is unknown, or
+            counts are negative, not whole, or all 0.
 
     Example:
         >>> from kljax import counts

@@ -40,14 +40,14 @@ def posterior(f: Functions, counts: Any, times: Any, support: Any) -> tuple[Any,
     total = (counts * times).sum()
     steps = xp.arange(NODES) / (NODES - 1.0)
     low, high = -NEGLIGIBLE - xp.log(support * 1.0), NEGLIGIBLE + 0.0 * total
-    for zoom in range(ZOOMS + 1):
+    for _ in range(ZOOMS):
         t = low + (high - low) * steps
         weight = _log_weight(f, t, counts, times, total, support)
-        if zoom < ZOOMS:
-            kept = weight > weight.max() - NEGLIGIBLE
-            step = t[1] - t[0]
-            low = xp.where(kept, t, xp.inf).min() - step
-            high = xp.where(kept, t, -xp.inf).max() + step
+        kept = weight > weight.max() - NEGLIGIBLE
+        low = xp.where(kept, t, xp.inf).min() - (t[1] - t[0])
+        high = xp.where(kept, t, -xp.inf).max() + (t[1] - t[0])
+    t = low + (high - low) * steps
+    weight = _log_weight(f, t, counts, times, total, support)
     share = xp.exp(weight - weight.max())
     share = share / share.sum()
     mean, variance = _moments(f, xp.exp(t), counts, times, total, support)

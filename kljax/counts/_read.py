@@ -118,10 +118,12 @@ def table(counts: Any) -> Any:
                 f"table must map pairs of outcomes to counts, as Counter(zip(a, b)) does; it has the label {wrong!r}."
             )
         cells = _array("table", values)
-        rows, columns = (list(dict.fromkeys(label[side] for label in labels or ())) for side in (0, 1))  # type: ignore[index]
-        array = np.zeros((len(rows), len(columns)))
-        for (row, column), count in zip(labels or (), cells, strict=True):  # type: ignore[misc]
-            array[rows.index(row), columns.index(column)] = count
+        pairs: Any = labels
+        first, second = (
+            {label: at for at, label in enumerate(dict.fromkeys(side))} for side in zip(*pairs, strict=True)
+        )
+        array = np.zeros((len(first), len(second)))
+        array[[first[one] for one, _ in pairs], [second[other] for _, other in pairs]] = cells
     else:
         array = _array("table", counts.to_numpy() if _is_pandas(counts) else counts)
     if array.ndim < 2 or 0 in array.shape[-2:]:
@@ -151,8 +153,9 @@ def _labelled(name: str, counts: Any) -> tuple[Labels | None, Any]:
         return tuple(counts.index), counts.to_numpy()
     if _is_pandas(counts) or type(counts).__module__.partition(".")[0] == "polars":
         raise TypeError(
-            f"{name} must be whole numbers, one for each outcome; got a {type(counts).__name__}. Of one column take its value_counts() as a pandas "
-            "Series, or dict(zip(labels, counts)): the labels align the two sides."
+            f"{name} must be whole numbers, one for each outcome; got a {type(counts).__name__}. "
+            "Of one column take its value_counts() as a pandas Series, or dict(zip(labels, counts)): the labels say "
+            "which outcomes are the same."
         )
     return None, counts
 
@@ -161,7 +164,8 @@ def _array(name: str, values: Any) -> Any:
     if isinstance(values, jax.core.Tracer):
         if jnp.issubdtype(values.dtype, jnp.bool_) or jnp.issubdtype(values.dtype, jnp.complexfloating):
             raise TypeError(
-                f"{name} must be whole numbers, how often each outcome was drawn; got {values.dtype} with shape {values.shape}."
+                f"{name} must be whole numbers, how often each outcome was drawn; got {values.dtype} with "
+                f"shape {values.shape}."
             )
         wide = jnp.issubdtype(values.dtype, jnp.floating) and values.dtype.itemsize >= 4
         return values if wide else values.astype(jnp.result_type(float))
@@ -173,12 +177,13 @@ def _array(name: str, values: Any) -> Any:
         raise TypeError(f"{name} must be whole numbers, one for each outcome; got {values!r:.60} ({error}).") from None
     if array.dtype.kind in "USO" and not _all_numbers(array):
         raise TypeError(
-            f"{name} must say how often each outcome was drawn, not which were; got {values!r:.60}. Count them first, with "
-            f"collections.Counter({name}) or {name}.value_counts()."
+            f"{name} must say how often each outcome was drawn, not which were; got {values!r:.60}. Count "
+            f"them first, with collections.Counter({name}) or {name}.value_counts()."
         )
     if array.dtype.kind == "b":
         raise TypeError(
-            f"{name} must be whole numbers, how often each outcome was drawn; got booleans. Count them: np.bincount, or a Counter."
+            f"{name} must be whole numbers, how often each outcome was drawn; got booleans. Count them: "
+            "np.bincount, or a Counter."
         )
     if array.dtype.kind == "c":
         raise TypeError(f"{name} must be whole numbers, how often each outcome was drawn; got {array.dtype}.")

@@ -20,7 +20,7 @@ COUNTS = "Counts of outcomes go to kljax.counts, which estimates from them with 
 
 
 def jit(function: Callable[..., Any], static: tuple[str, ...] = ()) -> Any:
-    """The jitted function; a mapping, which ``jax.jit`` would take for a pytree or refuse in its own words, is refused."""
+    """The jitted function; a mapping, which ``jax.jit`` takes for a pytree or refuses in its own words, is refused."""
     compiled = jax.jit(function, static_argnames=("axis", *static))
 
     @functools.wraps(function)
