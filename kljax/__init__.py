@@ -111,7 +111,7 @@ def __getattr__(name: str) -> Any:
     elif name == "bits":
         value = importlib.import_module("kljax._units").bits
     else:
-        raise AttributeError(f"module 'kljax' has no attribute {name!r}")
+        value = importlib.import_module("kljax._names").unknown(__name__, __all__)(name)  # raises
     globals()[name] = value
     return value
 

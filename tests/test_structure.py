@@ -21,7 +21,7 @@ LAYERS = {
     unit: layer
     for layer, units in enumerate(
         [
-            ["_checks", "_special"],
+            ["_checks", "_names", "_special", "_words"],
             ["_bessel", "_gamma", "_ratios"],
             ["_units", "generators", "bregman"],
             ["_kernels"],

@@ -10,6 +10,9 @@ A parameter given as a Python number is checked on the spot. Arrays are not look
 what comes, NaN for a negative scale for instance.
 """
 
+from typing import TYPE_CHECKING
+
+from kljax._names import unknown as _unknown
 from kljax.families._bernoulli import Bernoulli as Bernoulli
 from kljax.families._beta import Beta as Beta
 from kljax.families._bijectors import Affine as Affine
@@ -139,3 +142,6 @@ __all__ = [
     "Weibull",
     "Wishart",
 ]
+
+if not TYPE_CHECKING:  # a type checker is to refuse what is not there
+    __getattr__ = _unknown(__name__, __all__)

@@ -16,6 +16,10 @@ from kljax.families._scales import Cholesky, Covariance, Diagonal, LowRank, Prec
 from kljax.quadrature import Support
 
 _LOG_2PI = math.log(2.0 * math.pi)
+_ADVICE = (
+    " Say what the matrix is: MultivariateNormal.from_covariance(loc, covariance), or from_cholesky, from_precision, "
+    "from_diagonal (standard deviations) or from_low_rank."
+)
 
 
 @family
@@ -33,7 +37,7 @@ class MultivariateNormal:
     """
 
     loc: Any = real(ndim=1)
-    scale: Any = nested()
+    scale: Any = nested(advice=_ADVICE)
 
     def _check(self) -> None:
         if self.loc.shape[-1] != self.scale.size:

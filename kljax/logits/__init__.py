@@ -4,6 +4,9 @@ logits ─_kernels─▶ p, q and r = log(p/q) ─generator─▶ summand ─sum
 log-probabilities on the way: r comes from their differences, so it keeps its digits when p ≈ q.
 """
 
+from typing import TYPE_CHECKING
+
+from kljax._names import unknown as _unknown
 from kljax.logits._f_divergences import (
     alpha,
     chi_squared,
@@ -42,3 +45,6 @@ __all__ = [
     "total_variation",
     "tsallis",
 ]
+
+if not TYPE_CHECKING:  # a type checker is to refuse what is not there
+    __getattr__ = _unknown(__name__, __all__)

@@ -4,6 +4,9 @@
 non-negative and accurate by itself, so the sum is too.
 """
 
+from typing import TYPE_CHECKING
+
+from kljax._names import unknown as _unknown
 from kljax.probs._f_divergences import (
     alpha,
     chi_squared,
@@ -42,3 +45,6 @@ __all__ = [
     "total_variation",
     "tsallis",
 ]
+
+if not TYPE_CHECKING:  # a type checker is to refuse what is not there
+    __getattr__ = _unknown(__name__, __all__)

@@ -25,6 +25,9 @@ densities of a transformed variable, log x or logit x, have the same divergences
 Densities that close over something are traced on every call: put repeated calls under ``jax.jit``.
 """
 
+from typing import TYPE_CHECKING
+
+from kljax._names import unknown as _unknown
 from kljax.quadrature._arguments import Integral as Integral
 from kljax.quadrature._arguments import Support as Support
 from kljax.quadrature._arguments import circle as circle
@@ -68,3 +71,6 @@ __all__ = [
     "total_variation",
     "tsallis",
 ]
+
+if not TYPE_CHECKING:  # a type checker is to refuse what is not there
+    __getattr__ = _unknown(__name__, __all__)
