@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from kljax import montecarlo as montecarlo
     from kljax import probs as probs
     from kljax import quadrature as quadrature
+    from kljax import samples as samples
     from kljax import tables as tables
     from kljax import testing as testing
     from kljax import variational as variational
@@ -55,7 +56,7 @@ __version__ = "0.1.0"
 
 _MODULES = (
     *("bounds", "bregman", "counts", "expfam", "families", "generators", "geometry", "hidden", "interop", "logits"),
-    *("montecarlo", "probs", "quadrature", "tables", "testing", "variational"),
+    *("montecarlo", "probs", "quadrature", "samples", "tables", "testing", "variational"),
 )
 _VERBS = (
     *("Estimate", "alpha", "bhattacharyya", "chernoff_information", "chi_squared", "cross_entropy", "entropy"),
@@ -94,6 +95,7 @@ __all__ = [
     "quadrature",
     "register",
     "renyi",
+    "samples",
     "squared_hellinger",
     "tables",
     "testing",

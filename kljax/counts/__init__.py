@@ -7,6 +7,9 @@ tenths of a nat where counts are small; each quantity has the estimator that was
 error bar. Arrays may be traced; mappings and pandas Series are aligned by their labels.
 """
 
+from typing import TYPE_CHECKING
+
+from kljax._names import unknown as _unknown
 from kljax.counts._divergences import cross_entropy, jeffreys, jensen_shannon, kl, psi
 from kljax.counts._entropy import entropy
 from kljax.counts._estimate import CountEstimate
@@ -23,3 +26,6 @@ __all__ = [
     "mutual_information",
     "psi",
 ]
+
+if not TYPE_CHECKING:  # a type checker is to refuse what is not there
+    __getattr__ = _unknown(__name__, __all__)

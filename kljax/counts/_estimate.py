@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from scipy import special
 
-from kljax import _checks
+from kljax import _checks, _words
 
 BOUND_ABOVE = 0.05
 """Where more of p than this lies on outcomes that q never showed, a divergence is a lower bound."""
@@ -24,7 +24,7 @@ NOT_WORTH_SHOWING = 8
     data_fields=["value", "stderr", "ess", "unseen"],
     meta_fields=["method", "bound_above", "high", "only_p", "only_q"],
 )
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class CountEstimate:
     """A number known from counts, in nats; a pytree, so that ``jit`` and ``vmap`` return it.
 
@@ -91,11 +91,11 @@ class CountEstimate:
             return f"{share} of the draws are the only ones of their outcome"
         return f"{share} of p lies on outcomes that q never showed"
 
-    def __str__(self) -> str:
-        if jnp.ndim(self.value) != 0:
-            return f"{self.value} ± {self.stderr} nats"
-        at_least = "at least " if self.kind == "lower bound" else ""
-        return f"{at_least}{float(self.value):.4g} ± {float(self.stderr):.2g} nats (ess {float(self.ess):.3g})"
+    def __repr__(self) -> str:
+        shown = _words.estimate(self.value, self.stderr, self.ess)
+        if shown is None:
+            return f"CountEstimate(value={self.value}, stderr={self.stderr}, ess={self.ess}, unseen={self.unseen})"
+        return f"at least {shown}" if jnp.ndim(self.value) == 0 and self.kind == "lower bound" else shown
 
 
 def _listed(labels: tuple[Hashable, ...]) -> str:
