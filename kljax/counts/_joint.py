@@ -36,7 +36,7 @@ def mutual_information(table: Any, *, method: JointMethod = "auto") -> CountEsti
     Example:
         >>> from kljax import counts
         >>> print(counts.mutual_information([[30, 10], [12, 48]]))
-        0.1492 ± 0.05 nats (ess 100)
+        0.15 ± 0.05 nats (ess 100)
 
     References:
         Miller (1955), "Note on the bias of information estimates"; Chao, Wang and Jost (2013), "Entropy and the species
@@ -74,7 +74,7 @@ def conditional_entropy(table: Any, *, given: int = -2, method: JointMethod = "a
     Example:
         >>> from kljax import counts
         >>> print(counts.conditional_entropy([[30, 10], [12, 48]]))
-        0.5359 ± 0.05 nats (ess 100)
+        0.54 ± 0.05 nats (ess 100)
 
     References:
         Chao, Wang and Jost (2013), "Entropy and the species accumulation curve".
