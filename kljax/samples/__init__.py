@@ -6,10 +6,18 @@ the data, not derived, and where neighbours, model and classifier disagree the i
 """
 
 from kljax.samples._estimate import SampleEstimate, Seconds
+from kljax.samples._model_kl import ModelFit, model_kl
 from kljax.samples._nearest import nearest
+from kljax.samples._rank_words import Ranking, Row
+from kljax.samples._ranking import rank_models
 
 __all__ = [
+    "ModelFit",
+    "Ranking",
+    "Row",
     "SampleEstimate",
     "Seconds",
+    "model_kl",
     "nearest",
+    "rank_models",
 ]

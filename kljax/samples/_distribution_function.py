@@ -31,7 +31,7 @@ def levels(fits: Fits, ordered: np.ndarray) -> np.ndarray | None:
             return None
         with np.errstate(all="ignore"):
             return np.stack([np.asarray(one.cdf(x), np.float64) for one, x in zip(fits.held, ordered, strict=True)])
-    support = getattr(fits.held, "support", None)
+    support: Any = getattr(fits.held, "support", None)
     if getattr(support, "kind", None) != "interval" or fits.held.event_shape != ():
         return None
     rows = len(ordered)

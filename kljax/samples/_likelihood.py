@@ -25,7 +25,7 @@ from kljax.families._record import is_family_class
 from kljax.variational import moment_projection
 from kljax.variational._moment_projection import _ROWS as PROJECTED
 
-STEPS = 60
+STEPS = 40
 STARTS = 12
 LONGEST = 1.5  # in units of the spread, or of a logarithm
 SHORTER = (1.0, 0.5, 0.25, 0.1, 0.03, 0.01, 0.001)
@@ -82,7 +82,7 @@ ORDERED: dict[type, Callable[[jax.Array, jax.Array], Any]] = {
 
 def _fields(family: type) -> list[Any]:
     """The fields that are fitted; none where one of them is no number."""
-    kept = []
+    kept: list[Any] = []
     for field in dataclasses.fields(family):
         limits = field.metadata["parameter"]
         if limits.alternative and any(one.metadata["parameter"].alternative for one in kept):
@@ -136,7 +136,7 @@ def _newton(family: type, x: jax.Array, share: jax.Array) -> Any:
         return family(**{f.name: _bounded(f.metadata["parameter"], free[i]) for i, f in enumerate(fields)})
 
     def loss(t: jax.Array) -> jax.Array:
-        found = -(share * build(t).log_prob(safe)).sum()  # type: ignore[attr-defined]
+        found = -(share * build(t).log_prob(safe)).sum()
         return jnp.where(jnp.isfinite(found), found, jnp.inf)
 
     apart = np.random.default_rng(0).normal(size=(STARTS, len(fields)))

@@ -1,6 +1,6 @@
 """Leave-one-out scores from posterior draws: log p(x_i | the others) by Pareto-smoothed importance sampling.
 
-With log-likelihoods ℓ_si at S posterior draws, 1/p(x_i | θ_s) are the importance weights of the posterior without x_i, so
+With log-likelihoods ℓ_si at S posterior draws, 1/p(x_i | θ_s) are the weights of the posterior without x_i, so
 
     log p(x_i | x_-i) ≈ log Σ_s w_si exp ℓ_si,    w_si ∝ exp(-ℓ_si), smoothed, of sum one.
 
@@ -23,8 +23,8 @@ def leave_one_out(name: str, log_likelihood: np.ndarray) -> tuple[np.ndarray, np
     draws = len(log_likelihood)
     if draws < FEWEST:
         raise ValueError(
-            f"{name} must have at least {FEWEST} draws, as [draws, n]; got {draws}. Log-scores that are held out already "
-            "go in as [n]."
+            f"{name} must have at least {FEWEST} draws, as [draws, n]; got {draws}. Log-scores that are held out "
+            "already go in as [n]."
         )
     scores, shapes = [], []
     for column in log_likelihood.T:

@@ -37,7 +37,7 @@ class ModelFit(NamedTuple):
     """How far a model is from what the data come from.
 
     Attributes:
-        value: KL(data‖model) in nats, less its bias; it scatters about 0 where the model is true, and isn't cut off there.
+        value: KL(data‖model) in nats, less its bias; it scatters about 0 where the model is true, and isn't cut off.
         stderr: Its standard error.
         ess: The number of points.
         p_value: How often samples of the model, fitted again, are as far from it by this measure; most telling against
@@ -75,7 +75,8 @@ class ModelFit(NamedTuple):
         if np.isinf(float(self.value)):
             said = f"Not {self.family}: it gives some points no probability at all."
         elif min(tests) * len(tests) >= LEVEL:
-            said = f"{self.family} is not refuted by {float(self.ess):.0f} points ({words}); if it is wrong, then by {high:.2g} nats a point at most."
+            said = f"{self.family} is not refuted by {float(self.ess):.0f} points ({words}); "
+            said += f"if it is wrong, then by {high:.2g} nats a point at most."
         elif low > 0.0:
             said = f"Not {self.family}: the data are {size} from it ({words})."
         else:
@@ -145,21 +146,25 @@ def model_kl(
         notes = ()
     if notes and given.fitted:
         first = _first_fit(given, points)
-    fit = first.one(0)
+    fit, called = first.one(0), _models.called(model if family is None else family)
     found = _statistics(first, points[None], discrete)
     if np.isneginf(found.mean_log_q[0]):
-        nowhere = jnp.asarray(np.inf, jnp.result_type(float))
-        return ModelFit(nowhere, jnp.zeros_like(nowhere), jnp.full_like(nowhere, len(points)), 1 / (resamples + 1), np.nan, fit, _called(model, family), notes)
+        infinite, count = (jnp.asarray(one, jnp.result_type(float)) for one in (np.inf, len(points)))
+        return ModelFit(infinite, jnp.zeros_like(infinite), count, 1 / (resamples + 1), np.nan, fit, called, notes)
     drawn = _bootstrap(fit, again, first, keys[0], len(points), points.shape[1:], resamples, discrete)
     distance, like = found.distance[0], drawn.distance
     more = max(found.variance[0] - drawn.variance.mean(), 0.0)
     numbers = (distance - like.mean(), np.sqrt(like.var(ddof=1) + more / len(points)), len(points))
+    value, stderr, count = (jnp.asarray(one, jnp.result_type(float)) for one in numbers)
+    tails = found.squared is not None and drawn.squared is not None
     return ModelFit(
-        *(jnp.asarray(one, jnp.result_type(float)) for one in numbers),
+        value,
+        stderr,
+        count,
         p_value=_rank(distance, like),
-        anderson_darling=np.nan if found.squared is None or drawn.squared is None else _rank(found.squared[0], drawn.squared),
+        anderson_darling=_rank(found.squared[0], drawn.squared) if tails else np.nan,  # type: ignore[index, arg-type]
         fitted=fit,
-        family=_called(model, family),
+        family=called,
         notes=notes,
     )
 
@@ -186,7 +191,14 @@ def _statistics(fits: Fits, samples: np.ndarray, discrete: bool) -> Statistics:
 
 
 def _bootstrap(
-    fit: Any, again: Model | None, first: Fits, key: jax.Array, n: int, event: tuple[int, ...], count: int, discrete: bool
+    fit: Any,
+    again: Model | None,
+    first: Fits,
+    key: jax.Array,
+    n: int,
+    event: tuple[int, ...],
+    count: int,
+    discrete: bool,
 ) -> Statistics:
     """The statistics of samples from the fit, each fitted again."""
     size = n * int(np.prod(event, dtype=int))
@@ -201,14 +213,13 @@ def _bootstrap(
             assert again.fit_each is not None
             fits = again.fit_each(samples)
         found = _statistics(fits, samples, discrete)
-        parts.append(Statistics(*(None if one is None else one[:rows] for one in found)))
-    squared = None if parts[0].squared is None else np.concatenate([one.squared for one in parts])  # type: ignore[misc]
-    return Statistics(
-        np.concatenate([one.distance for one in parts]),
-        np.concatenate([one.variance for one in parts]),
-        squared,
-        np.concatenate([one.mean_log_q for one in parts]),
-    )
+        parts.append(jax.tree.map(lambda one, rows=rows: one[:rows], found))
+
+    def together(name: str) -> Any:
+        return np.concatenate([getattr(one, name) for one in parts])
+
+    squared = None if parts[0].squared is None else together("squared")
+    return Statistics(together("distance"), together("variance"), squared, together("mean_log_q"))
 
 
 def _first_fit(given: Model, points: np.ndarray) -> Fits:
@@ -250,10 +261,6 @@ def _without_ties(points: np.ndarray, rng: np.random.Generator) -> tuple[np.ndar
     columns += np.array(steps) * (rng.random(columns.shape) - 0.5)
     shown = ", ".join(f"{one:.3g}" for one in steps if one)
     return columns.reshape(points.shape), (f"Values that occur more than once were spread over steps of {shown}.",)
-
-
-def _called(model: Any, family: Any) -> str:
-    return _models._name(model if family is None else family)
 
 
 def _key(key: Any) -> jax.Array:

@@ -1,8 +1,8 @@
 """A model as the caller holds it ─▶ what can be asked of it: scores, fits to weighted rows and to samples, draws.
 
-    known     a record, an object with log_prob or logpdf, a function: scores at once, nothing is fitted
-    families  a class of kljax.families: all folds or resamples in one compiled program
-    fitters   a family of scipy.stats, a pair of it with what is held fixed, or any object with ``fit``: one at a time
+known     a record, an object with log_prob or logpdf, a function: scores at once, nothing is fitted
+families  a class of kljax.families: all folds or resamples in one compiled program
+fitters   a family of scipy.stats, a pair of it with what is held fixed, or any object with ``fit``: one at a time
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ class Model(NamedTuple):
 
 EXPECTED = (
     "a distribution (a record of kljax.families, a frozen one of scipy.stats, anything with log_prob), a family to fit "
-    "(a class of kljax.families, a family of scipy.stats, anything with fit), a function x -> log-densities, or an array "
-    "of log-scores [n] or [draws, n]"
+    "(a class of kljax.families, a family of scipy.stats, anything with fit), a function x -> log-densities, or an "
+    "array of log-scores [n] or [draws, n]"
 )
 
 
@@ -122,7 +122,9 @@ def draw(name: str, model: Any, key: jax.Array, count: int, size: int, event: tu
         rng = np.random.default_rng(np.asarray(jax.random.key_data(key)).ravel().tolist())
         found = np.asarray(model.rvs(size=(count, size), random_state=rng), np.float64)
     else:
-        raise TypeError(f"{name} must have sample(key, shape) or rvs(size=) to be drawn from; {type(model).__name__} has none.")
+        raise TypeError(
+            f"{name} must have sample(key, shape) or rvs(size=) to be drawn from; {type(model).__name__} has none."
+        )
     if found.shape != (count, size, *event):
         raise ValueError(f"{name} must draw samples of shape {(count, size, *event)}; got {found.shape}.")
     return found
@@ -152,7 +154,7 @@ def _class(name: str, family: type) -> Model:
         if callable(getattr(family, "fit", None)):
             return _fitter(family())
         raise TypeError(
-            f"{name} must be {EXPECTED}; got the class {family.__name__}, which is neither of kljax.families nor has fit."
+            f"{name} must be {EXPECTED}; got the class {family.__name__}, neither of kljax.families nor with a fit."
         )
     if not _likelihood.can_fit(family):
         raise NotImplementedError(
@@ -183,7 +185,9 @@ class _Frozen:
 
 
 def _is_scipy_family(value: Any) -> bool:
-    return any(cls.__module__.startswith("scipy.stats") for cls in type(value).__mro__) and hasattr(value, "_parse_args")
+    return any(cls.__module__.startswith("scipy.stats") for cls in type(value).__mro__) and hasattr(
+        value, "_parse_args"
+    )
 
 
 def _scipy_family(name: str, family: Any, fixed: dict[str, Any]) -> Model:
@@ -211,7 +215,7 @@ def _fitter(model: Any) -> Model:
         return fresh if found is None else found
 
     if not takes_weights:
-        return _one_at_a_time("the model", lambda x: fit(x), type(model).__name__)
+        return _one_at_a_time("the model", fit, type(model).__name__)
     return Model(
         None,
         lambda x, weights: Fits([fit(x, row) for row in weights], False),
@@ -248,10 +252,12 @@ def names(models: Any) -> dict[str, Any]:
     """The models by name; a sequence is named by what its members are."""
     if isinstance(models, dict):
         if not all(isinstance(one, str) for one in models):
-            raise TypeError(f"models must be named by strings; got {[one for one in models if not isinstance(one, str)]}.")
+            raise TypeError(
+                f"models must be named by strings; got {[one for one in models if not isinstance(one, str)]}."
+            )
         found = dict(models)
     elif isinstance(models, Sequence) and not isinstance(models, str):
-        listed = [(_name(one), one) for one in models]
+        listed = [(called(one), one) for one in models]
         found = dict(listed)
         if len(found) < len(listed):
             raise ValueError(f"models must have different names; got {[name for name, _ in listed]}. Give a dict.")
@@ -262,7 +268,8 @@ def names(models: Any) -> dict[str, Any]:
     return found
 
 
-def _name(model: Any) -> str:
+def called(model: Any) -> str:
+    """A name for a model, by what it is."""
     if isinstance(model, tuple):
         model = model[0]
     named = getattr(model, "__name__", None) or getattr(model, "name", None)

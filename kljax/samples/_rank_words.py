@@ -139,12 +139,20 @@ class Ranking:
         tied = [row for row in others if not float(row.behind.value) > 2.0 * float(row.behind.stderr)]
         if not tied:
             surely = min(_ratio(row.behind) for row in others)
-            return f"{self.best} works best, by {surely:.1f} standard errors and more." if math.isfinite(surely) else (
-                f"{self.best} works best: all others give some points no probability at all."
+            return (
+                f"{self.best} works best, by {surely:.1f} standard errors and more."
+                if math.isfinite(surely)
+                else (f"{self.best} works best: all others give some points no probability at all.")
             )
         listed = ", ".join(f"{row.name} ({_words.plus_minus(*map(float, row.behind[:2]))} behind)" for row in tied)
         cannot = "can't be told from it" if len(tied) < len(others) else "none of the others can be told from it"
         return f"{self.best} works best, but {cannot}: {listed} nats a point."
+
+    def _above(self, criterion: str, row: Row) -> str:
+        """A criterion less the least of all."""
+        mine = getattr(row, criterion)
+        every = [getattr(one, criterion) for one in self.rows if getattr(one, criterion) is not None]
+        return "" if mine is None else f"+{mine - min(every):.1f}"
 
     def __repr__(self) -> str:
         header = ["model", "log-score", "behind the best", "best in", "weight"]
@@ -160,21 +168,20 @@ class Ranking:
         ]
         if any(row.dim is not None for row in self.rows):
             header += ["dim", "AIC", "BIC"]
-            least = [min((getattr(row, one) for row in self.rows if getattr(row, one) is not None), default=0.0) for one in ("aic", "bic")]
             for cells, row in zip(shown, self.rows, strict=True):
-                cells += ["" if row.dim is None else str(row.dim)]
-                cells += ["" if one is None else f"+{one - low:.1f}" for one, low in zip((row.aic, row.bic), least, strict=True)]
+                cells += ["" if row.dim is None else str(row.dim), self._above("aic", row), self._above("bic", row)]
         if self.khat:
             header.append("k̂")
             for cells, row in zip(shown, self.rows, strict=True):
                 cells.append("" if row.khat is None else f"{row.khat:.2f}")
         widths = [max(len(line[at]) for line in [header, *shown]) for at in range(len(header))]
-        lines = [
-            "  ".join(cell.ljust(width) if at == 0 else cell.rjust(width) for at, (cell, width) in enumerate(zip(line, widths, strict=True)))
-            for line in [header, *shown]
-        ]
+        lines = ["  ".join(map(_padded, line, widths, range(len(line)))) for line in [header, *shown]]
         note = f"nats a point, held out, {self.count:.0f} points; ± one standard error"
         return "\n".join([note, *lines, self.verdict, *(f"Warning: {one}" for one in self.warnings)])
+
+
+def _padded(cell: str, width: int, at: int) -> str:
+    return cell.rjust(width) if at else cell.ljust(width)
 
 
 def _ratio(one: Estimate) -> float:

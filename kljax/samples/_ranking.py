@@ -38,13 +38,13 @@ def rank_models(
     Every model is scored by log q at points that it was not fitted to, and compared with the best point by point. A
     model is given as
 
-    - a class of ``kljax.families``, which is fitted by maximum likelihood to the data without each fold, in one compiled
-      program; a family of ``scipy.stats`` (``stats.lognorm``, or with what is held fixed ``(stats.lognorm, {"floc": 0})``)
-      or any object with ``fit``, scikit-learn's densities too, by its own ``fit``;
+    - a class of ``kljax.families``, which is fitted by maximum likelihood to the data without each fold, in one
+      compiled program; a family of ``scipy.stats`` (``stats.lognorm``, or with what is held fixed
+      ``(stats.lognorm, {"floc": 0})``) or any object with ``fit``, scikit-learn's densities too, by its own ``fit``;
     - a distribution that is known beforehand: a record, a frozen one of ``scipy.stats``, anything with ``log_prob``, or
       a function x ↦ log q(x). One that was fitted to the same x is favoured by about its number of parameters over n;
-    - an array of log-scores [n] that were held out already, or of log-likelihoods [draws, n] at posterior draws: then the
-      scores are leave-one-out, by Pareto-smoothed importance sampling, with k̂ for each point.
+    - an array of log-scores [n] that were held out already, or of log-likelihoods [draws, n] at posterior draws: then
+      the scores are leave-one-out, by Pareto-smoothed importance sampling, with k̂ for each point.
 
     Args:
         x: The data, n numbers [n] or n points [n, d].
@@ -161,8 +161,8 @@ def _score(name: str, given: Any, x: np.ndarray, share: np.ndarray, fold: np.nda
     held_out = every[1 + fold, np.arange(len(x))]
     if np.isnan(held_out).any():
         raise ValueError(
-            f"{label} could not be fitted: it gives NaN at {int(np.isnan(held_out).sum())} of the {len(x)} points. Does its "
-            "support hold the data?"
+            f"{label} could not be fitted: it gives NaN at {int(np.isnan(held_out).sum())} of the {len(x)} points. "
+            "Does its support hold the data?"
         )
     whole = fits.one(0)
     in_sample = float((share * every[0]).sum())
@@ -173,7 +173,8 @@ def _of_array(label: str, given: Any, count: int) -> Scored:
     array = np.asarray(given, np.float64)
     if array.ndim not in (1, 2) or array.shape[-1] != count:
         raise ValueError(
-            f"{label} must be log-scores [n] or log-likelihoods [draws, n] of the {count} points; got shape {array.shape}."
+            f"{label} must be log-scores [n] or log-likelihoods [draws, n] of the {count} points; got shape "
+            f"{array.shape}."
         )
     if np.isnan(array).any() or (array == np.inf).any():
         raise ValueError(f"{label} must be log-densities; {int((~(array < np.inf)).sum())} entries are NaN or inf.")

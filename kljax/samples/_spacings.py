@@ -1,10 +1,10 @@
-"""Entropies of samples as means of log-densities at their points, and the distance of a sample from a distribution function.
+"""Log-densities that samples show at their own points, and how far a sample is from a distribution function.
 
-    spacings     -log p(x_(i)) ≈ log n (x_(i+m) - x_(i-m))/(c_i m), c_i = 2, but less at the ends            Ebrahimi
-    neighbours   -log p(x_i) ≈ ψ(n) - ψ(k) + log V_d ρ_k(x_i)^d, ρ_k the distance to the kth neighbour
-    counts       -log p(x_i) ≈ log n - G(n_i) by how often the value occurs, G Grassberger's
+spacings     -log p(x_(i)) ≈ log n (x_(i+m) - x_(i-m))/(c_i m), c_i = 2, but less at the ends            Ebrahimi
+neighbours   -log p(x_i) ≈ ψ(n) - ψ(k) + log V_d ρ_k(x_i)^d, ρ_k the distance to the kth neighbour
+counts       -log p(x_i) ≈ log n - G(n_i) by how often the value occurs, G Grassberger's
 
-    A²           -n - Σ (2i-1)/n [log u_i + log(1 - u_(n+1-i))], u_i = Q(x_(i))                    Anderson–Darling
+A²           -n - Σ (2i-1)/n [log u_i + log(1 - u_(n+1-i))], u_i = Q(x_(i))                    Anderson–Darling
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ FEW = 200  # below which spacings are better than neighbours, on one axis
 
 
 def log_densities(samples: np.ndarray, discrete: bool) -> np.ndarray:
-    """Estimates of log p at the points of each sample, [R, n] or [R, n, d] ─▶ [R, n]; in one dimension in sorted order."""
+    """Estimates of log p at the points of each sample, [R, n] or [R, n, d] ─▶ [R, n]; numbers in sorted order."""
     if discrete:
         return np.stack([_by_counts(one) for one in samples])
     if samples.ndim == 3 and samples.shape[-1] == 1:
@@ -66,7 +66,8 @@ def _by_balls(x: np.ndarray) -> np.ndarray:
 def _by_counts(x: np.ndarray) -> np.ndarray:
     _, of, often = np.unique(x, axis=0, return_inverse=True, return_counts=True)
     c = often.astype(float)
-    g = special.digamma(c) + np.where(often % 2 == 0, 0.5, -0.5) * (special.digamma((c + 1) / 2) - special.digamma(c / 2))
+    sign = np.where(often % 2 == 0, 0.5, -0.5)
+    g = special.digamma(c) + sign * (special.digamma((c + 1) / 2) - special.digamma(c / 2))
     return g[of.reshape(-1)] - math.log(len(x))
 
 
