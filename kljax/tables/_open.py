@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from kljax.tables._foreign import foreign
 from kljax.tables._memory import Memory
 from kljax.tables._source import Source
 
@@ -72,7 +73,7 @@ def _in_memory(table: Any, name: str, kinds: Mapping[str, str]) -> Source | None
 
 def _source(table: Any, name: str, kinds: Mapping[str, str]) -> Source | None:
     """A source already."""
-    return table if hasattr(table, "overview") and hasattr(table, "categories") else None
+    return table if hasattr(type(table), "overview") and hasattr(type(table), "categories") else None
 
 
-OPENERS: list[Opener] = [_source, _in_memory]
+OPENERS: list[Opener] = [_source, _in_memory, foreign]
