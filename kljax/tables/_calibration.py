@@ -12,6 +12,7 @@ are uncorrelated with unit variance, and of them are made
     shape  S  = Σ_{r≤4} z_r²,              χ²_4                       spread, skewness, two modes
     any    X² = Σ_r z_r², r < cells,       gamma                      single cells; Pearson's, as G is liberal
     missing                                hypergeometric, exactly    rows without a value
+    digits                                 as the first three         of a text, besides its length
 
 whose p-values are combined by T = Σ ω_i tan((½ - p_i)π), p = ½ - arctan(T)/π, Cauchy's law, which holds far in the
 tail whatever the dependence of the parts. At 5 % the dependence of the first three makes it 10 % too small, so they are
@@ -74,9 +75,10 @@ def combined(found: dict[str, float], cells: int) -> float:
         p = cauchy(found, weights)
         if len(weights) == len(WEIGHTS):
             p += min(_DEPENDENCE * cells, _MOST) * p**_POWER * -math.log(p)
-    if "missing" in found:
-        own = {"values": p, "missing": found["missing"]}
-        p = cauchy(own, {"values": 1 - MISSING, "missing": MISSING} if weights else {"missing": 1.0})
+    apart = [name for name in found if name not in WEIGHTS]
+    if apart:
+        shares = {name: MISSING / len(apart) for name in apart} | ({"values": 1 - MISSING} if weights else {})
+        p = cauchy({**found, "values": p}, shares)
     return min(p, 1.0)
 
 
@@ -92,26 +94,34 @@ def cauchy(found: dict[str, float], weights: dict[str, float]) -> float:
 
 
 def _pearson(statistic: float, t: np.ndarray, n: float, m: float) -> float:
-    """P(> X²) of a gamma variable of the statistic's mean, cells - 1, and its exact variance.
-
-    With N rows, v = (K - 1)(N - K)/(N - 1) and w = (Σ N/t - K²)/(N - 2) of either margin, the variance is
-    (1 - 1/N)² [2N/(N - 3) (v₁ - w₁)(v₂ - w₂) + N²/(N - 1) w₁w₂], and
-    2 (cells - 1) where all expected counts are large; small ones make it less.
-    """
-    total, freedom = n + m, len(t) - 1
-    if total < 4:
-        return float(special.chdtrc(freedom, statistic))
-    first = (total - 2) / (total - 1), (total / n + total / m - 4) / (total - 2)
-    second = (
-        freedom * (total - freedom - 1) / (total - 1),
-        (float(np.sum(total / t)) - len(t) ** 2) / (total - 2),
-    )
-    variance = 2 * total / (total - 3) * (first[0] - first[1]) * (second[0] - second[1])
-    variance += total**2 / (total - 1) * first[1] * second[1]
-    variance *= (1 - 1 / total) ** 2
+    """P(> X²) of a gamma variable of the statistic's mean, cells - 1, and its exact variance."""
+    freedom, variance = len(t) - 1, pearson_variance(t, n, m)
     if variance <= 0:  # every arrangement of the labels gives the same statistic
         return 1.0
     return float(special.gammaincc(freedom**2 / variance, statistic * freedom / variance))
+
+
+def pearson_variance(t: np.ndarray, n: float, m: float) -> float:
+    """Variance of X² over all arrangements of n and m labels on the t rows of the cells, at least 4 rows in all.
+
+    With N rows, v = (K - 1)(N - K)/(N - 1) and w = (Σ N/t - K²)/(N - 2) of either margin of K totals t, it is
+    (1 - 1/N)² [2N/(N - 3) (v₁ - w₁)(v₂ - w₂) + N²/(N - 1) w₁w₂], and 2 (cells - 1) where all expected counts are large;
+    small ones make it less.
+
+    References:
+        Haldane (1940), "The mean and variance of chi-squared, when used as a test of homogeneity, when expectations are
+        small".
+    """
+    total = n + m
+    if total < 4:
+        return 2.0 * (len(t) - 1)
+    v, w = [], []
+    for margin in (np.array([n, m]), t):
+        count = len(margin)
+        v.append((count - 1) * (total - count) / (total - 1))
+        w.append((float(np.sum(total / margin)) - count**2) / (total - 2))
+    inner = 2 * total / (total - 3) * (v[0] - w[0]) * (v[1] - w[1]) + total**2 / (total - 1) * w[0] * w[1]
+    return (1 - 1 / total) ** 2 * inner
 
 
 def _orthonormal(shares: np.ndarray, orders: int) -> np.ndarray:

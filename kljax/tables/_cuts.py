@@ -7,7 +7,7 @@ are expected there: KL lives in the tails. A value that holds 1/K of the rows ge
 Where one table goes on beyond the range of the other for more rows than chance allows, the range's end is a cut too.
 
 Cuts are chosen by rank alone, so any increasing map of the column leaves the counts as they are, with one exception:
-values that differ by rounding noise (a hundred-thousandth of the gaps around them) are never separated.
+values that differ by rounding noise (1e-11 of them, and 1e-5 of the gaps around them) are never separated.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-_NARROW = 1e-5  # of the gaps on both sides: rounding noise
-_ULPS = 8.0  # two values apart by less are one
+_NOISE, _NARROW = 1e-11, 1e-5
+_ULPS = 9.0  # where there are no other gaps
 _SLIVER = 1e-6  # of a gap: how far below its upper value a cut is set where other rows may lie in the gap
 _CHANCE = 1e-5
 _EXPECTED = 10  # rows of the smaller table in a tail cell
@@ -59,7 +59,7 @@ def cuts(
     chosen = boundaries(weights, count, min(rows), sum(map(len, samples)))
     chosen = np.union1d(chosen, _range_ends(ordered, values)).astype(np.int64)
     if dtype.kind == "f":
-        chosen = _in_wide_gaps(values, weights, chosen, weights[-1] / (4 * count)) if len(chosen) else chosen
+        chosen = _in_wide_gaps(values, weights, chosen, weights[-1] / count) if len(chosen) else chosen
         edges = [_between(values[i], values[i + 1], complete, grain) for i in chosen]
     else:
         edges = [_between_integers(int(values[i]), int(values[i + 1]), complete) for i in chosen]
@@ -144,26 +144,38 @@ def _distinct(ordered: Sequence[np.ndarray], rows: Sequence[int]) -> tuple[np.nd
 
 
 def _in_wide_gaps(values: np.ndarray, weights: np.ndarray, boundaries: np.ndarray, reach: float) -> np.ndarray:
-    """Boundaries between values that differ by noise, moved to the nearest gap within ``reach`` that does not."""
+    """Boundaries between values that differ by rounding noise, moved to the nearest gap that does not.
+
+    Noise is less than 1e-11 of the largest value within ``reach`` rows, with gaps 100 000 times as wide on both sides
+    within a quarter of the rows.
+    """
     with np.errstate(invalid="ignore", over="ignore"):
         gaps = np.diff(values)
     moved = []
     for i in boundaries:
-        low = int(np.searchsorted(weights, weights[i] - reach))
-        high = int(np.searchsorted(weights, weights[i] + reach, side="right"))
+        low, high = _within(weights, i, reach)
+        if gaps[i] > _NOISE * np.abs(values[[low, min(high, len(gaps))]]).max() or math.isinf(gaps[i]):
+            moved.append(i)
+            continue
+        low, high = _within(weights, i, weights[-1] / 4)
         # The end of the data is the widest gap there is.
-        left = gaps[low:i].max(initial=0.0) if low > 0 else math.inf
-        right = gaps[i + 1 : high].max(initial=0.0) if high < len(gaps) else math.inf
-        beside = min(left, right)
-        if math.isinf(beside) and math.isfinite(gaps[i]):  # nothing but this gap
-            beside = float(np.spacing(np.abs(values[i : i + 2]).max())) * _ULPS / _NARROW
-        if gaps[i] >= _NARROW * beside or math.isinf(gaps[i]):
+        sides = gaps[low:i].max(initial=0.0), gaps[i + 1 : high].max(initial=0.0)
+        beside = min(sides[0] if low > 0 else math.inf, sides[1] if high < len(gaps) else math.inf)
+        beside = max(sides) if math.isinf(beside) else beside
+        least = _NARROW * beside if beside > 0 else _ULPS * float(np.spacing(np.abs(values[i])))
+        if gaps[i] >= least:
             moved.append(i)
             continue
         wide = np.flatnonzero(gaps[low:high] > gaps[i] / _NARROW) + low
         if len(wide):
             moved.append(wide[np.argmin(np.abs(weights[wide] - weights[i]))])
     return np.unique(np.array(moved, np.int64))
+
+
+def _within(weights: np.ndarray, i: int, rows: float) -> tuple[int, int]:
+    """The gaps within so many rows of one: from the first to before the second."""
+    low = int(np.searchsorted(weights, weights[i] - rows))
+    return low, min(int(np.searchsorted(weights, weights[i] + rows, side="right")), len(weights) - 1)
 
 
 def _between(low: float, high: float, complete: bool, grain: type | None) -> float:
