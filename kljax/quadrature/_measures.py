@@ -29,6 +29,7 @@ class Totals(NamedTuple):
 def together(logs: jax.Array, log_weight: jax.Array) -> jax.Array:
     """The log-densities, -∞ in all where one is -∞ and the others' masses lie below the smallest number."""
     floor = math.log(float(jnp.finfo(log_weight.dtype).tiny))
+    logs = where(log_weight > -jnp.inf, logs, -jnp.inf)  # a density may be infinite where an empty panel stands
     gone = logs == -jnp.inf
     void = gone.any(0) & (gone | (logs + log_weight < floor)).all(0)
     return where(void, -jnp.inf, logs)

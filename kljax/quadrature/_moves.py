@@ -97,6 +97,11 @@ class Summed(NamedTuple):
 
     def __call__(self, held: Held, moving: Moving) -> jax.Array:
         """[mains, batch...]"""
+        # A rule of differentiation is not under the context in which the function was called.
+        with jax.numpy_rank_promotion("allow"):
+            return self._summed(held, moving)
+
+    def _summed(self, held: Held, moving: Moving) -> jax.Array:
         x0, log_weight, count = held.x, held.log_weight, self.count
         # Nodes with mass count also where the integrand vanishes, as it does for equal densities: its second
         # derivative is as large as they are. Far nodes, where nothing is left, are taken out: derivatives there may
