@@ -10,9 +10,9 @@ import jax.numpy as jnp
 
 from kljax import interop
 from kljax.divergences import _atoms, _structure, _supports
+from kljax.families import _integrals
 from kljax.families._bernoulli import Bernoulli
 from kljax.families._categorical import tables
-from kljax.families import _integrals
 from kljax.families._closed_forms import CONDITIONS, KL
 from kljax.families._odds import f_divergence_of_trials
 from kljax.families._record import aligned, batch_shape, dtype_of, is_family

@@ -92,7 +92,9 @@ def start(hints: Hints, space: Space) -> tuple[jax.Array, jax.Array]:
     turn = jnp.asarray([-1.0, 1.0], dtype).reshape(2, *[1] * low.ndim)
     ends = turn * jnp.stack([low, high])
     finite = jnp.isfinite(ends)
-    edges, reach = _outermost(ends, finite, turn * centers, scales, None if hints.points is None else turn * hints.points)
+    edges, reach = _outermost(
+        ends, finite, turn * centers, scales, None if hints.points is None else turn * hints.points
+    )
     both = finite.all(0)
     edges = where(both, jnp.maximum(edges, ends - 0.5 * where(both, high - low, 1.0)), edges)
     first, last = -edges[0], jnp.maximum(edges[1], -edges[0])

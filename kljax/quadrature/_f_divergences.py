@@ -247,7 +247,7 @@ def alpha(
         Cichocki & Amari (2010), "Families of alpha-, beta- and gamma-divergences", eq. (3).
     """
     return _run.f_divergence(
-        log_p, log_q, generators.alpha(_checks.parameter("order", order)), support, center, scale, points
+        log_p, log_q, generators.alpha(_checks.parameter("order", order)), support, center, scale, points, args
     )
 
 
@@ -298,7 +298,7 @@ def tsallis(
         Tsallis (1998), "Generalized entropy-based criterion for consistent testing", eq. (6).
     """
     return _run.f_divergence(
-        log_p, log_q, generators.tsallis(_checks.parameter("order", order)), support, center, scale, points
+        log_p, log_q, generators.tsallis(_checks.parameter("order", order)), support, center, scale, points, args
     )
 
 

@@ -212,5 +212,5 @@ def skew_kl(
         Lee (1999), "Measures of distributional similarity".
     """
     return _run.f_divergence(
-        log_p, log_q, generators.skew_kl(_checks.parameter("weight", weight)), support, center, scale, points
+        log_p, log_q, generators.skew_kl(_checks.parameter("weight", weight)), support, center, scale, points, args
     )

@@ -37,7 +37,7 @@ def together(logs: jax.Array, log_weight: jax.Array) -> jax.Array:
 
 def measure(densities: Densities, integrand: Any, nodes: Nodes) -> Measures:
     """The sums of each panel."""
-    x, count = nodes.x[0], densities.count
+    x, count = nodes.x[0], densities.logs
     points = x.reshape(*x.shape[:-2], -1)
     points = jnp.broadcast_to(points, (densities.functions, *points.shape))
     values = densities.evaluate(densities.constants, points).reshape(-1, *x.shape)

@@ -92,7 +92,7 @@ class Summed(NamedTuple):
 
     evaluate: Callable[[list[jax.Array], jax.Array], jax.Array]
     functions: int
-    count: int
+    logs: int
     whole: bool  # whether the nodes are integers, which do not move
 
     def __call__(self, held: Held, moving: Moving) -> jax.Array:
@@ -102,7 +102,7 @@ class Summed(NamedTuple):
             return self._summed(held, moving)
 
     def _summed(self, held: Held, moving: Moving) -> jax.Array:
-        x0, log_weight, count = held.x, held.log_weight, self.count
+        x0, log_weight, count = held.x, held.log_weight, self.logs
         # Nodes with mass count also where the integrand vanishes, as it does for equal densities: its second
         # derivative is as large as they are. Far nodes, where nothing is left, are taken out: derivatives there may
         # overflow.
@@ -119,7 +119,9 @@ class Summed(NamedTuple):
         absent = jnp.broadcast_to(where(used, -jnp.inf, jnp.zeros_like(x0)), alive.shape)
         inside = x0.shape[-1]
         if moving.jumps.shape[-1]:
-            beside = jnp.broadcast_to(_beside(moving.jumps, safe[0]), (count, *x0.shape[:-1], 2 * moving.jumps.shape[-1]))
+            beside = jnp.broadcast_to(
+                _beside(moving.jumps, safe[0]), (count, *x0.shape[:-1], 2 * moving.jumps.shape[-1])
+            )
             points, absent = (jnp.concatenate([one, beside], -1) for one in (points, absent))
             alive, log_weight = (
                 jnp.concatenate([one, jnp.full((*one.shape[:-1], beside.shape[-1]), filling, one.dtype)], -1)
@@ -155,7 +157,7 @@ def _beside(jumps: jax.Array, safe: jax.Array) -> jax.Array:
 
 
 def _jumped(jumps: jax.Array, terms: jax.Array, kept: jax.Array) -> jax.Array:
-    """(F(e⁻) - F(e⁺)) de, which is zero in value; ends at one place share it, and what jumps to infinity is left out."""
+    """(F(e⁻) - F(e⁺)) de, in value zero; ends at one place share it, and what jumps to infinity is left out."""
     still = lax.stop_gradient(jumps)
     real, count = jnp.isfinite(still), jumps.shape[-1]
     motion = where(real, jumps - still, 0.0) / (still[..., :, None] == still[..., None, :]).sum(-1).astype(jumps.dtype)

@@ -1,8 +1,8 @@
 """Programs are kept for as long as the functions that they were made of, and made anew when these have changed.
 
-A program is found by the functions themselves and by what they refer to: the variables they close over, the globals they
-name, their defaults, the attributes of an object. Where one of these is another value or object than before, as when a
-global parameter is rebound, the program is another. Nothing here keeps a function, or what it refers to, alive.
+A program is found by the functions themselves and by what they refer to: the variables they close over, the globals
+they name, their defaults, the attributes of an object. Where one of these is another value or object than before, as
+when a global parameter is rebound, the program is another. Nothing here keeps a function, or what it refers to, alive.
 """
 
 from __future__ import annotations
@@ -18,7 +18,16 @@ from jax.extend.core import get_opaque_trace_state
 
 _PLAIN = (bool, int, float, complex, str, bytes, type(None))
 _SMALL = 1 << 16  # bytes of an array that are compared
-_LIBRARIES = ("builtins", "functools", "jax", "jaxlib", "kljax", "math", "numpy", "scipy")  # whose insides do not change
+_LIBRARIES = (
+    "builtins",
+    "functools",
+    "jax",
+    "jaxlib",
+    "kljax",
+    "math",
+    "numpy",
+    "scipy",
+)  # whose insides do not change
 _PROGRAMS: dict[Any, tuple[list[weakref.ref[Any]], Any]] = {}
 
 

@@ -59,7 +59,7 @@ class _Program:
     def __call__(self, integrand: Any, hints: Hints, args: tuple[Any, ...]) -> Totals:
         """The integrals."""
         leaves, structure = jax.tree.flatten((hints, args))
-        shapes = structure, tuple((one.shape, one.dtype) for one in leaves), jax.config.jax_enable_x64
+        shapes = structure, tuple((one.shape, one.dtype) for one in leaves), jnp.result_type(float)
         if shapes not in self._batches:
             self._batches[shapes] = _arguments.batch(dict(zip(self._names, self._alive(), strict=True)), hints, args)
         found: Totals = self._run(integrand, _arguments.widened(hints, self._batches[shapes]), args)

@@ -84,7 +84,9 @@ class _Plan:
 
     def walk(self, jaxpr: Any, consts: list[Any], arguments: list[_Operand]) -> list[_Operand]:
         """The results of a jaxpr: what is known is computed now, the rest is put down."""
-        where: dict[Any, _Operand] = {var: _Operand("known", one) for var, one in zip(jaxpr.constvars, consts, strict=True)}
+        where: dict[Any, _Operand] = {
+            var: _Operand("known", one) for var, one in zip(jaxpr.constvars, consts, strict=True)
+        }
         where.update(zip(jaxpr.invars, arguments, strict=True))
 
         def read(atom: Any) -> _Operand:

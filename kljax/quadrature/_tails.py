@@ -67,7 +67,9 @@ def tails(
     endless = found & reached & ~(average * extent > 0.5)
     rate = average + 0.5 * bend * (last - before)
     limits = jnp.finfo(alive.dtype)
-    overflows = there((log_terms[: log_terms.shape[0] - sums.shape[0]] - nodes.log_weight).min(0)) < -(float(limits.max) ** 0.5)
+    overflows = there((log_terms[: log_terms.shape[0] - sums.shape[0]] - nodes.log_weight).min(0)) < -(
+        float(limits.max) ** 0.5
+    )
     fading = found & ~endless & (reached | overflows) & (rate > 0.0) & jnp.isfinite(rate)
     rate = where(fading, rate, 1.0)
     lifted = where(there(code) > 0.0, rate + 1.0, rate)
