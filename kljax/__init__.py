@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from kljax import bounds as bounds
     from kljax import bregman as bregman
+    from kljax import counts as counts
     from kljax import expfam as expfam
     from kljax import families as families
     from kljax import generators as generators
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from kljax import montecarlo as montecarlo
     from kljax import probs as probs
     from kljax import quadrature as quadrature
+    from kljax import samples as samples
+    from kljax import tables as tables
     from kljax import testing as testing
     from kljax import variational as variational
     from kljax._units import bits as bits
@@ -55,8 +58,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _MODULES = (
-    *("bounds", "bregman", "expfam", "families", "generators", "geometry", "hidden", "interop", "logits"),
-    *("montecarlo", "probs", "quadrature", "testing", "variational"),
+    *("bounds", "bregman", "counts", "expfam", "families", "generators", "geometry", "hidden", "interop"),
+    *("logits", "montecarlo", "probs", "quadrature", "samples", "tables", "testing", "variational"),
 )
 _VERBS = (
     *("Estimate", "alpha", "bhattacharyya", "chernoff_information", "chi_squared", "cross_entropy", "entropy"),
@@ -76,6 +79,7 @@ __all__ = [
     "checked",
     "chernoff_information",
     "chi_squared",
+    "counts",
     "cross_entropy",
     "entropy",
     "estimate",
@@ -98,7 +102,9 @@ __all__ = [
     "quadrature",
     "register",
     "renyi",
+    "samples",
     "squared_hellinger",
+    "tables",
     "testing",
     "total_variation",
     "tsallis",

@@ -61,6 +61,11 @@ def _numpy(name: str, value: Any) -> Any:
             "Python objects or text. Convert it first, for instance "
             f"{name}.astype(float)."
         )
+    if value.dtype.kind in "iub":
+        raise TypeError(
+            f"{name} must have a floating-point dtype; got {value.dtype} with shape {value.shape}. "
+            f"{COUNTS.format(name=name)}"
+        )
     if value.dtype == np.float64 and jax.dtypes.canonicalize_dtype(np.float64) != np.float64:
         _values.told_once_of_double()
     return value

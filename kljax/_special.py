@@ -131,21 +131,6 @@ def _divide_jvp(primals, tangents):
 
 
 @jax.custom_jvp
-def divide_twice(y: jax.Array, x: jax.Array) -> jax.Array:
-    """y/x/x, which the compiler would else make y/x²: that overflows before the result does."""
-    return jax.lax.optimization_barrier(y / x) / x
-
-
-@divide_twice.defjvp
-def _divide_twice_jvp(primals, tangents):
-    (y, x), (dy, dx) = primals, tangents
-    ratio = divide_twice(y, x)
-    dead = jnp.isinf(ratio)
-    safe = jnp.where(dead, 1.0, x)
-    return ratio, jnp.where(dead, 0.0, divide_twice(dy, safe) - divide(2.0 * jnp.where(dead, 0.0, ratio) * dx, safe))
-
-
-@jax.custom_jvp
 def relative_gap(y: jax.Array, x: jax.Array, d: jax.Array) -> jax.Array:
     """(y - x)/x from the exact difference d = y - x; its derivatives 1/x and -y/x² do not cancel."""
     return divide(d, x)

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jax.scipy.special import logsumexp
 
-from kljax._kernels.powers import order_slope
+from kljax._kernels.powers import capped, order_slope
 from kljax._special import (
     exp_within,
     expm1,
@@ -31,6 +31,7 @@ from kljax.generators import Generator, alpha
 from kljax.generators._forms import Scalar, bind, dynamic, is_static, tame
 from kljax.generators._record import parameter_tangent, summand, weighted_slopes
 
+_LARGE = 1024.0  # the order from which a rounding of Σp - Σq shows in M
 _FAR = 4.0  # |log u| from which the rounding of log u shows in u
 
 
@@ -198,15 +199,30 @@ def mixed_mass(order: Scalar, p: jax.Array, q: jax.Array) -> jax.Array:
     return order * p.sum(-1) + (1.0 - order) * q.sum(-1)
 
 
-@jax.custom_jvp
+def _mixed_mass(order: Scalar, p: jax.Array, q: jax.Array) -> jax.Array:
+    """The same; at a large order the sums count as equal where they are but for rounding, which α would blow up."""
+    if is_static(order) and order <= _LARGE:
+        return mixed_mass(order, p, q)
+    total, other = p.sum(-1), q.sum(-1)
+    rounding = 64.0 * float(jnp.finfo(p.dtype).eps)
+    even = (jnp.asarray(order) > _LARGE) & (jnp.abs(total - other) <= rounding * total)
+    return jnp.where(even, total, order * total + (1.0 - order) * jnp.where(even, total, other))
+
+
 def renyi(generator: Generator, p: jax.Array, q: jax.Array) -> jax.Array:
     """log(S/M)/(α - 1) for S = Σ pᵅq¹⁻ᵅ and M the mixed mass, for the generator of the α-divergence A."""
+    return renyi_below(capped(generator, p), p, q)
+
+
+@jax.custom_jvp
+def renyi_below(generator: Generator, p: jax.Array, q: jax.Array) -> jax.Array:
+    """The same for orders up to 1/eps."""
     # S = M + α(α - 1) A with A ≥ 0 a sum of non-negative terms, so nothing cancels when p ≈ q.
     order = _order(generator)
     beta = order - 1.0
     r = ratio(p, q)
     divergence = _summand(generator, p, q, r).sum(-1)
-    mass = mixed_mass(order, p, q)
+    mass = _mixed_mass(order, p, q)
     some = jnp.where(mass > 0.0, mass, 1.0)
     infinite = divergence == jnp.inf
     divergence = jnp.where(infinite, 0.0, divergence)
@@ -231,11 +247,11 @@ def _log_power_sum(order: Scalar, p: jax.Array, q: jax.Array, r: jax.Array) -> j
     return logsumexp(exponent, axis=-1)
 
 
-@renyi.defjvp
+@renyi_below.defjvp
 def _renyi_jvp(primals, tangents):
     generator, p, q = primals
     d_generator, dp, dq = tangents
-    value = renyi(generator, p, q)
+    value = renyi_below(generator, p, q)
     in_p, in_q = _renyi_slopes(generator, p, q)
     tangent = (in_p * dp + in_q * dq).sum(-1)
     if jax.tree.leaves(generator):
@@ -252,8 +268,8 @@ class _Level(NamedTuple):
 
 
 def _level(generator: Generator, p: jax.Array, q: jax.Array) -> _Level:
-    value = renyi(generator, p, q)[..., None]
-    mass = mixed_mass(_order(generator), p, q)[..., None]
+    value = renyi_below(generator, p, q)[..., None]
+    mass = _mixed_mass(_order(generator), p, q)[..., None]
     finite = jnp.isfinite(value) & (mass > 0.0)
     return _Level(jnp.where(finite, mass, 1.0), jnp.where(finite, value, 0.0), finite)
 
@@ -339,7 +355,7 @@ def _order_slope(order: Scalar, value: jax.Array, p: jax.Array, q: jax.Array) ->
     """dR/dα = Σ t y² e(-βy)/(βy)² + Σ_{q = 0} p/(Mβ²), y = r - R, t the tilted row pᵅq¹⁻ᵅ/S."""
     beta = order - 1.0
     r = ratio(p, q)
-    mass = mixed_mass(order, p, q)
+    mass = _mixed_mass(order, p, q)
     finite = jnp.isfinite(value) & (mass > 0.0)
     mass = jnp.where(finite, mass, 1.0)
     level = jnp.where(finite, value, 0.0)[..., None]

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from kljax._kernels.measures import _at_edge, _finite, mixed_mass, ratio, renyi
+from kljax._kernels.measures import _at_edge, _finite, mixed_mass, ratio, renyi_below
 from kljax._kernels.powers import _stationarity, at_optimum
 from kljax._special import expm1
 from kljax.generators import alpha
@@ -24,7 +24,7 @@ def chernoff(p: jax.Array, q: jax.Array) -> tuple[jax.Array, jax.Array]:
 
 
 def _one_renyi(order: jax.Array, p: jax.Array, q: jax.Array, _: None = None) -> jax.Array:
-    return renyi(alpha(order), p, q)
+    return renyi_below(alpha(order), p, q)
 
 
 class _Tilted(NamedTuple):

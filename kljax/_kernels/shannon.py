@@ -71,8 +71,13 @@ def renyi_entropy(order: jax.Array, a: jax.Array, temperature: Temperature) -> j
     return renyi_entropy_of_log(order, log_softmax(a, temperature, *log_norm(a, temperature)))
 
 
-@jax.custom_jvp
 def renyi_entropy_of_log(order: jax.Array, log_p: jax.Array) -> jax.Array:
+    """The same from log p; from order 1/eps on it is that of order ∞, to rounding."""
+    return _renyi_entropy_of_log(jnp.minimum(order, 1.0 / float(jnp.finfo(log_p.dtype).eps)), log_p)
+
+
+@jax.custom_jvp
+def _renyi_entropy_of_log(order: jax.Array, log_p: jax.Array) -> jax.Array:
     # H = -log(Σ p e^{β log p})/β with β = α - 1; every log p ≤ 0, so that the terms have one sign.
     beta = order - 1.0
     absent = log_p == -jnp.inf
@@ -91,12 +96,12 @@ def renyi_entropy_of_log(order: jax.Array, log_p: jax.Array) -> jax.Array:
     return jnp.where(near, -jnp.where(near, total, 0.0) * ratio, far)
 
 
-@renyi_entropy_of_log.defjvp
+@_renyi_entropy_of_log.defjvp
 def _renyi_entropy_jvp(primals, tangents):
     # With t = pᵅ/Σpᵅ: the slope in log p is -α(t - p)/β, less a multiple of p that the normalisation takes out.
     order, log_p = primals
     d_order, d_log_p = tangents
-    value = renyi_entropy_of_log(order, log_p)
+    value = _renyi_entropy_of_log(order, log_p)
     beta = order - 1.0
     absent = log_p == -jnp.inf
     level = jnp.where(absent, 0.0, log_p)

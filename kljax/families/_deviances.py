@@ -26,48 +26,11 @@ import jax.numpy as jnp
 from kljax._gamma import bregman_log_gamma, digamma, digamma_gap, log_gamma, log_gamma_gap
 from kljax._ratios import product_ratio_gap
 from kljax._special import divide, log1p, log_ratio, tiny, two_product, two_sum, x_minus_log1p
+from kljax.families._edges import at_end, power_log
 from kljax.families._stirling import phi, remainder, remainder_slope
 
 # From here on Stirling's formula is taken.
 LARGE = 2.0
-
-# --- powers at their ends -----------------------------------------------------------------------------------
-
-
-@jax.custom_jvp
-def power_log(c: jax.Array, x: jax.Array) -> jax.Array:
-    """c log x, 0 for c = 0 also at x = 0; where it is infinite its derivatives are zero."""
-    return jnp.where(c == 0.0, 0.0, c * jnp.log(x))
-
-
-@power_log.defjvp
-def _power_log_jvp(primals, tangents):
-    (c, x), (dc, dx) = primals, tangents
-    edge = (x == 0.0) & (c != 0.0)
-    safe = jnp.where(edge, 1.0, jnp.maximum(x, tiny(x)))
-    slopes = jnp.log(safe) * dc + divide(jnp.where(edge, 0.0, c), safe) * dx
-    return power_log(c, x), jnp.where(edge, 0.0, slopes)
-
-
-@jax.custom_jvp
-def power_log1m(c: jax.Array, x: jax.Array) -> jax.Array:
-    """c log(1 - x), 0 for c = 0 also at x = 1; where it is infinite its derivatives are zero."""
-    return jnp.where(c == 0.0, 0.0, c * log1p(-x))
-
-
-@power_log1m.defjvp
-def _power_log1m_jvp(primals, tangents):
-    (c, x), (dc, dx) = primals, tangents
-    edge = (x == 1.0) & (c != 0.0)
-    safe = jnp.minimum(jnp.where(edge, 0.0, x), 1.0 - float(jnp.finfo(x.dtype).epsneg))
-    slopes = log1p(-safe) * dc - divide(jnp.where(edge, 0.0, c), 1.0 - safe) * dx
-    return power_log1m(c, x), jnp.where(edge, 0.0, slopes)
-
-
-def at_end(there: jax.Array, power: jax.Array, value: jax.Array) -> jax.Array:
-    """The value, but where something raised to this power vanishes the limit of its logarithm."""
-    return jnp.where(there & (power < 0.0), jnp.inf, jnp.where(there & (power > 0.0), -jnp.inf, value))
-
 
 # --- deviances ----------------------------------------------------------------------------------------------
 

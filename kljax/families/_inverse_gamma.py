@@ -9,9 +9,11 @@ import jax
 import jax.numpy as jnp
 
 from kljax._gamma import digamma, log_gamma
-from kljax._special import divide, log_ratio
+from kljax._special import divide, log_ratio, tiny
 from kljax.families._deviances import LARGE, gamma_entropy, rate_deviance
 from kljax.families._gamma import Gamma, kl_of_gammas
+from kljax.families._incomplete import incomplete_gamma
+from kljax.families._quantiles import quantile_by_bisection, standard_deviation
 from kljax.families._record import at_points, family, filled, positive
 from kljax.families._stirling import phi
 from kljax.quadrature import Support
@@ -33,7 +35,7 @@ class InverseGamma:
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at x; -∞ outside the support."""
         x, at = at_points(x, self)
-        legal = (x > 0.0) & (x < jnp.inf)
+        legal = (x >= tiny(x)) & (x < jnp.inf)
         a, b = at.concentration, at.scale
         low = a < LARGE
         y, shape = jnp.where(legal, x, b), jnp.where(low, a, 1.0)
@@ -50,6 +52,22 @@ class InverseGamma:
     def support(self) -> Support:
         """(0, ∞)"""
         return Support(0.0, math.inf)
+
+    def cdf(self, x: Any) -> jax.Array:
+        """Q(α, β/x), the incomplete gamma function"""
+        x, at = at_points(x, self)
+        inside = x > 0.0
+        return jnp.where(inside, incomplete_gamma(at.concentration, at.scale / jnp.where(inside, x, 1.0))[1], 0.0)
+
+    quantile = quantile_by_bisection
+
+    @property
+    def mode(self) -> jax.Array:
+        """β/(α + 1)"""
+        at = filled(self)
+        return at.scale / (at.concentration + 1.0)
+
+    stddev = standard_deviation
 
     def entropy(self) -> jax.Array:
         """α + log β + log Γ(α) - (1 + α)ψ(α)."""

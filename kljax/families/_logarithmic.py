@@ -22,6 +22,7 @@ from kljax._special import (
 )
 from kljax.families import _integrals
 from kljax.families._odds import log_complement
+from kljax.families._quantiles import quantile_by_bisection, standard_deviation, summed_cdf
 from kljax.families._record import at_points, batch_shape, family, filled, probability
 from kljax.quadrature import Support, integers
 
@@ -43,7 +44,7 @@ class Logarithmic:
     def log_prob(self, x: Any) -> jax.Array:
         """The log-probability of x; -∞ for what is no integer ≥ 1."""
         k, at = at_points(x, self)
-        legal = (k >= 1.0) & (k == jnp.floor(k))
+        legal = (k >= 1.0) & (k < jnp.inf) & (k == jnp.floor(k))
         k = jnp.where(legal, k, 1.0)
         length = -log_complement(at.probs)
         # (k - 1) log p + log(p/L), for p/L is near 1 where p is small.
@@ -62,6 +63,17 @@ class Logarithmic:
     def support(self) -> Support:
         """{1, 2, 3, …}"""
         return integers(1)
+
+    cdf = summed_cdf
+
+    quantile = quantile_by_bisection
+
+    @property
+    def mode(self) -> jax.Array:
+        """1"""
+        return jnp.ones_like(filled(self).probs)
+
+    stddev = standard_deviation
 
     def entropy(self) -> jax.Array:
         """-Σ p log p, summed."""

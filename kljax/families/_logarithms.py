@@ -18,7 +18,7 @@ import numpy as np
 from kljax._special import divide, two_product, two_sum
 
 Pair = tuple[jax.Array, jax.Array]
-_LEVELS = 4
+_LEVELS = 7
 _LOG_2 = Fraction(int("B17217F7D1CF79ABC9E3B39803F2F6AF40F343267", 16), 2**164)
 
 
@@ -61,7 +61,7 @@ def _log_parts(x: jax.Array) -> Pair:
     product, rest = two_product(s, g)
     pair = s, (((f - product) - rest) - s * g_rest) / g
     square = _times(pair, pair)
-    count = 13 if x.dtype == jnp.float64 else 7
+    count = 13 if x.dtype == jnp.float64 else 8
     tail = jnp.full_like(x, 1.0 / (2 * count + 1))
     for k in range(count - 1, _LEVELS - 1, -1):
         tail = tail * square[0] + 1.0 / (2 * k + 1)

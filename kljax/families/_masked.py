@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from kljax.families._quantiles import standard_deviation
 from kljax.families._record import batch_shape, boolean, family, filled, nested
 
 
@@ -47,6 +48,13 @@ class Masked:
     def support(self) -> Any:
         """That of the base."""
         return self.base.support
+
+    @property
+    def mode(self) -> Any:
+        """That of the base."""
+        return filled(self).base.mode
+
+    stddev = standard_deviation
 
     def entropy(self) -> jax.Array:
         """The entropy of the base, or 0."""

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from kljax.families import _integrals
 from kljax.families._bernoulli import Bernoulli
 from kljax.families._categorical import Categorical, OneHotCategorical, _chances, _log_chances
+from kljax.families._quantiles import quantile_by_bisection, standard_deviation
 from kljax.families._record import (
     at_points,
     batch_shape,
@@ -107,6 +108,15 @@ class Mixture:
         low = inner.low if isinstance(inner.low, (int, float)) else inner.low.min(axis)
         high = inner.high if isinstance(inner.high, (int, float)) else inner.high.max(axis)
         return Support(low, high, inner.kind)
+
+    def cdf(self, x: Any) -> jax.Array:
+        """Σ wₖ Fₖ(x)"""
+        x, at = at_points(x, self)
+        return jnp.minimum((_chances(at) * at.components.cdf(x[..., None])).sum(-1), 1.0)
+
+    quantile = quantile_by_bisection
+
+    stddev = standard_deviation
 
     def entropy(self) -> jax.Array:
         """-E[log p(x)], by quadrature or summation; only of numbers."""

@@ -12,6 +12,7 @@ import numpy as np
 from kljax._special import divide, expm1, expm1_minus_x, log1p, relative_gap
 from kljax.families._implicit import implicit
 from kljax.families._kinds import _parameter
+from kljax.families._quantiles import quantile_by_bisection, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive, real
 from kljax.quadrature import Support
 from kljax.quadrature._rules import NODES, WEIGHTS
@@ -40,7 +41,7 @@ class TruncatedNormal:
         """The log-density at x; -∞ outside the support."""
         x, at = at_points(x, self)
         here = _interval(*_bounds(at))
-        legal = (x >= at.low) & (x <= at.high)
+        legal = (x >= at.low) & (x <= at.high) & (jnp.abs(x) < jnp.inf)
         # Steps from the point of least |z|, an end of the interval or the location.
         left, right = at.high < at.loc, at.low > at.loc
         start = jnp.where(right, at.low, jnp.where(left, at.high, at.loc))
@@ -64,6 +65,23 @@ class TruncatedNormal:
     def support(self) -> Support:
         """[low, high]"""
         return Support(filled(self).low, filled(self).high)
+
+    def cdf(self, x: Any) -> jax.Array:
+        """The share of the mass of [low, high] below x"""
+        x, at = at_points(x, self)
+        inside = (x > at.low) & (x < at.high)
+        value = _cdf(jnp.where(inside, x, at.loc), at)
+        return jnp.where(inside, jnp.minimum(value, 1.0), (x >= at.high).astype(x.dtype))
+
+    quantile = quantile_by_bisection
+
+    @property
+    def mode(self) -> jax.Array:
+        """μ, or the bound that is nearest to it"""
+        at = filled(self)
+        return jnp.clip(at.loc, at.low, at.high)
+
+    stddev = standard_deviation
 
     def entropy(self) -> jax.Array:
         """log σ + log ∫exp(-½(t² - c²))dt + ½E[z² - c²], z = (x - μ)/σ and c the mode of z."""

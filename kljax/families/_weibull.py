@@ -10,8 +10,10 @@ import jax.numpy as jnp
 
 from kljax._gamma import log_gamma_1p
 from kljax._special import divide, expm1, expm1_minus_x, log_ratio
-from kljax.families._deviances import at_end, log_gamma_bend
+from kljax.families._deviances import log_gamma_bend
+from kljax.families._edges import at_end, growing
 from kljax.families._gumbel import EULER, kl_of_extremes
+from kljax.families._quantiles import at_shares, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive
 from kljax.quadrature import Support
 
@@ -55,6 +57,29 @@ class Weibull:
         """(0, ∞)"""
         return Support(0.0, math.inf)
 
+    def cdf(self, x: Any) -> jax.Array:
+        """1 - exp(-(x/λ)ᵏ)"""
+        x, at = at_points(x, self)
+        inside = x > 0.0
+        power = jnp.exp(at.concentration * (jnp.log(jnp.where(inside, x, 1.0)) - jnp.log(at.scale)))
+        return jnp.where(inside, -jnp.expm1(-power), 0.0)
+
+    def quantile(self, u: Any) -> jax.Array:
+        """λ(-log(1 - u))^(1/k)"""
+        u, at = at_shares(u, self)
+        return at.scale * (-jnp.log1p(-u)) ** (1.0 / at.concentration)
+
+    @property
+    def mode(self) -> jax.Array:
+        """λ((k - 1)/k)^(1/k) for k > 1, else 0"""
+        at = filled(self)
+        k = at.concentration
+        peaked = k > 1.0
+        safe = jnp.where(peaked, k, 2.0)
+        return jnp.where(peaked, at.scale * jnp.exp(jnp.log1p(-1.0 / safe) / safe), 0.0)
+
+    stddev = standard_deviation
+
     def entropy(self) -> jax.Array:
         """γ(1 - 1/k) + log(λ/k) + 1, γ Euler's constant."""
         at = filled(self)
@@ -64,23 +89,18 @@ class Weibull:
     def mean(self) -> jax.Array:
         """λΓ(1 + 1/k)"""
         at = filled(self)
-        return at.scale * jnp.exp(log_gamma_1p(divide(jnp.ones_like(at.scale), at.concentration)))
+        log = log_gamma_1p(divide(jnp.ones_like(at.scale), at.concentration))
+        return growing(at.scale * jnp.exp(log), jnp.log(at.scale) + log)
 
     @property
     def variance(self) -> jax.Array:
         """λ²(Γ(1 + 2/k) - Γ(1 + 1/k)²)"""
         at = filled(self)
-        beyond = jnp.isinf(_variance(*jax.lax.stop_gradient((at.concentration, at.scale))))
-        # Where it overflows its derivatives are zero.
-        value = _variance(*(jnp.where(beyond, 1.0, one) for one in (at.concentration, at.scale)))
-        return jnp.where(beyond, jnp.inf, value)
-
-
-def _variance(concentration: jax.Array, scale: jax.Array) -> jax.Array:
-    # λ²Γ(1 + 2c)(1 - exp(-t)), c = 1/k and exp(t) = Γ(1 + 2c)/Γ(1 + c)²
-    c = divide(jnp.ones_like(scale), concentration)
-    root = scale * jnp.exp(0.5 * log_gamma_1p(2.0 * c))
-    return root * (root * -expm1(-log_gamma_bend(jnp.ones_like(c), c)))
+        # λ²Γ(1 + 2c)(1 - exp(-t)), c = 1/k and exp(t) = Γ(1 + 2c)/Γ(1 + c)²
+        c = divide(jnp.ones_like(at.scale), at.concentration)
+        log, spread = log_gamma_1p(2.0 * c), -expm1(-log_gamma_bend(jnp.ones_like(c), c))
+        value = jnp.square(at.scale * jnp.exp(0.5 * log) * jnp.sqrt(spread))
+        return growing(value, 2.0 * jnp.log(at.scale) + log + jnp.log(spread))
 
 
 def kl_weibull(p: Weibull, q: Weibull) -> jax.Array:

@@ -11,8 +11,9 @@ from jax.typing import ArrayLike
 
 from kljax import _checks, _values, generators
 from kljax._checks import Axis
-from kljax._entry import entry
+from kljax._entry import check_reduction, entry, reduced, token_mask
 from kljax._kernels import functionals, normalise, over_axis, powers, shannon, statistics, sums
+from kljax._kernels import labels as label_kernel
 from kljax._special import nan_where
 from kljax.generators import Generator
 
@@ -67,22 +68,45 @@ def f_divergence(logits_p, logits_q, generator: Generator, where, scale, *, axis
     return sums.f_divergence(generator, *pair(logits_p, logits_q, where, scale, axis, keep_half=True))
 
 
-def evaluate(logits_p, logits_q, generator: Generator, axis: Axis, where, temperature_: ArrayLike, axis_name=None):
+def evaluate(
+    logits_p, logits_q, generator: Generator, axis: Axis, where, temperature_: ArrayLike, axis_name=None, **over: Any
+):
     """The f-divergence, with the arguments as the caller of a verb gave them."""
     if axis_name is not None:
         functional = functionals.KL if generator is generators.kl else functionals.F_DIVERGENCE
         given = None if generator is generators.kl else generator
-        return split(functional, given, (logits_p, logits_q), where, temperature_, axis, axis_name)
+        return split(functional, given, (logits_p, logits_q), where, temperature_, axis, axis_name, **over)
     scale = temperature(temperature_)
     if generator is generators.kl and where is None and scale is None and isinstance(axis, int) and axis == -1:
-        return kl(logits_p, logits_q)  # fewer arguments to look at: an eager call is quicker
-    return f_divergence(logits_p, logits_q, generator, where, scale, axis=axis)
+        return kl(logits_p, logits_q, **over)  # fewer arguments to look at: an eager call is quicker
+    return f_divergence(logits_p, logits_q, generator, where, scale, axis=axis, **over)
 
 
-def split(functional, given, logits, where, temperature_: ArrayLike, axis: Axis, axis_name):
+def split(
+    functional,
+    given,
+    logits,
+    where,
+    temperature_: ArrayLike,
+    axis: Axis,
+    axis_name,
+    tokens=None,
+    weights=None,
+    reduction=None,
+):
     """A functional of rows whose outcomes the devices along a mesh axis share."""
     _checks.mesh_axis("axis_name", axis_name)
-    return _split(functional, axis_name, given, logits, where, temperature(temperature_), axis=axis)
+    check_reduction(reduction)
+    keep = None
+    if tokens is not None:
+        names = ("logits_p", "logits_q") if len(logits) == 2 else ("logits",)
+        arrays = [_checks.floating(name, one, keep_half=True) for name, one in zip(names, logits, strict=True)]
+        arrays = _checks.broadcast(**dict(zip(names, arrays, strict=True)))
+        axes = _checks.axes(axis, arrays[0].ndim)
+        keep = token_mask(tokens, tuple(n for at, n in enumerate(arrays[0].shape) if at not in axes))
+        logits = tuple(jnp.where(jnp.expand_dims(keep, axes), one, jnp.zeros_like(one)) for one in arrays)
+    value = _split(functional, axis_name, given, logits, where, temperature(temperature_), axis=axis)
+    return value if keep is None and weights is None and reduction is None else reduced(value, keep, weights, reduction)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1), static_argnames=("axis",))
@@ -103,7 +127,8 @@ def kl(logits_p, logits_q):
 
 @of_pair
 def renyi(logits_p, logits_q, generator: Generator, where, scale, *, axis: Axis = -1):
-    return powers.renyi(generator, *pair(logits_p, logits_q, where, scale, axis))
+    rows = pair(logits_p, logits_q, where, scale, axis)
+    return powers.up_to_infinity(generator, rows[0], lambda: powers.renyi(generator, *rows), lambda: _infinite(*rows))
 
 
 @of_pair
@@ -119,7 +144,10 @@ def renyi_zero(logits_p, logits_q, where, scale, *, axis: Axis = -1):
 @of_pair
 def renyi_infinity(logits_p, logits_q, where, scale, *, axis: Axis = -1):
     """log max p/q: order ∞."""
-    a, b, scale = pair(logits_p, logits_q, where, scale, axis)
+    return _infinite(*pair(logits_p, logits_q, where, scale, axis))
+
+
+def _infinite(a: jax.Array, b: jax.Array, scale: jax.Array | None) -> jax.Array:
     rows = statistics(a, b, scale)
     _, _, r = normalise(a, b, scale, rows)
     largest = jnp.where((a == -jnp.inf) & ~jnp.isnan(r), -jnp.inf, r).max(-1)
@@ -140,7 +168,10 @@ def entropy(logits, where, scale, *, axis: Axis = -1):
 @of_one
 def renyi_entropy(logits, order, where, scale, *, axis: Axis = -1):
     a, scale = single(logits, where, scale, axis)
-    return shannon.renyi_entropy(order.astype(a.dtype), a, scale)
+    order = order.astype(a.dtype)
+    return powers.up_to_infinity(
+        generators.alpha(order), a, lambda: shannon.renyi_entropy(order, a, scale), lambda: _least(a, scale)
+    )
 
 
 @of_one
@@ -155,13 +186,30 @@ def hartley_entropy(logits, where, scale, *, axis: Axis = -1):
 @of_one
 def min_entropy(logits, where, scale, *, axis: Axis = -1):
     """-log max p: order ∞."""
-    a, scale = single(logits, where, scale, axis)
+    return _least(*single(logits, where, scale, axis))
+
+
+def _least(a: jax.Array, scale: jax.Array | None) -> jax.Array:
     return -shannon.log_softmax(a, scale, *shannon.log_norm(a, scale)).max(-1)
 
 
 @of_pair
 def cross_entropy(logits_p, logits_q, where, scale, *, axis: Axis = -1):
     return shannon.cross_entropy(*pair(logits_p, logits_q, where, scale, axis))
+
+
+@entry(_values.nothing, "logits_q")
+def label_cross_entropy(logits_q, labels, where, scale, *, axis: Axis = -1):
+    b = _checks.floating("logits_q", logits_q)
+    (along,) = axes = _checks.axes(axis, b.ndim)
+    shape = tuple(n for at, n in enumerate(b.shape) if at != along)
+    if jnp.shape(labels) != shape:
+        raise ValueError(
+            f"logits_p holds integers, the labels of the rows, and must have shape {shape}, one label a row; got shape "
+            f"{jnp.shape(labels)}. For two distributions pass floating-point logits."
+        )
+    rows = _rows(b, _checks.mask(where, b.shape), axes)
+    return label_kernel.cross_entropy(jnp.asarray(labels), rows, None if scale is None else scale.astype(b.dtype))
 
 
 @entry(_values.logits, "logits", static=("axis", "stack_axis"))

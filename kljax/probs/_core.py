@@ -6,20 +6,26 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from kljax import _checks, _values
+from kljax import _checks, _values, generators
 from kljax._checks import Axis
 from kljax._entry import entry
 from kljax._kernels import measures, measures_chernoff, powers, shannon
 from kljax._special import log_ratio, nan_where, tiny
 from kljax.generators import Generator
 
-of_pair = entry(_values.probabilities, "p", "q")
-of_one = entry(_values.probabilities, "p")
+of_pair = entry(_values.probabilities, "p", "q", fill=1.0)
+of_one = entry(_values.probabilities, "p", fill=1.0)
+COUNTS = "Counts of outcomes go to kljax.counts, which estimates from them with an error bar."
+
+
+def probabilities(name: str, value: ArrayLike) -> jax.Array:
+    """An operand as a floating-point array."""
+    return _checks.floating(name, value, advice=COUNTS)
 
 
 def pair(p: ArrayLike, q: ArrayLike, where: ArrayLike | None, axis: Axis) -> tuple[jax.Array, jax.Array]:
     """The two operands as rows of one shape; outcomes outside ``where`` are absent from both."""
-    p, q = _checks.broadcast(p=_checks.floating("p", p), q=_checks.floating("q", q))
+    p, q = _checks.broadcast(p=probabilities("p", p), q=probabilities("q", q))
     mask, axes = _checks.mask(where, p.shape), _checks.axes(axis, p.ndim)
     return _rows("p", p, mask, axes), _rows("q", q, mask, axes)
 
@@ -36,7 +42,7 @@ def _measure(name: str, rows: jax.Array) -> jax.Array:
 
 def single(p: ArrayLike, where: ArrayLike | None, axis: Axis) -> jax.Array:
     """One operand as rows."""
-    p = _checks.floating("p", p)
+    p = probabilities("p", p)
     return _rows("p", p, _checks.mask(where, p.shape), _checks.axes(axis, p.ndim))
 
 
@@ -47,7 +53,10 @@ def f_divergence(p, q, generator: Generator, where, *, axis: Axis = -1):
 
 @of_pair
 def renyi(p, q, generator: Generator, where, *, axis: Axis = -1):
-    return measures.renyi(generator, *_lessened(*pair(p, q, where, axis)))
+    p, q = pair(p, q, where, axis)
+    return powers.up_to_infinity(
+        generator, p, lambda: measures.renyi(generator, *_lessened(p, q)), lambda: _infinite(p, q)
+    )
 
 
 def _lessened(p: jax.Array, q: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -69,7 +78,10 @@ def renyi_zero(p, q, where, *, axis: Axis = -1):
 @of_pair
 def renyi_infinity(p, q, where, *, axis: Axis = -1):
     """log max p/q: order ∞."""
-    p, q = pair(p, q, where, axis)
+    return _infinite(*pair(p, q, where, axis))
+
+
+def _infinite(p: jax.Array, q: jax.Array) -> jax.Array:
     r = jax.lax.stop_gradient(measures.ratio(p, q))
     at = jnp.where((p == 0.0) & ~jnp.isnan(r), -jnp.inf, r).argmax(-1, keepdims=True)
     p, q, r = (jnp.take_along_axis(x, at, -1)[..., 0] for x in (p, q, r))
@@ -172,7 +184,10 @@ def renyi_entropy(p, order, where, *, axis: Axis = -1):
     order = order.astype(p.dtype)
     present = p > 0.0
     log_p = jnp.where(present, _log(jnp.where(present, p, 1.0)), -jnp.inf)
-    return shannon.renyi_entropy_of_log(order, nan_where(jnp.isnan(p), log_p))
+    log_p = nan_where(jnp.isnan(p), log_p)
+    return powers.up_to_infinity(
+        generators.alpha(order), p, lambda: shannon.renyi_entropy_of_log(order, log_p), lambda: -_log(p.max(-1))
+    )
 
 
 @of_one
@@ -197,7 +212,7 @@ def cross_entropy(p, q, where, *, axis: Axis = -1):
 
 @entry(_values.probabilities, "p", static=("axis", "stack_axis"))
 def jensen_shannon_of_many(p, weights, where, *, stack_axis: int, axis: Axis):
-    p = _checks.floating("p", p)
+    p = probabilities("p", p)
     mask = _checks.mask(where, p.shape)
     rows, weights = _checks.stack(p, weights, axis, stack_axis)
     if mask is not None:

@@ -7,11 +7,20 @@ from jax.typing import ArrayLike
 
 from kljax import _checks, generators
 from kljax._checks import Axis
+from kljax._entry import Reduction
 from kljax.probs import _core
 
 
 def kl(
-    p: ArrayLike, q: ArrayLike, *, axis: Axis = -1, where: ArrayLike | None = None, measure: bool = False
+    p: ArrayLike,
+    q: ArrayLike,
+    *,
+    axis: Axis = -1,
+    where: ArrayLike | None = None,
+    measure: bool = False,
+    tokens: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    reduction: Reduction = None,
 ) -> jax.Array:
     """KL(p‖q) = Σ p log(p/q) - p + q, the generalised Kullback–Leibler divergence of two measures.
 
@@ -26,6 +35,11 @@ def kl(
         axis: The axis, or axes, of the outcomes.
         where: Boolean mask that broadcasts to the operands; outcomes where it is false are left out.
         measure: Whether the rows are measures on purpose: then no warning says that they do not sum to 1.
+        tokens: Boolean mask of the tokens, the members of the batch; where it is false a token's value and gradient
+            are 0, whatever it holds. (``where`` is for outcomes.)
+        weights: Factors of the tokens' values, broadcast to their shape; a token of weight 0 is left out.
+        reduction: ``None`` for a number each token, "sum" for the weighted sum, "mean" for that over the sum of the
+            weights (0 if that is 0).
 
     Returns:
         The divergence in nats, one number per batch element: the broadcast shape without ``axis``. float32, or float64
@@ -45,11 +59,21 @@ def kl(
     References:
         Kullback & Leibler (1951), "On information and sufficiency", eq. (2.4).
     """
-    return _core.f_divergence(p, q, generators.kl, where, axis=axis, measure=measure)
+    return _core.f_divergence(
+        p, q, generators.kl, where, axis=axis, measure=measure, tokens=tokens, weights=weights, reduction=reduction
+    )
 
 
 def jeffreys(
-    p: ArrayLike, q: ArrayLike, *, axis: Axis = -1, where: ArrayLike | None = None, measure: bool = False
+    p: ArrayLike,
+    q: ArrayLike,
+    *,
+    axis: Axis = -1,
+    where: ArrayLike | None = None,
+    measure: bool = False,
+    tokens: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    reduction: Reduction = None,
 ) -> jax.Array:
     """J(p, q) = KL(p‖q) + KL(q‖p) = Σ (p - q) log(p/q), Jeffreys' symmetric divergence.
 
@@ -62,6 +86,11 @@ def jeffreys(
         axis: The axis, or axes, of the outcomes.
         where: Boolean mask that broadcasts to the operands; outcomes where it is false are left out.
         measure: Whether the rows are measures on purpose: then no warning says that they do not sum to 1.
+        tokens: Boolean mask of the tokens, the members of the batch; where it is false a token's value and gradient
+            are 0, whatever it holds. (``where`` is for outcomes.)
+        weights: Factors of the tokens' values, broadcast to their shape; a token of weight 0 is left out.
+        reduction: ``None`` for a number each token, "sum" for the weighted sum, "mean" for that over the sum of the
+            weights (0 if that is 0).
 
     Returns:
         The divergence in nats, one number per batch element: the broadcast shape without ``axis``. float32, or float64
@@ -81,7 +110,17 @@ def jeffreys(
     References:
         Jeffreys (1946), "An invariant form for the prior probability in estimation problems", eq. (1).
     """
-    return _core.f_divergence(p, q, generators.jeffreys, where, axis=axis, measure=measure)
+    return _core.f_divergence(
+        p,
+        q,
+        generators.jeffreys,
+        where,
+        axis=axis,
+        measure=measure,
+        tokens=tokens,
+        weights=weights,
+        reduction=reduction,
+    )
 
 
 def jensen_shannon(
@@ -93,6 +132,9 @@ def jensen_shannon(
     axis: Axis = -1,
     where: ArrayLike | None = None,
     measure: bool = False,
+    tokens: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    reduction: Reduction = None,
 ) -> jax.Array:
     """JS(p, q) = w KL(p‖m) + (1 - w) KL(q‖m), m = w p + (1 - w) q, the Jensen–Shannon divergence.
 
@@ -108,6 +150,11 @@ def jensen_shannon(
         axis: The axis, or axes, of the outcomes.
         where: Boolean mask that broadcasts to the operands; outcomes where it is false are left out.
         measure: Whether the rows are measures on purpose: then no warning says that they do not sum to 1.
+        tokens: Boolean mask of the tokens, the members of the batch; where it is false a token's value and gradient
+            are 0, whatever it holds. (``where`` is for outcomes.)
+        weights: Factors of the tokens' values, broadcast to their shape; a token of weight 0 is left out.
+        reduction: ``None`` for a number each token, "sum" for the weighted sum, "mean" for that over the sum of the
+            weights (0 if that is 0).
 
     Returns:
         The divergence in nats, one number per batch element: the broadcast shape without ``axis``. float32, or float64
@@ -129,7 +176,9 @@ def jensen_shannon(
         Lin (1991), "Divergence measures based on the Shannon entropy", eq. (4.1).
     """
     generator = generators.jensen_shannon(_checks.parameter("weight", weight), scaled=scaled)
-    return _core.f_divergence(p, q, generator, where, axis=axis, measure=measure)
+    return _core.f_divergence(
+        p, q, generator, where, axis=axis, measure=measure, tokens=tokens, weights=weights, reduction=reduction
+    )
 
 
 def skew_kl(
@@ -140,6 +189,9 @@ def skew_kl(
     axis: Axis = -1,
     where: ArrayLike | None = None,
     measure: bool = False,
+    tokens: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    reduction: Reduction = None,
 ) -> jax.Array:
     """KL(p‖w p + (1 - w) q), the skew divergence.
 
@@ -154,6 +206,11 @@ def skew_kl(
         axis: The axis, or axes, of the outcomes.
         where: Boolean mask that broadcasts to the operands; outcomes where it is false are left out.
         measure: Whether the rows are measures on purpose: then no warning says that they do not sum to 1.
+        tokens: Boolean mask of the tokens, the members of the batch; where it is false a token's value and gradient
+            are 0, whatever it holds. (``where`` is for outcomes.)
+        weights: Factors of the tokens' values, broadcast to their shape; a token of weight 0 is left out.
+        reduction: ``None`` for a number each token, "sum" for the weighted sum, "mean" for that over the sum of the
+            weights (0 if that is 0).
 
     Returns:
         The divergence in nats, one number per batch element: the broadcast shape without ``axis``. float32, or float64
@@ -175,4 +232,6 @@ def skew_kl(
         Lee (1999), "Measures of distributional similarity", eq. (5).
     """
     generator = generators.skew_kl(_checks.parameter("weight", weight))
-    return _core.f_divergence(p, q, generator, where, axis=axis, measure=measure)
+    return _core.f_divergence(
+        p, q, generator, where, axis=axis, measure=measure, tokens=tokens, weights=weights, reduction=reduction
+    )
