@@ -16,8 +16,10 @@ from kljax.divergences import cross_entropy as cross_entropy
 from kljax.divergences import entropy as entropy
 from kljax.divergences import estimate as estimate
 from kljax.divergences import f_divergence as f_divergence
+from kljax.divergences import hellinger_distance as hellinger_distance
 from kljax.divergences import jeffreys as jeffreys
 from kljax.divergences import jensen_shannon as jensen_shannon
+from kljax.divergences import jensen_shannon_distance as jensen_shannon_distance
 from kljax.divergences import kl as kl
 from kljax.divergences import le_cam as le_cam
 from kljax.divergences import pairwise as pairwise
@@ -45,9 +47,11 @@ __all__ = [
     "f_divergence",
     "families",
     "generators",
+    "hellinger_distance",
     "hidden",
     "jeffreys",
     "jensen_shannon",
+    "jensen_shannon_distance",
     "kl",
     "le_cam",
     "logits",

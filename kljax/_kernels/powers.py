@@ -119,7 +119,7 @@ def _log_sum(
 
 
 def capped(generator: Generator, like: jax.Array) -> Generator:
-    """The generator with an order of at most 1/eps: from there on Rényi's divergence is that of order ∞, to rounding."""
+    """The generator with an order of at most 1/eps: beyond, Rényi's divergence is that of order ∞ to rounding."""
     if not generator.parameters:
         return generator
     (order,) = generator.parameters
@@ -226,7 +226,9 @@ def _stationarity(order: jax.Array, p: jax.Array, q: jax.Array, r: jax.Array) ->
     below = q * (down * expm1(alpha_ * down) - expm1_minus_x(down))
     above = p * (up * expm1((alpha_ - 1.0) * up) + expm1_minus_x(-up))
     # Far from p = q the terms of these would swallow p - q.
-    mass = jnp.where(s > 0.0, p * jnp.exp((alpha_ - 1.0) * jnp.maximum(s, 0.0)), q * jnp.exp(alpha_ * jnp.minimum(s, 0.0)))
+    mass = jnp.where(
+        s > 0.0, p * jnp.exp((alpha_ - 1.0) * jnp.maximum(s, 0.0)), q * jnp.exp(alpha_ * jnp.minimum(s, 0.0))
+    )
     mass = jnp.where(inside, mass, 0.0)
     first = jnp.where(near & inside, jnp.where(s > 0.0, above, below), mass * s + (q - p)).sum(-1)
     return first, (mass * s * s).sum(-1)

@@ -5,6 +5,7 @@ The [T, V] logits never exist at once. Per token the gradient forms them again; 
 are known in advance, so that it is formed beside the value.
 """
 
+from kljax.hidden._distances import hellinger_distance, jensen_shannon_distance
 from kljax.hidden._f_divergences import alpha, f_divergence, renyi, squared_hellinger, total_variation
 from kljax.hidden._head import Head
 from kljax.hidden._information import cross_entropy, entropy, log_partition
@@ -16,7 +17,9 @@ __all__ = [
     "cross_entropy",
     "entropy",
     "f_divergence",
+    "hellinger_distance",
     "jensen_shannon",
+    "jensen_shannon_distance",
     "kl",
     "log_partition",
     "renyi",

@@ -4,6 +4,7 @@ logits ─_kernels─▶ p, q and r = log(p/q) ─generator─▶ summand ─sum
 log-probabilities on the way: r comes from their differences, so it keeps its digits when p ≈ q.
 """
 
+from kljax.logits._distances import hellinger_distance, jensen_shannon_distance
 from kljax.logits._f_divergences import (
     alpha,
     chi_squared,
@@ -32,8 +33,10 @@ __all__ = [
     "entropy",
     "f_divergence",
     "generalized_jensen_shannon",
+    "hellinger_distance",
     "jeffreys",
     "jensen_shannon",
+    "jensen_shannon_distance",
     "kl",
     "le_cam",
     "renyi",

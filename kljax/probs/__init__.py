@@ -4,6 +4,7 @@
 non-negative and accurate by itself, so the sum is too.
 """
 
+from kljax.probs._distances import hellinger_distance, jensen_shannon_distance
 from kljax.probs._f_divergences import (
     alpha,
     chi_squared,
@@ -32,8 +33,10 @@ __all__ = [
     "entropy",
     "f_divergence",
     "generalized_jensen_shannon",
+    "hellinger_distance",
     "jeffreys",
     "jensen_shannon",
+    "jensen_shannon_distance",
     "kl",
     "le_cam",
     "renyi",
