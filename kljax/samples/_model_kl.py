@@ -98,9 +98,9 @@ def model_kl(
     """KL(p‖q̂), from n samples of p to a model q̂: how far they are apart, and whether that could be chance.
 
     A family (a class of ``kljax.families``, a family of ``scipy.stats``, an object with ``fit``) is fitted first. The
-    distance is estimated by spacings (below 200 numbers), nearest neighbours, or how often whole numbers occur; bias,
-    error and p-values are found by fitting again to samples from the fit. A p-value from ``scipy.stats.kstest`` against
-    fitted parameters hardly ever rejects; this one does as often as it says.
+    distance is estimated by the spacings of numbers, the nearest neighbours of points, or how often whole numbers
+    occur; bias, error and p-values are found by fitting again to samples from the fit. A p-value from
+    ``scipy.stats.kstest`` against fitted parameters hardly ever rejects; this one does as often as it says.
 
     Args:
         x: The data, n numbers [n] or n points [n, d].
@@ -127,8 +127,8 @@ def model_kl(
 
     References:
         Vasicek (1976), "A test for normality based on sample entropy"; Ebrahimi, Pflughoeft and Soofi (1994), "Two
-        measures of sample entropy"; Stute, Gonzáles-Manteiga and Presedo-Quindimil (1993), "Bootstrap based
-        goodness-of-fit tests".
+        measures of sample entropy"; Stute, González-Manteiga and Presedo-Quindimil (1993), "Bootstrap based
+        goodness-of-fit-tests".
     """
     points = read_points(x)
     rng, keys = generator(_key(key)), jax.random.split(key)
