@@ -7,10 +7,12 @@ law where the model is true come from the parametric bootstrap: samples of this 
 is fitted again, give T*. So
 
     value = T - mean T*,    p = (1 + #{T* ≥ T})/(B + 1),
-    stderr² = Var(T*) + max(Var_x(log p̂ - log q̂) - mean Var*(log p̂* - log q̂*), 0)/n:
+    stderr² = Var(T*) + max(Var_x(log p̂ - log q̂) - v, 0)/n:
 
-the spread where the model is true, and what the log-ratio varies beyond what the estimate of p̂ makes it vary. Fitting
-again is what makes p right: a test against fitted parameters as though they were known hardly ever rejects.
+the spread where the model is true, and what the log-ratio varies beyond what the estimate of p̂ makes it vary, v. That is
+ψ'(2m) inside a sample and more in the tails; in samples of the model it is mean Var*(log p̂* - log q̂*), in those of
+another it may be less, and v lies halfway between. Fitting again is what makes p right: a test against fitted parameters
+as though they were known hardly ever rejects.
 """
 
 from __future__ import annotations
@@ -153,7 +155,8 @@ def model_kl(
         return ModelFit(infinite, jnp.zeros_like(infinite), count, 1 / (resamples + 1), np.nan, fit, called, notes)
     drawn = _bootstrap(fit, again, first, keys[0], len(points), points.shape[1:], resamples, discrete)
     distance, like = found.distance[0], drawn.distance
-    more = max(found.variance[0] - drawn.variance.mean(), 0.0)
+    own = _spacings.noise(len(points), points.ndim == 1 or points.shape[1] == 1, discrete)
+    more = max(found.variance[0] - 0.5 * (own + drawn.variance.mean()), 0.0)
     numbers = (distance - like.mean(), np.sqrt(like.var(ddof=1) + more / len(points)), len(points))
     value, stderr, count = (jnp.asarray(one, jnp.result_type(float)) for one in numbers)
     tails = found.squared is not None and drawn.squared is not None

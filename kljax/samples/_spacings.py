@@ -38,6 +38,13 @@ def window(n: int) -> int:
     return max(1, min(round(3.0 * n ** (1.0 / 6.0)), n // 2))
 
 
+def noise(n: int, numbers: bool, discrete: bool) -> float:
+    """The variance that the estimate itself gives to log p̂ at a point: ψ'(2m) of a sum of 2m exponential variables."""
+    if discrete:
+        return 0.0
+    return float(special.polygamma(1, 2 * window(n) if numbers else NEIGHBOURS))
+
+
 def _by_spacings(x: np.ndarray) -> np.ndarray:
     n = x.shape[-1]
     m = window(n)
