@@ -152,7 +152,7 @@ def _newton(family: type, x: jax.Array, share: jax.Array) -> Any:
         step = -vectors @ ((vectors.T @ slope(t)) / size)
         step = jnp.where(jnp.isfinite(step).all(), step, 0.0)
         step = step * jnp.minimum(1.0, LONGEST / jnp.maximum(jnp.linalg.norm(step), tiny(value)))
-        tried = t + jnp.asarray(SHORTER, t.dtype)[:, None] * step
+        tried = t[None] + jnp.asarray(SHORTER, t.dtype)[:, None] * step[None]
         found = lax.map(loss, tried)
         best = found.argmin()
         gain = value - found[best]
