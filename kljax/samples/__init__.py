@@ -6,6 +6,7 @@ the data, not derived, and where neighbours, model and classifier disagree the i
 """
 
 from kljax.samples import bounds
+from kljax.samples._density_ratio import Calibration, Ratio, density_ratio
 from kljax.samples._entropies import cross_entropy, entropy
 from kljax.samples._estimate import SampleEstimate, Seconds
 from kljax.samples._f_divergences import (
@@ -23,12 +24,15 @@ from kljax.samples._nearest import nearest
 from kljax.samples._two_sample import Discrepancy, energy_distance, mmd
 
 __all__ = [
+    "Calibration",
     "Discrepancy",
+    "Ratio",
     "SampleEstimate",
     "Seconds",
     "alpha",
     "bounds",
     "cross_entropy",
+    "density_ratio",
     "energy_distance",
     "entropy",
     "f_divergence",

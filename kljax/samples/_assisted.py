@@ -40,6 +40,8 @@ class Corrected:
     model_stderr: float
     agreement: float
     ess: float
+    trend: float
+    share: float
 
 
 def combine(evidence: Evidence, functional: Functional, count_x: int, count_y: int, width: int) -> Corrected:
@@ -90,6 +92,9 @@ def combine(evidence: Evidence, functional: Functional, count_x: int, count_y: i
     alone = model - optimism
     apart = (value - alone) / math.sqrt(spread**2 * (few / queries + 1 / len(drawn)) + (0.5 * optimism) ** 2)
     agreement = as_normal(apart, len(drawn) - 1)
+    # With fewer neighbours the estimate looks closer: where it still grows then, it hasn't seen the end.
+    falls = residuals[:, 0] - residuals[:, -1]
+    trend = float(corrections[0] - corrections[-1]) / max(float(falls.std(ddof=1)), 1e-12) if len(found) > 1 else 0.0
     return Corrected(
         value,
         stderr,
@@ -99,6 +104,8 @@ def combine(evidence: Evidence, functional: Functional, count_x: int, count_y: i
         math.sqrt(influence + optimism**2),
         agreement,
         ess,
+        as_normal(trend, len(drawn) - 1),
+        share,
     )
 
 

@@ -97,9 +97,7 @@ def entropy(
         evidence = _dependence(rows, rng, chosen.ks, chosen.surrogates, chosen.max_queries, chosen.progress)
         found = combine(evidence, _functionals.mean, count, count, width)
         dependence, agreement = found.value, found.agreement
-        # What the dependence varies by for the draw of the rows is in the log-density's variance.
-        drawn = heavy_variance(evidence.data.at_x.everywhere) / count
-        error = max(found.stderr**2 - drawn, 0.0)
+        error = found.stderr**2
         seconds = Seconds(seconds.models, evidence.search_seconds, evidence.surrogate_seconds)
         methods["uncorrected"] = estimate(alone - found.plain)
     value, stderr, ess = estimate(alone - dependence, math.sqrt(variance + error), count)
