@@ -229,7 +229,7 @@ def fit_kernels(x: np.ndarray, y: np.ndarray, rng: np.random.Generator, mix: flo
     middle = float(np.median(apart[np.triu_indices(len(points), 1)]))
     first_x, first_y = (rng.random(len(one)) < 0.5 for one in (x_, y_))
     best: tuple[float, float, float] = (math.inf, middle, 0.1)
-    for bandwidth in middle * np.array([0.3, 0.6, 1.0, 1.6]):
+    for bandwidth in middle * np.array([0.3, 0.6, 1.0, 1.6, 3.0]):
         kx, ky = _gaussian(x_, points, bandwidth, np), _gaussian(y_, points, bandwidth, np)
         for ridge in (1e-3, 1e-2, 1e-1):
             theta = _least_squares(kx[first_x], ky[first_y], mix, ridge)
