@@ -201,8 +201,8 @@ PEERS: dict[str, list[tuple[str, str, Estimator, int]]] = {
     "kl": [
         ("universal-divergence", "universal_divergence", by_universal_divergence, 1000),
         ("npeet-plus", "npeet_plus", by_npeet, 3000),
-        ("densratio", "densratio", by_densratio, 3000),
-        ("scikit-learn, logistic", "sklearn", by_logistic, 20_000),
+        ("densratio", "densratio", by_densratio, 1000),
+        ("scikit-learn, logistic", "sklearn", by_logistic, 3000),
     ],
     "entropy": [("npeet-plus", "npeet_plus", by_npeet_entropy, 5000), ("scipy", "scipy", by_scipy_entropy, 10**6)],
     "information": [
@@ -259,6 +259,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=20, help="of tasks with at most 2,500 points; half of it above")
     parser.add_argument("--most", type=int, default=10_000, help="largest n")
+    parser.add_argument("--least", type=int, default=0, help="smallest n")
     parser.add_argument("--only", nargs="*", help="names of tasks, or parts of them")
     parser.add_argument("--no-peers", action="store_true")
     given = parser.parse_args(arguments)
@@ -269,7 +270,7 @@ def main(arguments: list[str] | None = None) -> None:
         if given.only and not any(one in f"{task.kind}: {task.name}" for one in given.only):
             continue
         for d, n in task.sizes:
-            if n <= given.most:
+            if given.least <= n <= given.most:
                 repeats = given.repeats if n <= 2500 else max(given.repeats // 2, 2)
                 one, of = run(task, d, n, repeats, not given.no_peers)
                 covered, total = covered + one, total + of

@@ -1,19 +1,20 @@
 """Neighbours corrected on surrogates, the model alone, and the standard error.
 
-With D[r] the divergence from ratios r at the rows (``_functionals``), neighbours' r_k, the model's T, and * for surrogates:
+With D[r] the divergence from ratios r at the rows (``_functionals``), neighbours' r_k, the model's T, and * for
+surrogates:
 
     A = D[T] - o                                      the model alone, o its optimism
     B = mean_k {D[r_k] - D*[r_k]} + D*[T*] + (1 - s)(A - D*[T*])            what is reported
 
-In the surrogates T* is the truth, so that D*[r_k] - D*[T*] is the bias of neighbours there. Neighbours follow changes of
-p and q by a share s of what these do to the divergence, s ≈ 4/(d + 4) in measurements, as their distances grow with d;
-the rest of a difference between surrogates and data, which the model's own likelihood on the data shows, goes in at
+In the surrogates T* is the truth, so that D*[r_k] - D*[T*] is the bias of neighbours there. Neighbours follow changes
+of p and q by a share s of what these do to the divergence, s ≈ 4/(d + 4) in measurements, as their distances grow with
+d; the rest of a difference between surrogates and data, which the model's own likelihood on the data shows, goes in at
 1 - s. o = ½ dim P̂/n + ½ dim Q̂/m, times f''(1) and no more than in proportion to the divergence.
 
     stderr² = V + s²(D*)/B + δ² + (½(1 - s) o)² + (½(1 - s)(D[T] - D*[T*]))²
 
-where V is the variance of the influence of x and of y under T, enlarged by what heavy tails hide, and that of neighbours
-given their places; δ is half the range over k.
+where V is the variance of the influence of x and of y under T, enlarged by what heavy tails hide, and that of
+neighbours given their places; δ is half the range over k.
 """
 
 from __future__ import annotations

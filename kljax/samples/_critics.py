@@ -43,7 +43,8 @@ def standardise(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return centre, np.sqrt(0.5 * (x.var(0) + y.var(0)) + 0.25 * np.square(x.mean(0) - y.mean(0)))
 
 
-# --- quadratic ---------------------------------------------------------------------------------------------------------
+# --- quadratic
+# ---------------------------------------------------------------------------------------------------------
 
 
 @record()
@@ -95,7 +96,8 @@ def fit_quadratic(x: np.ndarray, y: np.ndarray) -> Quadratic:
     return Quadratic(*(jnp.asarray(one, float) for one in (centre, scale, w)))
 
 
-# --- the models of ``kl`` ----------------------------------------------------------------------------------------------
+# --- the models of ``kl``
+# ----------------------------------------------------------------------------------------------
 
 
 @record("degrees")
@@ -195,7 +197,8 @@ def fit_copulas(x: np.ndarray, y: np.ndarray) -> OfModels:
     return OfModels(*(density(one) for one in fit_pair(x, y)))
 
 
-# --- kernels -----------------------------------------------------------------------------------------------------------
+# --- kernels
+# -----------------------------------------------------------------------------------------------------------
 
 
 @record("mix")
@@ -252,7 +255,8 @@ def _score(kx: np.ndarray, ky: np.ndarray, mix: float, theta: np.ndarray) -> flo
     return float(0.5 * mix * np.square(rx).mean() + 0.5 * (1.0 - mix) * np.square(ry).mean() - rx.mean())
 
 
-# --- chains ------------------------------------------------------------------------------------------------------------
+# --- chains
+# ------------------------------------------------------------------------------------------------------------
 
 
 @record()

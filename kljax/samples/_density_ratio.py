@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -26,7 +27,8 @@ class Calibration(NamedTuple):
     """Whether a ratio's numbers can be taken at face value, from rows that it wasn't fitted to.
 
     Attributes:
-        mean_weight: The mean of p/q over y; 1 if the ratio is right, and far below where p has mass that y doesn't show.
+        mean_weight: The mean of p/q over y; 1 if the ratio is right, and far below where p has mass that y doesn't
+        show.
         stderr: Its standard error.
         slope: By what factor log p/q should be multiplied so that it predicts best which sample a row is from: below 1
             the ratio is overconfident, above 1 too cautious.
@@ -84,7 +86,8 @@ class Ratio:
         return estimate(float(at_x.mean()), float(at_x.std(ddof=1)) / math.sqrt(len(at_x)), ess)
 
     def bound(self, which: str | Generator = "dv") -> Estimate:
-        """A lower bound, on average, from held-out rows: "dv" and "nwj" of KL(p‖q), or that of a generator's divergence.
+        """A lower bound, on average, from held-out rows: "dv" and "nwj" of KL(p‖q), or that of a generator's
+        divergence.
 
         Args:
             which: "dv" (Donsker and Varadhan's), "nwj" (Nguyen, Wainwright and Jordan's), or a generator, with the
@@ -198,10 +201,12 @@ def density_ratio(
     _input.positive("folds", folds, 2)
     if init is not None and not isinstance(init, Ratio):
         raise TypeError(f"init must be a Ratio, as density_ratio returns; got {type(init).__name__}.")
-    rng = _input.generator(key)
     x_, y_, _ = _input.pair(x, y, nan, 4)
+    rng = _input.generator(key)
     if min(len(x_), len(y_)) < 10 * folds:
-        raise ValueError(f"x and y must have at least {10 * folds} rows for {folds} folds; got {len(x_)} and {len(y_)}.")
+        raise ValueError(
+            f"x and y must have at least {10 * folds} rows for {folds} folds; got {len(x_)} and {len(y_)}."
+        )
     if init is not None and (len(init.critics) != folds or init._width() != x_.shape[1]):
         raise ValueError(f"init must have {folds} folds and {x_.shape[1]} columns, as asked for here.")
     parts = [np.array_split(rng.permutation(len(one)), folds) for one in (x_, y_)]
@@ -228,7 +233,7 @@ def _fit(
         return fit_kernels(x, y, rng)
     if model == "telescoping":
         way = waypoints(x, y, rng, LINKS)
-        return Chain(tuple(fit_quadratic(a, b) for a, b in zip(way[:-1], way[1:], strict=True)))
+        return Chain(tuple(fit_quadratic(a, b) for a, b in itertools.pairwise(way)))
     from kljax.samples._network import Network, fit_network, perceptron
 
     if begun is not None and not isinstance(begun, Network):

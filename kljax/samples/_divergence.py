@@ -1,10 +1,11 @@
 """From two samples to an estimate: evidence, the disagreement rule, and the verdict.
 
-|z_AB| > 3 says that neighbours see a shape that the model doesn't have: then the value lies between neighbours B and the
-classifier's mean logit C, at s B + (1 - s) C, since neighbours can be trusted by that share alone (``_assisted``), and half
-the distance of the two widens the interval. If moreover B still grows as k falls, structure is finer than the distances:
-then the larger of the two is a lower bound. So it is where a held-out bound of the classifier lies above the interval. Too few effective points of y say that no ratio can
-be trusted from y: the value stays that of neighbours, and the verdict warns.
+|z_AB| > 3 says that neighbours see a shape that the model doesn't have: then the value lies between neighbours B and
+the classifier's mean logit C, at s B + (1 - s) C, since neighbours can be trusted by that share alone (``_assisted``),
+and half the distance of the two widens the interval. If moreover B still grows as k falls, structure is finer than the
+distances: then the larger of the two is a lower bound. So it is where a held-out bound of the classifier lies above the
+interval. Too few effective points of y say that no ratio can be trusted from y: the value stays that of neighbours, and
+the verdict warns.
 """
 
 from __future__ import annotations
@@ -185,8 +186,8 @@ def begin(
     x: ArrayLike, y: ArrayLike, key: ArrayLike | None, chosen: Settings
 ) -> tuple[np.ndarray, np.ndarray, np.random.Generator, tuple[int, int]]:
     """Checked samples and a generator."""
-    rng = _input.generator(key)
     first, second, dropped = _input.pair(x, y, chosen.nan, max(chosen.ks))
+    rng = _input.generator(key)
     return first, second, rng, dropped
 
 

@@ -74,10 +74,10 @@ def entropy(
         Kozachenko & Leonenko (1987). Ebrahimi, Pflughoeft & Soofi (1994), "Two measures of sample entropy".
     """
     chosen = settings("auto", k, surrogates, max_queries, nan, progress)
-    rng = _input.generator(key)
     rows, lost = _input.rows("x", x, nan)
     _input.enough("x", rows, max(chosen.ks))
     _input.columns(rows)
+    rng = _input.generator(key)
     split = label(rows, rows[:0], rng)
     if split.share > 0.0:
         raise ValueError(
@@ -103,12 +103,14 @@ def entropy(
     value, stderr, ess = estimate(alone - dependence, math.sqrt(variance + error), count)
     methods["neighbors"] = estimate(float(value), float(stderr), count)
     verdict = "columns and their dependence add up" if width == 1 or abs(agreement) <= 3.0 else (
-        f"the dependence is not that of a copula: neighbours say {dependence:.3g} nats; what neither sees is missing, so "
-        "the entropy may be lower"
+        f"the dependence is not that of a copula: neighbours say {dependence:.3g} nats; what neither sees is missing, "
+        "so the entropy may be lower"
     )  # fmt: skip
     if split.rounded:
         verdict += f"; rounding of column {', '.join(map(str, split.rounded))} was undone"
-    result = SampleEstimate(value, stderr, ess, "estimate", methods, agreement, 0.0, (0, 0), verdict, seconds, EVERYTHING)
+    result = SampleEstimate(
+        value, stderr, ess, "estimate", methods, agreement, 0.0, (0, 0), verdict, seconds, EVERYTHING
+    )
     return with_dropped(result, (lost, 0))
 
 
@@ -143,7 +145,9 @@ def _dependence(
     def side(z: np.ndarray, most: int, everywhere: bool, bar: bool) -> Sides:
         at = subset(rng, count, most)
         there = copula.log_density(z[at])
-        return Sides(Ratios(total_correlation(z, at, ks, bar), there, copula.log_density(z) if everywhere else there), None)
+        return Sides(
+            Ratios(total_correlation(z, at, ks, bar), there, copula.log_density(z) if everywhere else there), None
+        )
 
     data = side(scores, max_queries, True, progress)
     searched = time.process_time()
@@ -218,9 +222,7 @@ def cross_entropy(
     data = side(x_, y_, chosen.max_queries, True, chosen.progress)
     searched = time.process_time()
     few = min(chosen.max_queries, SURROGATE_QUERIES)
-    drawn = [
-        side(p.sample(rng, len(x_)), q.sample(rng, len(y_)), few, False, False) for _ in range(chosen.surrogates)
-    ]
+    drawn = [side(p.sample(rng, len(x_)), q.sample(rng, len(y_)), few, False, False) for _ in range(chosen.surrogates)]
     times = fitted - start, searched - fitted, time.process_time() - searched
     evidence = Evidence(data, drawn, log_ratio(p, q, y_), 0.5 * q.dimension / len(y_), *times)
     found = combine(evidence, _functionals.kl, len(x_), len(y_), x_.shape[1])

@@ -1,4 +1,4 @@
-"""Critics that are networks of flax's nnx, trained on the log-loss with optax; neither is loaded before one is asked for."""
+"""Critics that are networks of flax's nnx, trained on the log-loss with optax; loaded when one is asked for."""
 
 from __future__ import annotations
 
@@ -107,4 +107,3 @@ def fit_network(
         if held < least or not math.isfinite(least):
             best, least = carry[0], held
     return Network(begun.centre, begun.scale, best, offset, graph)
-
