@@ -10,6 +10,7 @@ from jax.scipy.special import xlog1py, xlogy
 
 from kljax._gamma import bregman_phi, digamma, log_gamma
 from kljax._special import divide, log1p_excess
+from kljax.families._fit import fit_by_likelihood
 from kljax.families._incomplete import incomplete_beta
 from kljax.families._quantiles import quantile_by_bisection, standard_deviation
 from kljax.families._record import at_points, batch_shape, family, filled, lifted, positive
@@ -67,6 +68,7 @@ class Beta:
         return jnp.where(peaked, inner, ends)
 
     stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def entropy(self) -> jax.Array:
         """log B(a, b) - (a - 1)ψ(a) - (b - 1)ψ(b) + (a + b - 2)ψ(a + b)."""

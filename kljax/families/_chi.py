@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from kljax._gamma import bregman_log_gamma, digamma, log_gamma, log_gamma_gap
 from kljax._special import horner
+from kljax.families._fit import fit_by_likelihood
 from kljax.families._gamma import Gamma
 from kljax.families._incomplete import incomplete_gamma
 from kljax.families._quantiles import quantile_by_bisection, standard_deviation
@@ -63,6 +64,7 @@ class Chi:
         return jnp.where(peaked, jnp.sqrt(jnp.where(peaked, df - 1.0, 1.0)), 0.0)
 
     stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def entropy(self) -> jax.Array:
         """log Γ(½k) + ½k - ½ log 2 - ½(k - 1)ψ(½k)."""

@@ -10,6 +10,7 @@ from jax.scipy.special import xlogy
 
 from kljax._gamma import digamma, log_gamma
 from kljax.families._beta import Beta, kl_of_dirichlets
+from kljax.families._fit import fit_by_likelihood
 from kljax.families._matrices import embedded, identity
 from kljax.families._quantiles import standard_deviation
 from kljax.families._record import at_points, batch_shape, family, filled, lifted, positive
@@ -47,6 +48,7 @@ class Dirichlet:
         return jnp.where(peaked, (a - 1.0) / jnp.where(peaked, (a - 1.0).sum(-1, keepdims=True), 1.0), jnp.nan)
 
     stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density of the first n - 1 of the probabilities x, [..., n]; -∞ where one is negative."""

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from kljax._special import itakura_saito_term
+from kljax.families._fit import fit_by_likelihood
 from kljax.families._quantiles import at_shares, mode_zero, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive
 from kljax.quadrature import Support
@@ -53,6 +54,7 @@ class Exponential:
     mode = mode_zero
 
     stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def entropy(self) -> jax.Array:
         """1 - log λ."""

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from kljax._gamma import bregman_phi, digamma, log_gamma
 from kljax._ratios import product_ratio_gap
 from kljax._special import divide, log_ratio, x_minus_log1p
+from kljax.families._fit import fit_by_likelihood
 from kljax.families._incomplete import incomplete_gamma
 from kljax.families._quantiles import quantile_by_bisection, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive
@@ -62,6 +63,7 @@ class Gamma:
         return jnp.maximum(at.concentration - 1.0, 0.0) / at.rate
 
     stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def entropy(self) -> jax.Array:
         """α - log β + log Γ(α) + (1 - α)ψ(α)."""

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from kljax._gamma import digamma_gap, log_gamma_1p, log_gamma_gap
 from kljax._special import divide, expm1_minus_x, expm1_ratio, log1p, log_ratio, relative_gap
 from kljax.families._beta import Beta
+from kljax.families._fit import fit_by_likelihood
 from kljax.families._quantiles import at_shares, log1mexp, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive
 from kljax.quadrature import Support
@@ -78,6 +79,7 @@ class Kumaraswamy:
         return jnp.where(peaked, inner, ends)
 
     stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def entropy(self) -> jax.Array:
         """1 - 1/b + (1 - 1/a)(γ + ψ(b + 1)) - log(ab)."""

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax.scipy.special import ndtr, ndtri
 
+from kljax.families._fit import fit_by_likelihood
 from kljax.families._normal import Normal, kl_normal
 from kljax.families._quantiles import at_shares, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive, real
@@ -65,6 +66,7 @@ class LogNormal:
         return jnp.exp(at.loc - jnp.square(at.scale))
 
     stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def entropy(self) -> jax.Array:
         """μ + log σ + ½ log(2πe)."""

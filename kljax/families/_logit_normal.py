@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jax.scipy.special import ndtr, ndtri
 
 from kljax._special import log_ratio
+from kljax.families._fit import fit_by_likelihood
 from kljax.families._normal import Normal, kl_normal
 from kljax.families._quantiles import at_shares, standard_deviation
 from kljax.families._record import along, at_points, family, filled, positive, real
@@ -62,6 +63,7 @@ class LogitNormal:
         return jax.nn.sigmoid(at.loc + at.scale * ndtri(u))
 
     stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def entropy(self) -> jax.Array:
         """log σ + ½ log(2πe) + E[log x + log(1 - x)], integrated."""

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from kljax._gamma import digamma_gap, log_gamma_gap
+from kljax.families._fit import fit_by_likelihood
 from kljax.families._incomplete import incomplete_beta
 from kljax.families._quantiles import quantile_by_bisection, standard_deviation
 from kljax.families._record import at_points, batch_shape, family, filled, lifted, positive, real
@@ -60,6 +61,7 @@ class StudentT:
         return filled(self).loc
 
     stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def entropy(self) -> jax.Array:
         """½(ν + 1)(ψ(½(ν + 1)) - ψ(½ν)) + log(√ν B(½ν, ½)) + log σ."""

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from kljax._gamma import log_gamma_1p
 from kljax._special import log_ratio
+from kljax.families._fit import fit_by_likelihood
 from kljax.families._gumbel import EULER, kl_of_extremes
 from kljax.families._quantiles import at_shares, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive
@@ -69,6 +70,7 @@ class Weibull:
         return jnp.where(peaked, at.scale * jnp.exp(jnp.log1p(-1.0 / safe) / safe), 0.0)
 
     stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def entropy(self) -> jax.Array:
         """γ(1 - 1/k) + log(λ/k) + 1, γ Euler's constant."""
