@@ -25,9 +25,9 @@ def maximise(function: Callable[[jax.Array], jax.Array], start: jax.Array) -> tu
     """The place of the maximum uphill from ``start``, [k], and the second derivative there, [k, k].
 
     The function is to be in units where a step of one is long. A step is Newton's, with the sizes of the eigenvalues
-    of the second derivative, so that it leads uphill everywhere. Of its halvings the best is taken; where none rises any
-    more the function has no more digits, and the last two steps are Newton's own. A function that rises without end is
-    left after 80 steps.
+    of the second derivative, so that it leads uphill everywhere. Of its halvings the best is taken; where none rises
+    any more the function has no more digits, and the last two steps are Newton's own. A function that rises without
+    end is left after 80 steps.
     """
     eps = float(jnp.finfo(start.dtype).eps)
 
