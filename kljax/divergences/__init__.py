@@ -18,6 +18,7 @@ from kljax.divergences._f_divergences import renyi as renyi
 from kljax.divergences._f_divergences import squared_hellinger as squared_hellinger
 from kljax.divergences._f_divergences import total_variation as total_variation
 from kljax.divergences._f_divergences import tsallis as tsallis
+from kljax.divergences._information import mutual_information as mutual_information
 from kljax.divergences._kullback_leibler import cross_entropy as cross_entropy
 from kljax.divergences._kullback_leibler import entropy as entropy
 from kljax.divergences._kullback_leibler import jeffreys as jeffreys
@@ -41,6 +42,7 @@ __all__ = [
     "jensen_shannon",
     "kl",
     "le_cam",
+    "mutual_information",
     "pairwise",
     "register",
     "renyi",

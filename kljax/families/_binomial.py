@@ -8,12 +8,12 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from kljax import quadrature
+from kljax.families import _integrals
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._incomplete import incomplete_beta
 from kljax.families._odds import chances, kl_of_trials, log_chances, log_probability, logit, softplus
 from kljax.families._quantiles import quantile_by_bisection, standard_deviation
-from kljax.families._record import along, at_points, batch_shape, count, family, filled, one_of, probability, real
+from kljax.families._record import at_points, batch_shape, count, family, filled, one_of, probability, real
 from kljax.families._stirling import stirling_excess
 from kljax.quadrature import Support, integers
 
@@ -83,8 +83,7 @@ class Binomial:
 
     def entropy(self) -> jax.Array:
         """-Σ p log p, summed."""
-        width = jnp.sqrt(self.variance) + 1.0
-        return quadrature.entropy(along(self).log_prob, support=self.support, center=self.mean, scale=width).value
+        return _integrals.entropy(self)
 
     @property
     def mean(self) -> jax.Array:
@@ -109,7 +108,7 @@ class Binomial:
         return lax.stop_gradient(self.total_count) * softplus(natural[..., 0])
 
 
-def trials_of(one: Binomial) -> jax.Array:
+def trials_of(one: Any) -> jax.Array:
     """n as an array of the batch's shape, for a record that is filled."""
     return lax.stop_gradient(jnp.broadcast_to(one.total_count, batch_shape(one)).astype(jax.tree.leaves(one)[-1].dtype))
 

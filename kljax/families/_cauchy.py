@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from kljax._special import divide, log1p
 from kljax.families._fit import fit_by_likelihood
+from kljax.families._located import log1p_square, standardised
 from kljax.families._quantiles import at_shares, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive, real
 from kljax.quadrature import Support
@@ -31,7 +32,8 @@ class Cauchy:
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at x; -∞ outside the support."""
         x, at = at_points(x, self)
-        return -jnp.log(math.pi * at.scale) - jnp.log1p(jnp.square((x - at.loc) / at.scale))
+        far, z = standardised(x, at)
+        return jnp.where(far, -jnp.inf, -math.log(math.pi) - jnp.log(at.scale) - log1p_square(z))
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
         """Draws, differentiable in the parameters."""

@@ -8,9 +8,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from kljax._gamma import bregman_phi, digamma, log_gamma
-from kljax._ratios import product_ratio_gap
+from kljax._gamma import bregman_phi, log_gamma
+from kljax._ratios import divide_twice, product_ratio_gap
 from kljax._special import divide, log_ratio, x_minus_log1p
+from kljax.families._deviances import gamma_entropy, log_density
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._incomplete import incomplete_gamma
 from kljax.families._quantiles import quantile_by_bisection, standard_deviation
@@ -34,10 +35,9 @@ class Gamma:
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at x; -∞ outside the support."""
         x, at = at_points(x, self)
-        safe = jnp.where(x > 0.0, x, 1.0)
+        legal = (x >= 0.0) & (x < jnp.inf)
         a, b = at.concentration, at.rate
-        inside = (a - 1.0) * jnp.log(safe) - b * safe + a * jnp.log(b) - log_gamma(a)
-        return jnp.where(x > 0.0, inside, -jnp.inf)
+        return jnp.where(legal, log_density(jnp.where(legal, x, 1.0), a, b, jnp.ones_like(a)), -jnp.inf)
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
         """Draws, differentiable in the parameters."""
@@ -68,20 +68,19 @@ class Gamma:
     def entropy(self) -> jax.Array:
         """α - log β + log Γ(α) + (1 - α)ψ(α)."""
         at = filled(self)
-        a = at.concentration
-        return a - jnp.log(at.rate) + log_gamma(a) + (1.0 - a) * digamma(a)
+        return gamma_entropy(at.concentration) - jnp.log(at.rate)
 
     @property
     def mean(self) -> jax.Array:
         """α/β"""
         at = filled(self)
-        return at.concentration / at.rate
+        return divide(at.concentration, at.rate)
 
     @property
     def variance(self) -> jax.Array:
         """α/β²"""
         at = filled(self)
-        return at.concentration / at.rate / at.rate
+        return divide_twice(at.concentration, at.rate)
 
     @property
     def natural(self) -> jax.Array:

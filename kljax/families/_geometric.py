@@ -39,7 +39,7 @@ class Geometric:
         """The log-probability of x; -∞ for what is no integer ≥ 0."""
         k, at = at_points(x, self)
         log_p, log_rest = log_chances(at)
-        legal = (k >= 0.0) & (k == jnp.floor(k))
+        legal = (k >= 0.0) & (k < jnp.inf) & (k == jnp.floor(k))
         some = legal & (k > 0.0)
         return jnp.where(legal, log_p + jnp.where(some, jnp.where(some, k, 1.0) * log_rest, 0.0), -jnp.inf)
 

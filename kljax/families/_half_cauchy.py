@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from kljax._special import divide, log1p
 from kljax.families._fit import fit_by_likelihood
+from kljax.families._located import log1p_square
 from kljax.families._quantiles import at_shares, mode_zero, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive
 from kljax.quadrature import Support
@@ -30,8 +31,9 @@ class HalfCauchy:
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at x; -∞ outside the support."""
         x, at = at_points(x, self)
-        inside = math.log(2.0 / math.pi) - jnp.log(at.scale) - jnp.log1p(jnp.square(x / at.scale))
-        return jnp.where(x >= 0.0, inside, -jnp.inf)
+        legal = (x >= 0.0) & (x < jnp.inf)
+        z = divide(jnp.where(legal, x, 0.0), at.scale)
+        return jnp.where(legal, math.log(2.0 / math.pi) - jnp.log(at.scale) - log1p_square(z), -jnp.inf)
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
         """Draws, differentiable in the parameter."""

@@ -9,11 +9,14 @@ import jax
 import jax.numpy as jnp
 
 from kljax._gamma import digamma, log_gamma
+from kljax._special import divide, log_ratio, tiny
+from kljax.families._deviances import LARGE, gamma_entropy, rate_deviance
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._gamma import Gamma, kl_of_gammas
 from kljax.families._incomplete import incomplete_gamma
 from kljax.families._quantiles import quantile_by_bisection, standard_deviation
 from kljax.families._record import at_points, family, filled, positive
+from kljax.families._stirling import phi
 from kljax.quadrature import Support
 
 
@@ -33,10 +36,14 @@ class InverseGamma:
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at x; -∞ outside the support."""
         x, at = at_points(x, self)
-        safe = jnp.where(x > 0.0, x, 1.0)
+        legal = (x >= tiny(x)) & (x < jnp.inf)
         a, b = at.concentration, at.scale
-        inside = -(a + 1.0) * jnp.log(safe) - b / safe + a * jnp.log(b) - log_gamma(a)
-        return jnp.where(x > 0.0, inside, -jnp.inf)
+        low = a < LARGE
+        y, shape = jnp.where(legal, x, b), jnp.where(low, a, 1.0)
+        small = shape * log_ratio(b, y) - divide(b, y) - log_gamma(shape)
+        shape = jnp.where(low, LARGE, a)
+        large = -rate_deviance(shape, b, jnp.ones_like(y), y) - phi(shape)
+        return jnp.where(legal, jnp.where(low, small, large) - jnp.log(y), -jnp.inf)
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
         """Draws, differentiable in the parameters."""
@@ -68,14 +75,14 @@ class InverseGamma:
         """α + log β + log Γ(α) - (1 + α)ψ(α)."""
         at = filled(self)
         a = at.concentration
-        return a + jnp.log(at.scale) + log_gamma(a) - (1.0 + a) * digamma(a)
+        return gamma_entropy(a) - 2.0 * digamma(a) + jnp.log(at.scale)
 
     @property
     def mean(self) -> jax.Array:
         """β/(α - 1), ∞ for α ≤ 1"""
         at = filled(self)
         thin = at.concentration > 1.0
-        return jnp.where(thin, at.scale / jnp.where(thin, at.concentration - 1.0, 1.0), jnp.inf)
+        return jnp.where(thin, divide(at.scale, jnp.where(thin, at.concentration - 1.0, 1.0)), jnp.inf)
 
     @property
     def variance(self) -> jax.Array:

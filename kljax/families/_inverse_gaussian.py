@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax.scipy.special import erfcx, log_ndtr, ndtr
 
-from kljax._special import divide, horner, itakura_saito_term, relative_gap
+from kljax._special import divide, horner, itakura_saito_term, relative_gap, tiny
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._implicit import implicit
 from kljax.families._quantiles import quantile_by_bisection, standard_deviation
@@ -36,11 +36,12 @@ class InverseGaussian:
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at x; -∞ outside the support."""
         x, at = at_points(x, self)
-        safe = jnp.where(x > 0.0, x, 1.0)
+        legal = (x >= tiny(x)) & (x < jnp.inf)
+        safe = jnp.where(legal, x, at.loc)
         log_x = jnp.log(safe)
-        away = at.concentration / safe * jnp.square((safe - at.loc) / at.loc)
+        away = divide(at.concentration, safe) * jnp.square(divide(safe - at.loc, at.loc))
         inside = 0.5 * (jnp.log(at.concentration) - math.log(2.0 * math.pi) - 3.0 * log_x - away)
-        return jnp.where(x > 0.0, inside, -jnp.inf)
+        return jnp.where(legal, inside, -jnp.inf)
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
         """Draws (Michael, Schucany & Haas 1976), differentiable in the parameters through the distribution function."""
@@ -96,7 +97,7 @@ class InverseGaussian:
     def variance(self) -> jax.Array:
         """μ³/λ"""
         at = filled(self)
-        return jnp.square(at.loc) * (at.loc / at.concentration)
+        return at.loc * jax.lax.optimization_barrier(at.loc * divide(at.loc, at.concentration))
 
     @property
     def natural(self) -> jax.Array:

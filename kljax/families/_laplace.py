@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from kljax._special import divide, expm1_minus_x, itakura_saito_term
 from kljax.families._fit import fit_by_likelihood
+from kljax.families._located import standardised
 from kljax.families._quantiles import at_shares, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive, real
 from kljax.quadrature import Support
@@ -31,7 +32,10 @@ class Laplace:
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at x; -∞ outside the support."""
         x, at = at_points(x, self)
-        return -jnp.abs(x - at.loc) / at.scale - jnp.log(2.0 * at.scale)
+        far, z = standardised(x, at)
+        # At the peak, between slopes of 1 and -1, 0 is taken.
+        size = jnp.where(z == 0.0, 0.0, jnp.abs(jnp.where(z == 0.0, 1.0, z)))
+        return jnp.where(far, -jnp.inf, -size - jnp.log(at.scale) - math.log(2.0))
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
         """Draws, differentiable in the parameters."""

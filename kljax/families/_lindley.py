@@ -8,7 +8,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from kljax._ratios import divide_twice
 from kljax._special import divide, expm1_minus_x, itakura_saito_term, log1p, relative_gap, x_minus_log1p
+from kljax.families._deviances import power_fall
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._implicit import implicit
 from kljax.families._inverse_gaussian import scaled_exponential_integral
@@ -35,9 +37,10 @@ class Lindley:
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at x; -∞ outside the support."""
         x, at = at_points(x, self)
-        safe, t = jnp.where(x >= 0.0, x, 0.0), at.rate
-        inside = 2.0 * jnp.log(t) - log1p(t) + log1p(safe) - t * safe
-        return jnp.where(x >= 0.0, inside, -jnp.inf)
+        legal, t = (x >= 0.0) & (x < jnp.inf), at.rate
+        safe = jnp.where(legal, x, 0.0)
+        fall = power_fall(jnp.full_like(t, 2.0), t, safe, jnp.ones_like(t))
+        return jnp.where(legal, fall - log1p(t) + log1p(safe), -jnp.inf)
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
         """Draws, differentiable in the parameter through the distribution function."""
@@ -82,13 +85,14 @@ class Lindley:
     def mean(self) -> jax.Array:
         """(θ + 2)/(θ(θ + 1))"""
         t = filled(self).rate
-        return (1.0 + 1.0 / (1.0 + t)) / t
+        return divide(1.0 + 1.0 / (1.0 + t), t)
 
     @property
     def variance(self) -> jax.Array:
         """(θ² + 4θ + 2)/(θ²(θ + 1)²)"""
         t = filled(self).rate
-        return (1.0 + 2.0 / (1.0 + t) - 1.0 / jnp.square(1.0 + t)) / t / t
+        up = 1.0 / (1.0 + t)
+        return divide_twice(1.0 + up * (2.0 - up), t)
 
     @property
     def natural(self) -> jax.Array:

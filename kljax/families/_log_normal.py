@@ -9,7 +9,10 @@ import jax
 import jax.numpy as jnp
 from jax.scipy.special import ndtr, ndtri
 
+from kljax._special import divide, expm1_ratio, tiny
+from kljax.families._edges import growing
 from kljax.families._fit import fit_by_likelihood
+from kljax.families._logarithms import log_less
 from kljax.families._normal import Normal, kl_normal
 from kljax.families._quantiles import at_shares, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive, real
@@ -32,11 +35,11 @@ class LogNormal:
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at x; -∞ outside the support."""
         x, at = at_points(x, self)
-        log_x = jnp.log(jnp.where(x > 0.0, x, 1.0))
-        inside = (
-            -0.5 * jnp.square((log_x - at.loc) / at.scale) - jnp.log(at.scale) - log_x - 0.5 * math.log(2.0 * math.pi)
-        )
-        return jnp.where(x > 0.0, inside, -jnp.inf)
+        legal = (x >= tiny(x)) & (x < jnp.inf)
+        safe = jnp.where(legal, x, 1.0)
+        z = divide(log_less(safe, jnp.where(legal, at.loc, 0.0)), at.scale)
+        inside = -0.5 * jnp.square(z) - jnp.log(at.scale) - jnp.log(safe) - 0.5 * math.log(2.0 * math.pi)
+        return jnp.where(legal, inside, -jnp.inf)
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
         """Draws, differentiable in the parameters."""
@@ -77,14 +80,18 @@ class LogNormal:
     def mean(self) -> jax.Array:
         """exp(μ + ½σ²)"""
         at = filled(self)
-        return jnp.exp(at.loc + 0.5 * jnp.square(at.scale))
+        log = at.loc + 0.5 * jnp.square(at.scale)
+        return growing(jnp.exp(log), log)
 
     @property
     def variance(self) -> jax.Array:
         """(exp(σ²) - 1) exp(2μ + σ²)"""
         at = filled(self)
+        # exp(2μ + 2σ²)(1 - exp(-σ²))
         square = jnp.square(at.scale)
-        return jnp.expm1(square) * jnp.exp(2.0 * at.loc + square)
+        share = expm1_ratio(-square)
+        value = jnp.square(jnp.exp(at.loc + square) * (at.scale * jnp.sqrt(share)))
+        return growing(value, 2.0 * (at.loc + square) + 2.0 * jnp.log(at.scale) + jnp.log(share))
 
     @property
     def natural(self) -> jax.Array:

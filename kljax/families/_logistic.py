@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from kljax.families._fit import fit_by_likelihood
+from kljax.families._located import standardised
 from kljax.families._quantiles import at_shares, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive, real
 from kljax.quadrature import Support
@@ -30,8 +31,9 @@ class Logistic:
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at x."""
         x, at = at_points(x, self)
-        z = jnp.abs(x - at.loc) / at.scale
-        return -z - 2.0 * jnp.log1p(jnp.exp(-z)) - jnp.log(at.scale)
+        far, z = standardised(x, at)
+        z = jnp.abs(z)
+        return jnp.where(far, -jnp.inf, -z - 2.0 * jnp.log1p(jnp.exp(-z)) - jnp.log(at.scale))
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
         """Draws, differentiable in the parameters."""

@@ -9,8 +9,9 @@ import jax
 import jax.numpy as jnp
 from jax.scipy.special import ndtr, ndtri
 
-from kljax._special import log_ratio
+from kljax._special import divide, log1p, log_ratio
 from kljax.families._fit import fit_by_likelihood
+from kljax.families._logarithms import logit_less
 from kljax.families._normal import Normal, kl_normal
 from kljax.families._quantiles import at_shares, standard_deviation
 from kljax.families._record import along, at_points, family, filled, positive, real
@@ -35,8 +36,8 @@ class LogitNormal:
         x, at = at_points(x, self)
         legal = (x > 0.0) & (x < 1.0)
         safe = jnp.where(legal, x, 0.5)
-        low, high = jnp.log(safe), jnp.log1p(-safe)
-        away = jnp.square(((low - high) - at.loc) / at.scale)
+        low, high = jnp.log(safe), log1p(-safe)
+        away = jnp.square(divide(logit_less(safe, jnp.where(legal, at.loc, 0.0)), at.scale))
         inside = -0.5 * away - jnp.log(at.scale) - 0.5 * math.log(2.0 * math.pi) - low - high
         return jnp.where(legal, inside, -jnp.inf)
 

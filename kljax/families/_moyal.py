@@ -13,6 +13,7 @@ from kljax._gamma import bregman_log_gamma, log_gamma_gap
 from kljax._special import divide, expm1_minus_x, itakura_saito_term, relative_gap
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._gumbel import EULER
+from kljax.families._located import standardised
 from kljax.families._quantiles import at_shares, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive, real
 from kljax.quadrature import Support
@@ -34,8 +35,9 @@ class Moyal:
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at x."""
         x, at = at_points(x, self)
-        z = (x - at.loc) / at.scale
-        return -0.5 * (z + jnp.exp(-z)) - jnp.log(at.scale) - 0.5 * math.log(2.0 * math.pi)
+        far, z = standardised(x, at)
+        inside = -0.5 * (z + jnp.exp(-z)) - jnp.log(at.scale) - 0.5 * math.log(2.0 * math.pi)
+        return jnp.where(far, -jnp.inf, inside)
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
         """Draws, differentiable in the parameters: exp(-z) is the square of a standard normal variable."""

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from kljax import quadrature
 from kljax._gamma import bregman_log_gamma
+from kljax.families import _integrals
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._incomplete import incomplete_beta
 from kljax.families._odds import (
@@ -47,7 +48,7 @@ class NegativeBinomial:
         """The log-probability of x; -∞ for what is no integer ≥ 0."""
         k, at = at_points(x, self)
         r = _successes(at)
-        legal = (k >= 0.0) & (k == jnp.floor(k))
+        legal = (k >= 0.0) & (k < jnp.inf) & (k == jnp.floor(k))
         k = jnp.where(legal, k, 0.0)
         ways = stirling_excess(k + r) - stirling_excess(k) - stirling_excess(r) + jnp.log(r) - jnp.log(k + r)
         (p, rest), (log_p, log_rest) = chances(at), log_chances(at)
@@ -93,8 +94,7 @@ class NegativeBinomial:
 
     def entropy(self) -> jax.Array:
         """-Σ p log p, summed."""
-        width = jnp.sqrt(self.variance) + 1.0
-        return quadrature.entropy(along(self).log_prob, support=integers(), center=self.mean, scale=width).value
+        return _integrals.entropy(self)
 
     @property
     def mean(self) -> jax.Array:

@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from kljax._special import itakura_saito_term, log_ratio
+from kljax._special import divide, itakura_saito_term, log_ratio
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._quantiles import at_shares, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive
@@ -31,9 +31,10 @@ class Pareto:
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at x; -∞ outside the support."""
         x, at = at_points(x, self)
-        inside = x >= at.scale
-        z = jnp.log(jnp.where(inside, x, 1.0)) - jnp.where(inside, jnp.log(at.scale), 0.0)
-        return jnp.where(inside, jnp.log(at.concentration) - jnp.log(at.scale) - (at.concentration + 1.0) * z, -jnp.inf)
+        legal = (x >= at.scale) & (x < jnp.inf)
+        z = log_ratio(jnp.where(legal, x, 1.0), jnp.where(legal, at.scale, 1.0))
+        inside = jnp.log(at.concentration) - jnp.log(at.scale) - (at.concentration + 1.0) * z
+        return jnp.where(legal, inside, -jnp.inf)
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
         """Draws, differentiable in the parameters."""
@@ -77,7 +78,7 @@ class Pareto:
         at = filled(self)
         thin = at.concentration > 1.0
         a = jnp.where(thin, at.concentration, 2.0)
-        return jnp.where(thin, a / (a - 1.0) * at.scale, jnp.inf)
+        return jnp.where(thin, at.scale + divide(at.scale, a - 1.0), jnp.inf)
 
     @property
     def variance(self) -> jax.Array:
@@ -85,7 +86,8 @@ class Pareto:
         at = filled(self)
         thin = at.concentration > 2.0
         a = jnp.where(thin, at.concentration, 3.0)
-        return jnp.where(thin, a / (a - 2.0) * jnp.square(at.scale / (a - 1.0)), jnp.inf)
+        share = 1.0 + divide(jnp.full_like(a, 2.0), a - 2.0)
+        return jnp.where(thin, share * jnp.square(divide(at.scale, a - 1.0)), jnp.inf)
 
     def _frame(self) -> tuple[jax.Array, jax.Array]:
         return self.scale, self.scale * jnp.minimum(1.0 / self.concentration, 1.0)  # the moments may be infinite

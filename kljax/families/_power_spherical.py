@@ -7,13 +7,15 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.scipy.special import xlogy
 
-from kljax._gamma import digamma_gap, log_gamma
+from kljax._gamma import digamma_gap
+from kljax._special import log1p
 from kljax.families._beta import kl_of_dirichlets
+from kljax.families._deviances import log_gamma_rise
+from kljax.families._edges import power_log
 from kljax.families._quantiles import standard_deviation
 from kljax.families._record import at_points, batch_shape, family, filled, lifted, non_negative, real
-from kljax.families._sphere import around, covariance, dimension, unit
+from kljax.families._sphere import around, covariance, dimension, norm_excess, unit
 from kljax.families._spherical_uniform import SphericalUniform
 from kljax.quadrature import Support
 
@@ -52,8 +54,9 @@ class PowerSpherical:
         return half + self.concentration, half
 
     def _log_normaliser(self) -> jax.Array:
+        """That of (½ + ½μ·x)^κ: log N(κ) - κ log 2."""
         a, b = self._shapes()
-        return (a + b) * math.log(2.0) + b * math.log(math.pi) + log_gamma(a) - log_gamma(a + b)
+        return b * (2.0 * math.log(2.0) + math.log(math.pi)) - log_gamma_rise(a, b)
 
     @property
     def support(self) -> Support:
@@ -70,8 +73,14 @@ class PowerSpherical:
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at unit vectors x, [..., n], with respect to the area."""
         x, at = at_points(x, self)
-        raised = 0.5 * jnp.sum(jnp.square(x + unit(at.mean_direction)), -1)  # 1 + μ·x
-        return xlogy(at.concentration, raised) - at._log_normaliser()
+        direction = unit(at.mean_direction)
+        # ½(1 + μ·x) = 1 - ¼|x - μ|² = ¼|x + μ|², but for what x is longer than one.
+        longer = 0.25 * norm_excess(x)
+        away, beside = (0.25 * jnp.sum(jnp.square(one), -1) for one in (x - direction, x + direction))
+        near = away < 0.5
+        raised = jnp.where(near, 1.0, beside - longer)
+        high = at.concentration * log1p(jnp.where(near, longer - away, 0.0))
+        return jnp.where(near, high, power_log(at.concentration, jnp.maximum(raised, 0.0))) - at._log_normaliser()
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
         """Draws, differentiable in the parameters."""
@@ -90,7 +99,7 @@ class PowerSpherical:
         """log N(κ) - κ(log 2 + ψ(a) - ψ(a + b)), a and b the shapes of the beta distribution."""
         at = filled(self)
         a, b = at._shapes()
-        return at._log_normaliser() - at.concentration * (math.log(2.0) - digamma_gap(a + b, a))
+        return at._log_normaliser() + at.concentration * digamma_gap(a + b, a, jax.lax.stop_gradient(b))
 
     @property
     def mean(self) -> jax.Array:

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from kljax._ratios import spread_term
+from kljax._special import divide, log_ratio
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._gumbel import EULER
 from kljax.families._quantiles import at_shares, standard_deviation
@@ -31,8 +32,10 @@ class Rayleigh:
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at x; -∞ outside the support."""
         x, at = at_points(x, self)
-        z = jnp.where(x > 0.0, x, 1.0) / at.scale
-        return jnp.where(x > 0.0, jnp.log(z) - jnp.log(at.scale) - 0.5 * jnp.square(z), -jnp.inf)
+        legal = (x > 0.0) & (x < jnp.inf)
+        safe = jnp.where(legal, x, 1.0)
+        inside = log_ratio(safe, at.scale) - jnp.log(at.scale) - 0.5 * jnp.square(divide(safe, at.scale))
+        return jnp.where(legal, inside, -jnp.inf)
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
         """Draws, differentiable in the parameters."""

@@ -10,8 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import log_ndtr, ndtr
 
+from kljax.families import _integrals
 from kljax.families._fit import fit_by_likelihood
-from kljax.families._mixture import entropy_by_quadrature
 from kljax.families._quantiles import quantile_by_bisection, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive, real
 from kljax.quadrature import Support
@@ -72,7 +72,7 @@ class SkewNormal:
 
     def entropy(self) -> jax.Array:
         """-∫p log p, by quadrature."""
-        return entropy_by_quadrature(self)
+        return _integrals.entropy(self)
 
     @property
     def mean(self) -> jax.Array:

@@ -10,9 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from kljax import quadrature
+from kljax.families import _integrals
 from kljax.families._bijectors import Affine, Bijector
 from kljax.families._discrete import is_discrete
-from kljax.families._mixture import entropy_by_quadrature
 from kljax.families._quantiles import at_shares, quantile_by_bisection, standard_deviation
 from kljax.families._record import along, ends, family, filled, frames, free, is_record, located, nested
 from kljax.quadrature import Support
@@ -121,7 +121,7 @@ class Transformed:
                 f"The entropy of a Transformed {type(self.base).__name__} has no closed form; take the mean of "
                 "-log_prob over draws."
             )
-        return entropy_by_quadrature(self)
+        return _integrals.entropy(self)
 
     @property
     def mean(self) -> jax.Array:

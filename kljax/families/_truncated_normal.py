@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from kljax._special import divide, expm1_minus_x, log1p, relative_gap
+from kljax._special import divide, expm1, expm1_minus_x, log1p, relative_gap
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._implicit import implicit
 from kljax.families._kinds import _parameter
@@ -42,9 +42,12 @@ class TruncatedNormal:
         """The log-density at x; -∞ outside the support."""
         x, at = at_points(x, self)
         here = _interval(*_bounds(at))
-        legal = (x >= at.low) & (x <= at.high)
-        z = (jnp.where(legal, x, at.loc) - at.loc) / at.scale
-        inside = -0.5 * (z - here.mode) * (z + here.mode) - jnp.log(here.mass) - jnp.log(at.scale)
+        legal = (x >= at.low) & (x <= at.high) & (jnp.abs(x) < jnp.inf)
+        # Steps from the point of least |z|, an end of the interval or the location.
+        left, right = at.high < at.loc, at.low > at.loc
+        start = jnp.where(right, at.low, jnp.where(left, at.high, at.loc))
+        step = divide(jnp.where(legal, x, start) - start, at.scale)
+        inside = -step * (here.mode + 0.5 * step) - jnp.log(here.mass) - jnp.log(at.scale)
         return jnp.where(legal, inside, -jnp.inf)
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
@@ -92,14 +95,30 @@ class TruncatedNormal:
     def mean(self) -> jax.Array:
         """μ + σE[z], integrated."""
         at = filled(self)
-        here = _interval(*_bounds(at))
-        return at.loc + at.scale * (here.mode + here.mean(here.step))
+        low, high, width = _bounds(at)
+        here = _interval(low, high, width)
+        # Around zero ∫z exp(-½z²)dz = exp(-½low²) - exp(-½high²), which may be next to nothing.
+        inner = (low <= 0.0) & (high >= 0.0)
+        a, b = jnp.where(inner, -low, 1.0), jnp.where(inner, high, 2.0)
+        more = a <= b
+        fall = -expm1(-0.5 * jnp.where(more, b - a, a - b) * (a + b))
+        size = jnp.exp(-0.5 * jnp.square(jnp.where(more, a, b))) * fall
+        across = divide(jnp.where(more, size, -size), here.mass)
+        return at.loc + at.scale * jnp.where(inner, across, here.mode + here.mean(here.step))
 
     @property
     def variance(self) -> jax.Array:
         """σ²E[(z - E[z])²], integrated."""
         here = _interval(*_bounds(filled(self)))
         return jnp.square(filled(self).scale) * here.mean(jnp.square(here.step - here.mean(here.step)[..., None]))
+
+    def _frame(self) -> tuple[jax.Array, jax.Array]:
+        # Where the density is largest, and how far it takes to fall off from there: as exp(-ct - ½t²) in units of σ.
+        at = filled(self)
+        mode = jnp.clip(at.loc, at.low, at.high)
+        distance = jnp.abs(divide(mode - at.loc, at.scale))
+        width = jnp.where(jnp.isfinite(at.high - at.low), at.high - at.low, at.scale)
+        return mode, jnp.minimum(at.scale / jnp.maximum(distance, 1.0), width)
 
 
 class Interval(NamedTuple):

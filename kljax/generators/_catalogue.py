@@ -130,6 +130,11 @@ def _close(m: Masses) -> jax.Array:
     return jnp.abs(m.r) < 3.0
 
 
+def _near(m: Masses) -> jax.Array:
+    """r where the two are close, else 0."""
+    return jnp.where(_close(m), m.r, 0.0)
+
+
 def _hellinger_near(m: Masses) -> jax.Array:
     return 0.5 * jnp.maximum(m.p, m.q) * jnp.square(expm1(-0.5 * jnp.abs(m.r)))
 
@@ -145,8 +150,8 @@ squared_hellinger = Generator(
     closed_conjugate=_hellinger_conjugate,
     by_mass=ByMass(
         lambda m: jnp.where(_close(m), _hellinger_near(m), 0.5 * (m.p + m.q) - m.power(0.5)),
-        lambda m: jnp.where(_close(m), -0.5 * m.p * expm1(-0.5 * m.r), 0.5 * (m.p - m.power(0.5))),
-        lambda m: jnp.where(_close(m), -0.5 * m.q * expm1(0.5 * m.r), 0.5 * (m.q - m.power(0.5))),
+        lambda m: jnp.where(_close(m), -0.5 * m.p * expm1(-0.5 * _near(m)), 0.5 * (m.p - m.power(0.5))),
+        lambda m: jnp.where(_close(m), -0.5 * m.q * expm1(0.5 * _near(m)), 0.5 * (m.q - m.power(0.5))),
         lambda m: 0.5 * m.power(0.5),
         lambda m: 0.5 * m.power(0.5),
     ),

@@ -96,8 +96,10 @@ class PowerForms(NamedTuple):
     def summand(self, m: Masses, order: Scalar) -> jax.Array:
         """(pᵅq¹⁻ᵅ - αp - (1 - α)q)/(α(α - 1))"""
         far = far_power(order, m.r)
-        scale = jnp.where(far, order * (order - 1.0), 1.0)
-        direct = (m.power(order) - order * m.p + (order - 1.0) * m.q) / scale
+        first, second = jnp.where(far, order, 1.0), jnp.where(far, order - 1.0, 1.0)
+        share = m.power(order) / first / second
+        endless = jnp.isinf(share)  # then so is the sum, whose parts may be -∞
+        direct = jnp.where(endless, jnp.inf, jnp.where(endless, 0.0, share) + (m.q / first - m.p / second))
         return jnp.where(far, direct, jnp.maximum(m.p, m.q) * self.value(jnp.where(far, 0.0, m.r), order))
 
     def in_log_p(self, m: Masses, order: Scalar) -> jax.Array:

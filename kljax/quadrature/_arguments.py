@@ -154,7 +154,7 @@ def hints(support: Support, center: Places | None, scale: Places | None, points:
         cuts = jnp.broadcast_to(cuts.astype(dtype), (*batch, cuts.shape[-1]))
     assert low is not None
     assert high is not None
-    return Hints(low, high, stacked(as_arrays["center"]), stacked(as_arrays["scale"]), cuts, support.kind)
+    return Hints(low, high, stacked(as_arrays["center"]), stacked(as_arrays["scale"]), cuts)
 
 
 def _listed(name: str, value: Places | None) -> list[Any]:
@@ -172,9 +172,8 @@ def _listed(name: str, value: Places | None) -> list[Any]:
 
 def widened(hints: Hints, batch: tuple[int, ...]) -> Hints:
     """The hints broadcast to a batch shape."""
-    return jax.tree.map(lambda x: jnp.broadcast_to(x, (*batch, x.shape[-1])), hints._replace(kind=None))._replace(
-        kind=hints.kind
-    )
+    wide: Hints = jax.tree.map(lambda x: jnp.broadcast_to(x, (*batch, x.shape[-1])), hints)
+    return wide
 
 
 def checked(functions: dict[str, LogDensity], hints: Hints) -> Hints:

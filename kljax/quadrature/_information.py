@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import math
+import functools
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -12,9 +13,12 @@ from jax import lax
 from jax.typing import ArrayLike
 
 from kljax import _checks, _special, generators
+from kljax.generators import Generator
 from kljax.quadrature import _integrands, _run
 from kljax.quadrature._arguments import Domain, Integral, LogDensity, Places
-from kljax.quadrature._integrate import Totals
+from kljax.quadrature._measures import Totals
+
+Finish = Callable[[Totals], Integral]
 
 
 def renyi(
@@ -63,15 +67,8 @@ def renyi(
     checked = _checks.parameter("order", order)
     _checks.number("order", order, low=0.0, high=sys.float_info.max, open_low=True)
     functions = {"log_p": log_p, "log_q": log_q}
-    if isinstance(checked, float) and checked == 1.0:
-        return _run.f_divergence(log_p, log_q, generators.kl, support, center, scale, points)
-    generator = generators.alpha(checked)
-
-    def integrand(logs, x, log_weight):
-        p, q = logs
-        return [_integrands.f_divergence(generator, p, q, log_weight), _integrands.power(checked, p, q)]
-
-    return _renyi(_run.totals(functions, integrand, support, center, scale, points), checked)
+    integrand, finish = recipe("renyi", order=checked)
+    return finish(_run.totals(functions, integrand, support, center, scale, points))
 
 
 def bhattacharyya(
@@ -158,13 +155,8 @@ def cross_entropy(
     References:
         Cover & Thomas (2006), "Elements of Information Theory", sec. 8.
     """
-
-    def integrand(logs, x, log_weight):
-        p, q = logs
-        return [(jnp.where(p > -jnp.inf, -q, 0.0), p)]
-
     functions = {"log_p": log_p, "log_q": log_q}
-    return _run.plain(_run.totals(functions, integrand, support, center, scale, points))
+    return _run.plain(_run.totals(functions, _integrands.CrossEntropy(), support, center, scale, points))
 
 
 def entropy(
@@ -205,13 +197,7 @@ def entropy(
     References:
         Cover & Thomas (2006), "Elements of Information Theory", sec. 8.1.
     """
-
-    def integrand(logs, x, log_weight):
-        (p,) = logs
-        present = p > -jnp.inf
-        return [(-jnp.where(present, p, 0.0), p)]
-
-    return _run.plain(_run.totals({"log_p": log_p}, integrand, support, center, scale, points))
+    return _run.plain(_run.totals({"log_p": log_p}, _integrands.Entropy(), support, center, scale, points))
 
 
 def expectation(
@@ -254,16 +240,18 @@ def expectation(
     References:
         Cover & Thomas (2006), "Elements of Information Theory", sec. 2.1.
     """
-
-    def integrand(logs, x, log_weight):
-        (p,) = logs
-        value = jnp.broadcast_to(jnp.asarray(function(x)).astype(x.dtype), x.shape)
-        # Far out the function may overflow, where the density has long underflowed.
-        present = p + log_weight > 2.0 * math.log(float(jnp.finfo(x.dtype).tiny))
-        return [(jnp.where(present, value, 0.0), p)]
-
     extra = {"function": function}
-    return _run.plain(_run.totals({"log_p": log_p}, integrand, support, center, scale, points, extra))
+    return _run.plain(_run.totals({"log_p": log_p}, _integrands.Mean(), support, center, scale, points, extra))
+
+
+def recipe(verb: str, *, order: Any = 0.5, generator: Generator = generators.kl) -> tuple[Any, Finish]:
+    """What a verb on two densities integrates, and what it makes of that."""
+    if verb not in ("renyi", "bhattacharyya") or (isinstance(order, float) and order == 1.0):
+        return _integrands.Divergence(generator), _run.plain
+    integrand = _integrands.Power(generators.alpha(order))
+    if verb == "renyi":
+        return integrand, functools.partial(_renyi, order=order)
+    return integrand, lambda total: Integral(*(0.5 * one for one in _renyi(total, order)))
 
 
 def _renyi(total: Totals, order: float | jax.Array) -> Integral:

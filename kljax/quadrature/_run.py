@@ -10,41 +10,35 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from kljax.generators import Generator
-from kljax.quadrature import _arguments, _integrands, _integrate
+from kljax.quadrature import _arguments, _densities, _integrands, _integrate
 from kljax.quadrature._arguments import Domain, Integral, LogDensity, Places
-from kljax.quadrature._domain import Hints
-from kljax.quadrature._integrate import Integrand, Totals
+from kljax.quadrature._domain import Hints, Space
+from kljax.quadrature._measures import Totals
 
 
 def totals(
     functions: dict[str, LogDensity],
-    integrand: Integrand,
+    integrand: Any,
     support: Domain,
     center: Places | None,
     scale: Places | None,
     points: ArrayLike | None,
     extra: dict[str, Callable[..., Any]] | None = None,
 ) -> Totals:
-    """The integrals; ``extra`` are functions that the integrand itself calls."""
+    """The integrals; ``extra`` are functions that are averaged."""
     # Batches of hints and of densities broadcast, as in NumPy.
     with jax.numpy_rank_promotion("allow"):
-        hints = _arguments.hints(_arguments.domain(support), center, scale, points)
+        space = _arguments.domain(support)
+        hints = _arguments.hints(space, center, scale, points)
         hints = _arguments.checked({**functions, **(extra or {})}, hints)
-        densities = [_wide(one, hints.low.dtype) for one in functions.values()]
-        kind = hints.kind
 
         @jax.jit  # one program: operation by operation, an eager call would compile hundreds
-        def run(hints: Hints) -> Totals:
-            return _integrate.integrate(densities, integrand, hints._replace(kind=kind))
+        def run(integrand: Any, hints: Hints) -> Totals:
+            both = [*functions.values(), *(extra or {}).values()]
+            made = _densities.elementwise(both, len(functions), hints.low, ())
+            return _integrate.integrate(made, integrand, hints, Space(space.kind))
 
-        return run(hints._replace(kind=None))
-
-
-def _wide(function: LogDensity, dtype: Any) -> Callable[[jax.Array], jax.Array]:
-    def evaluate(x: jax.Array) -> jax.Array:
-        return jnp.broadcast_to(jnp.asarray(function(x)).astype(dtype), x.shape)
-
-    return evaluate
+        return run(integrand, hints)
 
 
 def plain(total: Totals) -> Integral:
@@ -64,9 +58,5 @@ def f_divergence(
     points: ArrayLike | None,
 ) -> Integral:
     """The f-divergence of a generator."""
-
-    def integrand(logs, x, log_weight):
-        return [_integrands.f_divergence(generator, logs[0], logs[1], log_weight)]
-
     functions = {"log_p": log_p, "log_q": log_q}
-    return plain(totals(functions, integrand, support, center, scale, points))
+    return plain(totals(functions, _integrands.Divergence(generator), support, center, scale, points))

@@ -1,0 +1,3 @@
+"""Divergences estimated from counts of outcomes."""
+
+__all__: list[str] = []

@@ -1,0 +1,44 @@
+"""Divergences, entropies and information from samples alone, with intervals that hold.
+
+x and y ─columns─▶ models of each, and neighbours ─surrogates─▶ a corrected number ─disagreement─▶ ``SampleEstimate``.
+The decision that isn't obvious: the bias of neighbour estimators is measured on surrogate samples from models fitted to
+the data, not derived, and where neighbours, model and classifier disagree the interval says so.
+"""
+
+from kljax.samples import bounds
+from kljax.samples._entropies import cross_entropy, entropy
+from kljax.samples._estimate import SampleEstimate, Seconds
+from kljax.samples._f_divergences import (
+    alpha,
+    f_divergence,
+    jeffreys,
+    jensen_shannon,
+    renyi,
+    squared_hellinger,
+    total_variation,
+)
+from kljax.samples._information import mutual_information
+from kljax.samples._kullback_leibler import kl
+from kljax.samples._nearest import nearest
+from kljax.samples._two_sample import Discrepancy, energy_distance, mmd
+
+__all__ = [
+    "Discrepancy",
+    "SampleEstimate",
+    "Seconds",
+    "alpha",
+    "bounds",
+    "cross_entropy",
+    "energy_distance",
+    "entropy",
+    "f_divergence",
+    "jeffreys",
+    "jensen_shannon",
+    "kl",
+    "mmd",
+    "mutual_information",
+    "nearest",
+    "renyi",
+    "squared_hellinger",
+    "total_variation",
+]
