@@ -155,7 +155,9 @@ def test_derivatives_are_those_of_differences(name: str) -> None:
             at = i + fixed
             step = 1e-5 * (1.0 + abs(numbers[at]))
             up, down = ([*numbers[:at], numbers[at] + way * step, *numbers[at + 1 :]] for way in (1, -1))
-            np.testing.assert_allclose(slopes[:, i], (exact(x, up) - exact(x, down)) / (2.0 * step), rtol=2e-6, atol=1e-8)
+            np.testing.assert_allclose(
+                slopes[:, i], (exact(x, up) - exact(x, down)) / (2.0 * step), rtol=2e-6, atol=1e-8
+            )
         if name in DISCRETE:
             return
         one = record(name, numbers)
@@ -204,7 +206,9 @@ def test_categories_points_mixtures_and_images() -> None:
             exact = stats.poisson.pmf(np.arange(60), 3.5)[draws <= 0.0].sum()
             np.testing.assert_allclose(turned.cdf(0.0), exact, atol=1e-15)
         raised = Transformed(families.Normal(0.5, 0.75), Exp())
-        np.testing.assert_allclose(raised.cdf(jnp.array([-1.0, 1.5])), [0.0, stats.lognorm.cdf(1.5, 0.75, 0, np.exp(0.5))])
+        np.testing.assert_allclose(
+            raised.cdf(jnp.array([-1.0, 1.5])), [0.0, stats.lognorm.cdf(1.5, 0.75, 0, np.exp(0.5))]
+        )
 
 
 MODES = sorted(name for name in {*CASES, *FORMULAS} - {"Uniform", "LogitNormal"})
@@ -252,7 +256,9 @@ def test_incomplete_functions_at_any_size() -> None:
             x = (a * np.exp(rng.normal(size=4000) * np.minimum(3.0 / np.sqrt(a), 8.0))).astype(dtype)
             lower, upper = jax.jit(incomplete_gamma)(a, x)
             np.testing.assert_allclose(lower, special.gammainc(a.astype(float), x.astype(float)), rtol=0, atol=64 * eps)
-            np.testing.assert_allclose(upper, special.gammaincc(a.astype(float), x.astype(float)), rtol=0, atol=64 * eps)
+            np.testing.assert_allclose(
+                upper, special.gammaincc(a.astype(float), x.astype(float)), rtol=0, atol=64 * eps
+            )
             a, b = (10.0 ** rng.uniform(-4.0, 7.0, (2, 4000))).astype(dtype)
             logit = np.log(a / b) + rng.normal(size=4000) * 2.0 * np.sqrt(1.0 / a + 1.0 / b)
             x = (1.0 / (1.0 + np.exp(-np.clip(logit, -14.0, 14.0)))).astype(dtype)
