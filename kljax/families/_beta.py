@@ -11,6 +11,7 @@ from kljax._gamma import bregman_phi, digamma
 from kljax._special import divide, log1p, log1p_excess
 from kljax.families._deviances import LARGE, gamma_entropy, log_beta, share, share_deviance
 from kljax.families._edges import at_end, power_log, power_log1m
+from kljax.families._fit import fit_by_likelihood
 from kljax.families._incomplete import incomplete_beta
 from kljax.families._quantiles import quantile_by_bisection, standard_deviation
 from kljax.families._logs import Logs, as_logs, of_share, rest_of
@@ -93,6 +94,7 @@ class Beta:
         return jnp.where(peaked, inner, ends)
 
     stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def entropy(self) -> jax.Array:
         """log B(a, b) - (a - 1)ψ(a) - (b - 1)ψ(b) + (a + b - 2)ψ(a + b)."""

@@ -12,6 +12,7 @@ from kljax._gamma import bregman_log_gamma, digamma, log_gamma
 from kljax._special import expm1
 from kljax.families._deviances import LARGE, gamma_entropy, half_step, rate_deviance
 from kljax.families._edges import at_end, power_log
+from kljax.families._fit import fit_by_likelihood
 from kljax.families._gamma import Gamma
 from kljax.families._incomplete import incomplete_gamma
 from kljax.families._quantiles import quantile_by_bisection, standard_deviation
@@ -80,6 +81,7 @@ class Chi:
         return jnp.where(peaked, jnp.sqrt(jnp.where(peaked, df - 1.0, 1.0)), 0.0)
 
     stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def entropy(self) -> jax.Array:
         """log Γ(½k) + ½k - ½ log 2 - ½(k - 1)ψ(½k)."""

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from kljax._gamma import bregman_log_gamma, log_gamma
+from kljax.families._fit import fit_by_likelihood
 from kljax.families._gamma import Gamma
 from kljax.families._incomplete import incomplete_gamma
 from kljax.families._quantiles import quantile_by_bisection, standard_deviation
@@ -62,6 +63,7 @@ class Chi2:
         return jnp.maximum(filled(self).df - 2.0, 0.0)
 
     stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def entropy(self) -> jax.Array:
         """½k + log 2 + log Γ(½k) + (1 - ½k)ψ(½k)."""

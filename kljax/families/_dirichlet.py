@@ -12,6 +12,7 @@ from kljax._special import divide
 from kljax.families._beta import Beta, kl_of_dirichlets
 from kljax.families._deviances import excess_over_one, gamma_entropy, log_density
 from kljax.families._logs import Logs, of_log
+from kljax.families._fit import fit_by_likelihood
 from kljax.families._matrices import embedded, identity
 from kljax.families._quantiles import standard_deviation
 from kljax.families._record import at_points, batch_shape, family, filled, lifted, positive
@@ -64,6 +65,7 @@ class Dirichlet:
         return jnp.where(peaked, (a - 1.0) / jnp.where(peaked, (a - 1.0).sum(-1, keepdims=True), 1.0), jnp.nan)
 
     stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density of the first n - 1 of the probabilities x, [..., n]; -∞ where one is negative."""

@@ -12,6 +12,7 @@ from kljax._gamma import bregman_phi, log_gamma
 from kljax._ratios import divide_twice, product_ratio_gap
 from kljax._special import divide, log_ratio, x_minus_log1p
 from kljax.families._deviances import gamma_entropy, log_density
+from kljax.families._fit import fit_by_likelihood
 from kljax.families._incomplete import incomplete_gamma
 from kljax.families._quantiles import quantile_by_bisection, standard_deviation
 from kljax.families._logs import Logs, as_logs, of_log
@@ -74,6 +75,7 @@ class Gamma:
         return jnp.maximum(at.concentration - 1.0, 0.0) / at.rate
 
     stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def entropy(self) -> jax.Array:
         """α - log β + log Γ(α) + (1 - α)ψ(α)."""

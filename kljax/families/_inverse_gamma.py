@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from kljax._gamma import digamma, log_gamma
 from kljax._special import divide, log_ratio, tiny
 from kljax.families._deviances import LARGE, gamma_entropy, rate_deviance
+from kljax.families._fit import fit_by_likelihood
 from kljax.families._gamma import Gamma, kl_of_gammas
 from kljax.families._incomplete import incomplete_gamma
 from kljax.families._quantiles import quantile_by_bisection, standard_deviation
@@ -79,6 +80,7 @@ class InverseGamma:
         return at.scale / (at.concentration + 1.0)
 
     stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def entropy(self) -> jax.Array:
         """α + log β + log Γ(α) - (1 + α)ψ(α)."""

@@ -13,6 +13,7 @@ from kljax._special import divide, expm1, expm1_minus_x, expm1_ratio, log1p, log
 from kljax.families._beta import Beta
 from kljax.families._deviances import log_gamma_bend, log_gamma_rise
 from kljax.families._edges import at_end
+from kljax.families._fit import fit_by_likelihood
 from kljax.families._quantiles import at_shares, log1mexp, standard_deviation
 from kljax.families._logs import Logs, as_logs, of_share
 from kljax.families._record import at_points, family, filled, lifted, noise, positive
@@ -92,6 +93,7 @@ class Kumaraswamy:
         return jnp.where(peaked, inner, ends)
 
     stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def entropy(self) -> jax.Array:
         """1 - 1/b + (1 - 1/a)(γ + ψ(b + 1)) - log(ab)."""

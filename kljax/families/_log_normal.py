@@ -11,6 +11,7 @@ from jax.scipy.special import ndtr, ndtri
 
 from kljax._special import divide, expm1_ratio, tiny
 from kljax.families._edges import growing
+from kljax.families._fit import fit_by_likelihood
 from kljax.families._logarithms import log_less
 from kljax.families._logs import Logs, as_logs, of_log
 from kljax.families._normal import Normal, kl_normal
@@ -78,6 +79,7 @@ class LogNormal:
         return jnp.exp(at.loc - jnp.square(at.scale))
 
     stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def entropy(self) -> jax.Array:
         """μ + log σ + ½ log(2πe)."""

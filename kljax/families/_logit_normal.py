@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jax.scipy.special import ndtr, ndtri
 
 from kljax._special import divide, log1p, log_ratio
+from kljax.families._fit import fit_by_likelihood
 from kljax.families._logarithms import logit_less
 from kljax.families._logs import Logs, as_logs, of_share, rest_of
 from kljax.families._normal import Normal, kl_normal
@@ -73,6 +74,7 @@ class LogitNormal:
         return jax.nn.sigmoid(at.loc + at.scale * ndtri(u))
 
     stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def entropy(self) -> jax.Array:
         """log σ + ½ log(2πe) + E[log x + log(1 - x)], integrated."""

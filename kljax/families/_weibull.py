@@ -12,6 +12,7 @@ from kljax._gamma import log_gamma_1p
 from kljax._special import divide, expm1, expm1_minus_x, log_ratio
 from kljax.families._deviances import log_gamma_bend
 from kljax.families._edges import at_end, growing
+from kljax.families._fit import fit_by_likelihood
 from kljax.families._gumbel import EULER, kl_of_extremes
 from kljax.families._quantiles import at_shares, standard_deviation
 from kljax.families._logs import Logs, as_logs, log_of, of_log
@@ -91,6 +92,7 @@ class Weibull:
         return jnp.where(peaked, at.scale * jnp.exp(jnp.log1p(-1.0 / safe) / safe), 0.0)
 
     stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def entropy(self) -> jax.Array:
         """γ(1 - 1/k) + log(λ/k) + 1, γ Euler's constant."""
