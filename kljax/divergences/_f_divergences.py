@@ -9,10 +9,8 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from kljax import _checks, generators
-from kljax.divergences import _pairs, _powers, _structure
-from kljax.divergences._register import converted, of_generator, registered, registrable
 from kljax.divergences import _degenerate, _pairs, _powers, _structure
-from kljax.divergences._register import registrable
+from kljax.divergences._register import converted, of_generator, registered, registrable
 from kljax.families._normal_variation import TOTAL_VARIATION
 from kljax.generators import Generator
 

@@ -9,10 +9,8 @@ import jax
 import jax.numpy as jnp
 
 from kljax import interop
-from kljax.divergences import _atoms, _structure, _supports
-from kljax.families import _integrals
-from kljax import interop, quadrature
 from kljax.divergences import _atoms, _degenerate, _structure, _supports
+from kljax.families import _integrals
 from kljax.families._bernoulli import Bernoulli
 from kljax.families._categorical import tables
 from kljax.families._closed_forms import CONDITIONS, KL

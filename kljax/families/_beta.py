@@ -13,8 +13,8 @@ from kljax.families._deviances import LARGE, gamma_entropy, log_beta, share, sha
 from kljax.families._edges import at_end, power_log, power_log1m
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._incomplete import incomplete_beta
-from kljax.families._quantiles import quantile_by_bisection, standard_deviation
 from kljax.families._logs import Logs, as_logs, of_share, rest_of
+from kljax.families._quantiles import quantile_by_bisection, standard_deviation
 from kljax.families._record import at_points, batch_shape, family, filled, lifted, positive
 from kljax.families._stirling import phi
 from kljax.quadrature import Support

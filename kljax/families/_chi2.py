@@ -12,10 +12,9 @@ from kljax._gamma import bregman_log_gamma, log_gamma
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._gamma import Gamma
 from kljax.families._incomplete import incomplete_gamma
+from kljax.families._logs import Logs
 from kljax.families._quantiles import quantile_by_bisection, standard_deviation
 from kljax.families._record import at_points, family, filled, positive
-from kljax.families._logs import Logs
-from kljax.families._record import family, filled, positive
 from kljax.quadrature import Support
 
 

@@ -11,8 +11,8 @@ from kljax._gamma import digamma, log_gamma
 from kljax._special import divide
 from kljax.families._beta import Beta, kl_of_dirichlets
 from kljax.families._deviances import excess_over_one, gamma_entropy, log_density
-from kljax.families._logs import Logs, of_log
 from kljax.families._fit import fit_by_likelihood
+from kljax.families._logs import Logs, of_log
 from kljax.families._matrices import embedded, identity
 from kljax.families._quantiles import standard_deviation
 from kljax.families._record import at_points, batch_shape, family, filled, lifted, positive

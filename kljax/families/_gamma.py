@@ -14,8 +14,8 @@ from kljax._special import divide, log_ratio, x_minus_log1p
 from kljax.families._deviances import gamma_entropy, log_density
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._incomplete import incomplete_gamma
-from kljax.families._quantiles import quantile_by_bisection, standard_deviation
 from kljax.families._logs import Logs, as_logs, of_log
+from kljax.families._quantiles import quantile_by_bisection, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive
 from kljax.quadrature import Support
 

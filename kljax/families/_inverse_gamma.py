@@ -14,8 +14,8 @@ from kljax.families._deviances import LARGE, gamma_entropy, rate_deviance
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._gamma import Gamma, kl_of_gammas
 from kljax.families._incomplete import incomplete_gamma
-from kljax.families._quantiles import quantile_by_bisection, standard_deviation
 from kljax.families._logs import Logs, as_logs, of_log
+from kljax.families._quantiles import quantile_by_bisection, standard_deviation
 from kljax.families._record import at_points, family, filled, positive
 from kljax.families._stirling import phi
 from kljax.quadrature import Support

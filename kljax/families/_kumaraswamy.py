@@ -14,8 +14,8 @@ from kljax.families._beta import Beta
 from kljax.families._deviances import log_gamma_bend, log_gamma_rise
 from kljax.families._edges import at_end
 from kljax.families._fit import fit_by_likelihood
-from kljax.families._quantiles import at_shares, log1mexp, standard_deviation
 from kljax.families._logs import Logs, as_logs, of_share
+from kljax.families._quantiles import at_shares, log1mexp, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive
 from kljax.quadrature import Support
 

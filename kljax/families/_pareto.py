@@ -10,8 +10,8 @@ import jax.numpy as jnp
 
 from kljax._special import divide, itakura_saito_term, log_ratio
 from kljax.families._fit import fit_by_likelihood
-from kljax.families._quantiles import at_shares, standard_deviation
 from kljax.families._logs import Logs, as_logs
+from kljax.families._quantiles import at_shares, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive
 from kljax.quadrature import Support
 

@@ -14,8 +14,8 @@ from kljax.families._deviances import log_gamma_bend
 from kljax.families._edges import at_end, growing
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._gumbel import EULER, kl_of_extremes
-from kljax.families._quantiles import at_shares, standard_deviation
 from kljax.families._logs import Logs, as_logs, log_of, of_log
+from kljax.families._quantiles import at_shares, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive
 from kljax.quadrature import Support
 
