@@ -162,6 +162,13 @@ def test_many_rows_bring_the_plug_in_value_and_a_narrow_interval():
     assert counts.psi(p * 1e9, q * 1e9) == pytest.approx(float(np.sum((p - q) * np.log(p / q))), rel=1e-6)
 
 
+def test_the_bias_of_jensen_shannon_is_taken_off():
+    b, a = np.array([30, 50, 20]), np.array([400, 300, 300])
+    q, p = b / 100, a / 1000
+    plug_in = float(np.sum(q * np.log(2 * q / (p + q))) + np.sum(p * np.log(2 * p / (p + q)))) / 2
+    assert counts.jensen_shannon(b, a).value == pytest.approx(plug_in - 2 / 8 * (1 / 100 + 1 / 1000))
+
+
 def test_cells_without_a_row_of_q_are_open_and_merged():
     found = counts.kl(np.array([50, 3, 4, 5]), np.array([60, 0, 0, 0]))
     assert found.open
@@ -237,6 +244,18 @@ def test_cells_hold_equal_shares_and_frequent_values_stand_alone():
     assert _cuts.size(1000, 1000) == 32
     assert _cuts.size(10**6, 10**6) == 64
     assert _cuts.size(20, 10**6) == 4
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_every_value_of_a_cells_mass_stands_alone(seed):
+    x = np.random.default_rng(seed).normal(size=2000)
+    values = [-1.2, -0.4, 0.1, 0.9, 1.7]
+    for j, value in enumerate(values):
+        x[70 * j : 70 * j + 70] = value
+    x = np.random.default_rng(seed).permutation(x)
+    edges = _cuts.cuts([x[:1000], x[1000:]], [1000, 1000], complete=True)
+    found = counted(x, edges)[np.searchsorted(edges, values, side="right")]
+    np.testing.assert_array_equal(found, 70)
 
 
 def test_rounding_noise_is_never_separated():
