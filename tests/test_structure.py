@@ -44,6 +44,7 @@ LINE_LIMIT = 400
 OPTIONAL = {
     *("chex", "distrax", "flax", "matplotlib", "mpmath", "numpyro", "optax", "orbax", "pandas", "sklearn"),
     *("tensorflow", "tensorflow_probability", "torch", "tqdm"),
+    *("dask", "duckdb", "ibis", "narwhals", "polars", "pyarrow", "pyspark", "sqlframe"),
 }
 
 
