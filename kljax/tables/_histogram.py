@@ -2,7 +2,8 @@
 
 A guide of equal bins says where in the edges a value lies. With f(x) = ⌊(x - low) scale⌋, which rounding leaves
 monotone, every edge in a lower bin than x is below x and every one in a higher bin above it; only edges in x's own bin
-need a look. Most bins hold none or one; values in the others are searched for; those beyond the guide are in its outermost bins.
+need a look. Most bins hold none or one; values in the others are searched for. Those beyond the guide are in its
+outermost bins.
 """
 
 from __future__ import annotations
