@@ -10,7 +10,7 @@ import pytest
 from scipy import integrate, stats
 
 from kljax.counts import _cells as counts
-from kljax.tables import _calibration, _cells, _cuts, _tail, _verdict, compare
+from kljax.tables import _calibration, _cells, _column, _cuts, _tail, _verdict, compare
 from kljax.tables._histogram import counted
 from kljax.tables._records import Interval
 
@@ -286,6 +286,16 @@ def test_cells_too_small_to_judge_join_and_new_ones_stand():
     # Ten rows in one of two equal tables may be chance among many cells; thirty are not.
     chance = _cells.join_categories(np.array([500, 500, 0]), np.array([490, 490, 9]), ["a", "b", "c"])
     assert len(chance.labels) == 2
+
+
+def test_a_divergence_that_lies_in_the_tail_is_open():
+    a, b = np.array([500, 300, 195, 5]), np.array([450, 280, 190, 80])
+    kl = Interval(0.2, 0.1, 0.3)
+    assert _column._open_in_the_tail(kl, b, a, 0) == Interval(0.2, 0.1, math.inf, True)
+    assert _column._open_in_the_tail(kl, b[::-1], a[::-1], 0).open
+    assert not _column._open_in_the_tail(kl, b, a, 1).open  # the last cell holds the missing values
+    assert not _column._open_in_the_tail(kl, a, b, 0).open  # fewer rows there, not more
+    assert not _column._open_in_the_tail(Interval(0.2, 0.0, 0.3), b, a, 0).open  # it may be chance
 
 
 # --- verdicts ---------------------------------------------------------------------------------------------
