@@ -9,10 +9,10 @@ is fitted again, give T*. So
     value = T - mean T*,    p = (1 + #{T* ≥ T})/(B + 1),
     stderr² = Var(T*) + max(Var_x(log p̂ - log q̂) - v, 0)/n:
 
-the spread where the model is true, and what the log-ratio varies beyond what the estimate of p̂ makes it vary, v. That is
-ψ'(2m) inside a sample and more in the tails; in samples of the model it is mean Var*(log p̂* - log q̂*), in those of
-another it may be less, and v lies halfway between. Fitting again is what makes p right: a test against fitted parameters
-as though they were known hardly ever rejects.
+the spread where the model is true, and what the log-ratio varies beyond what the estimate of p̂ makes it vary, v. That
+is ψ'(2m) inside a sample and more in the tails; in samples of the model it is mean Var*(log p̂* - log q̂*), in those of
+another it may be less, and v lies halfway between. Fitting again is what makes p right: a test against fitted
+parameters as though they were known hardly ever rejects.
 """
 
 from __future__ import annotations
