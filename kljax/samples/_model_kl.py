@@ -113,7 +113,7 @@ def model_kl(
         resamples: How many samples are drawn.
 
     Returns:
-        ``ModelFit``, with ``value`` and ``stderr`` in nats a point, ``p_value``, ``anderson_darling`` and a ``verdict``.
+        ``ModelFit``: ``value`` and ``stderr`` in nats a point, ``p_value``, ``anderson_darling`` and a ``verdict``.
 
     Raises:
         TypeError: If the model can't be fitted or drawn from, or ``key`` is no key.

@@ -118,8 +118,8 @@ class Ranking:
             lead, noise = self._lead()
             if lead < noise:
                 found.append(
-                    f"Of {len(self.rows)} models the best leads the middle one by {lead:.3g} nats a point, and the best "
-                    f"of so many equal ones would by {noise:.3g} by chance alone."
+                    f"Of {len(self.rows)} models the best leads the middle one by {lead:.3g} nats a point, and the "
+                    f"best of so many equal ones would by {noise:.3g} by chance alone."
                 )
         return tuple(found)
 
