@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from kljax import testing as testing
     from kljax import variational as variational
     from kljax._units import bits as bits
+    from kljax._values import ValueWarning as ValueWarning
+    from kljax._watch import checked as checked
     from kljax.divergences import Estimate as Estimate
     from kljax.divergences import alpha as alpha
     from kljax.divergences import bhattacharyya as bhattacharyya
@@ -41,10 +43,13 @@ if TYPE_CHECKING:
     from kljax.divergences import entropy as entropy
     from kljax.divergences import estimate as estimate
     from kljax.divergences import f_divergence as f_divergence
+    from kljax.divergences import hellinger_distance as hellinger_distance
     from kljax.divergences import jeffreys as jeffreys
     from kljax.divergences import jensen_shannon as jensen_shannon
+    from kljax.divergences import jensen_shannon_distance as jensen_shannon_distance
     from kljax.divergences import kl as kl
     from kljax.divergences import le_cam as le_cam
+    from kljax.divergences import mutual_information as mutual_information
     from kljax.divergences import pairwise as pairwise
     from kljax.divergences import register as register
     from kljax.divergences import renyi as renyi
@@ -55,22 +60,26 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _MODULES = (
-    *("bounds", "bregman", "counts", "expfam", "families", "generators", "geometry", "hidden", "interop", "logits"),
-    *("montecarlo", "probs", "quadrature", "samples", "tables", "testing", "variational"),
+    *("bounds", "bregman", "counts", "expfam", "families", "generators", "geometry", "hidden", "interop"),
+    *("logits", "montecarlo", "probs", "quadrature", "samples", "tables", "testing", "variational"),
 )
 _VERBS = (
     *("Estimate", "alpha", "bhattacharyya", "chernoff_information", "chi_squared", "cross_entropy", "entropy"),
-    *("estimate", "f_divergence", "jeffreys", "jensen_shannon", "kl", "le_cam", "pairwise", "register", "renyi"),
+    *("estimate", "f_divergence", "hellinger_distance", "jeffreys", "jensen_shannon"),
+    *("jensen_shannon_distance", "kl", "le_cam", "mutual_information", "pairwise", "register", "renyi"),
     *("squared_hellinger", "total_variation", "tsallis"),
 )
+_OTHERS = {"ValueWarning": "_values", "bits": "_units", "checked": "_watch"}
 
 __all__ = [
     "Estimate",
+    "ValueWarning",
     "alpha",
     "bhattacharyya",
     "bits",
     "bounds",
     "bregman",
+    "checked",
     "chernoff_information",
     "chi_squared",
     "counts",
@@ -82,14 +91,17 @@ __all__ = [
     "families",
     "generators",
     "geometry",
+    "hellinger_distance",
     "hidden",
     "interop",
     "jeffreys",
     "jensen_shannon",
+    "jensen_shannon_distance",
     "kl",
     "le_cam",
     "logits",
     "montecarlo",
+    "mutual_information",
     "pairwise",
     "probs",
     "quadrature",
@@ -110,8 +122,8 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module(f"kljax.{name}")
     if name in _VERBS:
         value = getattr(importlib.import_module("kljax.divergences"), name)
-    elif name == "bits":
-        value = importlib.import_module("kljax._units").bits
+    elif name in _OTHERS:
+        value = getattr(importlib.import_module(f"kljax.{_OTHERS[name]}"), name)
     else:
         value = importlib.import_module("kljax._names").unknown(__name__, __all__)(name)  # raises
     globals()[name] = value

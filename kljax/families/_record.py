@@ -225,7 +225,8 @@ def frame(record: Any) -> tuple[jax.Array, jax.Array]:
     at = filled(record)
     if hasattr(at, "_frame"):
         return at._frame()
-    if hasattr(at, "loc") and hasattr(at, "scale") and at.support.low == -math.inf:
+    low = at.support.low
+    if hasattr(at, "loc") and hasattr(at, "scale") and isinstance(low, float) and low == -math.inf:
         return at.loc, at.scale
     return at.mean, jnp.sqrt(at.variance)
 

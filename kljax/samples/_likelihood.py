@@ -21,9 +21,9 @@ from jax import lax
 
 from kljax import families
 from kljax._special import tiny
+from kljax.families._moments import ROWS as PROJECTED
 from kljax.families._record import is_family_class
 from kljax.variational import moment_projection
-from kljax.variational._moment_projection import _ROWS as PROJECTED
 
 STEPS = 40
 STARTS = 12

@@ -89,7 +89,7 @@ def nearest(
                 raise ValueError(f"{name} must be finite; it has NaN or infinite entries. Drop or impute those rows.")
         found = on_host(np.asarray(queries), np.asarray(points), k, np.asarray(own), norm, block, progress)
         return jnp.asarray(found[0], dtype), jnp.asarray(found[1], jnp.int32)
-    # Of few digits, so that it isn't formed anew, with others in its last place, in every fused loop: duplicates stay so.
+    # Of few digits, lest every fused loop form it anew with others in its last place: duplicates stay duplicates.
     centre = jax.lax.reduce_precision(points.mean(0, keepdims=True), jnp.finfo(dtype).nexp, 12)
     return search(queries - centre, points - centre, own, k, norm, tuple(block))
 

@@ -11,8 +11,8 @@ from scipy import special
 
 from kljax import _words
 from kljax.montecarlo import Estimate
+from kljax.samples._log_scores import difference, estimate
 from kljax.samples._loo import UNRELIABLE
-from kljax.samples._scores import difference, estimate
 
 FEW_POINTS = 100
 SMALL_TOTAL = 4.0  # nats, of all points together

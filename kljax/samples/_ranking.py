@@ -18,9 +18,9 @@ from scipy import optimize, special
 
 from kljax import _checks
 from kljax.samples import _models
+from kljax.samples._log_scores import difference, estimate, mean
 from kljax.samples._loo import UNRELIABLE, leave_one_out
 from kljax.samples._rank_words import Ranking, Row
-from kljax.samples._scores import difference, estimate, mean
 
 RESAMPLES = 1000
 

@@ -35,7 +35,7 @@ def stored(name: str, values: Any, kind: str | None) -> Stored:
     if array.ndim != 1:
         return _unknown(name, array, f"it is an array of shape {array.shape}")
     if array.dtype.kind == "O":
-        return _from_objects(name, array, null, kind)
+        return _asked_for(_from_objects(name, array, null, kind), kind)
     return _asked_for(_from_dtype(name, array, null), kind)
 
 
@@ -122,7 +122,7 @@ def _from_objects(name: str, array: np.ndarray, null: np.ndarray, kind: str | No
     if not types and len(array):
         return made("number", np.nan, np.nan)
     if all(issubclass(one, str) for one in types):
-        return _asked_for(Stored(Field(name, "text", "object"), array, missing, null), kind)
+        return Stored(Field(name, "text", "object"), array, missing, null)
     if all(issubclass(one, bool | np.bool_) for one in types):
         return made("bool", False, present.astype(bool))
     if all(issubclass(one, _NUMBERS) for one in types):

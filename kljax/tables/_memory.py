@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from kljax.tables._arrays import Stored, stored
+from kljax.tables._histogram import counted
 from kljax.tables._source import Categories, Overview, Source, Values, label
 
 _BLOCK = 1 << 17  # rows whose cells are found at once: they stay in the cache
@@ -66,20 +67,6 @@ class Memory:
         if of == "length":
             return counted(lengths(column.data[~column.missing]), edges)
         return counted(column.data, edges, column.missing)
-
-
-def counted(data: np.ndarray, edges: np.ndarray, missing: np.ndarray | None = None) -> np.ndarray:
-    """Rows of ``data`` in the cells between ``edges``, as ``Source.count`` has it."""
-    total = np.zeros(len(edges) + 1, np.int64)
-    if data.dtype.kind == "b":
-        data = data.view(np.int8)
-    for start in range(0, len(data), _BLOCK):
-        block = data[start : start + _BLOCK]
-        if missing is not None:
-            gone = missing[start : start + _BLOCK]
-            block = block[~gone] if gone.any() else block
-        total += np.bincount(np.searchsorted(edges, block, side="right"), minlength=len(edges) + 1)
-    return total
 
 
 def lengths(texts: Iterable[str]) -> np.ndarray:
@@ -151,8 +138,7 @@ def _categories(values: Stored, limit: int) -> Categories:
     ranked = sorted(by_label.items(), key=lambda item: (-item[1], item[0]))
     kept = ranked[:limit]
     total = np.array([count for _, count in kept], np.int64)
-    single = sum(count == 1 for _, count in ranked)
-    return Categories(tuple(k for k, _ in kept), total, len(present) - int(total.sum()), len(ranked), single)
+    return Categories(tuple(k for k, _ in kept), total, len(present) - int(total.sum()), len(ranked))
 
 
 def _labels(data: np.ndarray) -> np.ndarray:

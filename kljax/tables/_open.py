@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from kljax.tables._foreign import foreign
 from kljax.tables._memory import Memory
 from kljax.tables._source import Source
 
@@ -50,6 +51,8 @@ def _named(table: Any, name: str, names: tuple[str, ...]) -> dict[str, Any]:
     matrix = np.asarray(table)
     if matrix.ndim != 2 or matrix.shape[1] != len(names):
         raise ValueError(f"names has {len(names)} names, but {name} has shape {matrix.shape}; it needs one a column")
+    if len(set(names)) < len(names):
+        raise ValueError(f"names must differ from each other, but are {list(names)}")
     return {key: matrix[:, j] for j, key in enumerate(names)}
 
 
@@ -72,7 +75,7 @@ def _in_memory(table: Any, name: str, kinds: Mapping[str, str]) -> Source | None
 
 def _source(table: Any, name: str, kinds: Mapping[str, str]) -> Source | None:
     """A source already."""
-    return table if hasattr(table, "overview") and hasattr(table, "categories") else None
+    return table if hasattr(type(table), "overview") and hasattr(type(table), "categories") else None
 
 
-OPENERS: list[Opener] = [_source, _in_memory]
+OPENERS: list[Opener] = [_source, _in_memory, foreign]

@@ -257,20 +257,20 @@ class Comparison(_Record):
 
     def to_html(self, path: str | Path | None = None) -> str:
         """A report as one HTML file that needs no network, written to ``path`` if one is given."""
-        from kljax.tables import _html
+        from kljax.tables._html import report
 
-        return _written(_html.report(self), path)
+        return _written(report(self), path)
 
     def print(self, file: TextIO | None = None) -> None:
         """A table for the terminal, plain where ``file`` (standard output) is none or NO_COLOR is set."""
-        from kljax.tables import _text
+        from kljax.tables._text import show
 
-        _text.show(self, file)
+        show(self, file)
 
     def _repr_html_(self) -> str:
-        from kljax.tables import _text
+        from kljax.tables._text import as_html
 
-        return _text.as_html(self)
+        return as_html(self)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -315,20 +315,20 @@ class Timeline(_Record):
 
     def to_html(self, path: str | Path | None = None) -> str:
         """A report with a heat map as one HTML file, written to ``path`` if one is given."""
-        from kljax.tables import _html
+        from kljax.tables._html import timeline_report
 
-        return _written(_html.timeline_report(self), path)
+        return _written(timeline_report(self), path)
 
     def print(self, file: TextIO | None = None) -> None:
         """A table for the terminal: a line a batch."""
-        from kljax.tables import _text
+        from kljax.tables._text import show_timeline
 
-        _text.show_timeline(self, file)
+        show_timeline(self, file)
 
     def _repr_html_(self) -> str:
-        from kljax.tables import _text
+        from kljax.tables._text import timeline_as_html
 
-        return _text.timeline_as_html(self)
+        return timeline_as_html(self)
 
 
 def _json(value: dict[str, Any], path: str | Path | None) -> str:
