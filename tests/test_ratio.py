@@ -13,7 +13,7 @@ from scipy import stats
 from scipy.spatial.distance import cdist
 
 from kljax import generators, samples
-from kljax.samples import _critics, _model, bounds
+from kljax.samples import _critics, _model, _network, bounds
 
 KEY = jax.random.key(0)
 
@@ -78,7 +78,7 @@ def test_bounds_say_what_is_wrong(call, kind, says):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("model", ["quadratic", "copula", "telescoping"])
+@pytest.mark.parametrize("model", ["quadratic", pytest.param("copula", marks=pytest.mark.full), "telescoping"])
 def test_the_ratio_of_normals(model):
     """log p/q = x₁ - ½, whose gradient is (1, 0); the fit's own noise at 600 rows is some 0.1."""
     x, y = pair(2)
@@ -125,18 +125,32 @@ def test_the_models_are_the_same_in_jax_and_in_numpy():
     np.testing.assert_allclose(found, model.log_prob(heavy[:200]), rtol=1e-6, atol=1e-5)
 
 
-@pytest.mark.slow
-def test_networks_learn_what_the_copula_does_not_have():
-    from flax import nnx
-
+def ring_and_normal() -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(6)
     angle = rng.uniform(0, 2 * math.pi, 1000)
     x = np.stack([np.cos(angle), np.sin(angle)], 1) * (1.5 + 0.2 * rng.standard_normal((1000, 1)))
-    y = 1.5 * rng.standard_normal((1000, 2))
+    return x, 1.5 * rng.standard_normal((1000, 2))
+
+
+@pytest.mark.slow
+def test_networks_learn_what_the_copula_does_not_have(monkeypatch):
+    monkeypatch.setattr(_network, "STEPS", 400)
+    monkeypatch.setattr(_network, "CHECKS", 4)
+
+    x, y = ring_and_normal()
     copula = samples.density_ratio(x, y, key=KEY, model="copula")
     ratio = samples.density_ratio(x, y, key=KEY, model="mlp")
     assert float(ratio.bound().value) > float(copula.bound().value) + 0.2
     assert float(ratio.log_ratio(jnp.array([1.5, 0.0]))) > 0.5 > float(ratio.log_ratio(jnp.array([0.0, 0.0])))
+
+
+@pytest.mark.full
+def test_networks_go_on_and_may_be_your_own():
+    from flax import nnx
+
+    x, y = ring_and_normal()
+    copula = samples.density_ratio(x, y, key=KEY, model="copula")
+    ratio = samples.density_ratio(x, y, key=KEY, model="mlp")
     further = samples.density_ratio(x, y, key=jax.random.key(1), model="mlp", init=ratio)
     assert float(further.bound().value) > float(copula.bound().value) + 0.2
 

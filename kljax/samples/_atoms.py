@@ -24,6 +24,7 @@ SHARE = 0.001
 FEW_VALUES = 30
 UNSEEN = 0.01
 STANDS_OUT = 6.0
+ROUNDED = 0.02
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,7 +63,8 @@ def label(x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> Labelled:
         different = np.bincount(place[once], minlength=len(values))
         tied = (different > 1) & ~atoms
         if tied.any():
-            rounded.append(at)
+            if counts[tied].sum() > ROUNDED * count:  # below it, two draws of a float32 met
+                rounded.append(at)
             low, high = _cells(values)
             inside = rng.random(count) * (high - low)[place] + low[place]
             spread[:, at] = np.where(tied[place] | (tied.mean() > 0.5), inside, pooled[:, at])
