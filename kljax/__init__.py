@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from kljax import bounds as bounds
     from kljax import bregman as bregman
+    from kljax import counts as counts
     from kljax import expfam as expfam
     from kljax import families as families
     from kljax import generators as generators
@@ -27,9 +28,12 @@ if TYPE_CHECKING:
     from kljax import probs as probs
     from kljax import quadrature as quadrature
     from kljax import samples as samples
+    from kljax import tables as tables
     from kljax import testing as testing
     from kljax import variational as variational
     from kljax._units import bits as bits
+    from kljax._values import ValueWarning as ValueWarning
+    from kljax._watch import checked as checked
     from kljax.divergences import Estimate as Estimate
     from kljax.divergences import alpha as alpha
     from kljax.divergences import bhattacharyya as bhattacharyya
@@ -39,10 +43,13 @@ if TYPE_CHECKING:
     from kljax.divergences import entropy as entropy
     from kljax.divergences import estimate as estimate
     from kljax.divergences import f_divergence as f_divergence
+    from kljax.divergences import hellinger_distance as hellinger_distance
     from kljax.divergences import jeffreys as jeffreys
     from kljax.divergences import jensen_shannon as jensen_shannon
+    from kljax.divergences import jensen_shannon_distance as jensen_shannon_distance
     from kljax.divergences import kl as kl
     from kljax.divergences import le_cam as le_cam
+    from kljax.divergences import mutual_information as mutual_information
     from kljax.divergences import pairwise as pairwise
     from kljax.divergences import register as register
     from kljax.divergences import renyi as renyi
@@ -53,24 +60,29 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _MODULES = (
-    *("bounds", "bregman", "expfam", "families", "generators", "geometry", "hidden", "interop", "logits"),
-    *("montecarlo", "probs", "quadrature", "samples", "testing", "variational"),
+    *("bounds", "bregman", "counts", "expfam", "families", "generators", "geometry", "hidden", "interop"),
+    *("logits", "montecarlo", "probs", "quadrature", "samples", "tables", "testing", "variational"),
 )
 _VERBS = (
     *("Estimate", "alpha", "bhattacharyya", "chernoff_information", "chi_squared", "cross_entropy", "entropy"),
-    *("estimate", "f_divergence", "jeffreys", "jensen_shannon", "kl", "le_cam", "pairwise", "register", "renyi"),
+    *("estimate", "f_divergence", "hellinger_distance", "jeffreys", "jensen_shannon"),
+    *("jensen_shannon_distance", "kl", "le_cam", "mutual_information", "pairwise", "register", "renyi"),
     *("squared_hellinger", "total_variation", "tsallis"),
 )
+_OTHERS = {"ValueWarning": "_values", "bits": "_units", "checked": "_watch"}
 
 __all__ = [
     "Estimate",
+    "ValueWarning",
     "alpha",
     "bhattacharyya",
     "bits",
     "bounds",
     "bregman",
+    "checked",
     "chernoff_information",
     "chi_squared",
+    "counts",
     "cross_entropy",
     "entropy",
     "estimate",
@@ -79,14 +91,17 @@ __all__ = [
     "families",
     "generators",
     "geometry",
+    "hellinger_distance",
     "hidden",
     "interop",
     "jeffreys",
     "jensen_shannon",
+    "jensen_shannon_distance",
     "kl",
     "le_cam",
     "logits",
     "montecarlo",
+    "mutual_information",
     "pairwise",
     "probs",
     "quadrature",
@@ -94,6 +109,7 @@ __all__ = [
     "renyi",
     "samples",
     "squared_hellinger",
+    "tables",
     "testing",
     "total_variation",
     "tsallis",
@@ -106,10 +122,10 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module(f"kljax.{name}")
     if name in _VERBS:
         value = getattr(importlib.import_module("kljax.divergences"), name)
-    elif name == "bits":
-        value = importlib.import_module("kljax._units").bits
+    elif name in _OTHERS:
+        value = getattr(importlib.import_module(f"kljax.{_OTHERS[name]}"), name)
     else:
-        raise AttributeError(f"module 'kljax' has no attribute {name!r}")
+        value = importlib.import_module("kljax._names").unknown(__name__, __all__)(name)  # raises
     globals()[name] = value
     return value
 

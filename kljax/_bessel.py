@@ -314,6 +314,12 @@ def log_bessel_i(order: float, x: jax.Array) -> jax.Array:
     return _total(x, _at_zero(order) + _gain(order, jnp.where(_inside(x), x, 1.0)), jnp.inf)
 
 
+def log_bessel_ie(order: float, x: jax.Array) -> jax.Array:
+    """log(I_ν(κ) κ^-ν) - κ for κ ≥ 0 and a Python float ν ≥ 0: -∞ at ∞."""
+    order = float(order)
+    return _total(x, _at_zero(order) + _below_linear(order, jnp.where(_inside(x), x, 1.0)), -jnp.inf)
+
+
 def log_i0(x: jax.Array) -> jax.Array:
     """log I₀(κ) for κ ≥ 0, with relative accuracy also for small κ; ∞ at ∞."""
     return _total(x, _gain(0.0, jnp.where(_inside(x), x, 1.0)), jnp.inf)

@@ -18,6 +18,21 @@ from kljax._special import (
 
 
 @jax.custom_jvp
+def divide_twice(y: jax.Array, x: jax.Array) -> jax.Array:
+    """y/x/x, which the compiler would else make y/x²: that overflows before the result does."""
+    return jax.lax.optimization_barrier(y / x) / x
+
+
+@divide_twice.defjvp
+def _divide_twice_jvp(primals, tangents):
+    (y, x), (dy, dx) = primals, tangents
+    ratio = divide_twice(y, x)
+    dead = jnp.isinf(ratio)
+    safe = jnp.where(dead, 1.0, x)
+    return ratio, jnp.where(dead, 0.0, divide_twice(dy, safe) - divide(2.0 * jnp.where(dead, 0.0, ratio) * dx, safe))
+
+
+@jax.custom_jvp
 def product_ratio_gap(a: jax.Array, b: jax.Array, c: jax.Array, d: jax.Array) -> jax.Array:
     """a b/(c d) - 1 for positive numbers, accurate where it is small."""
     # With the quotients rounded to ratios of order one, no product over- or underflows before the result does.
@@ -25,6 +40,8 @@ def product_ratio_gap(a: jax.Array, b: jax.Array, c: jax.Array, d: jax.Array) ->
     cd, cd_rest = two_product(c, d)
     near = jnp.abs(ab - cd) < 0.5 * cd
     ordinary = (ab > _small(a)) & (cd > _small(a)) & (ab < _large(a)) & (cd < _large(a)) & near
+    # A factor of that size cannot be split.
+    ordinary &= jnp.isfinite(ab_rest) & jnp.isfinite(cd_rest)
     close = ((ab - cd) + (jnp.where(ordinary, ab_rest, 0.0) - jnp.where(ordinary, cd_rest, 0.0))) / jnp.where(
         ordinary, cd, 1.0
     )

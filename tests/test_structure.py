@@ -21,8 +21,10 @@ LAYERS = {
     unit: layer
     for layer, units in enumerate(
         [
-            ["_checks", "_special"],
-            ["_bessel", "_gamma", "_ratios"],
+            ["_checked", "_checks", "_names", "_special", "_words"],
+            ["_bessel", "_gamma", "_ratios", "_values"],
+            ["_operands", "_watch"],
+            ["_entry"],
             ["_units", "generators", "bregman"],
             ["_kernels"],
             ["probs", "logits", "hidden", "expfam", "quadrature", "montecarlo", "counts"],
@@ -32,7 +34,7 @@ LAYERS = {
             ["bounds", "geometry", "variational", "testing"],
             ["samples"],
             ["tables"],
-            ["__init__"],
+            ["__init__", "__main__"],
         ]
     )
     for unit in units
@@ -139,8 +141,8 @@ def test_importing_kljax_loads_nothing_until_a_name_is_asked_for():
     assert "jax" not in loaded
 
 
-# What steps, fits and checks: optax and chex are theirs, and scipy those of samples.
-BRING_THEIR_OWN = {"geometry", "samples", "testing", "variational"}
+# What steps, fits and checks: optax and chex are theirs, and scipy that of samples and tables.
+BRING_THEIR_OWN = {"geometry", "samples", "tables", "testing", "variational"}
 
 
 def test_every_name_is_reached_from_the_top_and_loads_jax_and_nothing_optional():
@@ -154,7 +156,7 @@ def test_every_name_is_reached_from_the_top_and_loads_jax_and_nothing_optional()
 
 
 def test_the_top_names_all_that_it_reaches():
-    assert set(kljax.__all__) == {*kljax._MODULES, *kljax._VERBS, "bits"}
+    assert set(kljax.__all__) == {*kljax._MODULES, *kljax._VERBS, *kljax._OTHERS}
     shown = {
         alias.name
         for node in ast.walk(ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8")))

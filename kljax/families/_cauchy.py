@@ -9,6 +9,9 @@ import jax
 import jax.numpy as jnp
 
 from kljax._special import divide, log1p
+from kljax.families._fit import fit_by_likelihood
+from kljax.families._located import log1p_square, standardised
+from kljax.families._quantiles import at_shares, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive, real
 from kljax.quadrature import Support
 
@@ -29,7 +32,8 @@ class Cauchy:
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at x; -∞ outside the support."""
         x, at = at_points(x, self)
-        return -jnp.log(math.pi * at.scale) - jnp.log1p(jnp.square((x - at.loc) / at.scale))
+        far, z = standardised(x, at)
+        return jnp.where(far, -jnp.inf, -math.log(math.pi) - jnp.log(at.scale) - log1p_square(z))
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
         """Draws, differentiable in the parameters."""
@@ -40,6 +44,31 @@ class Cauchy:
     def support(self) -> Support:
         """The real line."""
         return Support(-math.inf, math.inf)
+
+    def cdf(self, x: Any) -> jax.Array:
+        """½ + arctan((x - μ)/γ)/π"""
+        x, at = at_points(x, self)
+        return jnp.arctan2(jnp.ones_like(x), -(x - at.loc) / at.scale) / math.pi
+
+    def quantile(self, u: Any) -> jax.Array:
+        """μ + γ tan(π(u - ½))"""
+        u, at = at_shares(u, self)
+        # Near the ends 1/tan keeps the digits of u and 1 - u.
+        middle = jnp.abs(u - 0.5) <= 0.25
+        inner = jnp.tan(math.pi * (jnp.where(middle, u, 0.5) - 0.5))
+        outer = jnp.where(middle, 0.25, jnp.where(u < 0.5, u, u - 1.0))
+        away = jnp.where(middle, inner, -1.0 / jnp.tan(math.pi * outer))
+        # An infinite one has the sign of its end.
+        ends = jnp.where(u == 0.0, -jnp.inf, jnp.where(u == 1.0, jnp.inf, away))
+        return at.loc + at.scale * jnp.where(jnp.isnan(u), u, ends)
+
+    @property
+    def mode(self) -> jax.Array:
+        """μ"""
+        return filled(self).loc
+
+    stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def entropy(self) -> jax.Array:
         """log(4πγ)."""
@@ -60,4 +89,5 @@ def kl_cauchy(p: Cauchy, q: Cauchy) -> jax.Array:
     """log(((γ_p + γ_q)² + Δ²)/(4γ_pγ_q)), Δ = μ_p - μ_q (Chyzak & Nielsen 2019)."""
     shift = p.loc - q.loc
     spread = divide(p.scale - q.scale, p.scale) * divide(p.scale - q.scale, q.scale)
-    return log1p(0.25 * (spread + divide(shift, p.scale) * divide(shift, q.scale)))
+    value = log1p(0.25 * (spread + divide(shift, p.scale) * divide(shift, q.scale)))
+    return jnp.where(jnp.minimum(p.scale, q.scale) < 0.0, jnp.nan, value)

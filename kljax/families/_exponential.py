@@ -8,7 +8,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from kljax._special import itakura_saito_term
+from kljax._ratios import divide_twice
+from kljax._special import divide, itakura_saito_term
+from kljax.families._deviances import power_fall
+from kljax.families._fit import fit_by_likelihood
+from kljax.families._quantiles import at_shares, mode_zero, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive
 from kljax.quadrature import Support
 
@@ -28,7 +32,9 @@ class Exponential:
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at x; -∞ outside the support."""
         x, at = at_points(x, self)
-        return jnp.where(x >= 0.0, jnp.log(at.rate) - at.rate * x, -jnp.inf)
+        legal = (x >= 0.0) & (x < jnp.inf)
+        one = jnp.ones_like(at.rate)
+        return jnp.where(legal, power_fall(one, at.rate, jnp.where(legal, x, 0.0), one), -jnp.inf)
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
         """Draws, differentiable in the parameters."""
@@ -39,6 +45,21 @@ class Exponential:
         """[0, ∞)"""
         return Support(0.0, math.inf)
 
+    def cdf(self, x: Any) -> jax.Array:
+        """1 - exp(-λx)"""
+        x, at = at_points(x, self)
+        return -jnp.expm1(-at.rate * jnp.maximum(x, 0.0))
+
+    def quantile(self, u: Any) -> jax.Array:
+        """-log(1 - u)/λ"""
+        u, at = at_shares(u, self)
+        return -jnp.log1p(-u) / at.rate
+
+    mode = mode_zero
+
+    stddev = standard_deviation
+    fit = fit_by_likelihood
+
     def entropy(self) -> jax.Array:
         """1 - log λ."""
         return 1.0 - jnp.log(filled(self).rate)
@@ -46,12 +67,14 @@ class Exponential:
     @property
     def mean(self) -> jax.Array:
         """1/λ"""
-        return 1.0 / filled(self).rate
+        rate = filled(self).rate
+        return divide(jnp.ones_like(rate), rate)
 
     @property
     def variance(self) -> jax.Array:
         """1/λ²"""
-        return 1.0 / jnp.square(filled(self).rate)
+        rate = filled(self).rate
+        return divide_twice(jnp.ones_like(rate), rate)
 
     @property
     def natural(self) -> jax.Array:

@@ -8,9 +8,14 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from kljax._gamma import bregman_phi, digamma, log_gamma
-from kljax._ratios import product_ratio_gap
+from kljax._gamma import bregman_phi, log_gamma
+from kljax._ratios import divide_twice, product_ratio_gap
 from kljax._special import divide, log_ratio, x_minus_log1p
+from kljax.families._deviances import gamma_entropy, log_density
+from kljax.families._fit import fit_by_likelihood
+from kljax.families._incomplete import incomplete_gamma
+from kljax.families._logs import Logs, as_logs, of_log
+from kljax.families._quantiles import quantile_by_bisection, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive
 from kljax.quadrature import Support
 
@@ -31,38 +36,63 @@ class Gamma:
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at x; -∞ outside the support."""
         x, at = at_points(x, self)
-        safe = jnp.where(x > 0.0, x, 1.0)
+        legal = (x >= 0.0) & (x < jnp.inf)
         a, b = at.concentration, at.rate
-        inside = (a - 1.0) * jnp.log(safe) - b * safe + a * jnp.log(b) - log_gamma(a)
-        return jnp.where(x > 0.0, inside, -jnp.inf)
+        return jnp.where(legal, log_density(jnp.where(legal, x, 1.0), a, b, jnp.ones_like(a)), -jnp.inf)
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
         """Draws, differentiable in the parameters."""
         at = lifted(self, shape)
         return noise(_standard, key, shape, self, self.concentration) / at.rate
 
+    def _draw_logs(self, key: jax.Array, shape: tuple[int, ...]) -> Logs:
+        at = lifted(self, shape)
+        return of_log(noise(_log_standard, key, shape, self, self.concentration) - jnp.log(at.rate))
+
+    def _log_prob_of_logs(self, x: Any) -> jax.Array:
+        x = as_logs(self, x)
+        log, at = at_points(x.log, self)
+        a, normal = at.concentration, x.normal()
+        below = (a - 1.0) * log + a * jnp.log(at.rate) - log_gamma(a)
+        return jnp.where(normal, self.log_prob(jnp.where(normal, x.x, 1.0)), below)
+
     @property
     def support(self) -> Support:
         """(0, ∞)"""
         return Support(0.0, math.inf)
 
+    def cdf(self, x: Any) -> jax.Array:
+        """P(α, βx), the incomplete gamma function"""
+        x, at = at_points(x, self)
+        return incomplete_gamma(at.concentration, at.rate * x)[0]
+
+    quantile = quantile_by_bisection
+
+    @property
+    def mode(self) -> jax.Array:
+        """(α - 1)/β, at least 0"""
+        at = filled(self)
+        return jnp.maximum(at.concentration - 1.0, 0.0) / at.rate
+
+    stddev = standard_deviation
+    fit = fit_by_likelihood
+
     def entropy(self) -> jax.Array:
         """α - log β + log Γ(α) + (1 - α)ψ(α)."""
         at = filled(self)
-        a = at.concentration
-        return a - jnp.log(at.rate) + log_gamma(a) + (1.0 - a) * digamma(a)
+        return gamma_entropy(at.concentration) - jnp.log(at.rate)
 
     @property
     def mean(self) -> jax.Array:
         """α/β"""
         at = filled(self)
-        return at.concentration / at.rate
+        return divide(at.concentration, at.rate)
 
     @property
     def variance(self) -> jax.Array:
         """α/β²"""
         at = filled(self)
-        return at.concentration / at.rate / at.rate
+        return divide_twice(at.concentration, at.rate)
 
     @property
     def natural(self) -> jax.Array:
@@ -94,3 +124,7 @@ def kl_of_gammas(shape_p: jax.Array, rate_p: jax.Array, shape_q: jax.Array, rate
 
 def _standard(key: jax.Array, concentration: jax.Array, *, shape: tuple[int, ...], dtype: Any) -> jax.Array:
     return jax.random.gamma(key, concentration, shape, dtype)
+
+
+def _log_standard(key: jax.Array, concentration: jax.Array, *, shape: tuple[int, ...], dtype: Any) -> jax.Array:
+    return jax.random.loggamma(key, concentration, shape, dtype)

@@ -6,11 +6,15 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.scipy.special import xlogy
 
 from kljax._gamma import digamma_gap
+from kljax._special import divide, two_sum
 from kljax.families._beta import Beta, kl_beta
+from kljax.families._deviances import log_beta, log_density, sums_from_the_end
+from kljax.families._logs import Logs, of_log, rest_of
+from kljax.families._quantiles import standard_deviation
 from kljax.families._record import at_points, family, filled, positive
+from kljax.families._stirling import phi
 from kljax.quadrature import Support
 
 
@@ -50,22 +54,47 @@ class GeneralizedDirichlet:
         at = filled(self)
         return Beta(at.concentration1, at.concentration0)
 
+    def _draw_logs(self, key: jax.Array, shape: tuple[int, ...]) -> Logs:
+        v = self._sticks()._draw_logs(key, shape)
+        left = jnp.cumsum(rest_of(v), -1)
+        before = jnp.concatenate([jnp.zeros_like(left[..., :1]), left[..., :-1]], -1)
+        return of_log(jnp.concatenate([v.log + before, left[..., -1:]], -1))
+
+    def _log_prob_of_logs(self, x: Any) -> jax.Array:
+        if not isinstance(x, Logs):
+            return self.log_prob(x)
+        log, at = at_points(x.log, self)
+        a, b = at.concentration1, at.concentration0
+        left = jax.lax.cumlogsumexp(log, axis=log.ndim - 1, reverse=True)
+        terms = (a - 1.0) * log[..., :-1] + (b - 1.0) * left[..., 1:] - (a + b - 1.0) * left[..., :-1]
+        normal = jnp.all(x.normal(), -1)
+        safe = jnp.where(normal[..., None], x.x, 1.0 / log.shape[-1])
+        return jnp.where(normal, self.log_prob(safe), jnp.sum(terms - log_beta(a, b), -1))
+
     @property
     def support(self) -> Support:
         """Probabilities that add up to one."""
         return Support(0.0, 1.0, "simplex")
 
+    stddev = standard_deviation
+
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density of the first n of the probabilities x, [..., n + 1]; -∞ where one is negative."""
         x, at = at_points(x, self)
-        legal = jnp.all(x >= 0.0, -1)
-        safe = jnp.where(legal[..., None], x, 1.0)
-        left = jnp.flip(jnp.cumsum(jnp.flip(safe, -1), -1), -1)  # what is left before each outcome: Σ_{j≥i} xⱼ
-        a, b = at.concentration1, at.concentration0
-        # Beta's density of vᵢ = xᵢ/leftᵢ, and dvᵢ = dxᵢ/leftᵢ.
-        terms = xlogy(a - 1.0, safe[..., :-1]) + xlogy(b - 1.0, left[..., 1:]) - xlogy(a + b - 1.0, left[..., :-1])
-        inside = jnp.sum(terms - Beta.log_partition(jnp.stack([a - 1.0, b - 1.0], -1)), -1)
-        return jnp.where(legal, inside, -jnp.inf)
+        legal = jnp.all((x >= 0.0) & (x < jnp.inf), -1)
+        safe = jnp.where(legal[..., None], x, 1.0 / x.shape[-1])
+        # What is left before each outcome, Lᵢ = Σ_{j≥i} xⱼ, and what its rounding has lost.
+        left, lost = sums_from_the_end(safe)
+        empty = left == 0.0
+        whole = jnp.where(empty, 1.0, left)[..., :-1]
+        first, rest, a, b = safe[..., :-1], left[..., 1:], at.concentration1, at.concentration0
+        # Beta's density of vᵢ = xᵢ/Lᵢ, by those of gamma variables of rate n = aᵢ + bᵢ, and dvᵢ = dxᵢ/Lᵢ.
+        n = a + b
+        terms = log_density(first, a, n, whole) + log_density(rest, b, n, whole) + phi(n) + jnp.log(whole)
+        total, more = two_sum(first, rest)
+        terms += n * divide((total - whole) + more, whole)
+        here, there = divide(lost[..., :-1], whole), divide(lost[..., 1:], jnp.where(empty, 1.0, left)[..., 1:])
+        return jnp.where(legal, jnp.sum(terms + (b - 1.0) * there - (n - 1.0) * here, -1), -jnp.inf)
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
         """Draws, differentiable in the parameters."""

@@ -9,6 +9,9 @@ import jax
 import jax.numpy as jnp
 
 from kljax._special import divide, log1p
+from kljax.families._fit import fit_by_likelihood
+from kljax.families._located import log1p_square
+from kljax.families._quantiles import at_shares, mode_zero, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive
 from kljax.quadrature import Support
 
@@ -28,8 +31,9 @@ class HalfCauchy:
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at x; -∞ outside the support."""
         x, at = at_points(x, self)
-        inside = math.log(2.0 / math.pi) - jnp.log(at.scale) - jnp.log1p(jnp.square(x / at.scale))
-        return jnp.where(x >= 0.0, inside, -jnp.inf)
+        legal = (x >= 0.0) & (x < jnp.inf)
+        z = divide(jnp.where(legal, x, 0.0), at.scale)
+        return jnp.where(legal, math.log(2.0 / math.pi) - jnp.log(at.scale) - log1p_square(z), -jnp.inf)
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
         """Draws, differentiable in the parameter."""
@@ -39,6 +43,24 @@ class HalfCauchy:
     def support(self) -> Support:
         """[0, ∞)"""
         return Support(0.0, math.inf)
+
+    def cdf(self, x: Any) -> jax.Array:
+        """(2/π) arctan(x/γ)"""
+        x, at = at_points(x, self)
+        return 2.0 / math.pi * jnp.arctan(jnp.maximum(x, 0.0) / at.scale)
+
+    def quantile(self, u: Any) -> jax.Array:
+        """γ tan(½πu)"""
+        u, at = at_shares(u, self)
+        low = u < 0.5
+        near = jnp.tan(0.5 * math.pi * jnp.where(low, u, 0.0))
+        far = 1.0 / jnp.tan(0.5 * math.pi * (1.0 - jnp.where(low, 0.5, u)))
+        return at.scale * jnp.where(low, near, far)
+
+    mode = mode_zero
+
+    stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def entropy(self) -> jax.Array:
         """log(2πγ)."""
@@ -61,4 +83,5 @@ class HalfCauchy:
 def kl_half_cauchy(p: HalfCauchy, q: HalfCauchy) -> jax.Array:
     """log((γ_p + γ_q)²/(4γ_pγ_q)), that of the Cauchy distributions around zero."""
     gap = p.scale - q.scale
-    return log1p(0.25 * divide(gap, p.scale) * divide(gap, q.scale))
+    value = log1p(0.25 * divide(gap, p.scale) * divide(gap, q.scale))
+    return jnp.where(jnp.minimum(p.scale, q.scale) < 0.0, jnp.nan, value)

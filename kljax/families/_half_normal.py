@@ -7,8 +7,12 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.scipy.special import erf, erfinv
 
 from kljax._ratios import spread_term
+from kljax._special import divide
+from kljax.families._fit import fit_by_likelihood
+from kljax.families._quantiles import at_shares, mode_zero, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive
 from kljax.quadrature import Support
 
@@ -28,8 +32,9 @@ class HalfNormal:
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at x; -∞ outside the support."""
         x, at = at_points(x, self)
-        inside = -0.5 * jnp.square(x / at.scale) - jnp.log(at.scale) + 0.5 * math.log(2.0 / math.pi)
-        return jnp.where(x >= 0.0, inside, -jnp.inf)
+        legal = (x >= 0.0) & (x < jnp.inf)
+        z = divide(jnp.where(legal, x, 0.0), at.scale)
+        return jnp.where(legal, -0.5 * jnp.square(z) - jnp.log(at.scale) + 0.5 * math.log(2.0 / math.pi), -jnp.inf)
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
         """Draws, differentiable in the parameters."""
@@ -39,6 +44,21 @@ class HalfNormal:
     def support(self) -> Support:
         """[0, ∞)"""
         return Support(0.0, math.inf)
+
+    def cdf(self, x: Any) -> jax.Array:
+        """erf(x/(σ√2))"""
+        x, at = at_points(x, self)
+        return erf(jnp.maximum(x, 0.0) / at.scale * math.sqrt(0.5))
+
+    def quantile(self, u: Any) -> jax.Array:
+        """σ√2 erf⁻¹(u)"""
+        u, at = at_shares(u, self)
+        return at.scale * (math.sqrt(2.0) * erfinv(u))
+
+    mode = mode_zero
+
+    stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def entropy(self) -> jax.Array:
         """log σ + ½ log(πe/2)."""

@@ -6,6 +6,8 @@ from typing import Any
 
 import jax
 
+from kljax.families._logs import draw, log_prob
+from kljax.families._quantiles import standard_deviation
 from kljax.families._record import batch_shape, family, filled, nested, static
 from kljax.quadrature import Support
 
@@ -57,10 +59,23 @@ class Independent:
         """Draws of the base."""
         return self.base.sample(key, shape)
 
+    def _draw_logs(self, key: jax.Array, shape: tuple[int, ...]) -> Any:
+        return draw(self.base, key, shape)
+
+    def _log_prob_of_logs(self, x: Any) -> jax.Array:
+        return self._sum(log_prob(self.base, x))
+
     @property
     def support(self) -> Support:
         """That of each entry."""
         return self.base.support
+
+    @property
+    def mode(self) -> jax.Array:
+        """That of the base."""
+        return self.base.mode
+
+    stddev = standard_deviation
 
     def entropy(self) -> jax.Array:
         """The sum of the entropies."""

@@ -7,10 +7,12 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.scipy.special import log_ndtr
+from jax.scipy.special import erfcx, log_ndtr, ndtr
 
-from kljax._special import divide, horner, itakura_saito_term, relative_gap
+from kljax._special import divide, horner, itakura_saito_term, relative_gap, tiny
+from kljax.families._fit import fit_by_likelihood
 from kljax.families._implicit import implicit
+from kljax.families._quantiles import quantile_by_bisection, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive
 from kljax.quadrature import Support
 
@@ -34,11 +36,12 @@ class InverseGaussian:
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at x; -∞ outside the support."""
         x, at = at_points(x, self)
-        safe = jnp.where(x > 0.0, x, 1.0)
+        legal = (x >= tiny(x)) & (x < jnp.inf)
+        safe = jnp.where(legal, x, at.loc)
         log_x = jnp.log(safe)
-        away = at.concentration / safe * jnp.square((safe - at.loc) / at.loc)
+        away = divide(at.concentration, safe) * jnp.square(divide(safe - at.loc, at.loc))
         inside = 0.5 * (jnp.log(at.concentration) - math.log(2.0 * math.pi) - 3.0 * log_x - away)
-        return jnp.where(x > 0.0, inside, -jnp.inf)
+        return jnp.where(legal, inside, -jnp.inf)
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
         """Draws (Michael, Schucany & Haas 1976), differentiable in the parameters through the distribution function."""
@@ -55,6 +58,30 @@ class InverseGaussian:
         """(0, ∞)"""
         return Support(0.0, math.inf)
 
+    def cdf(self, x: Any) -> jax.Array:
+        """Φ(√(λ/x)(x/μ - 1)) + exp(2λ/μ) Φ(-√(λ/x)(x/μ + 1))"""
+        x, at = at_points(x, self)
+        inside = x > 0.0
+        finite = inside & (x < jnp.inf)
+        safe = jnp.where(finite, x, 1.0)
+        root, share = jnp.sqrt(at.concentration / safe), safe / at.loc
+        low, high = root * ((safe - at.loc) / at.loc), root * (share + 1.0)
+        # exp(2λ/μ)Φ(-z) = ½ exp(-½w²) erfcx(z/√2) for w = √(λ/x)(x/μ - 1), z² = w² + 4λ/μ
+        rest = 0.5 * jnp.exp(-0.5 * jnp.square(low)) * erfcx(high * math.sqrt(0.5))
+        return jnp.where(finite, jnp.minimum(ndtr(low) + rest, 1.0), inside.astype(x.dtype))
+
+    quantile = quantile_by_bisection
+
+    @property
+    def mode(self) -> jax.Array:
+        """μ(√(1 + t²) - t), t = 3μ/(2λ)"""
+        at = filled(self)
+        t = 1.5 * at.loc / at.concentration
+        return at.loc / (t + jnp.sqrt(1.0 + jnp.square(t)))
+
+    stddev = standard_deviation
+    fit = fit_by_likelihood
+
     def entropy(self) -> jax.Array:
         """½ log(2πeμ³/λ) - (3/2) exp(s) E₁(s), s = 2λ/μ and E₁ the exponential integral."""
         at = filled(self)
@@ -70,7 +97,7 @@ class InverseGaussian:
     def variance(self) -> jax.Array:
         """μ³/λ"""
         at = filled(self)
-        return jnp.square(at.loc) * (at.loc / at.concentration)
+        return at.loc * jax.lax.optimization_barrier(at.loc * divide(at.loc, at.concentration))
 
     @property
     def natural(self) -> jax.Array:

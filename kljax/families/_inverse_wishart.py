@@ -14,14 +14,23 @@ from kljax.families._matrices import (
     congruent,
     diagonal,
     hermitian,
+    identity,
     log_det,
     multiply,
-    norm_squared,
     solve_lower,
     square,
 )
+from kljax.families._quantiles import standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, positive, real
-from kljax.families._wishart import bartlett, definite, kl_of_wisharts, log_multigamma, multidigamma
+from kljax.families._wishart import (
+    bartlett,
+    definite,
+    entropy_of_counts,
+    kl_of_wisharts,
+    less_product,
+    log_det_gap,
+    log_multigamma_level,
+)
 from kljax.quadrature import Support
 
 
@@ -44,6 +53,9 @@ class InverseWishart:
     def _check(self) -> None:
         square("InverseWishart", "scale", self.scale)
 
+    def _ordinary(self) -> dict[str, Any]:
+        return {"df": self.scale.shape[-1] + 1.0}
+
     @property
     def event_shape(self) -> tuple[int, ...]:
         """(n, n)"""
@@ -54,14 +66,22 @@ class InverseWishart:
         """Positive definite matrices."""
         return Support(-math.inf, math.inf, "positive definite matrices")
 
+    @property
+    def mode(self) -> jax.Array:
+        """Ψ/(ν + n + 1)"""
+        at = filled(self)
+        return hermitian(at.scale) / (at.df + (at.scale.shape[-1] + 1.0))[..., None, None]
+
+    stddev = standard_deviation
+
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at symmetric matrices x, [..., n, n]; -∞ where they are not positive definite."""
         x, at = at_points(x, self)
-        n, low = x.shape[-1], cholesky(at.scale)
         legal, root = definite(x)
-        trace = norm_squared(solve_lower(root, low))
-        normaliser = at.df * (0.5 * n * math.log(2.0) - log_det(low)) + log_multigamma(n, 0.5 * at.df)
-        inside = -(at.df + (n + 1.0)) * log_det(root) - 0.5 * trace - normaliser
+        x = jnp.where(legal[..., None, None], x, identity(x))
+        n, df = x.shape[-1], at.df[..., None, None]
+        away = log_det_gap(cholesky(at.scale), root * jnp.sqrt(df), less_product(at.scale, x, df))
+        inside = -(n + 1.0) * log_det(root) - 0.5 * at.df * away - log_multigamma_level(n, 0.5 * at.df)
         return jnp.where(legal, inside, -jnp.inf)
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
@@ -76,9 +96,7 @@ class InverseWishart:
         at = filled(self)
         n = at.scale.shape[-1]
         spread = (n + 1.0) * (log_det(cholesky(at.scale)) - 0.5 * n * math.log(2.0))
-        half = 0.5 * at.df
-        slopes = (half + 0.5 * (n + 1.0)) * multidigamma(n, half)
-        return spread + log_multigamma(n, half) - slopes + half * n
+        return spread + entropy_of_counts(n, 0.5 * at.df, -(n + 3.0), -1.0)
 
     @property
     def mean(self) -> jax.Array:

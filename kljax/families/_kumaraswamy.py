@@ -9,8 +9,13 @@ import jax
 import jax.numpy as jnp
 
 from kljax._gamma import digamma_gap, log_gamma_1p, log_gamma_gap
-from kljax._special import divide, expm1_minus_x, expm1_ratio, log1p, log_ratio, relative_gap
+from kljax._special import divide, expm1, expm1_minus_x, expm1_ratio, log1p, log_ratio, relative_gap, tiny
 from kljax.families._beta import Beta
+from kljax.families._deviances import log_gamma_bend, log_gamma_rise
+from kljax.families._edges import at_end
+from kljax.families._fit import fit_by_likelihood
+from kljax.families._logs import Logs, as_logs, of_share
+from kljax.families._quantiles import at_shares, log1mexp, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive
 from kljax.quadrature import Support
 
@@ -34,11 +39,12 @@ class Kumaraswamy:
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at x; -∞ outside the support."""
         x, at = at_points(x, self)
-        legal = (x > 0.0) & (x < 1.0)
-        a, b, log_x = at.concentration1, at.concentration0, jnp.log(jnp.where(legal, x, 0.5))
-        # 1 - xᵃ = exp(log(-a log x) + log((1 - xᵃ)/(-a log x)))
-        beyond = jnp.log(-a * log_x) + jnp.log(expm1_ratio(a * log_x))
-        inside = jnp.log(a) + jnp.log(b) + (a - 1.0) * log_x + (b - 1.0) * beyond
+        legal = (x >= 0.0) & (x <= 1.0)
+        a, b = at.concentration1, at.concentration0
+        # Where a density is finite at an end, it is taken beside it.
+        y = jnp.where(legal, x, 0.5)
+        inside = _log_density(jnp.log(y + jnp.where(y == 0.0, _BESIDE, 0.0)), a, b)
+        inside = at_end(x == 1.0, b - 1.0, at_end(x == 0.0, a - 1.0, inside))
         return jnp.where(legal, inside, -jnp.inf)
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
@@ -47,10 +53,47 @@ class Kumaraswamy:
         log_u, _ = _logs(noise(jax.random.exponential, key, shape, self) / at.concentration0)
         return jnp.exp(log_u / at.concentration1)
 
+    def _draw_logs(self, key: jax.Array, shape: tuple[int, ...]) -> Logs:
+        at = lifted(self, shape)
+        log_u, _ = _logs(noise(jax.random.exponential, key, shape, self) / at.concentration0)
+        log = jnp.minimum(log_u / at.concentration1, -tiny(log_u))
+        return of_share(log, jnp.log(-expm1(log)))
+
+    def _log_prob_of_logs(self, x: Any) -> jax.Array:
+        log, at = at_points(as_logs(self, x).log, self)
+        return _log_density(log, at.concentration1, at.concentration0)
+
     @property
     def support(self) -> Support:
         """(0, 1)"""
         return Support(0.0, 1.0)
+
+    def cdf(self, x: Any) -> jax.Array:
+        """1 - (1 - xᵃ)ᵇ"""
+        x, at = at_points(x, self)
+        inside = (x > 0.0) & (x < 1.0)
+        log_power = at.concentration1 * jnp.log(jnp.where(inside, x, 0.5))
+        value = -jnp.expm1(at.concentration0 * log1mexp(log_power))
+        return jnp.where(inside, value, jnp.where(x < 0.5, 0.0, 1.0))
+
+    def quantile(self, u: Any) -> jax.Array:
+        """(1 - (1 - u)^(1/b))^(1/a)"""
+        u, at = at_shares(u, self)
+        # 1 - (1 - u)^(1/b) by its logarithm.
+        return jnp.exp(log1mexp(jnp.log1p(-u) / at.concentration0) / at.concentration1)
+
+    @property
+    def mode(self) -> jax.Array:
+        """((a - 1)/(ab - 1))^(1/a) for a, b ≥ 1; an end where one of them is less; NaN without a single mode"""
+        at = filled(self)
+        a, b = at.concentration1, at.concentration0
+        peaked = (a >= 1.0) & (b >= 1.0) & (a * b > 1.0)
+        inner = jnp.where(peaked, (a - 1.0) / jnp.where(peaked, a * b - 1.0, 1.0), 1.0) ** (1.0 / a)
+        ends = jnp.where((a < 1.0) & (b >= 1.0), 0.0, jnp.where((a >= 1.0) & (b < 1.0), 1.0, jnp.nan))
+        return jnp.where(peaked, inner, ends)
+
+    stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def entropy(self) -> jax.Array:
         """1 - 1/b + (1 - 1/a)(γ + ψ(b + 1)) - log(ab)."""
@@ -67,13 +110,37 @@ class Kumaraswamy:
     @property
     def variance(self) -> jax.Array:
         """bB(1 + 2/a, b) - mean²"""
-        return self._moment(2.0) - jnp.square(self.mean)
+        at = filled(self)
+        c, b = divide(jnp.ones_like(at.concentration1), at.concentration1), at.concentration0
+        one, small = jnp.ones_like(b), c < b
+        # log E[x²] - 2 log E[x], from whichever of c = 1/a and b is small.
+        near, far = jnp.where(small, c, 1.0), jnp.where(small, 1.0, b)
+        by_c = log_gamma_bend(one, near) - log_gamma_bend(one + b, near)
+        by_b = 2.0 * log_gamma_rise(one + c, far) - log_gamma_rise(one + 2.0 * c, far) - log_gamma_rise(one, far)
+        return self._moment(2.0) * -expm1(-jnp.where(small, by_c, by_b))
 
     def _moment(self, n: float) -> jax.Array:
+        """Γ(1 + c)Γ(1 + b)/Γ(1 + b + c), c = n/a"""
         at = filled(self)
-        c, b = n / at.concentration1, at.concentration0
-        one = jnp.ones_like(b)
-        return jnp.exp(log_gamma_gap(one + c, one, c) - log_gamma_gap(one + c + b, one + b, c))
+        c, b = divide(jnp.full_like(at.concentration1, n), at.concentration1), at.concentration0
+        low, high, one = jnp.minimum(b, c), jnp.maximum(b, c), jnp.ones_like(b)
+        return jnp.exp(log_gamma_rise(one, low) - log_gamma_rise(one + high, low))
+
+
+_BESIDE = 2.0**-100
+
+
+def _log_density(log_x: jax.Array, a: jax.Array, b: jax.Array) -> jax.Array:
+    """That of log x ≤ 0."""
+    power = a * log_x
+    # log(1 - xᵃ): of what is small beside one its logarithm is the power itself; else it is that of -a log x and of
+    # (1 - xᵃ)/(-a log x).
+    small = power < -0.7
+    below = jnp.log(a) + (b - 1.0) * log1p(-jnp.exp(jnp.where(small, power, -1.0)))
+    near = jnp.where(small, -0.7, power)
+    size = jnp.where(small | (log_x == 0.0), _BESIDE, -log_x)
+    above = b * jnp.log(a) + (b - 1.0) * (jnp.log(size) + jnp.log(expm1_ratio(near)))
+    return jnp.log(b) + (a - 1.0) * log_x + jnp.where(small, below, above)
 
 
 def _logs(t: jax.Array) -> tuple[jax.Array, jax.Array]:

@@ -7,8 +7,15 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.scipy.special import ndtr, ndtri
 
+from kljax._special import divide, expm1_ratio, tiny
+from kljax.families._edges import growing
+from kljax.families._fit import fit_by_likelihood
+from kljax.families._logarithms import log_less
+from kljax.families._logs import Logs, as_logs, of_log
 from kljax.families._normal import Normal, kl_normal
+from kljax.families._quantiles import at_shares, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive, real
 from kljax.quadrature import Support
 
@@ -29,21 +36,50 @@ class LogNormal:
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at x; -∞ outside the support."""
         x, at = at_points(x, self)
-        log_x = jnp.log(jnp.where(x > 0.0, x, 1.0))
-        inside = (
-            -0.5 * jnp.square((log_x - at.loc) / at.scale) - jnp.log(at.scale) - log_x - 0.5 * math.log(2.0 * math.pi)
-        )
-        return jnp.where(x > 0.0, inside, -jnp.inf)
+        legal = (x >= tiny(x)) & (x < jnp.inf)
+        safe = jnp.where(legal, x, 1.0)
+        z = divide(log_less(safe, jnp.where(legal, at.loc, 0.0)), at.scale)
+        inside = -0.5 * jnp.square(z) - jnp.log(at.scale) - jnp.log(safe) - 0.5 * math.log(2.0 * math.pi)
+        return jnp.where(legal, inside, -jnp.inf)
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
         """Draws, differentiable in the parameters."""
         at = lifted(self, shape)
         return jnp.exp(at.loc + at.scale * noise(jax.random.normal, key, shape, self))
 
+    def _draw_logs(self, key: jax.Array, shape: tuple[int, ...]) -> Logs:
+        return of_log(Normal(self.loc, self.scale).sample(key, shape))
+
+    def _log_prob_of_logs(self, x: Any) -> jax.Array:
+        x = as_logs(self, x)
+        normal = x.normal()
+        beyond = Normal(self.loc, self.scale).log_prob(x.log) - x.log
+        return jnp.where(normal, self.log_prob(jnp.where(normal, x.x, 1.0)), beyond)
+
     @property
     def support(self) -> Support:
         """(0, ∞)"""
         return Support(0.0, math.inf)
+
+    def cdf(self, x: Any) -> jax.Array:
+        """Φ((log x - μ)/σ)"""
+        x, at = at_points(x, self)
+        safe = jnp.where(x > 0.0, x, 1.0)
+        return jnp.where(x > 0.0, ndtr((jnp.log(safe) - at.loc) / at.scale), 0.0)
+
+    def quantile(self, u: Any) -> jax.Array:
+        """exp(μ + σΦ⁻¹(u))"""
+        u, at = at_shares(u, self)
+        return jnp.exp(at.loc + at.scale * ndtri(u))
+
+    @property
+    def mode(self) -> jax.Array:
+        """exp(μ - σ²)"""
+        at = filled(self)
+        return jnp.exp(at.loc - jnp.square(at.scale))
+
+    stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def entropy(self) -> jax.Array:
         """μ + log σ + ½ log(2πe)."""
@@ -54,14 +90,18 @@ class LogNormal:
     def mean(self) -> jax.Array:
         """exp(μ + ½σ²)"""
         at = filled(self)
-        return jnp.exp(at.loc + 0.5 * jnp.square(at.scale))
+        log = at.loc + 0.5 * jnp.square(at.scale)
+        return growing(jnp.exp(log), log)
 
     @property
     def variance(self) -> jax.Array:
         """(exp(σ²) - 1) exp(2μ + σ²)"""
         at = filled(self)
+        # exp(2μ + 2σ²)(1 - exp(-σ²))
         square = jnp.square(at.scale)
-        return jnp.expm1(square) * jnp.exp(2.0 * at.loc + square)
+        share = expm1_ratio(-square)
+        value = jnp.square(jnp.exp(at.loc + square) * (at.scale * jnp.sqrt(share)))
+        return growing(value, 2.0 * (at.loc + square) + 2.0 * jnp.log(at.scale) + jnp.log(share))
 
     @property
     def natural(self) -> jax.Array:

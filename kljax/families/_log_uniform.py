@@ -9,6 +9,8 @@ import jax
 import jax.numpy as jnp
 
 from kljax._special import divide, expm1_minus_x_ratio, expm1_ratio, horner, log1p, log_ratio
+from kljax.families._fit import fit_by_likelihood
+from kljax.families._quantiles import at_shares, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive
 from kljax.quadrature import Support
 
@@ -28,6 +30,9 @@ class LogUniform:
     low: Any = positive()
     high: Any = positive()
 
+    def _ordinary(self) -> dict[str, Any]:
+        return {"low": 1.0, "high": 2.0}
+
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at x; -∞ outside the support."""
         x, at = at_points(x, self)
@@ -46,6 +51,25 @@ class LogUniform:
         """[low, high]"""
         return Support(filled(self).low, filled(self).high)
 
+    def cdf(self, x: Any) -> jax.Array:
+        """log(x/a)/log(b/a)"""
+        x, at = at_points(x, self)
+        safe = jnp.clip(x, at.low, at.high)
+        return log_ratio(safe, at.low) / log_ratio(at.high, at.low)
+
+    def quantile(self, u: Any) -> jax.Array:
+        """a(b/a)ᵘ"""
+        u, at = at_shares(u, self)
+        return at.low * jnp.exp(u * log_ratio(at.high, at.low))
+
+    @property
+    def mode(self) -> jax.Array:
+        """a"""
+        return filled(self).low
+
+    stddev = standard_deviation
+    fit = fit_by_likelihood
+
     def entropy(self) -> jax.Array:
         """½ log(low·high) + log log(high/low)."""
         at = filled(self)
@@ -55,7 +79,7 @@ class LogUniform:
     def mean(self) -> jax.Array:
         """(high - low)/log(high/low)"""
         at = filled(self)
-        return at.low * expm1_ratio(log_ratio(at.high, at.low))
+        return at.high * expm1_ratio(-log_ratio(at.high, at.low))
 
     @property
     def variance(self) -> jax.Array:
@@ -64,12 +88,17 @@ class LogUniform:
         # With r = log(high/low), E = (eʳ - 1)/r and R = (eʳ - 1 - r)/r²: E(2r) - E(r)² = r(2R(2r) - 2R(r) - rR(r)²),
         # of which little is left for small r; then eʳ(sinh(r)/r - (2 sinh(½r)/r)²), term by term.
         r = log_ratio(at.high, at.low)
-        narrow = r < 0.5
+        narrow, wide = r < 0.5, r > 4.0
         s = jnp.square(jnp.where(narrow, r, 0.0))
         series = jnp.exp(jnp.where(narrow, r, 0.0)) * s * horner(_VARIANCE, s)
-        once, twice = expm1_minus_x_ratio(r), expm1_minus_x_ratio(2.0 * r)
-        direct = r * (2.0 * twice - 2.0 * once - r * jnp.square(once))
-        return jnp.square(at.low) * jnp.where(narrow, series, direct)
+        some = jnp.where(wide, 1.0, r)
+        once, twice = expm1_minus_x_ratio(some), expm1_minus_x_ratio(2.0 * some)
+        direct = some * (2.0 * twice - 2.0 * once - some * jnp.square(once))
+        # Wide, from the upper end: with q = exp(-r), (1 - q)/r (½(1 + q) - (1 - q)/r).
+        large = jnp.where(wide, r, 8.0)
+        share, q = expm1_ratio(-large), jnp.exp(-large)
+        far = jnp.square(at.high) * (share * (0.5 * (1.0 + q) - share))
+        return jnp.where(wide, far, jnp.square(at.low) * jnp.where(narrow, series, direct))
 
 
 def kl_log_uniform(p: LogUniform, q: LogUniform) -> jax.Array:

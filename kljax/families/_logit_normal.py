@@ -7,8 +7,14 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.scipy.special import ndtr, ndtri
 
+from kljax._special import divide, log1p, log_ratio
+from kljax.families._fit import fit_by_likelihood
+from kljax.families._logarithms import logit_less
+from kljax.families._logs import Logs, as_logs, of_share, rest_of
 from kljax.families._normal import Normal, kl_normal
+from kljax.families._quantiles import at_shares, standard_deviation
 from kljax.families._record import along, at_points, family, filled, positive, real
 from kljax.quadrature import Support
 
@@ -31,8 +37,8 @@ class LogitNormal:
         x, at = at_points(x, self)
         legal = (x > 0.0) & (x < 1.0)
         safe = jnp.where(legal, x, 0.5)
-        low, high = jnp.log(safe), jnp.log1p(-safe)
-        away = jnp.square(((low - high) - at.loc) / at.scale)
+        low, high = jnp.log(safe), log1p(-safe)
+        away = jnp.square(divide(logit_less(safe, jnp.where(legal, at.loc, 0.0)), at.scale))
         inside = -0.5 * away - jnp.log(at.scale) - 0.5 * math.log(2.0 * math.pi) - low - high
         return jnp.where(legal, inside, -jnp.inf)
 
@@ -40,10 +46,35 @@ class LogitNormal:
         """Draws, differentiable in the parameters."""
         return jax.nn.sigmoid(_logit(self).sample(key, shape))
 
+    def _draw_logs(self, key: jax.Array, shape: tuple[int, ...]) -> Logs:
+        z = _logit(self).sample(key, shape)
+        return of_share(-jax.nn.softplus(-z), -jax.nn.softplus(z))
+
+    def _log_prob_of_logs(self, x: Any) -> jax.Array:
+        x = as_logs(self, x)
+        rest = rest_of(x)
+        return _logit(self).log_prob(x.log - rest) - x.log - rest
+
     @property
     def support(self) -> Support:
         """(0, 1)"""
         return Support(0.0, 1.0)
+
+    def cdf(self, x: Any) -> jax.Array:
+        """Φ((log(x/(1 - x)) - μ)/σ)"""
+        x, at = at_points(x, self)
+        inside = (x > 0.0) & (x < 1.0)
+        safe = jnp.where(inside, x, 0.5)
+        value = ndtr((log_ratio(safe, 1.0 - safe) - at.loc) / at.scale)
+        return jnp.where(inside, value, jnp.where(x < 0.5, 0.0, 1.0))
+
+    def quantile(self, u: Any) -> jax.Array:
+        """s(μ + σΦ⁻¹(u)), s(z) = 1/(1 + e⁻ᶻ)"""
+        u, at = at_shares(u, self)
+        return jax.nn.sigmoid(at.loc + at.scale * ndtri(u))
+
+    stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def entropy(self) -> jax.Array:
         """log σ + ½ log(2πe) + E[log x + log(1 - x)], integrated."""

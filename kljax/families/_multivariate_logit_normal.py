@@ -7,8 +7,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from kljax.families._logarithms import log_less
 from kljax.families._multivariate_normal import MultivariateNormal, kl_multivariate_normal
-from kljax.families._record import family, located, nested
+from kljax.families._record import family, located, nested, replace
 from kljax.quadrature import Support
 
 
@@ -49,8 +50,13 @@ class MultivariateLogitNormal:
         """The log-density at probabilities x, [..., n + 1]; -∞ where one of them is not positive."""
         x = located(x, self)
         legal = jnp.all(x > 0.0, -1)
-        logs = jnp.log(jnp.where(legal[..., None], x, 1.0 / x.shape[-1]))
-        inside = self.normal.log_prob(logs[..., :-1] - logs[..., -1:]) - jnp.sum(logs, -1)
+        safe = jnp.where(legal[..., None], x, 1.0 / x.shape[-1])
+        # log xᵢ/x_{n+1} less the location, which the normal distribution is then asked about around zero.
+        loc = jnp.broadcast_to(self.normal.loc, (*safe.shape[:-1], safe.shape[-1] - 1)).astype(safe.dtype)
+        last = log_less(safe[..., -1:], jnp.zeros_like(safe[..., -1:]))
+        away = log_less(safe[..., :-1], loc + last)
+        centred = replace(self.normal, loc=jnp.zeros_like(self.normal.loc))
+        inside = centred.log_prob(away) - jnp.sum(jnp.log(safe), -1)
         return jnp.where(legal, inside, -jnp.inf)
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:

@@ -7,12 +7,15 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.scipy.special import xlogy
 
-from kljax._gamma import digamma_gap, log_gamma
+from kljax._gamma import digamma_gap
+from kljax._special import log1p
 from kljax.families._beta import kl_of_dirichlets
+from kljax.families._deviances import log_gamma_rise
+from kljax.families._edges import power_log
+from kljax.families._quantiles import standard_deviation
 from kljax.families._record import at_points, batch_shape, family, filled, lifted, non_negative, real
-from kljax.families._sphere import around, covariance, dimension, unit
+from kljax.families._sphere import around, covariance, dimension, norm_excess, unit
 from kljax.families._spherical_uniform import SphericalUniform
 from kljax.quadrature import Support
 
@@ -40,6 +43,9 @@ class PowerSpherical:
     def _check(self) -> None:
         dimension("PowerSpherical", self.mean_direction.shape[-1])
 
+    def _ordinary(self) -> dict[str, Any]:
+        return {"mean_direction": 1.0}
+
     @property
     def event_shape(self) -> tuple[int, ...]:
         """(n,)"""
@@ -51,19 +57,33 @@ class PowerSpherical:
         return half + self.concentration, half
 
     def _log_normaliser(self) -> jax.Array:
+        """That of (½ + ½μ·x)^κ: log N(κ) - κ log 2."""
         a, b = self._shapes()
-        return (a + b) * math.log(2.0) + b * math.log(math.pi) + log_gamma(a) - log_gamma(a + b)
+        return b * (2.0 * math.log(2.0) + math.log(math.pi)) - log_gamma_rise(a, b)
 
     @property
     def support(self) -> Support:
         """Unit vectors."""
         return Support(-1.0, 1.0, "sphere")
 
+    @property
+    def mode(self) -> jax.Array:
+        """μ"""
+        return filled(self).mean_direction
+
+    stddev = standard_deviation
+
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at unit vectors x, [..., n], with respect to the area."""
         x, at = at_points(x, self)
-        raised = 0.5 * jnp.sum(jnp.square(x + unit(at.mean_direction)), -1)  # 1 + μ·x
-        return xlogy(at.concentration, raised) - at._log_normaliser()
+        direction = unit(at.mean_direction)
+        # ½(1 + μ·x) = 1 - ¼|x - μ|² = ¼|x + μ|², but for what x is longer than one.
+        longer = 0.25 * norm_excess(x)
+        away, beside = (0.25 * jnp.sum(jnp.square(one), -1) for one in (x - direction, x + direction))
+        near = away < 0.5
+        raised = jnp.where(near, 1.0, beside - longer)
+        high = at.concentration * log1p(jnp.where(near, longer - away, 0.0))
+        return jnp.where(near, high, power_log(at.concentration, jnp.maximum(raised, 0.0))) - at._log_normaliser()
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
         """Draws, differentiable in the parameters."""
@@ -82,7 +102,7 @@ class PowerSpherical:
         """log N(κ) - κ(log 2 + ψ(a) - ψ(a + b)), a and b the shapes of the beta distribution."""
         at = filled(self)
         a, b = at._shapes()
-        return at._log_normaliser() - at.concentration * (math.log(2.0) - digamma_gap(a + b, a))
+        return at._log_normaliser() + at.concentration * digamma_gap(a + b, a, jax.lax.stop_gradient(b))
 
     @property
     def mean(self) -> jax.Array:

@@ -7,6 +7,9 @@ import math
 import jax
 import jax.numpy as jnp
 
+from kljax._special import two_product
+from kljax.families._deviances import excess_over_one
+
 
 def dimension(owner: str, n: int) -> None:
     """Raises unless there is a sphere in n dimensions to be continuous on."""
@@ -27,6 +30,12 @@ def log_area(n: int) -> float:
 def norm(x: jax.Array) -> jax.Array:
     """‖x‖, [..., 1]."""
     return jnp.sqrt(jnp.sum(x * x, -1, keepdims=True))
+
+
+def norm_excess(x: jax.Array) -> jax.Array:
+    """‖x‖² - 1 of what is about a unit vector, whose rounding it holds."""
+    squares, lost = two_product(x, x)
+    return excess_over_one(squares) + jnp.sum(lost, -1)
 
 
 def unit(x: jax.Array) -> jax.Array:

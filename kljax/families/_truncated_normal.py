@@ -9,9 +9,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from kljax._special import divide, expm1_minus_x, log1p, relative_gap
+from kljax._special import divide, expm1, expm1_minus_x, log1p, relative_gap
+from kljax.families._fit import fit_by_likelihood
 from kljax.families._implicit import implicit
 from kljax.families._kinds import _parameter
+from kljax.families._quantiles import quantile_by_bisection, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive, real
 from kljax.quadrature import Support
 from kljax.quadrature._rules import NODES, WEIGHTS
@@ -36,13 +38,19 @@ class TruncatedNormal:
     low: Any = _parameter(-math.inf, open_low=False, open_high=False)
     high: Any = _parameter(math.inf, open_low=False, open_high=False)
 
+    def _ordinary(self) -> dict[str, Any]:
+        return {"low": -1.0, "high": 1.0}
+
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at x; -∞ outside the support."""
         x, at = at_points(x, self)
         here = _interval(*_bounds(at))
-        legal = (x >= at.low) & (x <= at.high)
-        z = (jnp.where(legal, x, at.loc) - at.loc) / at.scale
-        inside = -0.5 * (z - here.mode) * (z + here.mode) - jnp.log(here.mass) - jnp.log(at.scale)
+        legal = (x >= at.low) & (x <= at.high) & (jnp.abs(x) < jnp.inf)
+        # Steps from the point of least |z|, an end of the interval or the location.
+        left, right = at.high < at.loc, at.low > at.loc
+        start = jnp.where(right, at.low, jnp.where(left, at.high, at.loc))
+        step = divide(jnp.where(legal, x, start) - start, at.scale)
+        inside = -step * (here.mode + 0.5 * step) - jnp.log(here.mass) - jnp.log(at.scale)
         return jnp.where(legal, inside, -jnp.inf)
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
@@ -62,6 +70,24 @@ class TruncatedNormal:
         """[low, high]"""
         return Support(filled(self).low, filled(self).high)
 
+    def cdf(self, x: Any) -> jax.Array:
+        """The share of the mass of [low, high] below x"""
+        x, at = at_points(x, self)
+        inside = (x > at.low) & (x < at.high)
+        value = _cdf(jnp.where(inside, x, at.loc), at)
+        return jnp.where(inside, jnp.minimum(value, 1.0), (x >= at.high).astype(x.dtype))
+
+    quantile = quantile_by_bisection
+
+    @property
+    def mode(self) -> jax.Array:
+        """μ, or the bound that is nearest to it"""
+        at = filled(self)
+        return jnp.clip(at.loc, at.low, at.high)
+
+    stddev = standard_deviation
+    fit = fit_by_likelihood
+
     def entropy(self) -> jax.Array:
         """log σ + log ∫exp(-½(t² - c²))dt + ½E[z² - c²], z = (x - μ)/σ and c the mode of z."""
         at = filled(self)
@@ -72,14 +98,30 @@ class TruncatedNormal:
     def mean(self) -> jax.Array:
         """μ + σE[z], integrated."""
         at = filled(self)
-        here = _interval(*_bounds(at))
-        return at.loc + at.scale * (here.mode + here.mean(here.step))
+        low, high, width = _bounds(at)
+        here = _interval(low, high, width)
+        # Around zero ∫z exp(-½z²)dz = exp(-½low²) - exp(-½high²), which may be next to nothing.
+        inner = (low <= 0.0) & (high >= 0.0)
+        a, b = jnp.where(inner, -low, 1.0), jnp.where(inner, high, 2.0)
+        more = a <= b
+        fall = -expm1(-0.5 * jnp.where(more, b - a, a - b) * (a + b))
+        size = jnp.exp(-0.5 * jnp.square(jnp.where(more, a, b))) * fall
+        across = divide(jnp.where(more, size, -size), here.mass)
+        return at.loc + at.scale * jnp.where(inner, across, here.mode + here.mean(here.step))
 
     @property
     def variance(self) -> jax.Array:
         """σ²E[(z - E[z])²], integrated."""
         here = _interval(*_bounds(filled(self)))
         return jnp.square(filled(self).scale) * here.mean(jnp.square(here.step - here.mean(here.step)[..., None]))
+
+    def _frame(self) -> tuple[jax.Array, jax.Array]:
+        # Where the density is largest, and how far it takes to fall off from there: as exp(-ct - ½t²) in units of σ.
+        at = filled(self)
+        mode = jnp.clip(at.loc, at.low, at.high)
+        distance = jnp.abs(divide(mode - at.loc, at.scale))
+        width = jnp.where(jnp.isfinite(at.high - at.low), at.high - at.low, at.scale)
+        return mode, jnp.minimum(at.scale / jnp.maximum(distance, 1.0), width)
 
 
 class Interval(NamedTuple):

@@ -8,9 +8,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from kljax._bessel import bessel_ratio, bessel_ratio_slope, bregman_log_bessel, log_bessel_i
+from kljax._bessel import bessel_ratio, bessel_ratio_slope, bregman_log_bessel, log_bessel_i, log_bessel_ie
+from kljax.families._fit import fit_by_likelihood
+from kljax.families._quantiles import standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, non_negative, real
-from kljax.families._sphere import around, covariance, dimension, one_minus_cosine, order, unit
+from kljax.families._sphere import around, covariance, dimension, log_area, norm_excess, one_minus_cosine, order, unit
 from kljax.families._spherical_uniform import SphericalUniform
 from kljax.quadrature import Support
 
@@ -34,6 +36,9 @@ class VonMisesFisher:
     def _check(self) -> None:
         dimension("VonMisesFisher", self.mean_direction.shape[-1])
 
+    def _ordinary(self) -> dict[str, Any]:
+        return {"mean_direction": 1.0}
+
     @property
     def event_shape(self) -> tuple[int, ...]:
         """(n,)"""
@@ -44,14 +49,22 @@ class VonMisesFisher:
         """Unit vectors."""
         return Support(-1.0, 1.0, "sphere")
 
+    @property
+    def mode(self) -> jax.Array:
+        """μ"""
+        return filled(self).mean_direction
+
+    stddev = standard_deviation
+    fit = fit_by_likelihood
+
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at unit vectors x, [..., n], with respect to the area."""
         x, at = at_points(x, self)
-        return at.concentration * jnp.sum(unit(at.mean_direction) * x, -1) - at._log_normaliser()
-
-    def _log_normaliser(self) -> jax.Array:
+        # μ·x - 1 = -½|x - μ|², but for what x is longer than one.
+        away = 0.5 * jnp.sum(jnp.square(x - unit(at.mean_direction)), -1) - 0.5 * norm_excess(x)
         n = self.mean_direction.shape[-1]
-        return log_bessel_i(order(n), self.concentration) + 0.5 * n * math.log(2.0 * math.pi)
+        level = log_bessel_ie(order(n), at.concentration) + 0.5 * n * math.log(2.0 * math.pi)
+        return -at.concentration * away - level
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
         """Draws; they carry no derivative.
@@ -66,7 +79,8 @@ class VonMisesFisher:
     def entropy(self) -> jax.Array:
         """log((2π)^(n/2) I_ν(κ) κ^-ν) - κA(κ), A = I_{ν+1}/I_ν."""
         at = filled(self)
-        return at._log_normaliser() - at.concentration * bessel_ratio(at.concentration, order(*self.event_shape))
+        k, n = at.concentration, self.event_shape[0]
+        return log_area(n) - bregman_log_bessel(order(n), jnp.zeros_like(k), k)
 
     @property
     def mean(self) -> jax.Array:

@@ -8,8 +8,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from kljax._gamma import bregman_phi, digamma, log_gamma
-from kljax._special import divide, kl_term, relative_gap, x_minus_log1p
+from kljax._gamma import bregman_phi, digamma
+from kljax._special import divide, kl_term, log1p_excess, relative_gap, two_product, x_minus_log1p
+from kljax.families._deviances import gamma_entropy
 from kljax.families._matrices import (
     adjoint,
     cholesky,
@@ -25,7 +26,9 @@ from kljax.families._matrices import (
     solve_lower,
     square,
 )
+from kljax.families._quantiles import standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, positive, real
+from kljax.families._stirling import phi
 from kljax.quadrature import Support
 
 
@@ -48,6 +51,9 @@ class Wishart:
     def _check(self) -> None:
         square("Wishart", "scale", self.scale)
 
+    def _ordinary(self) -> dict[str, Any]:
+        return {"df": self.scale.shape[-1] + 1.0}
+
     @property
     def event_shape(self) -> tuple[int, ...]:
         """(n, n)"""
@@ -58,14 +64,24 @@ class Wishart:
         """Positive definite matrices."""
         return Support(-math.inf, math.inf, "positive definite matrices")
 
+    @property
+    def mode(self) -> jax.Array:
+        """(ν - n - 1)V for ν ≥ n + 1, else NaN"""
+        at = filled(self)
+        over = (at.df - (at.scale.shape[-1] + 1.0))[..., None, None]
+        return jnp.where(over >= 0.0, over, jnp.nan) * hermitian(at.scale)
+
+    stddev = standard_deviation
+
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at symmetric matrices x, [..., n, n]; -∞ where they are not positive definite."""
         x, at = at_points(x, self)
-        n, low = x.shape[-1], cholesky(at.scale)
         legal, root = definite(x)
-        trace = norm_squared(solve_lower(low, root))
-        normaliser = at.df * (log_det(low) + 0.5 * n * math.log(2.0)) + log_multigamma(n, 0.5 * at.df)
-        inside = (at.df - (n + 1.0)) * log_det(root) - 0.5 * trace - normaliser
+        x = jnp.where(legal[..., None, None], x, identity(x))
+        df = at.df[..., None, None]
+        away = log_det_gap(root, cholesky(at.scale) * jnp.sqrt(df), less_product(x, at.scale, df))
+        n = x.shape[-1]
+        inside = -(n + 1.0) * log_det(root) - 0.5 * at.df * away - log_multigamma_level(n, 0.5 * at.df)
         return jnp.where(legal, inside, -jnp.inf)
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
@@ -79,9 +95,7 @@ class Wishart:
         at = filled(self)
         n = at.scale.shape[-1]
         spread = (n + 1.0) * (log_det(cholesky(at.scale)) + 0.5 * n * math.log(2.0))
-        half = 0.5 * at.df
-        slopes = (half - 0.5 * (n + 1.0)) * multidigamma(n, half)
-        return spread + log_multigamma(n, half) - slopes + half * n
+        return spread + entropy_of_counts(n, 0.5 * at.df, n - 1.0, -1.0)
 
     @property
     def mean(self) -> jax.Array:
@@ -102,14 +116,41 @@ def _ladder(n: int, a: jax.Array) -> jax.Array:
     return a[..., None] - jnp.broadcast_to(0.5 * jnp.arange(n).astype(a.dtype), (*a.shape, n))
 
 
-def log_multigamma(n: int, a: jax.Array) -> jax.Array:
-    """log Γₙ(a) = ¼n(n - 1) log π + Σ log Γ(a - ½j), j < n."""
-    return 0.25 * n * (n - 1) * math.log(math.pi) + jnp.sum(log_gamma(_ladder(n, a)), -1)
+def log_multigamma_level(n: int, a: jax.Array) -> jax.Array:
+    """log Γₙ(a) - n(a log a - a) = ¼n(n - 1) log π + Σ [φ(a - ½j) + K(a - ½j, a) - ½j log a], j < n."""
+    steps = _ladder(n, a)
+    whole = jnp.broadcast_to(a[..., None], steps.shape)
+    down = steps - whole
+    fall = whole * log1p_excess(divide(down, whole)) + down * jnp.log(whole)
+    return 0.25 * n * (n - 1) * math.log(math.pi) + jnp.sum(phi(steps) + fall, -1)
+
+
+def entropy_of_counts(n: int, a: jax.Array, start: float, step: float) -> jax.Array:
+    """¼n(n - 1) log π + Σ [G(a - ½j) + ½j + ½(start + j step)ψ(a - ½j)], j < n, G the entropy of a gamma variable."""
+    j = jnp.broadcast_to(jnp.arange(n).astype(a.dtype), (*a.shape, n))
+    steps = _ladder(n, a)
+    terms = gamma_entropy(steps) + 0.5 * j + 0.5 * (start + step * j) * digamma(steps)
+    return 0.25 * n * (n - 1) * math.log(math.pi) + jnp.sum(terms, -1)
+
+
+def less_product(x: jax.Array, y: jax.Array, c: jax.Array) -> jax.Array:
+    """X - cY, the products without error."""
+    product, rest = two_product(y, jnp.broadcast_to(c, y.shape))
+    return (x - product) - rest
+
+
+def log_det_gap(root_p: jax.Array, root_q: jax.Array, gap: jax.Array) -> jax.Array:
+    """tr Q⁻¹P - n - log det Q⁻¹P of definite matrices with these roots, gap = P - Q."""
+    change = congruent(root_q, gap)
+    near = norm_squared(change) < 0.25
+    close = log_det_excess(jnp.where(near[..., None, None], change, 0.0))
+    far = norm_squared(solve_lower(root_q, root_p)) - gap.shape[-1] - 2.0 * (log_det(root_p) - log_det(root_q))
+    return jnp.where(near, close, far)
 
 
 def multidigamma(n: int, a: jax.Array) -> jax.Array:
     """ψₙ(a) = Σ ψ(a - ½j), j < n."""
-    return jnp.sum(digamma(_ladder(n, a)), -1)
+    return jnp.sum(digamma(a[..., None] - 0.5 * jnp.arange(n, dtype=a.dtype)), -1)
 
 
 def definite(x: jax.Array) -> tuple[jax.Array, jax.Array]:

@@ -1,0 +1,56 @@
+"""Where a density or a moment is infinite: powers at their ends, and what overflows."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from kljax._special import divide, log1p, tiny
+
+
+@jax.custom_jvp
+def power_log(c: jax.Array, x: jax.Array) -> jax.Array:
+    """c log x, 0 for c = 0 also at x = 0; where it is infinite its derivatives are zero."""
+    return jnp.where(c == 0.0, 0.0, c * jnp.log(x))
+
+
+@power_log.defjvp
+def _power_log_jvp(primals, tangents):
+    (c, x), (dc, dx) = primals, tangents
+    edge = (x == 0.0) & (c != 0.0)
+    safe = jnp.where(edge, 1.0, jnp.maximum(x, tiny(x)))
+    slopes = jnp.log(safe) * dc + divide(jnp.where(edge, 0.0, c), safe) * dx
+    return power_log(c, x), jnp.where(edge, 0.0, slopes)
+
+
+@jax.custom_jvp
+def power_log1m(c: jax.Array, x: jax.Array) -> jax.Array:
+    """c log(1 - x), 0 for c = 0 also at x = 1; where it is infinite its derivatives are zero."""
+    return jnp.where(c == 0.0, 0.0, c * log1p(-x))
+
+
+@power_log1m.defjvp
+def _power_log1m_jvp(primals, tangents):
+    (c, x), (dc, dx) = primals, tangents
+    edge = (x == 1.0) & (c != 0.0)
+    safe = jnp.minimum(jnp.where(edge, 0.0, x), 1.0 - float(jnp.finfo(x.dtype).epsneg))
+    slopes = log1p(-safe) * dc - divide(jnp.where(edge, 0.0, c), 1.0 - safe) * dx
+    return power_log1m(c, x), jnp.where(edge, 0.0, slopes)
+
+
+def at_end(there: jax.Array, power: jax.Array, value: jax.Array) -> jax.Array:
+    """The value, but where something raised to this power vanishes the limit of its logarithm."""
+    return jnp.where(there & (power < 0.0), jnp.inf, jnp.where(there & (power > 0.0), -jnp.inf, value))
+
+
+@jax.custom_jvp
+def growing(value: jax.Array, log: jax.Array) -> jax.Array:
+    """A positive value, whose derivatives are its own times those of its logarithm, and zero where it is infinite."""
+    return value
+
+
+@growing.defjvp
+def _growing_jvp(primals, tangents):
+    (value, log), (_, dlog) = primals, tangents
+    dead = jnp.isinf(value)
+    return growing(value, log), jnp.where(dead, 0.0, growing(jnp.where(dead, 0.0, value), log) * dlog)
