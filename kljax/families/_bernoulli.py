@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from kljax import logits, probs
 from kljax._special import kl_term, log1p_excess, relative_gap
+from kljax.families._fit import fit_by_likelihood
 from kljax.families._odds import chances, kl_of_trials, log_chances, logit, row, softplus
 from kljax.families._poisson import Poisson
 from kljax.families._quantiles import quantile_by_bisection, standard_deviation
@@ -61,6 +62,7 @@ class Bernoulli:
         return (p > rest).astype(p.dtype)
 
     stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def entropy(self) -> jax.Array:
         """-p log p - (1 - p) log(1 - p)."""

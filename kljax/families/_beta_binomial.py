@@ -18,6 +18,7 @@ import jax.numpy as jnp
 from kljax import quadrature
 from kljax._special import divide, kl_term, log_ratio
 from kljax.families._binomial import trials_of
+from kljax.families._fit import fit_by_likelihood
 from kljax.families._quantiles import quantile_by_bisection, standard_deviation, summed_cdf
 from kljax.families._record import along, at_points, batch_shape, count, family, filled, positive
 from kljax.families._stirling import stirling_excess
@@ -65,6 +66,7 @@ class BetaBinomial:
     cdf = summed_cdf
     quantile = quantile_by_bisection
     stddev = standard_deviation
+    fit = fit_by_likelihood
 
     @property
     def mode(self) -> jax.Array:

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from kljax.families import _integrals
+from kljax.families._fit import fit_by_likelihood
 from kljax.families._incomplete import incomplete_beta
 from kljax.families._odds import chances, kl_of_trials, log_chances, log_probability, logit, softplus
 from kljax.families._quantiles import quantile_by_bisection, standard_deviation
@@ -78,6 +79,7 @@ class Binomial:
         return jnp.minimum(jnp.floor((n + 1.0) * chances(at)[0]), n)
 
     stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def entropy(self) -> jax.Array:
         """-Σ p log p, summed."""

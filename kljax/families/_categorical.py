@@ -13,6 +13,7 @@ from kljax._kernels.shannon import log_norm, log_softmax
 from kljax._special import log_ratio
 from kljax.families import _odds
 from kljax.families._bernoulli import Bernoulli
+from kljax.families._fit import fit_by_likelihood
 from kljax.families._quantiles import quantile_by_bisection, standard_deviation
 from kljax.families._record import at_points, batch_shape, family, filled, located, one_of, probability, real
 from kljax.quadrature import Support, integers
@@ -147,6 +148,7 @@ class OneHotCategorical:
         return jax.nn.one_hot(p.argmax(-1), p.shape[-1], dtype=p.dtype)
 
     stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def entropy(self) -> jax.Array:
         """-Σ pₖ log pₖ."""

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from kljax._special import divide, log1p
+from kljax.families._fit import fit_by_likelihood
 from kljax.families._located import log1p_square, standardised
 from kljax.families._quantiles import at_shares, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive, real
@@ -67,6 +68,7 @@ class Cauchy:
         return filled(self).loc
 
     stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def entropy(self) -> jax.Array:
         """log(4πγ)."""
@@ -87,4 +89,5 @@ def kl_cauchy(p: Cauchy, q: Cauchy) -> jax.Array:
     """log(((γ_p + γ_q)² + Δ²)/(4γ_pγ_q)), Δ = μ_p - μ_q (Chyzak & Nielsen 2019)."""
     shift = p.loc - q.loc
     spread = divide(p.scale - q.scale, p.scale) * divide(p.scale - q.scale, q.scale)
-    return log1p(0.25 * (spread + divide(shift, p.scale) * divide(shift, q.scale)))
+    value = log1p(0.25 * (spread + divide(shift, p.scale) * divide(shift, q.scale)))
+    return jnp.where(jnp.minimum(p.scale, q.scale) < 0.0, jnp.nan, value)

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from kljax import _checks
 from kljax._special import divide, expm1, expm1_minus_x_ratio, expm1_ratio, log1p, log_ratio
+from kljax.families._fit import fit_by_likelihood
 from kljax.families._quantiles import quantile_by_bisection, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, real
 from kljax.families._sinhc import bregman_log_sinhc, log_sinhc, sinhc_curvature, sinhc_slope
@@ -81,6 +82,7 @@ class ContinuousBernoulli:
         return jnp.where(eta == 0.0, jnp.nan, (eta > 0.0).astype(eta.dtype))
 
     stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def entropy(self) -> jax.Array:
         """S(½η) - ½ηS'(½η), S(x) = log(sinh(x)/x)."""

@@ -11,6 +11,8 @@ from kljax._gamma import digamma, log_gamma
 from kljax._special import divide
 from kljax.families._beta import Beta, kl_of_dirichlets
 from kljax.families._deviances import excess_over_one, gamma_entropy, log_density
+from kljax.families._fit import fit_by_likelihood
+from kljax.families._logs import Logs, of_log
 from kljax.families._matrices import embedded, identity
 from kljax.families._quantiles import standard_deviation
 from kljax.families._record import at_points, batch_shape, family, filled, lifted, positive
@@ -36,6 +38,20 @@ class Dirichlet:
         """(n,), the number of outcomes."""
         return self.concentration.shape[-1:]
 
+    def _draw_logs(self, key: jax.Array, shape: tuple[int, ...]) -> Logs:
+        a = lifted(self, shape).concentration
+        logs = jax.random.loggamma(key, a, a.shape, a.dtype)
+        return of_log(logs - jax.nn.logsumexp(logs, -1, keepdims=True))
+
+    def _log_prob_of_logs(self, x: Any) -> jax.Array:
+        if not isinstance(x, Logs):
+            return self.log_prob(x)
+        log, at = at_points(x.log, self)
+        normal = jnp.all(x.normal(), -1)
+        safe = jnp.where(normal[..., None], x.x, 1.0 / log.shape[-1])
+        beside = jnp.sum((at.concentration - 1.0) * log, -1) - _log_beta(at.concentration)
+        return jnp.where(normal, self.log_prob(safe), beside)
+
     @property
     def support(self) -> Support:
         """Probabilities that add up to one."""
@@ -49,6 +65,7 @@ class Dirichlet:
         return jnp.where(peaked, (a - 1.0) / jnp.where(peaked, (a - 1.0).sum(-1, keepdims=True), 1.0), jnp.nan)
 
     stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density of the first n - 1 of the probabilities x, [..., n]; -∞ where one is negative."""

@@ -12,6 +12,7 @@ from kljax import quadrature
 from kljax._gamma import bregman_log_gamma
 from kljax.families._beta_binomial import BetaBinomial, log_rise, log_urn, log_whole
 from kljax.families._binomial import trials_of
+from kljax.families._fit import fit_by_likelihood
 from kljax.families._matrices import identity
 from kljax.families._quantiles import standard_deviation
 from kljax.families._record import along, at_points, batch_shape, count, family, filled, positive
@@ -47,6 +48,7 @@ class DirichletMultinomial:
         return Support(0.0, filled(self).total_count, "counts")
 
     stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def log_prob(self, x: Any) -> jax.Array:
         """The log-probability of counts x, [..., K]; -∞ for what are no counts that add up to n."""

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from kljax._special import log_ratio
+from kljax.families._fit import fit_by_likelihood
 from kljax.families._quantiles import at_shares, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, real
 from kljax.quadrature import Support, integers
@@ -58,6 +59,7 @@ class DiscreteUniform:
         return jnp.clip(at.low + k - 1.0, at.low, at.high)
 
     stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def entropy(self) -> jax.Array:
         """log(high - low + 1)"""

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from kljax._ratios import divide_twice
 from kljax._special import divide, itakura_saito_term
 from kljax.families._deviances import power_fall
+from kljax.families._fit import fit_by_likelihood
 from kljax.families._quantiles import at_shares, mode_zero, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive
 from kljax.quadrature import Support
@@ -57,6 +58,7 @@ class Exponential:
     mode = mode_zero
 
     stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def entropy(self) -> jax.Array:
         """1 - log λ."""

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from kljax._gamma import digamma_gap
 from kljax.families._beta import Beta
+from kljax.families._fit import fit_by_likelihood
 from kljax.families._incomplete import incomplete_beta, log_beta_level
 from kljax.families._quantiles import quantile_by_bisection, standard_deviation
 from kljax.families._record import at_points, batch_shape, family, filled, lifted, positive
@@ -66,6 +67,7 @@ class FisherSnedecor:
 
     quantile = quantile_by_bisection
     stddev = standard_deviation
+    fit = fit_by_likelihood
 
     @property
     def mode(self) -> jax.Array:

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from kljax._gamma import bregman_log_gamma, log_gamma_1p
 from kljax._special import expm1_ratio
+from kljax.families._fit import fit_by_likelihood
 from kljax.families._generalized_pareto import log1p_ratio
 from kljax.families._gumbel import EULER
 from kljax.families._quantiles import at_shares, standard_deviation
@@ -84,6 +85,7 @@ class GeneralizedExtremeValue:
         return jnp.where(peaked, at.loc + at.scale * (y * expm1_ratio(c * y)), at.support.high)
 
     stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def entropy(self) -> jax.Array:
         """log σ + γξ + γ + 1, γ Euler's constant."""

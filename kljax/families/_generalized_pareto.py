@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from kljax._special import atanh_tail, expm1_ratio
+from kljax.families._fit import fit_by_likelihood
 from kljax.families._quantiles import at_shares, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive, real
 from kljax.quadrature import Support
@@ -77,6 +78,7 @@ class GeneralizedPareto:
         return jnp.where(at.concentration < -1.0, at.support.high, at.loc)
 
     stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def entropy(self) -> jax.Array:
         """log σ + ξ + 1"""

@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from kljax.families._fit import fit_by_likelihood
 from kljax.families._odds import (
     chances,
     kl_of_waits,
@@ -66,6 +67,7 @@ class Geometric:
     mode = mode_zero
 
     stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def entropy(self) -> jax.Array:
         """-log p - (1 - p) log(1 - p)/p."""

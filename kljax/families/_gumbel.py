@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from kljax._gamma import bregman_log_gamma, log_gamma_gap
 from kljax._special import divide, expm1_minus_x, relative_gap
+from kljax.families._fit import fit_by_likelihood
 from kljax.families._located import standardised
 from kljax.families._quantiles import at_shares, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive, real
@@ -63,6 +64,7 @@ class Gumbel:
         return filled(self).loc
 
     stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def entropy(self) -> jax.Array:
         """1 + log β + γ, γ Euler's constant."""

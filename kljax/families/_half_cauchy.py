@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from kljax._special import divide, log1p
+from kljax.families._fit import fit_by_likelihood
 from kljax.families._located import log1p_square
 from kljax.families._quantiles import at_shares, mode_zero, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive
@@ -59,6 +60,7 @@ class HalfCauchy:
     mode = mode_zero
 
     stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def entropy(self) -> jax.Array:
         """log(2πγ)."""
@@ -81,4 +83,5 @@ class HalfCauchy:
 def kl_half_cauchy(p: HalfCauchy, q: HalfCauchy) -> jax.Array:
     """log((γ_p + γ_q)²/(4γ_pγ_q)), that of the Cauchy distributions around zero."""
     gap = p.scale - q.scale
-    return log1p(0.25 * divide(gap, p.scale) * divide(gap, q.scale))
+    value = log1p(0.25 * divide(gap, p.scale) * divide(gap, q.scale))
+    return jnp.where(jnp.minimum(p.scale, q.scale) < 0.0, jnp.nan, value)

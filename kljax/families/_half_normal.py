@@ -11,6 +11,7 @@ from jax.scipy.special import erf, erfinv
 
 from kljax._ratios import spread_term
 from kljax._special import divide
+from kljax.families._fit import fit_by_likelihood
 from kljax.families._quantiles import at_shares, mode_zero, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive
 from kljax.quadrature import Support
@@ -57,6 +58,7 @@ class HalfNormal:
     mode = mode_zero
 
     stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def entropy(self) -> jax.Array:
         """log σ + ½ log(πe/2)."""

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jax.scipy.special import erfcx, log_ndtr, ndtr
 
 from kljax._special import divide, horner, itakura_saito_term, relative_gap, tiny
+from kljax.families._fit import fit_by_likelihood
 from kljax.families._implicit import implicit
 from kljax.families._quantiles import quantile_by_bisection, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive
@@ -79,6 +80,7 @@ class InverseGaussian:
         return at.loc / (t + jnp.sqrt(1.0 + jnp.square(t)))
 
     stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def entropy(self) -> jax.Array:
         """½ log(2πeμ³/λ) - (3/2) exp(s) E₁(s), s = 2λ/μ and E₁ the exponential integral."""

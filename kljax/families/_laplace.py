@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from kljax._special import divide, expm1_minus_x, itakura_saito_term
+from kljax.families._fit import fit_by_likelihood
 from kljax.families._located import standardised
 from kljax.families._quantiles import at_shares, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive, real
@@ -66,6 +67,7 @@ class Laplace:
         return filled(self).loc
 
     stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def entropy(self) -> jax.Array:
         """1 + log(2b)."""

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from kljax._ratios import divide_twice
 from kljax._special import divide, expm1_minus_x, itakura_saito_term, log1p, relative_gap, x_minus_log1p
 from kljax.families._deviances import power_fall
+from kljax.families._fit import fit_by_likelihood
 from kljax.families._implicit import implicit
 from kljax.families._inverse_gaussian import scaled_exponential_integral
 from kljax.families._quantiles import quantile_by_bisection, standard_deviation
@@ -73,6 +74,7 @@ class Lindley:
         return jnp.maximum((1.0 - t) / t, 0.0)
 
     stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def entropy(self) -> jax.Array:
         """log((1 + θ)/θ²) + 1 - exp(θ) E₁(θ)/(1 + θ), E₁ the exponential integral."""

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from kljax._special import divide, expm1_minus_x_ratio, expm1_ratio, horner, log1p, log_ratio
+from kljax.families._fit import fit_by_likelihood
 from kljax.families._quantiles import at_shares, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive
 from kljax.quadrature import Support
@@ -28,6 +29,9 @@ class LogUniform:
 
     low: Any = positive()
     high: Any = positive()
+
+    def _ordinary(self) -> dict[str, Any]:
+        return {"low": 1.0, "high": 2.0}
 
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at x; -∞ outside the support."""
@@ -64,6 +68,7 @@ class LogUniform:
         return filled(self).low
 
     stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def entropy(self) -> jax.Array:
         """½ log(low·high) + log log(high/low)."""

@@ -21,6 +21,7 @@ from kljax._special import (
     x_minus_log1p,
 )
 from kljax.families import _integrals
+from kljax.families._fit import fit_by_likelihood
 from kljax.families._odds import log_complement
 from kljax.families._quantiles import quantile_by_bisection, standard_deviation, summed_cdf
 from kljax.families._record import at_points, batch_shape, family, filled, probability
@@ -74,6 +75,7 @@ class Logarithmic:
         return jnp.ones_like(filled(self).probs)
 
     stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def entropy(self) -> jax.Array:
         """-Σ p log p, summed."""

@@ -11,6 +11,7 @@ from jax.scipy.special import erfc, erfinv, ndtri
 
 from kljax._gamma import bregman_log_gamma, log_gamma_gap
 from kljax._special import divide, expm1_minus_x, itakura_saito_term, relative_gap
+from kljax.families._fit import fit_by_likelihood
 from kljax.families._gumbel import EULER
 from kljax.families._located import standardised
 from kljax.families._quantiles import at_shares, standard_deviation
@@ -68,6 +69,7 @@ class Moyal:
         return filled(self).loc
 
     stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def entropy(self) -> jax.Array:
         """log σ + ½(1 + γ + log(4π)), γ Euler's constant."""

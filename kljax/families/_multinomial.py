@@ -12,6 +12,7 @@ from kljax import quadrature
 from kljax._special import expm1_minus_x, kl_term, log1p
 from kljax.families._binomial import Binomial, trials_of
 from kljax.families._categorical import Categorical, _chances, _log_chances, kl_categorical
+from kljax.families._fit import fit_by_likelihood
 from kljax.families._lines import Line, times
 from kljax.families._odds import log_probability
 from kljax.families._quantiles import standard_deviation
@@ -50,6 +51,7 @@ class Multinomial:
         return Support(0.0, filled(self).total_count, "counts")
 
     stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def log_prob(self, x: Any) -> jax.Array:
         """The log-probability of counts x, [..., K]; -∞ for what are no counts that add up to n."""

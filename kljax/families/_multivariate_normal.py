@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
+from kljax.families._fit import fit_by_likelihood
 from kljax.families._matrices import cholesky, from_columns, identity, log_det, multiply, norm_squared, solve_lower
 from kljax.families._quantiles import standard_deviation
 from kljax.families._record import batch_shape, family, filled, located, nested, real
@@ -88,6 +89,7 @@ class MultivariateNormal:
         return filled(self).loc
 
     stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at x, [..., n]."""

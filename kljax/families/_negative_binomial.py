@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from kljax import quadrature
 from kljax._gamma import bregman_log_gamma
 from kljax.families import _integrals
+from kljax.families._fit import fit_by_likelihood
 from kljax.families._incomplete import incomplete_beta
 from kljax.families._odds import (
     chances,
@@ -89,6 +90,7 @@ class NegativeBinomial:
         return jnp.maximum(jnp.floor((count - 1.0) * (rest / p)), 0.0)
 
     stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def entropy(self) -> jax.Array:
         """-Σ p log p, summed."""

@@ -11,6 +11,7 @@ from jax.scipy.special import ndtr, ndtri
 
 from kljax._ratios import spread_term
 from kljax._special import divide
+from kljax.families._fit import fit_by_likelihood
 from kljax.families._located import standardised
 from kljax.families._quantiles import at_shares, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive, real
@@ -64,6 +65,7 @@ class Normal:
         return filled(self).loc
 
     stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def entropy(self) -> jax.Array:
         """log σ + ½ log(2πe)."""

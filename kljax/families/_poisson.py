@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from kljax._special import kl_term
 from kljax.families import _integrals
+from kljax.families._fit import fit_by_likelihood
 from kljax.families._incomplete import incomplete_gamma
 from kljax.families._quantiles import quantile_by_bisection, standard_deviation
 from kljax.families._record import at_points, batch_shape, family, filled, non_negative
@@ -62,6 +63,7 @@ class Poisson:
         return jnp.floor(filled(self).rate)
 
     stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def entropy(self) -> jax.Array:
         """-Σ p log p, summed."""

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from kljax._ratios import spread_term
 from kljax._special import divide, log_ratio
+from kljax.families._fit import fit_by_likelihood
 from kljax.families._gumbel import EULER
 from kljax.families._quantiles import at_shares, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive
@@ -61,6 +62,7 @@ class Rayleigh:
         return filled(self).scale
 
     stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def entropy(self) -> jax.Array:
         """1 + log(σ/√2) + γ/2, γ Euler's constant."""

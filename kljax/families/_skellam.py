@@ -19,6 +19,7 @@ import numpy as np
 
 from kljax import quadrature
 from kljax._special import kl_term
+from kljax.families._fit import fit_by_likelihood
 from kljax.families._quantiles import quantile_by_bisection, standard_deviation, summed_cdf
 from kljax.families._record import along, at_points, batch_shape, family, filled, positive
 from kljax.quadrature import Support, integers
@@ -72,6 +73,7 @@ class Skellam:
     cdf = summed_cdf
     quantile = quantile_by_bisection
     stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def entropy(self) -> jax.Array:
         """-Σ p log p, summed."""

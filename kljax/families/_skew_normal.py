@@ -11,6 +11,7 @@ import numpy as np
 from jax.scipy.special import log_ndtr, ndtr
 
 from kljax.families import _integrals
+from kljax.families._fit import fit_by_likelihood
 from kljax.families._quantiles import quantile_by_bisection, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive, real
 from kljax.quadrature import Support
@@ -67,6 +68,7 @@ class SkewNormal:
 
     quantile = quantile_by_bisection
     stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def entropy(self) -> jax.Array:
         """-∫p log p, by quadrature."""

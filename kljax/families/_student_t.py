@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from kljax._special import divide, log1p, x_minus_log1p
 from kljax.families._deviances import half_step, half_step_slope
+from kljax.families._fit import fit_by_likelihood
 from kljax.families._incomplete import incomplete_beta
 from kljax.families._located import standardised
 from kljax.families._quantiles import quantile_by_bisection, standard_deviation
@@ -62,6 +63,7 @@ class StudentT:
         return filled(self).loc
 
     stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def entropy(self) -> jax.Array:
         """½(ν + 1)(ψ(½(ν + 1)) - ψ(½ν)) + log(√ν B(½ν, ½)) + log σ."""

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from kljax._special import divide, expm1, expm1_minus_x, log1p, relative_gap
+from kljax.families._fit import fit_by_likelihood
 from kljax.families._implicit import implicit
 from kljax.families._kinds import _parameter
 from kljax.families._quantiles import quantile_by_bisection, standard_deviation
@@ -36,6 +37,9 @@ class TruncatedNormal:
     scale: Any = positive(1.0)
     low: Any = _parameter(-math.inf, open_low=False, open_high=False)
     high: Any = _parameter(math.inf, open_low=False, open_high=False)
+
+    def _ordinary(self) -> dict[str, Any]:
+        return {"low": -1.0, "high": 1.0}
 
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at x; -∞ outside the support."""
@@ -82,6 +86,7 @@ class TruncatedNormal:
         return jnp.clip(at.loc, at.low, at.high)
 
     stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def entropy(self) -> jax.Array:
         """log σ + log ∫exp(-½(t² - c²))dt + ½E[z² - c²], z = (x - μ)/σ and c the mode of z."""

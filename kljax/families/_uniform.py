@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from kljax._special import divide, log1p
+from kljax.families._fit import fit_by_likelihood
 from kljax.families._quantiles import at_shares, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, real
 from kljax.quadrature import Support
@@ -25,6 +26,9 @@ class Uniform:
 
     low: Any = real(0.0)
     high: Any = real(1.0)
+
+    def _ordinary(self) -> dict[str, Any]:
+        return {"low": 0.0, "high": 1.0}
 
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at x; -∞ outside the support."""
@@ -52,6 +56,7 @@ class Uniform:
         return at.low + u * (at.high - at.low)
 
     stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def entropy(self) -> jax.Array:
         """log(high - low)."""

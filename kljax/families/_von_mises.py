@@ -12,6 +12,7 @@ from jax import lax
 
 from kljax import quadrature
 from kljax._bessel import bessel_ratio, bessel_ratio_complement, bregman_log_i0, log_i0, log_i0e
+from kljax.families._fit import fit_by_likelihood
 from kljax.families._quantiles import quantile_by_bisection
 from kljax.families._record import at_points, family, filled, lifted, non_negative, real
 from kljax.quadrature import Support
@@ -57,6 +58,7 @@ class VonMises:
         return jnp.where(x <= -math.pi, 0.0, jnp.where(x >= math.pi, 1.0, jnp.clip(value, 0.0, 1.0)))
 
     quantile = quantile_by_bisection
+    fit = fit_by_likelihood
 
     @property
     def mode(self) -> jax.Array:

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from kljax._bessel import bessel_ratio, bessel_ratio_slope, bregman_log_bessel, log_bessel_i, log_bessel_ie
+from kljax.families._fit import fit_by_likelihood
 from kljax.families._quantiles import standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, non_negative, real
 from kljax.families._sphere import around, covariance, dimension, log_area, norm_excess, one_minus_cosine, order, unit
@@ -35,6 +36,9 @@ class VonMisesFisher:
     def _check(self) -> None:
         dimension("VonMisesFisher", self.mean_direction.shape[-1])
 
+    def _ordinary(self) -> dict[str, Any]:
+        return {"mean_direction": 1.0}
+
     @property
     def event_shape(self) -> tuple[int, ...]:
         """(n,)"""
@@ -51,6 +55,7 @@ class VonMisesFisher:
         return filled(self).mean_direction
 
     stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at unit vectors x, [..., n], with respect to the area."""

@@ -12,7 +12,9 @@ from kljax._gamma import log_gamma_1p
 from kljax._special import divide, expm1, expm1_minus_x, log_ratio
 from kljax.families._deviances import log_gamma_bend
 from kljax.families._edges import at_end, growing
+from kljax.families._fit import fit_by_likelihood
 from kljax.families._gumbel import EULER, kl_of_extremes
+from kljax.families._logs import Logs, as_logs, log_of, of_log
 from kljax.families._quantiles import at_shares, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive
 from kljax.quadrature import Support
@@ -52,6 +54,17 @@ class Weibull:
         at = lifted(self, shape)
         return at.scale * noise(jax.random.exponential, key, shape, self) ** (1.0 / at.concentration)
 
+    def _draw_logs(self, key: jax.Array, shape: tuple[int, ...]) -> Logs:
+        at = lifted(self, shape)
+        return of_log(log_of(noise(jax.random.exponential, key, shape, self)) / at.concentration + jnp.log(at.scale))
+
+    def _log_prob_of_logs(self, x: Any) -> jax.Array:
+        x = as_logs(self, x)
+        log, at = at_points(x.log, self)
+        k, z, normal = at.concentration, log - jnp.log(at.scale), x.normal()
+        beyond = jnp.log(k) - jnp.log(at.scale) + (k - 1.0) * z - jnp.exp(k * z)
+        return jnp.where(normal, self.log_prob(jnp.where(normal, x.x, 1.0)), beyond)
+
     @property
     def support(self) -> Support:
         """(0, ∞)"""
@@ -79,6 +92,7 @@ class Weibull:
         return jnp.where(peaked, at.scale * jnp.exp(jnp.log1p(-1.0 / safe) / safe), 0.0)
 
     stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def entropy(self) -> jax.Array:
         """γ(1 - 1/k) + log(λ/k) + 1, γ Euler's constant."""

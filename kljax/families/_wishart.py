@@ -51,6 +51,9 @@ class Wishart:
     def _check(self) -> None:
         square("Wishart", "scale", self.scale)
 
+    def _ordinary(self) -> dict[str, Any]:
+        return {"df": self.scale.shape[-1] + 1.0}
+
     @property
     def event_shape(self) -> tuple[int, ...]:
         """(n, n)"""

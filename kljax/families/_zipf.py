@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from kljax._special import log1p
+from kljax.families._fit import fit_by_likelihood
 from kljax.families._lines import Line, between
 from kljax.families._quantiles import _least, quantile_by_bisection, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, real
@@ -62,6 +63,7 @@ class Zipf:
 
     quantile = quantile_by_bisection
     stddev = standard_deviation
+    fit = fit_by_likelihood
 
     @property
     def mode(self) -> jax.Array:
