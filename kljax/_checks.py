@@ -13,6 +13,7 @@ from collections.abc import Hashable, Sequence
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 from jax.experimental import checkify
 from jax.typing import ArrayLike
 
@@ -20,8 +21,13 @@ Axis = int | Sequence[int]
 AxisName = Hashable | Sequence[Hashable]
 
 
-def floating(name: str, value: ArrayLike, *, allow_complex: bool = False, keep_half: bool = False) -> jax.Array:
-    """``value`` as a float32 or float64 array; half-precision input is computed in float32, or kept on request."""
+def floating(
+    name: str, value: ArrayLike, *, allow_complex: bool = False, keep_half: bool = False, advice: str | None = None
+) -> jax.Array:
+    """``value`` as a float32 or float64 array; half-precision input is computed in float32, or kept on request.
+
+    What to do about integers is ``advice``, to convert them by default.
+    """
     if value is None or isinstance(value, str):
         raise TypeError(f"{name} must be a floating-point array; got {value!r}.")
     try:
@@ -33,7 +39,7 @@ def floating(name: str, value: ArrayLike, *, allow_complex: bool = False, keep_h
     if not jnp.issubdtype(array.dtype, jnp.floating):
         raise TypeError(
             f"{name} must have a floating-point dtype; got {array.dtype} with shape {array.shape}. "
-            f"Convert it first, for instance {name}.astype(jnp.float32)."
+            + (advice or f"Convert it first, for instance {name}.astype(jnp.float32).")
         )
     if array.dtype.itemsize < 4 and not keep_half:
         return array.astype(jnp.float32)
@@ -58,6 +64,11 @@ def broadcast(**arrays: jax.Array) -> list[jax.Array]:
 
 def axes(axis: Axis, ndim: int, *, name: str = "axis") -> tuple[int, ...]:
     """``axis`` as a sorted tuple of non-negative axes of an array with ``ndim`` dimensions."""
+    if ndim == 0:
+        raise ValueError(
+            "The operands are single numbers, and a distribution has an axis of outcomes: for an event of probability "
+            "x pass jnp.stack([x, 1 - x], -1), or call kljax.kl(Bernoulli(x), …) with kljax.families."
+        )
     listed = tuple(axis) if isinstance(axis, Sequence) else (axis,)
     for one in listed:
         if isinstance(one, bool) or not hasattr(one, "__index__"):
@@ -94,7 +105,19 @@ def mask(where: ArrayLike | None, shape: tuple[int, ...]) -> jax.Array | None:
     try:
         return jnp.broadcast_to(array, shape)
     except ValueError:
-        raise ValueError(f"where must broadcast to the operands' shape {shape}; got shape {array.shape}.") from None
+        advice = ""
+        if array.ndim < len(shape) and all(n in (1, *shape) for n in array.shape):
+            advice = " It excludes outcomes; for a mask of the tokens, the members of the batch, there is tokens=."
+        raise ValueError(
+            f"where must broadcast to the operands' shape {shape}; got shape {array.shape}.{advice}"
+        ) from None
+
+
+def occupied(rows: jax.Array, mask: jax.Array, nothing: float, sure: float) -> jax.Array:
+    """Rows with ``nothing`` outside the mask; a row with no outcome left has one, which is ``sure``, and costs 0."""
+    first = lax.broadcasted_iota(jnp.int32, mask.shape, mask.ndim - 1) == 0
+    kept = jnp.where(mask, rows, nothing)
+    return jnp.where(~mask.any(-1, keepdims=True) & first, sure, kept)
 
 
 def number(
@@ -141,7 +164,7 @@ def stack(array: jax.Array, weights: ArrayLike | None, axis: Axis, stack_axis: i
     if 0 in rows.shape[-2:]:
         raise ValueError(f"axis and stack_axis must have at least one entry; the operand has shape {array.shape}.")
     if weights is None:
-        return rows, jnp.full(rows.shape[:-1], 1.0 / count, array.dtype)
+        return rows, jnp.full(rows.shape[:-1], 1.0 / count, jnp.float32 if array.dtype == bool else array.dtype)
     given = floating("weights", weights).astype(array.dtype)
     try:
         return rows, jnp.broadcast_to(given, rows.shape[:-1])

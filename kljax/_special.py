@@ -17,10 +17,21 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 
 
 def _is_double(x: jax.Array) -> bool:
     return x.dtype == jnp.float64
+
+
+def nan_where(wrong: jax.Array, x: jax.Array) -> jax.Array:
+    """x, NaN where ``wrong``: of ∞ - ∞ there, so that no NaN is formed, not even as a constant, of legal input."""
+    return jnp.where(wrong, jnp.inf, x) - jnp.where(wrong, jnp.inf, jnp.zeros_like(x))
+
+
+def finite_or_nan(x: jax.Array) -> jax.Array:
+    """x, NaN where it is infinite, likewise."""
+    return x + (x - x)
 
 
 def tiny(x: jax.Array) -> float:
@@ -76,9 +87,11 @@ def atanh_tail(z: jax.Array) -> jax.Array:
 def two_sum(a: jax.Array, b: jax.Array) -> tuple[jax.Array, jax.Array]:
     """(s, e) with s = fl(a + b) and s + e = a + b exactly; e = 0 where s is not finite."""
     s = a + b
-    bb = s - a
-    e = (a - (s - bb)) + (b - bb)
-    return s, jnp.where(jnp.isfinite(s), e, 0.0)
+    # Masked before the differences: ∞ - ∞ would be formed in them.
+    finite, zero = lax.is_finite(s), jnp.zeros_like(s)
+    a, b, t = (lax.select(finite, jnp.broadcast_to(one, s.shape), zero) for one in (a, b, s))
+    bb = t - a
+    return s, (a - (t - bb)) + (b - bb)
 
 
 def two_diff(a: jax.Array, b: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -129,6 +142,24 @@ def _relative_gap_jvp(primals, tangents):
     return relative_gap(y, x, d), divide(dy - divide(y, x) * dx, x)
 
 
+def exp_within(t: jax.Array) -> jax.Array:
+    """eᵗ as a slope: what overflows saturates, so that times a zero tangent it is zero."""
+    return jnp.exp(jnp.minimum(t, 88.7 if t.dtype == jnp.float32 else 709.7))
+
+
+@jax.custom_jvp
+def root(x: jax.Array) -> jax.Array:
+    """√x for x ≥ 0, with the slope 0 at 0 and at ∞: the distance whose square is x, at its kink the subgradient 0."""
+    return jnp.sqrt(x)
+
+
+@root.defjvp
+def _root_jvp(primals, tangents):
+    (x,), (dx,) = primals, tangents
+    inside = (x > 0.0) & (x < jnp.inf)
+    return root(x), jnp.where(inside, divide(0.5 * dx, root(jnp.where(inside, x, 1.0))), 0.0)
+
+
 # --- exponentials -----------------------------------------------------------------------------------------
 
 
@@ -143,7 +174,7 @@ def expm1(t: jax.Array) -> jax.Array:
 @expm1.defjvp
 def _expm1_jvp(primals, tangents):
     (t,), (dt,) = primals, tangents
-    return expm1(t), jnp.exp(t) * dt
+    return expm1(t), exp_within(t) * dt
 
 
 @jax.custom_jvp
@@ -163,7 +194,7 @@ def expm1_minus_x(t: jax.Array) -> jax.Array:
 @expm1_minus_x.defjvp
 def _expm1_minus_x_jvp(primals, tangents):
     (t,), (dt,) = primals, tangents
-    return expm1_minus_x(t), expm1(t) * dt
+    return expm1_minus_x(t), expm1(jnp.minimum(t, 88.7 if t.dtype == jnp.float32 else 709.7)) * dt
 
 
 # --- logarithms -------------------------------------------------------------------------------------------
@@ -225,20 +256,23 @@ def symmetric_ratio(y: jax.Array, x: jax.Array) -> tuple[jax.Array, jax.Array]:
 
 
 def quotient_apart(near: jax.Array, y: jax.Array, x: jax.Array) -> jax.Array:
-    """y/x of what is not near, else 1; 0 and -0 are the same there, and of a negative x it is NaN."""
-    below = jnp.where(x > 0.0, x, jnp.where(x == 0.0, 0.0, jnp.nan))
-    return jnp.where(near, 1.0, y / jnp.where(near, 1.0, below))
+    """y/x of what is not near, else 1; ∞ at x = 0, and of a negative x it is NaN."""
+    positive = x > 0.0
+    ratio = jnp.where(near, 1.0, y) / jnp.where(near | ~positive, 1.0, x)
+    return nan_where(~(near | (x >= 0.0)), jnp.where(near | positive, ratio, jnp.inf))
 
 
 def log_apart(y: jax.Array, x: jax.Array, ratio: jax.Array, *, bounded: bool = False) -> jax.Array:
     """log(y/x) from the quotient, also where that underflows or overflows; ``bounded`` stays finite at ∞."""
     # The quotient of the roots stays in range. (Scaling by powers of two would not do: XLA joins such constants.)
     low, high = ratio < tiny(y), ratio == jnp.inf
-    roots = jnp.where(x == 0.0, jnp.inf, jnp.maximum(jnp.sqrt(y) / jnp.sqrt(x), jnp.where(y > 0.0, tiny(y), 0.0)))
+    outside = low if bounded else low | high
+    # The roots only there: those of others may be anything.
+    above, below = (jnp.sqrt(jnp.where(outside, one, 1.0)) for one in (y, x))
+    roots = above / jnp.where(below > 0.0, below, 1.0)
+    roots = jnp.where(below > 0.0, jnp.maximum(roots, jnp.where(y > 0.0, tiny(y), 0.0)), jnp.inf)
     if bounded:
-        outside, ratio = low, jnp.where(high, 1.0, ratio)
-    else:
-        outside = low | high
+        ratio = jnp.where(high, 1.0, ratio)
     return jnp.where(outside, 2.0, 1.0) * jnp.log(jnp.where(outside, roots, ratio))
 
 
@@ -336,7 +370,7 @@ def log1p_excess(t: jax.Array) -> jax.Array:
     series = v * s * (1.0 + s * (1.0 + s) * atanh_tail(s * s))
     far = jnp.where(near | (t <= -1.0), 1.0, t)
     direct = (1.0 + far) * jnp.log1p(far) - far
-    return jnp.where(near, series, jnp.where(t == -1.0, 1.0, jnp.where(t < -1.0, jnp.nan, direct)))
+    return jnp.where(near, series, nan_where(t < -1.0, jnp.where(t <= -1.0, 1.0, direct)))
 
 
 @log1p_excess.defjvp

@@ -12,6 +12,7 @@ import numpy as np
 from mpmath import mpf
 from oracles import multivariate as oracle
 from oracles import powers
+from oracles.discrete import softmax
 
 from kljax import families
 from kljax.families import MultivariateNormal
@@ -188,6 +189,14 @@ CASES = {
         slope=336.0,
     ),
     "Kumaraswamy": scalar("Kumaraswamy", (1.5, 2.5), (0.0, -1.0)),
+    "LKJ": Case(
+        lambda x: families.LKJ(4, x),
+        lambda x: families.LKJ(4, x),
+        lambda p, q, order: powers.POWERS["LKJ"]([mpf(4), *p], [mpf(4), *q], order),
+        numbers(1.5),
+        numbers(0.75),
+        more=both(((0.01,), (300.0,))),
+    ),
     "Laplace": scalar("Laplace", (0.75, 1.5), (0.0, 1.0), units=(1, 1)),
     "Lindley": scalar("Lindley", (1.5,), (-0.5,), units=(1,)),
     "LogNormal": scalar("LogNormal", (0.75, 1.5), (1.0, 0.5)),
@@ -203,6 +212,14 @@ CASES = {
         slope=336.0,
     ),
     "Moyal": scalar("Moyal", (0.75, 1.5), (1.0, 0.0)),
+    "Multinomial": Case(
+        lambda x: families.Multinomial(4, logits=x),
+        lambda x: families.Multinomial(4, logits=x),
+        lambda p, q, order: powers.POWERS["Multinomial"]([mpf(4), *softmax(p[0])], [mpf(4), *softmax(q[0])], order),
+        [np.array([0.75, -0.5, 1.25])],
+        [np.array([0.5, 1.0, -0.25])],
+        more=(([np.array([8.0, 0.0, -5.0])], [np.array([-3.0, 1.0, 6.0])]),),
+    ),
     "MultivariateLogitNormal": Case(
         logit_normal,
         logit_normal,
@@ -267,6 +284,7 @@ CASES = {
         [TURN, np.array(1.5)],
         more=(([DIRECTION, np.array(400.0)], [DIRECTION + 1e-3 * TURN, np.array(410.0)]),),
     ),
+    "Zipf": scalar("Zipf", (2.5,), (0.75,), more=both(((1.01,), (8.0,)))),
     "Weibull": scalar("Weibull", (2.25, 1.5), (0.0, 0.5), units=(0, 1)),
     "Wishart": Case(
         families.Wishart,

@@ -11,7 +11,7 @@ import pytest
 from scipy import stats
 
 import kljax
-from kljax import generators
+from kljax import families, generators
 from kljax.divergences import _register
 from kljax.families import Gumbel, Laplace, Normal
 
@@ -68,8 +68,87 @@ def test_nothing_is_overwritten_and_errors_name_the_argument() -> None:
     with pytest.raises(ValueError, match="total_variation of Normal and Normal has a form already"):
         kljax.register(kljax.total_variation, Normal, Normal)
     with pytest.raises(TypeError, match="verb must be a divergence"):
+        kljax.register(kljax.pairwise, Point, Point)
+    with pytest.raises(TypeError, match="kind_q must not be given, since entropy is of one"):
         kljax.register(kljax.entropy, Point, Point)
+    with pytest.raises(TypeError, match="kind_q must be given, since kl is of two"):
+        kljax.register(kljax.kl, Point)
+    with pytest.raises(ValueError, match="entropy of Normal has a form already"):
+        kljax.register(kljax.entropy, Normal)
+    with pytest.raises(ValueError, match="chernoff_information of Normal and Normal has a form already"):
+        kljax.register(kljax.chernoff_information, Normal, Normal)
     with pytest.raises(TypeError, match="kind_q must be a class"):
         kljax.register(kljax.kl, Point, 3.0)
     with pytest.raises(TypeError, match="must be a function"):
         kljax.register(kljax.renyi, Point, Point)(3.0)
+
+
+def constant(value: float):
+    return lambda p, q, **options: jnp.asarray(value)
+
+
+def test_a_form_is_found_under_every_name_of_its_divergence() -> None:
+    """Each generator asks for the divergence that it is, and what is made of others asks for these."""
+    p, q = Gumbel(0.0, 1.0), Laplace(0.0, 1.0)
+    kljax.register(kljax.kl, Gumbel, Laplace)(constant(3.0))
+    kljax.register(kljax.kl, Laplace, Gumbel)(constant(5.0))
+    kljax.register(kljax.alpha, Gumbel, Laplace)(lambda p, q, order: jnp.asarray(10.0 * order))
+    kljax.register(kljax.total_variation, Gumbel, Laplace)(constant(0.25))
+    kljax.register(kljax.le_cam, Gumbel, Laplace)(constant(0.125))
+    kljax.register(kljax.jensen_shannon, Gumbel, Laplace)(
+        lambda p, q, weight, scaled=False: jnp.asarray(weight + scaled)
+    )
+    for generator, wanted in {
+        generators.kl: 3.0,
+        generators.reverse_kl: 5.0,
+        generators.jeffreys: 8.0,
+        generators.alpha(1.0): 3.0,
+        generators.alpha(0.0): 5.0,
+        generators.alpha(0.3): 3.0,
+        generators.cressie_read(-0.5): 5.0,
+        generators.tsallis(2.0): 40.0,
+        generators.tsallis(1.0): 3.0,
+        generators.pearson: 40.0,
+        generators.neyman: -20.0,
+        generators.squared_hellinger: 1.25,
+        generators.total_variation: 0.25,
+        generators.le_cam: 0.125,
+        generators.jensen_shannon(0.25): 0.25,
+        generators.jensen_shannon(0.25, scaled=True): 1.25,
+    }.items():
+        np.testing.assert_allclose(kljax.f_divergence(p, q, generator), wanted, rtol=1e-6, err_msg=generator.name)
+    np.testing.assert_allclose(kljax.jeffreys(p, q), 8.0)
+    np.testing.assert_allclose(kljax.chi_squared(p, q), 40.0)
+    np.testing.assert_allclose(kljax.squared_hellinger(p, q), 1.25)
+    np.testing.assert_allclose(kljax.tsallis(p, q, order=2.0), 40.0)
+    # A traced order stays one power for all its values.
+    np.testing.assert_allclose(jax.jit(lambda a: kljax.alpha(p, q, order=a))(0.5), 5.0)
+    # The pair turned round has forms of its own only where they were given.
+    np.testing.assert_allclose(kljax.kl(q, p), 5.0)
+    assert kljax.total_variation(q, p) != 0.25
+
+
+def test_composites_find_the_forms_of_their_parts() -> None:
+    kljax.register(kljax.kl, Gumbel, Laplace)(lambda p, q: jnp.full((p.loc + q.loc).shape, 3.0))
+    kljax.register(kljax.renyi, Gumbel, Laplace)(lambda p, q, order: jnp.full(p.loc.shape, 4.0))
+    kljax.register(kljax.chernoff_information, Gumbel, Laplace)(
+        lambda p, q, with_order=False: (jnp.full(p.loc.shape, 7.0),) * 2 if with_order else jnp.full(p.loc.shape, 7.0)
+    )
+    p, q = Gumbel(jnp.zeros(2), 1.0), Laplace(jnp.zeros(2), 1.0)
+    np.testing.assert_allclose(kljax.kl(families.Independent(p, 1), families.Independent(q, 1)), 6.0)
+    masked = families.Masked(p, jnp.array([True, False]))
+    np.testing.assert_allclose(kljax.f_divergence(masked, q, generators.kl), [3.0, 0.0])
+    np.testing.assert_allclose(kljax.bhattacharyya(p, q), 2.0)
+    np.testing.assert_allclose(kljax.bhattacharyya(families.Independent(p, 1), families.Independent(q, 1)), 4.0)
+    np.testing.assert_allclose(kljax.chernoff_information(masked, q), [7.0, 0.0])
+    np.testing.assert_allclose(kljax.chernoff_information(masked, q, with_order=True), [[7.0, 0.0], [7.0, 0.5]])
+    np.testing.assert_allclose(kljax.pairwise(kljax.kl, p, q), np.full((2, 2), 3.0))
+
+
+def test_entropies_of_a_class_of_ones_own() -> None:
+    kljax.register(kljax.entropy, Point)(lambda p: jnp.asarray(2.0))
+    kljax.register(kljax.kl, Point, Normal)(constant(0.5))
+    assert kljax.entropy(Point(0.0)) == 2.0
+    assert kljax.cross_entropy(Point(0.0), Normal(0.0, 1.0)) == 2.5
+    with pytest.raises(TypeError, match="p must be a distribution"):
+        kljax.entropy(3.0)

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+import kljax
+
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "kljax"
 FILES = sorted(PACKAGE.rglob("*.py"))
@@ -19,16 +21,20 @@ LAYERS = {
     unit: layer
     for layer, units in enumerate(
         [
-            ["_checks", "_special"],
-            ["_bessel", "_gamma", "_ratios"],
+            ["_checked", "_checks", "_names", "_special", "_words"],
+            ["_bessel", "_gamma", "_ratios", "_values"],
+            ["_operands", "_watch"],
+            ["_entry"],
             ["_units", "generators", "bregman"],
             ["_kernels"],
-            ["probs", "logits", "hidden", "expfam", "quadrature", "montecarlo", "samples"],
+            ["probs", "logits", "hidden", "expfam", "quadrature", "montecarlo", "counts"],
             ["families"],
             ["interop"],
             ["divergences"],
             ["bounds", "geometry", "variational", "testing"],
-            ["__init__"],
+            ["samples"],
+            ["tables"],
+            ["__init__", "__main__"],
         ]
     )
     for unit in units
@@ -130,13 +136,37 @@ def roots_loaded_by(code: str) -> set[str]:
     return set(result.stdout.split())
 
 
-def test_importing_kljax_loads_jax_and_nothing_optional():
-    loaded = roots_loaded_by("import kljax")
+def test_importing_kljax_loads_nothing_until_a_name_is_asked_for():
+    loaded = roots_loaded_by("import kljax\nassert 'kljax.divergences' not in __import__('sys').modules")
+    assert "jax" not in loaded
+
+
+# What steps, fits and checks: optax and chex are theirs, and scipy that of samples and tables.
+BRING_THEIR_OWN = {"geometry", "samples", "tables", "testing", "variational"}
+
+
+def test_every_name_is_reached_from_the_top_and_loads_jax_and_nothing_optional():
+    names = sorted(set(kljax.__all__) - BRING_THEIR_OWN)
+    loaded = roots_loaded_by(f"import kljax\nfor name in {names}: getattr(kljax, name)")
     assert {"jax", "kljax"} <= loaded
     assert not loaded & OPTIONAL
     # Whatever jax itself loads is paid for already; beyond that, the package brings only itself and the stdlib.
     beyond = loaded - roots_loaded_by("import jax, jax.numpy, jax.experimental.checkify")
     assert beyond <= {"kljax"} | sys.stdlib_module_names
+
+
+def test_the_top_names_all_that_it_reaches():
+    assert set(kljax.__all__) == {*kljax._MODULES, *kljax._VERBS, *kljax._OTHERS}
+    shown = {
+        alias.name
+        for node in ast.walk(ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("kljax")
+        for alias in node.names
+    }
+    assert shown == set(kljax.__all__)  # what type checkers see is what there is
+    assert set(kljax.__all__) <= set(dir(kljax))
+    with pytest.raises(AttributeError, match="no attribute 'kl_divergenz'"):
+        _ = kljax.kl_divergenz
 
 
 def test_the_import_check_can_fail():

@@ -16,6 +16,7 @@ from scipy import integrate, optimize, stats
 from sweeps import thinned
 
 from kljax import families, generators, variational
+from kljax.variational import _natural
 
 POSTERIORS = Path(__file__).parents[2] / "shared" / "posteriors" / "posteriors.json"
 KEY = jax.random.key(0)
@@ -396,6 +397,73 @@ def test_a_checkpoint_goes_on_where_it_stopped(tmp_path):
         np.testing.assert_array_equal(one, other)
     with pytest.raises(ValueError, match="is of another fit"):
         variational.fit(banana, variational.gaussian_mixture(2, components=3), key=KEY, steps=150, checkpoint=path)
+    # With more steps it goes on, to draws that it has not used: two fits of 70 and 150 steps are one of 150.
+    path.unlink()
+    kept = functools.partial(fit, checkpoint=path, optimizer=optax.adam(0.01))
+    assert int(kept(steps=70).steps) == 70
+    longer = kept(steps=150)
+    assert int(longer.steps) == 150
+    assert np.isfinite(longer.trace).all()
+    for one, other in zip(
+        jax.tree.leaves(fit(optimizer=optax.adam(0.01)).params), jax.tree.leaves(longer.params), strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
+    with pytest.raises(ValueError, match="has taken 150 steps, more than steps=100"):
+        kept(steps=100)
+
+
+@pytest.mark.parametrize(
+    ("guide", "label"),
+    [(variational.full_rank(2), "natural"), (variational.gaussian_mixture(2, components=2), "stochastic")],
+)
+def test_an_interrupted_fit_returns_what_it_has(guide, label):
+    taken = []
+
+    def interrupt(step, _):
+        taken.append(step)
+        # The Gaussian of the frame comes first; the mixture is cut off in its own steps.
+        if step >= 3 and (label == "natural" or step % 50 == 0):
+            raise KeyboardInterrupt
+
+    result = variational.fit(banana, guide, key=KEY, steps=200, callback=interrupt)
+    assert result.interrupted
+    assert int(result.steps) == taken[-1]
+    assert np.isfinite(result.elbo.value)
+    assert f"interrupted after {taken[-1]} steps; to go on" in result.verdict
+
+
+def test_a_fit_that_is_interrupted_before_its_first_step_has_nothing_to_return(monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(_natural, "propose", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        variational.fit(banana, variational.full_rank(2), key=KEY)
+
+
+def test_a_result_says_where_q_lies():
+    """Of an exact Gaussian: mean, spread and quantiles of q, by name, and those of p beside them."""
+    like = {"a": jnp.zeros(()), "b": jnp.zeros(2)}
+
+    def log_density(x):
+        return -0.5 * ((x["a"] - 3.0) / 0.1) ** 2 - 0.5 * jnp.sum((x["b"] - jnp.array([1.0, -1.0])) ** 2 / 4.0)
+
+    result = variational.fit(log_density, variational.full_rank(like), key=KEY)
+    # 4096 draws: the mean within 4/64 of a standard deviation, its spread within 4 · 0.011, quantiles within 4 · 0.033.
+    np.testing.assert_allclose(result.mean["a"], 3.0, atol=0.1 / 16)
+    np.testing.assert_allclose(result.mean["b"], [1.0, -1.0], atol=2 / 16)
+    np.testing.assert_allclose(result.stddev["b"], [2.0, 2.0], rtol=0.05)
+    levels = result.quantile(jnp.array([0.05, 0.5, 0.95]))
+    assert levels["b"].shape == (3, 2)
+    wanted = np.array([-1.6449, 0.0, 1.6449])
+    np.testing.assert_allclose(levels["a"], 3.0 + 0.1 * wanted, atol=0.1 * 0.14)
+    assert np.shape(result.quantile(0.5)["a"]) == ()
+    lines = result.summary().splitlines()
+    assert "ELBO" in lines[0]
+    assert lines[2].split() == ["mean", "sd", "5%", "50%", "95%", "mean", "of", "p", "sd", "of", "p"]
+    assert [line.split()[0] for line in lines[3:6]] == ["a", "b[0]", "b[1]"]
+    np.testing.assert_allclose(float(lines[3].split()[1]), result.mean["a"], atol=0.006)
+    assert lines[-1] == result.verdict
 
 
 def test_an_optimizer_of_ones_own_takes_all_its_steps():

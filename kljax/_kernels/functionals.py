@@ -16,6 +16,7 @@ import jax.numpy as jnp
 from jax.scipy.special import logsumexp
 
 from kljax._kernels import parts, powers, shannon, sums, totals
+from kljax._kernels.blocks import single_or_double
 from kljax._kernels.rows import Rows, exp_of_sum, less, log_ratio, masses, power_exponent, power_of_rows
 from kljax._special import log1p
 from kljax.generators import Generator, kl
@@ -164,7 +165,7 @@ class _Tilted(NamedTuple):
 
 
 def _renyi_part(generator: Generator, mark: None, a: jax.Array, b: jax.Array) -> _Tilted:
-    (order,) = generator.parameters
+    (order,) = powers.capped(generator, single_or_double(a)).parameters
     absent = (a == -jnp.inf) | (b == -jnp.inf)
     tilt = order * jnp.where(absent, 0.0, a) + (1.0 - order) * jnp.where(absent, 0.0, b)
     return _Tilted(parts.of_part(a, b), jnp.where(absent, -jnp.inf, tilt).max(-1, keepdims=True))
@@ -172,7 +173,7 @@ def _renyi_part(generator: Generator, mark: None, a: jax.Array, b: jax.Array) ->
 
 def _renyi_masses(generator: Generator, found: _Tilted, a: jax.Array, b: jax.Array) -> tuple[Any, ...]:
     """(log pᵅq¹⁻ᵅ of the outcome that has most of it, about; pᵅq¹⁻ᵅ over that; (p, q, r); their powers)."""
-    (order,) = generator.parameters
+    (order,) = powers.capped(generator, single_or_double(a)).parameters
     rows, mass = _masses(found.parts, a, b)
     top = found.top - order * rows.top_p - (1.0 - order) * rows.top_q
     top = jnp.where(found.top == -jnp.inf, 0.0, top)
@@ -183,11 +184,12 @@ def _renyi_masses(generator: Generator, found: _Tilted, a: jax.Array, b: jax.Arr
 
 def _renyi_terms(generator: Generator, found: _Tilted, a: jax.Array, b: jax.Array) -> dict[str, jax.Array]:
     _, tilted, (p, q, r), power = _renyi_masses(generator, found, a, b)
-    return {"divergence": _total(summand(generator, p, q, r, power)), "mass": _total(tilted)}
+    divergence = summand(powers.capped(generator, p), p, q, r, power)
+    return {"divergence": _total(divergence), "mass": _total(tilted)}
 
 
 def _renyi_value(generator: Generator, found: _Tilted, sums_: dict[str, jax.Array]) -> jax.Array:
-    (order,) = generator.parameters
+    (order,) = powers.capped(generator, found.top).parameters
     _, rows = parts.finish(found.parts)
     top = found.top - order * rows.top_p - (1.0 - order) * rows.top_q
     top = jnp.where(found.top == -jnp.inf, 0.0, top)
@@ -200,7 +202,7 @@ def _renyi_gradient(generator, mark, found, sums_, a, b):
     _, tilted, (p, q, r), _ = _renyi_masses(generator, found, a, b)
     value = _renyi_value(generator, found, sums_)[..., 0]
     share = tilted / jnp.where(sums_["mass"] > 0.0, sums_["mass"], 1.0)
-    return powers.loose_slopes(generator.parameters[0], value, p, q, r, share)
+    return powers.loose_slopes(powers.capped(generator, p).parameters[0], value, p, q, r, share)
 
 
 RENYI = Functional(
@@ -254,7 +256,7 @@ CROSS_ENTROPY = Functional(
 
 def _log_norm(found: parts.Level) -> jax.Array:
     """log Σ exp(a - top), NaN for a row that is no distribution."""
-    return jnp.where(jnp.isfinite(found.top), log1p(found.others), jnp.nan)
+    return log1p(found.others) + (found.top - found.top)
 
 
 def _log_p(found: parts.Level, a: jax.Array) -> jax.Array:

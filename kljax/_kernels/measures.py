@@ -14,18 +14,30 @@ import jax
 import jax.numpy as jnp
 from jax.scipy.special import logsumexp
 
-from kljax._kernels.powers import order_slope
-from kljax._special import expm1, expm1_ratio, log1p, log_ratio, tiny, two_diff, two_product, two_sum
+from kljax._kernels.powers import capped, order_slope
+from kljax._special import (
+    exp_within,
+    expm1,
+    expm1_ratio,
+    log1p,
+    log_ratio,
+    nan_where,
+    tiny,
+    two_diff,
+    two_product,
+    two_sum,
+)
 from kljax.generators import Generator, alpha
 from kljax.generators._forms import Scalar, bind, dynamic, is_static, tame
 from kljax.generators._record import parameter_tangent, summand, weighted_slopes
 
+_LARGE = 1024.0  # the order from which a rounding of Σp - Σq shows in M
 _FAR = 4.0  # |log u| from which the rounding of log u shows in u
 
 
 def ratio(p: jax.Array, q: jax.Array) -> jax.Array:
     """log(p/q), NaN where either is negative."""
-    return jnp.where((p < 0.0) | (q < 0.0), jnp.nan, log_ratio(p, q))
+    return nan_where((p < 0.0) | (q < 0.0), log_ratio(p, q))
 
 
 def _residual(p: jax.Array, q: jax.Array, r: jax.Array) -> jax.Array:
@@ -70,8 +82,8 @@ def _summand(generator: Generator, p: jax.Array, q: jax.Array, r: jax.Array) -> 
     value = summand(generator, p, q, r, lambda order: _power_mass(order, p, q, r))
     if by_mass or not (_may_be_infinite(generator.at_zero) or _may_be_infinite(generator.at_infinity)):
         return value
-    inside = jnp.where(jnp.isinf(r), 0.0, r)
     residual = _residual(p, q, r)
+    inside = jnp.where(residual == 0.0, 0.0, r)
     _, lost = jax.jvp(lambda s: generator.balanced(s, *generator.parameters), (inside,), (residual,))
     return value + tame(jnp.maximum(p, q) * lost)
 
@@ -151,14 +163,17 @@ def _slopes_jvp(primals, tangents):
 
 def _corrected(generator: Generator, form: Callable[..., jax.Array], r: jax.Array, residual: jax.Array) -> jax.Array:
     """form(r + residual)"""
-    value, lost = jax.jvp(lambda s: form(s, *generator.parameters), (r,), (residual,))
-    return value + tame(lost)
+    value = form(r, *generator.parameters)
+    fits = (residual != 0.0) & (jnp.abs(value) < 2.0**-20 * float(jnp.finfo(r.dtype).max))
+    there, residual = jnp.where(fits, r, 0.0), jnp.where(fits, residual, 0.0)
+    return value + tame(jax.jvp(lambda s: form(s, *generator.parameters), (there,), (residual,))[1])
 
 
 def _limit(generator: Generator, form: Callable[..., jax.Array], side: float, like: jax.Array) -> jax.Array:
     """A slope at log u = ±∞; ∞ where it still grows at the smallest normal number."""
     last = form(jnp.asarray(side * 1e5, like.dtype), *generator.parameters)
     edge = form(jnp.asarray(-side * math.log(tiny(like)), like.dtype), *generator.parameters)
+    edge = jnp.where(jnp.isinf(last), 0.0, edge)
     return jnp.where(jnp.abs(last - edge) <= 0.5 * jnp.abs(last), last, jnp.inf)
 
 
@@ -184,15 +199,30 @@ def mixed_mass(order: Scalar, p: jax.Array, q: jax.Array) -> jax.Array:
     return order * p.sum(-1) + (1.0 - order) * q.sum(-1)
 
 
-@jax.custom_jvp
+def _mixed_mass(order: Scalar, p: jax.Array, q: jax.Array) -> jax.Array:
+    """The same; at a large order the sums count as equal where they are but for rounding, which α would blow up."""
+    if is_static(order) and order <= _LARGE:
+        return mixed_mass(order, p, q)
+    total, other = p.sum(-1), q.sum(-1)
+    rounding = 64.0 * float(jnp.finfo(p.dtype).eps)
+    even = (jnp.asarray(order) > _LARGE) & (jnp.abs(total - other) <= rounding * total)
+    return jnp.where(even, total, order * total + (1.0 - order) * jnp.where(even, total, other))
+
+
 def renyi(generator: Generator, p: jax.Array, q: jax.Array) -> jax.Array:
     """log(S/M)/(α - 1) for S = Σ pᵅq¹⁻ᵅ and M the mixed mass, for the generator of the α-divergence A."""
+    return renyi_below(capped(generator, p), p, q)
+
+
+@jax.custom_jvp
+def renyi_below(generator: Generator, p: jax.Array, q: jax.Array) -> jax.Array:
+    """The same for orders up to 1/eps."""
     # S = M + α(α - 1) A with A ≥ 0 a sum of non-negative terms, so nothing cancels when p ≈ q.
     order = _order(generator)
     beta = order - 1.0
     r = ratio(p, q)
     divergence = _summand(generator, p, q, r).sum(-1)
-    mass = mixed_mass(order, p, q)
+    mass = _mixed_mass(order, p, q)
     some = jnp.where(mass > 0.0, mass, 1.0)
     infinite = divergence == jnp.inf
     divergence = jnp.where(infinite, 0.0, divergence)
@@ -217,15 +247,15 @@ def _log_power_sum(order: Scalar, p: jax.Array, q: jax.Array, r: jax.Array) -> j
     return logsumexp(exponent, axis=-1)
 
 
-@renyi.defjvp
+@renyi_below.defjvp
 def _renyi_jvp(primals, tangents):
     generator, p, q = primals
     d_generator, dp, dq = tangents
-    value = renyi(generator, p, q)
+    value = renyi_below(generator, p, q)
     in_p, in_q = _renyi_slopes(generator, p, q)
     tangent = (in_p * dp + in_q * dq).sum(-1)
     if jax.tree.leaves(generator):
-        tangent += _order_slope(_order(generator), value, p, q) * d_generator.parameters[0]
+        tangent += _finite(_order_slope(_order(generator), value, p, q)) * d_generator.parameters[0]
     return value, tangent
 
 
@@ -238,8 +268,8 @@ class _Level(NamedTuple):
 
 
 def _level(generator: Generator, p: jax.Array, q: jax.Array) -> _Level:
-    value = renyi(generator, p, q)[..., None]
-    mass = mixed_mass(_order(generator), p, q)[..., None]
+    value = renyi_below(generator, p, q)[..., None]
+    mass = _mixed_mass(_order(generator), p, q)[..., None]
     finite = jnp.isfinite(value) & (mass > 0.0)
     return _Level(jnp.where(finite, mass, 1.0), jnp.where(finite, value, 0.0), finite)
 
@@ -262,7 +292,9 @@ def _renyi_slopes(generator: Generator, p: jax.Array, q: jax.Array) -> tuple[jax
     x, lost_x = two_sum(r, power)
     # Σ p e^{β(r - R)} = M tells what R itself has lost where it is large.
     from_p = power <= x
-    tilted = jnp.where(no_p | no_q | dead, 0.0, jnp.where(from_p, p, q) * jnp.exp(jnp.where(from_p, power, x)))
+    outside = no_p | no_q | dead
+    tilted = jnp.exp(jnp.where(outside, 0.0, jnp.where(from_p, power, x)))
+    tilted = jnp.where(outside, 0.0, jnp.where(from_p, p, q)) * tilted
     known = lost_power + beta * (lost_y + lost)
     tilted = tilted * (1.0 + jnp.where(from_p, known, lost_x + lost + known))
     off = tilted.sum(-1, keepdims=True) / mass - 1.0
@@ -270,11 +302,11 @@ def _renyi_slopes(generator: Generator, p: jax.Array, q: jax.Array) -> tuple[jax
     lost_power = known - jnp.where(large, off, 0.0)
     lost_x = lost_x + lost + lost_power
     small = beta == 0.0
-    by_power = jnp.where(small, 0.0, jnp.exp(power) * (lost_power / jnp.where(small, 1.0, beta)))
-    in_p = order * (y * expm1_ratio(power) + by_power) / mass
-    in_q = -(expm1(x) + jnp.exp(x) * lost_x) / mass
+    by_power = jnp.where(small, 0.0, exp_within(power) * (lost_power / jnp.where(small, 1.0, beta)))
+    in_p = order * (_finite(y * expm1_ratio(power), 0.5) + _finite(by_power, 0.5)) / mass
+    in_q = -(expm1(x) + exp_within(x) * jnp.clip(lost_x, -1.0, 1.0)) / mass
     # Only what is infinite is taken at the edge.
-    bound = -order / (jnp.where(small, 1.0, beta) * mass)
+    bound = -order / jnp.where(small, 1.0, beta) / mass
     in_p = _pinned(in_p, (no_p & (beta > 0.0)) | (no_q & (beta < 0.0)), bound)
     in_q = _pinned(in_q, no_p, 1.0 / mass)
     return jnp.where(dead, 0.0, _finite(in_p)), jnp.where(dead, 0.0, _finite(in_q))
@@ -323,7 +355,7 @@ def _order_slope(order: Scalar, value: jax.Array, p: jax.Array, q: jax.Array) ->
     """dR/dα = Σ t y² e(-βy)/(βy)² + Σ_{q = 0} p/(Mβ²), y = r - R, t the tilted row pᵅq¹⁻ᵅ/S."""
     beta = order - 1.0
     r = ratio(p, q)
-    mass = mixed_mass(order, p, q)
+    mass = _mixed_mass(order, p, q)
     finite = jnp.isfinite(value) & (mass > 0.0)
     mass = jnp.where(finite, mass, 1.0)
     level = jnp.where(finite, value, 0.0)[..., None]

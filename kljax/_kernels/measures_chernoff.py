@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from kljax._kernels.measures import _at_edge, _finite, mixed_mass, ratio, renyi
+from kljax._kernels.measures import _at_edge, _finite, mixed_mass, ratio, renyi_below
 from kljax._kernels.powers import _stationarity, at_optimum
 from kljax._special import expm1
 from kljax.generators import alpha
@@ -24,7 +24,7 @@ def chernoff(p: jax.Array, q: jax.Array) -> tuple[jax.Array, jax.Array]:
 
 
 def _one_renyi(order: jax.Array, p: jax.Array, q: jax.Array, _: None = None) -> jax.Array:
-    return renyi(alpha(order), p, q)
+    return renyi_below(alpha(order), p, q)
 
 
 class _Tilted(NamedTuple):
@@ -42,7 +42,9 @@ class _Tilted(NamedTuple):
 def _tilted(order: jax.Array, p: jax.Array, q: jax.Array) -> _Tilted:
     both = (p > 0.0) & (q > 0.0)
     r = jnp.where(both, ratio(p, q), 0.0)
-    weight = jax.nn.softmax(jnp.where(both, jnp.log(jnp.where(both, q, 1.0)) + order * r, -jnp.inf), where=both)
+    none = ~both.any()
+    level = jnp.where(both, jnp.log(jnp.where(both, q, 1.0)) + order * r, jnp.where(none, 0.0, -jnp.inf))
+    weight = jnp.where(both, jax.nn.softmax(level), 0.0)
     mean = (weight * r).sum(-1)
     mass = mixed_mass(order, p, q)
     tilt = (p.sum(-1) - q.sum(-1)) / jnp.where(mass > 0.0, mass, 1.0)

@@ -19,7 +19,7 @@ from jax import lax
 
 from kljax._kernels.blocks import by_blocks, fresh, single_or_double, strategy, sum_over
 from kljax._kernels.rows import Rows, excess_term, weighted_gap
-from kljax._special import expm1_minus_x_near, expm1_near, log1p, two_diff, two_sum, x_minus_log1p
+from kljax._special import expm1_minus_x_near, expm1_near, finite_or_nan, log1p, two_diff, two_sum, x_minus_log1p
 
 
 class Parts(NamedTuple):
@@ -200,7 +200,7 @@ def _kept(total: jax.Array, largest: jax.Array) -> jax.Array:
 def finish(parts: Parts) -> tuple[jax.Array, Rows]:
     """KL(p‖q) of the whole rows, of shape [..., 1], and their statistics."""
     norm_p, norm_q = parts.norm_p + parts.missed, parts.norm_q + parts.outside
-    top_p, top_q = (jnp.where(jnp.isfinite(top), top, jnp.nan) for top in (parts.top_p, parts.top_q))
+    top_p, top_q = (finite_or_nan(top) for top in (parts.top_p, parts.top_q))
     head, tail = two_diff(top_p, top_q)
     first, rest = two_sum(head, jnp.log(norm_p / norm_q))
     rest = rest + tail  # log Z_p/Z_q, to a few eps of its parts

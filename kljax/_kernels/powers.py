@@ -31,7 +31,7 @@ from kljax._kernels.rows import (
 from kljax._kernels.sums import row_tangent
 from kljax._special import divide, expm1, expm1_minus_x, expm1_minus_x_ratio, expm1_ratio, log1p
 from kljax.generators import Generator, alpha, kl
-from kljax.generators._forms import Scalar
+from kljax.generators._forms import Scalar, is_static
 from kljax.generators._record import Power, summand
 
 
@@ -69,12 +69,13 @@ def loose_slopes(
     """The same of a piece of a row; a sum over the row need not vanish exactly."""
     beta = order - 1.0
     finite = jnp.isfinite(value)[..., None]
-    level = jnp.where(finite, value[..., None], 0.0)
-    inside = ~jnp.isinf(r) & finite
-    r = jnp.where(inside, r, 0.0)
+    inside = jnp.maximum(jnp.abs(r), value[..., None]) < 2.0 ** (100 if r.dtype == jnp.float32 else 1000)
+    level, r = (jnp.where(inside, one, 0.0) for one in (value[..., None], r))
     # t = p e^{β(r - R)} = q e^{αr - βR}
     from_p, from_q = beta * (r - level), order * r - beta * level
     near_p, near_q = inside & (jnp.abs(from_p) < 1.0), inside & (jnp.abs(from_q) < 1.0)
+    # At a high order r - R may have cancelled, so that little of β(r - R) is left.
+    near_p &= (jnp.abs(beta) < 4.0) | (jnp.abs(r - level) > 0.25 * jnp.abs(r))
     apart = (tilted - p) / jnp.where(beta == 0.0, 1.0, beta)
     in_p = order * jnp.where(near_p, p * (r - level) * expm1_ratio(jnp.where(near_p, from_p, 0.0)), apart)
     in_q = jnp.where(near_q, -q * expm1(jnp.where(near_q, from_q, 0.0)), q - tilted)
@@ -117,9 +118,37 @@ def _log_sum(
     return log_sum[..., 0], weight / jnp.where(total > 0.0, total, 1.0)
 
 
-@jax.custom_jvp
+def capped(generator: Generator, like: jax.Array) -> Generator:
+    """The generator with an order of at most 1/eps: beyond, Rényi's divergence is that of order ∞ to rounding."""
+    if not generator.parameters:
+        return generator
+    (order,) = generator.parameters
+    limit = 1.0 / float(jnp.finfo(like.dtype).eps)
+    if is_static(order):
+        return generator if order <= limit else alpha(limit)
+    return alpha(jnp.minimum(order, limit))
+
+
+def up_to_infinity(
+    generator: Generator, like: jax.Array, below: Callable[[], jax.Array], limit: Callable[[], jax.Array]
+) -> jax.Array:
+    """``below()``; from order 1/eps on the limit, that of order ∞."""
+    if not generator.parameters:
+        return below()
+    (order,) = generator.parameters
+    far = order >= 1.0 / float(jnp.finfo(like.dtype).eps)
+    if is_static(order):
+        return limit() if far else below()
+    return jnp.where(far, limit(), below())
+
+
 def renyi(generator: Generator, a: jax.Array, b: jax.Array, temperature: Temperature) -> jax.Array:
     """Rényi's divergence over the last axis; the generator is that of the α-divergence and carries the order."""
+    return _renyi(capped(generator, a), a, b, temperature)
+
+
+@jax.custom_jvp
+def _renyi(generator: Generator, a: jax.Array, b: jax.Array, temperature: Temperature) -> jax.Array:
     (order,) = generator.parameters
     rows = statistics(a, b, temperature)
     p, q, r = normalise(a, b, temperature, rows)
@@ -131,7 +160,7 @@ def _renyi_jvp(primals, tangents):
     # dR = Σ α(t - p)/(α - 1) d log p + Σ (q - t) d log q.
     generator, a, b, temperature = primals
     d_generator, da, db, dt = tangents
-    value = renyi(*primals)
+    value = _renyi(*primals)
     rows = statistics(a, b, temperature)
 
     def tilted_mass(order, a, b, rows, p, q, r):
@@ -159,7 +188,7 @@ def _renyi_jvp(primals, tangents):
     return value, jnp.zeros_like(value) + tangent
 
 
-renyi.defjvp(_renyi_jvp, symbolic_zeros=True)
+_renyi.defjvp(_renyi_jvp, symbolic_zeros=True)
 
 
 @jax.custom_jvp
@@ -191,12 +220,18 @@ def _stationarity(order: jax.Array, p: jax.Array, q: jax.Array, r: jax.Array) ->
     """(F', F'') of F(α) = Σ pᵅq¹⁻ᵅ; F' = Σ [q e^{αr} r - (p - q)], whose terms are small when p ≈ q."""
     inside = ~jnp.isinf(r)
     s = _within(r)
-    down, up, alpha_ = jnp.minimum(s, 0.0), jnp.maximum(s, 0.0), order[..., None]
+    near = jnp.abs(s) < 1.0
+    v = jnp.where(near, s, 0.0)
+    down, up, alpha_ = jnp.minimum(v, 0.0), jnp.maximum(v, 0.0), order[..., None]
     below = q * (down * expm1(alpha_ * down) - expm1_minus_x(down))
     above = p * (up * expm1((alpha_ - 1.0) * up) + expm1_minus_x(-up))
-    first = jnp.where(inside, jnp.where(s > 0.0, above, below), jnp.where(r > 0.0, -p, q)).sum(-1)
-    mass = jnp.where(s > 0.0, p * jnp.exp((alpha_ - 1.0) * up), q * jnp.exp(alpha_ * down))
-    return first, (jnp.where(inside, mass, 0.0) * s * s).sum(-1)
+    # Far from p = q the terms of these would swallow p - q.
+    mass = jnp.where(
+        s > 0.0, p * jnp.exp((alpha_ - 1.0) * jnp.maximum(s, 0.0)), q * jnp.exp(alpha_ * jnp.minimum(s, 0.0))
+    )
+    mass = jnp.where(inside, mass, 0.0)
+    first = jnp.where(near & inside, jnp.where(s > 0.0, above, below), mass * s + (q - p)).sum(-1)
+    return first, (mass * s * s).sum(-1)
 
 
 class _Tilting(NamedTuple):
@@ -227,17 +262,17 @@ def _slope_in_order(
 def chernoff_order(p: jax.Array, q: jax.Array, r: jax.Array, tilting: _Tilting) -> jax.Array:
     """The α in (0, 1) that minimises Σ pᵅq¹⁻ᵅ, by bisection and one Newton step."""
 
-    def halve(_, bounds):
-        low, high = bounds
+    # The Newton step takes what the last round has found, so that the slope stands in the program once.
+    def halve(_, state):
+        low, high, *_ = state
         middle = 0.5 * (low + high)
-        rising = _slope_in_order(middle, p, q, r, tilting)[0] > 0.0
-        return jnp.where(rising, low, middle), jnp.where(rising, middle, high)
+        slope, curvature = _slope_in_order(middle, p, q, r, tilting)
+        rising = slope > 0.0
+        return jnp.where(rising, low, middle), jnp.where(rising, middle, high), middle, slope, curvature
 
     start = jnp.zeros_like(r[..., 0])
     rounds = 24 if r.dtype == jnp.float32 else 52
-    low, high = lax.fori_loop(0, rounds, halve, (start, start + 1.0))
-    order = 0.5 * (low + high)
-    slope, curvature = _slope_in_order(order, p, q, r, tilting)
+    *_, order, slope, curvature = lax.fori_loop(0, rounds + 1, halve, (start, start + 1.0, start, start, start))
     flat = curvature <= 0.0
     order = order - jnp.where(flat, 0.0, slope / jnp.where(flat, 1.0, curvature))
     return jnp.where(flat & (slope == 0.0), 0.5, jnp.clip(order, _margin(r), 1.0 - _margin(r)))
@@ -268,7 +303,7 @@ def chernoff(a: jax.Array, b: jax.Array, temperature: Temperature) -> tuple[jax.
 
 
 def _one_renyi(order: jax.Array, a: jax.Array, b: jax.Array, temperature: Temperature) -> jax.Array:
-    return renyi(alpha(order), a, b, temperature)
+    return _renyi(alpha(order), a, b, temperature)
 
 
 def at_optimum(one_renyi: Callable[..., jax.Array], shared: Any, order: jax.Array, *rows: jax.Array) -> jax.Array:

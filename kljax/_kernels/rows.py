@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from kljax._kernels.blocks import by_blocks, fresh, single_or_double, strategy, sum_and_largest, sum_over
-from kljax._special import divide, expm1_minus_x_near, log1p, two_diff, two_product, two_sum
+from kljax._special import divide, expm1_minus_x_near, finite_or_nan, log1p, two_diff, two_product, two_sum
 from kljax.generators._forms import Scalar
 from kljax.generators._masses import mass_gap
 from kljax.generators._record import Power
@@ -53,7 +53,7 @@ def less(head: jax.Array, tail: jax.Array, x: jax.Array) -> tuple[jax.Array, jax
 def exp_of_sum(head: jax.Array, tail: jax.Array) -> jax.Array:
     """exp of a two-term sum, to first order in the small term."""
     value = jnp.exp(head)
-    return jnp.where(jnp.isinf(value), value, value + value * tail)
+    return value + jnp.where(jnp.isinf(value), 0.0, value) * tail
 
 
 def weights(a: jax.Array, top: jax.Array, temperature: Temperature) -> jax.Array:
@@ -63,10 +63,16 @@ def weights(a: jax.Array, top: jax.Array, temperature: Temperature) -> jax.Array
 
 def log_ratio(a: jax.Array, b: jax.Array, rows: Rows, temperature: Temperature) -> jax.Array:
     """(a - b)/T - shift = log(p/q), and 0 where both are -∞."""
-    a, b = single_or_double(a), single_or_double(b)
-    both = (a == -jnp.inf) & (b == -jnp.inf)
-    head, tail = scaled(two_diff(jnp.where(both, 0.0, a), jnp.where(both, 0.0, b)), temperature)
-    return jnp.where(both, 0.0, (head - rows.shift) + (tail - rows.shift_tail))
+    a, b = single_or_double(a) - huge(rows.top_p), single_or_double(b) - huge(rows.top_q)
+    both, zero = (a == -jnp.inf) & (b == -jnp.inf), jnp.zeros_like(a)
+    head, tail = scaled(two_diff(lax.select(both, zero, a), lax.select(both, zero, b)), temperature)
+    return lax.select(both, zero, (head - rows.shift) + (tail - rows.shift_tail))
+
+
+def huge(top: jax.Array) -> jax.Array:
+    """What a row's logits are lessened by where they are so large that a - b might overflow; else 0, as is usual."""
+    limit = 2.0 ** (100 if top.dtype == jnp.float32 else 1000)
+    return lax.select(jnp.abs(top) > limit, top, jnp.zeros_like(top))
 
 
 def norms(a: jax.Array, b: jax.Array, temperature: Temperature) -> tuple[Rows, jax.Array]:
@@ -80,26 +86,27 @@ def norms(a: jax.Array, b: jax.Array, temperature: Temperature) -> tuple[Rows, j
     # Without a shift of the exponent two passes are saved; it serves where no exponential over- or underflows.
     norm_p, largest = sum_and_largest(jnp.exp, a)
     norm_q = sum_over(jnp.exp, b)
-    top = jnp.zeros_like(norm_p)
-    plain = Rows(top, top, norm_p, norm_q, jnp.log(norm_p / norm_q), top)
     in_range = ((norm_p > 1e-6) & (norm_p < 1e30) & (norm_q > 1e-6) & (norm_q < 1e30)).all()
-    rows = lax.cond(in_range, lambda *_: plain, _safe_norms_by_blocks, *fresh(a, b))
+
+    def plain(a, b, norm_p, norm_q):
+        top = jnp.zeros_like(norm_p)
+        return Rows(top, top, norm_p, norm_q, jnp.log(norm_p / norm_q), top)
+
+    rows = lax.cond(in_range, plain, _safe_norms_by_blocks, *fresh(a, b), norm_p, norm_q)
     return rows, in_range & (largest < 0.5 * norm_p)
 
 
 def _safe_norms(a: jax.Array, b: jax.Array, temperature: Temperature = None) -> Rows:
     a, b = single_or_double(a), single_or_double(b)
     # A row without a finite maximum is no distribution: NaN, which then spreads to the result.
-    top_p, top_q = (
-        jnp.where(jnp.isfinite(t), t, jnp.nan) for t in (a.max(-1, keepdims=True), b.max(-1, keepdims=True))
-    )
+    top_p, top_q = (finite_or_nan(x.max(-1, keepdims=True)) for x in (a, b))
     norm_p, norm_q = (weights(x, t, temperature).sum(-1, keepdims=True) for x, t in ((a, top_p), (b, top_q)))
-    head, tail = scaled(two_diff(top_p, top_q), temperature)
+    head, tail = scaled(two_diff(top_p - huge(top_p), top_q - huge(top_q)), temperature)
     shift, rest = two_sum(head, jnp.log(norm_p / norm_q))
     return Rows(top_p, top_q, norm_p, norm_q, shift, rest + tail)
 
 
-def _safe_norms_by_blocks(a: jax.Array, b: jax.Array) -> Rows:
+def _safe_norms_by_blocks(a: jax.Array, b: jax.Array, *_: jax.Array) -> Rows:
     return by_blocks(lambda _, a, b: _safe_norms(a, b), (), a, b, still=True)
 
 
@@ -111,17 +118,26 @@ def refine(p: jax.Array, q: jax.Array, r: jax.Array, rows: Rows) -> Rows:
 
 
 def weighted_gap(a: jax.Array, b: jax.Array, center: jax.Array) -> jax.Array:
-    """eᵃ (a - b - center)"""
-    return jnp.exp(a) * ((a - b) - center)
+    """eᵃ (a - b - center); ∞ where just b is -∞, and 0 where a is."""
+    no_p, no_q = a == -jnp.inf, b == -jnp.inf
+    either = no_p | no_q
+    gap = jnp.where(either, 0.0, a) - jnp.where(either, 0.0, b)
+    return jnp.where(either, jnp.where(no_p, 0.0, jnp.inf), jnp.exp(a) * (gap - center))
 
 
 def excess_term(a: jax.Array, b: jax.Array, center: jax.Array) -> jax.Array:
-    """eᵃ (e⁻ˣ - 1 + x), x = a - b - center; far from x = 0, eᵃ e⁻ˣ is the weight of q itself."""
-    gap, rest = two_diff(a, b)
+    """eᵃ (e⁻ˣ - 1 + x), x = a - b - center; far from x = 0, eᵃ e⁻ˣ is the weight of q itself.
+
+    Where just b is -∞ it is ∞.
+    """
+    no_p, no_q = a == -jnp.inf, b == -jnp.inf
+    either = no_p | no_q
+    gap, rest = two_diff(jnp.where(either, 0.0, a), jnp.where(either, 0.0, b))
     x = (gap - center) + rest
-    near = jnp.abs(x) <= 1.0
-    by_p = jnp.where(near, expm1_minus_x_near(jnp.where(near, -x, 0.0)), x - 1.0)
-    return jnp.exp(a) * by_p + jnp.where(near, 0.0, jnp.exp(jnp.where(near, 0.0, b + center)))
+    near = (jnp.abs(x) <= 1.0) & ~either
+    by_p = jnp.exp(a) * jnp.where(near, expm1_minus_x_near(jnp.where(near, -x, 0.0)), x - 1.0)
+    lost = jnp.where(no_q, jnp.where(no_p, 0.0, jnp.inf), by_p)
+    return lost + jnp.where(near, 0.0, jnp.exp(jnp.where(near, 0.0, b + center)))
 
 
 def statistics(a: jax.Array, b: jax.Array, temperature: Temperature = None) -> Rows:

@@ -13,7 +13,7 @@ from kljax._kernels.powers import order_slope
 from kljax._kernels.rows import Temperature, centre, closed, logit_tangent, normalise, scaled, statistics
 from kljax._kernels.rows import weights as exp_weights
 from kljax._kernels.sums import row_tangent
-from kljax._special import divide, expm1, expm1_ratio, log1p, log1p_excess, two_diff
+from kljax._special import divide, expm1, expm1_ratio, finite_or_nan, log1p, log1p_excess, two_diff
 from kljax.generators._masses import mass_gap
 
 
@@ -21,7 +21,7 @@ def log_norm(a: jax.Array, temperature: Temperature) -> tuple[jax.Array, jax.Arr
     """(max, log Σ exp((a - max)/T)), the latter to relative accuracy also where it is small."""
     a, temperature = lax.stop_gradient((a, temperature))
     top = a.max(-1, keepdims=True)
-    top = jnp.where(jnp.isfinite(top), top, jnp.nan)
+    top = finite_or_nan(top)
     at_top = a == top
     # One maximum counts 1 in Σ exp; the others and the rest are the small part.
     others = jnp.where(at_top, 0.0, exp_weights(a, top, temperature)).sum(-1, keepdims=True)
@@ -71,8 +71,13 @@ def renyi_entropy(order: jax.Array, a: jax.Array, temperature: Temperature) -> j
     return renyi_entropy_of_log(order, log_softmax(a, temperature, *log_norm(a, temperature)))
 
 
-@jax.custom_jvp
 def renyi_entropy_of_log(order: jax.Array, log_p: jax.Array) -> jax.Array:
+    """The same from log p; from order 1/eps on it is that of order ∞, to rounding."""
+    return _renyi_entropy_of_log(jnp.minimum(order, 1.0 / float(jnp.finfo(log_p.dtype).eps)), log_p)
+
+
+@jax.custom_jvp
+def _renyi_entropy_of_log(order: jax.Array, log_p: jax.Array) -> jax.Array:
     # H = -log(Σ p e^{β log p})/β with β = α - 1; every log p ≤ 0, so that the terms have one sign.
     beta = order - 1.0
     absent = log_p == -jnp.inf
@@ -91,22 +96,24 @@ def renyi_entropy_of_log(order: jax.Array, log_p: jax.Array) -> jax.Array:
     return jnp.where(near, -jnp.where(near, total, 0.0) * ratio, far)
 
 
-@renyi_entropy_of_log.defjvp
+@_renyi_entropy_of_log.defjvp
 def _renyi_entropy_jvp(primals, tangents):
     # With t = pᵅ/Σpᵅ: the slope in log p is -α(t - p)/β, less a multiple of p that the normalisation takes out.
     order, log_p = primals
     d_order, d_log_p = tangents
-    value = renyi_entropy_of_log(order, log_p)
+    value = _renyi_entropy_of_log(order, log_p)
     beta = order - 1.0
     absent = log_p == -jnp.inf
     level = jnp.where(absent, 0.0, log_p)
     p = jnp.where(absent, 0.0, jnp.exp(level))
     y = level + value[..., None]
     small = jnp.abs(beta * y) < 1.0
+    y = jnp.where(small, y, 0.0)
     tilted = jnp.where(absent, 0.0, jnp.exp(order * level + beta * value[..., None]))
     apart = (tilted - p) / jnp.where(small & (beta == 0.0), 1.0, beta)
-    slope = -order * jnp.where(small, p * y * expm1_ratio(jnp.where(small, beta * y, 0.0)), apart)
-    in_order = -order_slope(order, -value, tilted, log_p) * d_order
+    top = float(jnp.finfo(p.dtype).max)
+    slope = jnp.clip(-order * jnp.where(small, p * y * expm1_ratio(beta * y), apart), -top, top)
+    in_order = -jnp.clip(order_slope(order, -value, tilted, log_p), -top, top) * d_order
     return value, (jnp.where(absent, 0.0, slope) * d_log_p).sum(-1) + in_order
 
 

@@ -132,9 +132,11 @@ def _by_passes(generator: Generator, a: jax.Array, b: jax.Array, temperature: Te
     origin = single_or_double(a[..., :1]) - single_or_double(b[..., :1])
     origin = jnp.where(jnp.isfinite(origin), origin, 0.0)
     center, rest = two_sum(origin, sum_over(weighted_gap, a, b, per_row=(origin,)) / first.norm_p)
+    missed = center == jnp.inf  # q misses an outcome
+    center = jnp.where(missed, 0.0, center)
     direct = (center - first.shift) + rest
     parts = jnp.maximum(jnp.abs(center), jnp.abs(first.shift))
-    certain = (spread & (direct > 0.5) & (direct > 0.5 * parts)).all()
+    certain = (spread & ~missed & (direct > 0.5) & (direct > 0.5 * parts)).all()
 
     def by_excess(a, b, center, rest, *first):
         a, b, center = fresh(a, b, center)
@@ -146,7 +148,7 @@ def _by_passes(generator: Generator, a: jax.Array, b: jax.Array, temperature: Te
         shift, tail = two_sum(center, rest - value)
         found = value[..., 0], rows._replace(shift=shift, shift_tail=tail)
         a, b, *operands = fresh(a, b, *first)
-        # Where an outcome is missed u is inf or NaN. The center has an error of some eps of itself, which enters by its
+        # Where an outcome is missed u is inf. The center has an error of some eps of itself, which enters by its
         # square, beside the excess, and times the excess.
         certain = (16.0 * float(jnp.finfo(center.dtype).eps) * center * center <= excess) & (jnp.abs(center) <= 1.0)
         whole = ((rows.top_p == 0.0) & (u < 1e6) & certain).all()

@@ -8,6 +8,9 @@ use matrices. D is not symmetric, so the centroids come from two sides. x = p an
 ``generalized_kl(p, q)`` is ``probs.kl(p, q)``.
 """
 
+from typing import TYPE_CHECKING
+
+from kljax._names import unknown as _unknown
 from kljax.bregman._centroids import left_centroid as left_centroid
 from kljax.bregman._centroids import right_centroid as right_centroid
 from kljax.bregman._centroids import symmetrized_centroid as symmetrized_centroid
@@ -37,3 +40,6 @@ __all__ = [
     "symmetrized_centroid",
     "von_neumann",
 ]
+
+if not TYPE_CHECKING:  # a type checker is to refuse what is not there
+    __getattr__ = _unknown(__name__, __all__)

@@ -8,6 +8,8 @@ bound is infinite.
 """
 
 from kljax.divergences._chernoff import chernoff_information as chernoff_information
+from kljax.divergences._distances import hellinger_distance as hellinger_distance
+from kljax.divergences._distances import jensen_shannon_distance as jensen_shannon_distance
 from kljax.divergences._estimate import estimate as estimate
 from kljax.divergences._f_divergences import alpha as alpha
 from kljax.divergences._f_divergences import bhattacharyya as bhattacharyya
@@ -18,6 +20,7 @@ from kljax.divergences._f_divergences import renyi as renyi
 from kljax.divergences._f_divergences import squared_hellinger as squared_hellinger
 from kljax.divergences._f_divergences import total_variation as total_variation
 from kljax.divergences._f_divergences import tsallis as tsallis
+from kljax.divergences._information import mutual_information as mutual_information
 from kljax.divergences._kullback_leibler import cross_entropy as cross_entropy
 from kljax.divergences._kullback_leibler import entropy as entropy
 from kljax.divergences._kullback_leibler import jeffreys as jeffreys
@@ -37,10 +40,13 @@ __all__ = [
     "entropy",
     "estimate",
     "f_divergence",
+    "hellinger_distance",
     "jeffreys",
     "jensen_shannon",
+    "jensen_shannon_distance",
     "kl",
     "le_cam",
+    "mutual_information",
     "pairwise",
     "register",
     "renyi",

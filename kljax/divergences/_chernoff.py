@@ -14,6 +14,7 @@ from jax import lax
 
 from kljax import _checks
 from kljax.divergences import _atoms, _pairs, _powers, _structure
+from kljax.divergences._register import registrable
 from kljax.families._categorical import tables
 from kljax.families._geometric_means import LINES
 from kljax.families._lines import Line, summed
@@ -22,6 +23,7 @@ from kljax.families._record import batch_shape
 Found = tuple[jax.Array, jax.Array]
 
 
+@registrable
 def chernoff_information(p: Any, q: Any, *, with_order: bool = False) -> jax.Array | Found:
     """C = max over α in [0, 1] of -log ∫ p^α q^(1-α), Chernoff's information.
 
@@ -55,15 +57,19 @@ def chernoff_information(p: Any, q: Any, *, with_order: bool = False) -> jax.Arr
         observations"; Nielsen (2013), "An information-geometric characterization of Chernoff information".
     """
     _checks.instance("with_order", with_order, bool, "True or False")
-    found = _of_pair(*_pairs.pair(p, q))
+    p, q = _pairs.pair(p, q)
+    parts = _structure.parts(p, q)
+    if parts is not None and parts.mask is not None:
+        shown = chernoff_information(*parts.pairs[0], with_order=with_order)
+        # What is masked costs nothing, and no order is better than another.
+        none = (0.0, 0.5) if with_order else 0.0
+        mask = parts.mask
+        return jax.tree.map(lambda one, other: jnp.where(mask, one, other), shown, none)
+    found = _of_pair(p, q, parts)
     return found if with_order else found[0]
 
 
-def _of_pair(p: Any, q: Any) -> Found:
-    parts = _structure.parts(p, q)
-    if parts is not None and parts.mask is not None:
-        value, order = _of_pair(*_pairs.pair(*parts.pairs[0]))
-        return jnp.where(parts.mask, value, 0.0), jnp.where(parts.mask, order, 0.5)
+def _of_pair(p: Any, q: Any, parts: _structure.Parts | None) -> Found:
     if parts is not None and all(_powers.has_line(*one) for one in parts.pairs):
         return _by_parts(parts.axes, parts.pairs, _powers.full(p, 0.5))
     rows = tables(p, q) or _atoms.rows(p, q)

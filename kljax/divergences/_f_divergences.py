@@ -10,7 +10,7 @@ from jax.typing import ArrayLike
 
 from kljax import _checks, generators
 from kljax.divergences import _degenerate, _pairs, _powers, _structure
-from kljax.divergences._register import registrable
+from kljax.divergences._register import converted, of_generator, registered, registrable
 from kljax.families._normal_variation import TOTAL_VARIATION
 from kljax.generators import Generator
 
@@ -45,6 +45,9 @@ def f_divergence(p: Any, q: Any, generator: Generator) -> jax.Array:
         Csiszár (1967), "Information-type measures of difference of probability distributions".
     """
     _checks.instance("generator", generator, Generator, "a record of kljax.generators")
+    own = of_generator(generator, p, q)
+    if own is not None:
+        return own
     p, q = _pairs.pair(p, q)
     parts = _structure.parts(p, q)
     if parts is not None:
@@ -305,6 +308,8 @@ def bhattacharyya(p: Any, q: Any) -> jax.Array:
     References:
         Bhattacharyya (1943), "On a measure of divergence between two statistical populations".
     """
+    if registered("renyi", converted(p), converted(q)):
+        return 0.5 * renyi(p, q, order=0.5)
     p, q = _pairs.pair(p, q)
     parts = _structure.parts(p, q)
     if parts is not None:

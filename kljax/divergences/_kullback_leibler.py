@@ -10,7 +10,7 @@ from jax.typing import ArrayLike
 from kljax import _checks, generators
 from kljax.divergences import _atoms, _pairs, _structure
 from kljax.divergences._f_divergences import f_divergence
-from kljax.divergences._register import registrable
+from kljax.divergences._register import converted, registered, registrable
 from kljax.families._record import filled
 
 
@@ -130,6 +130,8 @@ def cross_entropy(p: Any, q: Any) -> jax.Array:
     References:
         Cover & Thomas (2006), "Elements of information theory", section 8.5.
     """
+    if registered("kl", converted(p), converted(q)) and registered("entropy", converted(p)):
+        return entropy(p) + kl(p, q)
     p_given, q_given = _pairs.distribution("p", p), _pairs.distribution("q", q)
     p, q = _pairs.both(p_given, q_given)
     parts = _structure.parts(p, q)
@@ -138,9 +140,10 @@ def cross_entropy(p: Any, q: Any) -> jax.Array:
     if _atoms.is_made_of_points(p):
         return _atoms.cross_entropy(p, q)
     # As given: that two bijectors are the same object is not seen once they are broadcast.
-    return filled(p).entropy() + kl(p_given, q_given)
+    return entropy(filled(p)) + kl(p_given, q_given)
 
 
+@registrable
 def entropy(p: Any) -> jax.Array:
     """H(p) = -E_p[log p(x)], Shannon's; of a density it may be negative.
 

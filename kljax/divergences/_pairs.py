@@ -8,14 +8,16 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from kljax import interop, quadrature
+from kljax import interop
 from kljax.divergences import _atoms, _degenerate, _structure, _supports
+from kljax.families import _integrals
 from kljax.families._bernoulli import Bernoulli
 from kljax.families._categorical import tables
 from kljax.families._closed_forms import CONDITIONS, KL
 from kljax.families._odds import f_divergence_of_trials
-from kljax.families._record import aligned, along, batch_shape, dtype_of, ends, frames, is_family
+from kljax.families._record import aligned, batch_shape, dtype_of, is_family
 from kljax.quadrature import Integral, Support
+from kljax.quadrature import _information as quadrature
 
 
 def distribution(name: str, value: Any) -> Any:
@@ -119,22 +121,9 @@ def _named(space: Support) -> str:
 
 @functools.partial(jax.jit, static_argnums=0)
 def _quadrature(verb: str, p: Any, q: Any, options: dict[str, Any]) -> Integral:
-    centers, scales = zip(*(jax.lax.stop_gradient(one) for record in (p, q) for one in frames(record)), strict=True)
-    like = centers[0]
-    pairs = [[jnp.broadcast_to(end, like.shape).astype(like.dtype) for end in one] for r in (p, q) for one in ends(r)]
-    lows, highs = zip(*pairs, strict=True)
-    space = Support(functools.reduce(jnp.minimum, lows), functools.reduce(jnp.maximum, highs), p.support.kind)
-    # Where a density ends it may jump, and where it is centred it may bend: the panels are cut there.
-    points = jnp.stack([*(jnp.where(jnp.isfinite(end), end, like) for end in (*lows, *highs)), *centers], -1)
-    return getattr(quadrature, verb)(
-        along(p).log_prob,
-        along(q).log_prob,
-        support=jax.lax.stop_gradient(space),
-        center=centers,
-        scale=scales,
-        points=jax.lax.stop_gradient(points),
-        **options,
-    )
+    integrand, finish = quadrature.recipe(verb, **options)
+    found: Integral = finish(_integrals.totals(integrand, [p, q]))
+    return found
 
 
 def _value(found: Integral) -> jax.Array:

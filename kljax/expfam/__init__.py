@@ -12,6 +12,9 @@ traced on every call, because that may have changed (and is differentiated): put
 must return ∞ or NaN outside the natural parameter space.
 """
 
+from typing import TYPE_CHECKING
+
+from kljax._names import unknown as _unknown
 from kljax.expfam._divergences import bhattacharyya as bhattacharyya
 from kljax.expfam._divergences import chernoff_information as chernoff_information
 from kljax.expfam._divergences import kl as kl
@@ -31,3 +34,6 @@ __all__ = [
     "skew_jensen",
     "squared_hellinger",
 ]
+
+if not TYPE_CHECKING:  # a type checker is to refuse what is not there
+    __getattr__ = _unknown(__name__, __all__)

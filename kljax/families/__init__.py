@@ -10,8 +10,12 @@ A parameter given as a Python number is checked on the spot. Arrays are not look
 what comes, NaN for a negative scale for instance.
 """
 
+from typing import TYPE_CHECKING
+
+from kljax._names import unknown as _unknown
 from kljax.families._bernoulli import Bernoulli as Bernoulli
 from kljax.families._beta import Beta as Beta
+from kljax.families._beta_binomial import BetaBinomial as BetaBinomial
 from kljax.families._bijectors import Affine as Affine
 from kljax.families._bijectors import Bijector as Bijector
 from kljax.families._bijectors import Chain as Chain
@@ -30,10 +34,15 @@ from kljax.families._complex_normal import ComplexNormal as ComplexNormal
 from kljax.families._continuous_bernoulli import ContinuousBernoulli as ContinuousBernoulli
 from kljax.families._delta import Delta as Delta
 from kljax.families._dirichlet import Dirichlet as Dirichlet
+from kljax.families._dirichlet_multinomial import DirichletMultinomial as DirichletMultinomial
+from kljax.families._discrete_uniform import DiscreteUniform as DiscreteUniform
 from kljax.families._empirical import Empirical as Empirical
 from kljax.families._exponential import Exponential as Exponential
+from kljax.families._fisher_snedecor import FisherSnedecor as FisherSnedecor
 from kljax.families._gamma import Gamma as Gamma
 from kljax.families._generalized_dirichlet import GeneralizedDirichlet as GeneralizedDirichlet
+from kljax.families._generalized_extreme_value import GeneralizedExtremeValue as GeneralizedExtremeValue
+from kljax.families._generalized_pareto import GeneralizedPareto as GeneralizedPareto
 from kljax.families._geometric import Geometric as Geometric
 from kljax.families._gumbel import Gumbel as Gumbel
 from kljax.families._half_cauchy import HalfCauchy as HalfCauchy
@@ -45,6 +54,7 @@ from kljax.families._inverse_wishart import InverseWishart as InverseWishart
 from kljax.families._kumaraswamy import Kumaraswamy as Kumaraswamy
 from kljax.families._laplace import Laplace as Laplace
 from kljax.families._lindley import Lindley as Lindley
+from kljax.families._lkj import LKJ as LKJ
 from kljax.families._log_normal import LogNormal as LogNormal
 from kljax.families._log_uniform import LogUniform as LogUniform
 from kljax.families._logarithmic import Logarithmic as Logarithmic
@@ -54,30 +64,39 @@ from kljax.families._masked import Masked as Masked
 from kljax.families._matrix_normal import MatrixNormal as MatrixNormal
 from kljax.families._mixture import Mixture as Mixture
 from kljax.families._moyal import Moyal as Moyal
+from kljax.families._multinomial import Multinomial as Multinomial
 from kljax.families._multivariate_logit_normal import MultivariateLogitNormal as MultivariateLogitNormal
 from kljax.families._multivariate_normal import MultivariateNormal as MultivariateNormal
 from kljax.families._negative_binomial import NegativeBinomial as NegativeBinomial
 from kljax.families._normal import Normal as Normal
+from kljax.families._normal_gamma import NormalGamma as NormalGamma
+from kljax.families._normal_inverse_wishart import NormalInverseWishart as NormalInverseWishart
 from kljax.families._pareto import Pareto as Pareto
 from kljax.families._poisson import Poisson as Poisson
 from kljax.families._power_spherical import PowerSpherical as PowerSpherical
 from kljax.families._product import Product as Product
 from kljax.families._rayleigh import Rayleigh as Rayleigh
 from kljax.families._record import Distribution as Distribution
+from kljax.families._skellam import Skellam as Skellam
+from kljax.families._skew_normal import SkewNormal as SkewNormal
 from kljax.families._spherical_uniform import SphericalUniform as SphericalUniform
 from kljax.families._student_t import StudentT as StudentT
 from kljax.families._transformed import Transformed as Transformed
+from kljax.families._triangular import Triangular as Triangular
 from kljax.families._truncated_normal import TruncatedNormal as TruncatedNormal
 from kljax.families._uniform import Uniform as Uniform
 from kljax.families._von_mises import VonMises as VonMises
 from kljax.families._von_mises_fisher import VonMisesFisher as VonMisesFisher
 from kljax.families._weibull import Weibull as Weibull
 from kljax.families._wishart import Wishart as Wishart
+from kljax.families._zipf import Zipf as Zipf
 
 __all__ = [
+    "LKJ",
     "Affine",
     "Bernoulli",
     "Beta",
+    "BetaBinomial",
     "Bijector",
     "Binomial",
     "Categorical",
@@ -89,12 +108,17 @@ __all__ = [
     "ContinuousBernoulli",
     "Delta",
     "Dirichlet",
+    "DirichletMultinomial",
+    "DiscreteUniform",
     "Distribution",
     "Empirical",
     "Exp",
     "Exponential",
+    "FisherSnedecor",
     "Gamma",
     "GeneralizedDirichlet",
+    "GeneralizedExtremeValue",
+    "GeneralizedPareto",
     "Geometric",
     "Gumbel",
     "HalfCauchy",
@@ -116,10 +140,13 @@ __all__ = [
     "MatrixNormal",
     "Mixture",
     "Moyal",
+    "Multinomial",
     "MultivariateLogitNormal",
     "MultivariateNormal",
     "NegativeBinomial",
     "Normal",
+    "NormalGamma",
+    "NormalInverseWishart",
     "OneHotCategorical",
     "Pareto",
     "Poisson",
@@ -127,15 +154,22 @@ __all__ = [
     "Product",
     "Rayleigh",
     "Sigmoid",
+    "Skellam",
+    "SkewNormal",
     "Softplus",
     "SphericalUniform",
     "StudentT",
     "Tanh",
     "Transformed",
+    "Triangular",
     "TruncatedNormal",
     "Uniform",
     "VonMises",
     "VonMisesFisher",
     "Weibull",
     "Wishart",
+    "Zipf",
 ]
+
+if not TYPE_CHECKING:  # a type checker is to refuse what is not there
+    __getattr__ = _unknown(__name__, __all__)

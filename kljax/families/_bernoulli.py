@@ -9,8 +9,10 @@ import jax.numpy as jnp
 
 from kljax import logits, probs
 from kljax._special import kl_term, log1p_excess, relative_gap
+from kljax.families._fit import fit_by_likelihood
 from kljax.families._odds import chances, kl_of_trials, log_chances, logit, row, softplus
 from kljax.families._poisson import Poisson
+from kljax.families._quantiles import quantile_by_bisection, standard_deviation
 from kljax.families._record import at_points, batch_shape, family, filled, one_of, probability, real
 from kljax.quadrature import Support, integers
 
@@ -44,6 +46,23 @@ class Bernoulli:
     def support(self) -> Support:
         """{0, 1}"""
         return integers(0, 1)
+
+    def cdf(self, x: Any) -> jax.Array:
+        """1 - p for 0 ≤ x < 1"""
+        x, at = at_points(x, self)
+        _, rest = chances(at)
+        return jnp.where(x < 0.0, 0.0, jnp.where(x < 1.0, rest, 1.0))
+
+    quantile = quantile_by_bisection
+
+    @property
+    def mode(self) -> jax.Array:
+        """The likelier outcome, 0 for p = ½"""
+        p, rest = chances(filled(self))
+        return (p > rest).astype(p.dtype)
+
+    stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def entropy(self) -> jax.Array:
         """-p log p - (1 - p) log(1 - p)."""

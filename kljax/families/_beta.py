@@ -11,7 +11,10 @@ from kljax._gamma import bregman_phi, digamma
 from kljax._special import divide, log1p, log1p_excess
 from kljax.families._deviances import LARGE, gamma_entropy, log_beta, share, share_deviance
 from kljax.families._edges import at_end, power_log, power_log1m
+from kljax.families._fit import fit_by_likelihood
+from kljax.families._incomplete import incomplete_beta
 from kljax.families._logs import Logs, as_logs, of_share, rest_of
+from kljax.families._quantiles import quantile_by_bisection, standard_deviation
 from kljax.families._record import at_points, batch_shape, family, filled, lifted, positive
 from kljax.families._stirling import phi
 from kljax.quadrature import Support
@@ -72,6 +75,26 @@ class Beta:
     def support(self) -> Support:
         """(0, 1)"""
         return Support(0.0, 1.0)
+
+    def cdf(self, x: Any) -> jax.Array:
+        """Iₓ(a, b), the incomplete beta function"""
+        x, at = at_points(x, self)
+        return incomplete_beta(at.concentration1, at.concentration0, x, 1.0 - x)[0]
+
+    quantile = quantile_by_bisection
+
+    @property
+    def mode(self) -> jax.Array:
+        """(a - 1)/(a + b - 2) for a, b ≥ 1; an end where one of them is less; NaN without a single mode"""
+        at = filled(self)
+        a, b = at.concentration1, at.concentration0
+        peaked = (a >= 1.0) & (b >= 1.0) & (a + b > 2.0)
+        inner = (a - 1.0) / jnp.where(peaked, (a - 1.0) + (b - 1.0), 1.0)
+        ends = jnp.where((a < 1.0) & (b >= 1.0), 0.0, jnp.where((a >= 1.0) & (b < 1.0), 1.0, jnp.nan))
+        return jnp.where(peaked, inner, ends)
+
+    stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def entropy(self) -> jax.Array:
         """log B(a, b) - (a - 1)ψ(a) - (b - 1)ψ(b) + (a + b - 2)ψ(a + b)."""

@@ -8,10 +8,13 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from kljax import quadrature
+from kljax.families import _integrals
 from kljax.families._deviances import share_deviance
+from kljax.families._fit import fit_by_likelihood
+from kljax.families._incomplete import incomplete_beta
 from kljax.families._odds import chances, kl_of_trials, log_chances, log_probability, logit, softplus
-from kljax.families._record import along, at_points, batch_shape, count, family, filled, one_of, probability, real
+from kljax.families._quantiles import quantile_by_bisection, standard_deviation
+from kljax.families._record import at_points, batch_shape, count, family, filled, one_of, probability, real
 from kljax.families._stirling import stirling_excess
 from kljax.quadrature import Support, integers
 
@@ -60,10 +63,31 @@ class Binomial:
         """{0, 1, …, n}"""
         return integers(0, trials_of(filled(self)))
 
+    def cdf(self, x: Any) -> jax.Array:
+        """I₁₋ₚ(n - k, k + 1), k = ⌊x⌋, the incomplete beta function"""
+        x, at = at_points(x, self)
+        k, n = jnp.floor(x), trials_of(at)
+        p, rest = chances(at)
+        inside = (k >= 0.0) & (k < n)
+        k = jnp.where(inside, k, 0.0)
+        value = incomplete_beta(jnp.where(inside, n - k, 1.0), k + 1.0, rest, p)[0]
+        return jnp.where(inside, value, jnp.where(x < 0.0, 0.0, 1.0))
+
+    quantile = quantile_by_bisection
+
+    @property
+    def mode(self) -> jax.Array:
+        """⌊(n + 1)p⌋, at most n"""
+        at = filled(self)
+        n = trials_of(at)
+        return jnp.minimum(jnp.floor((n + 1.0) * chances(at)[0]), n)
+
+    stddev = standard_deviation
+    fit = fit_by_likelihood
+
     def entropy(self) -> jax.Array:
         """-Σ p log p, summed."""
-        width = jnp.sqrt(self.variance) + 1.0
-        return quadrature.entropy(along(self).log_prob, support=self.support, center=self.mean, scale=width).value
+        return _integrals.entropy(self)
 
     @property
     def mean(self) -> jax.Array:
@@ -88,7 +112,7 @@ class Binomial:
         return lax.stop_gradient(self.total_count) * softplus(natural[..., 0])
 
 
-def trials_of(one: Binomial) -> jax.Array:
+def trials_of(one: Any) -> jax.Array:
     """n as an array of the batch's shape, for a record that is filled."""
     return lax.stop_gradient(jnp.broadcast_to(one.total_count, batch_shape(one)).astype(jax.tree.leaves(one)[-1].dtype))
 

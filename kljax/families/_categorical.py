@@ -13,6 +13,8 @@ from kljax._kernels.shannon import log_norm, log_softmax
 from kljax._special import log_ratio
 from kljax.families import _odds
 from kljax.families._bernoulli import Bernoulli
+from kljax.families._fit import fit_by_likelihood
+from kljax.families._quantiles import quantile_by_bisection, standard_deviation
 from kljax.families._record import at_points, batch_shape, family, filled, located, one_of, probability, real
 from kljax.quadrature import Support, integers
 
@@ -51,6 +53,25 @@ class Categorical:
     def support(self) -> Support:
         """{0, 1, …, K - 1}"""
         return integers(0, jax.tree.leaves(self)[0].shape[-1] - 1)
+
+    def cdf(self, x: Any) -> jax.Array:
+        """Σ pⱼ over j ≤ x"""
+        x, at = at_points(x, self)
+        p = _chances(at)
+        count = p.shape[-1]
+        k = jnp.clip(jnp.floor(x), 0.0, count - 1.0).astype(jnp.int32)
+        value = jnp.take_along_axis(jnp.cumsum(p, -1), k[..., None], -1)[..., 0]
+        return jnp.where(x < 0.0, 0.0, jnp.where(x >= count - 1.0, 1.0, jnp.minimum(value, 1.0)))
+
+    quantile = quantile_by_bisection
+
+    @property
+    def mode(self) -> jax.Array:
+        """The likeliest k, the least of several"""
+        p = _log_chances(filled(self))
+        return p.argmax(-1).astype(p.dtype)
+
+    stddev = standard_deviation
 
     def entropy(self) -> jax.Array:
         """-Σ pₖ log pₖ."""
@@ -119,6 +140,15 @@ class OneHotCategorical:
     def support(self) -> Support:
         """The unit vectors e₀, …, e_{K-1}."""
         return Support(0.0, 1.0, "one-hot")
+
+    @property
+    def mode(self) -> jax.Array:
+        """The likeliest unit vector, the first of several"""
+        p = _log_chances(filled(self))
+        return jax.nn.one_hot(p.argmax(-1), p.shape[-1], dtype=p.dtype)
+
+    stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def entropy(self) -> jax.Array:
         """-Σ pₖ log pₖ."""

@@ -9,7 +9,9 @@ import jax
 import jax.numpy as jnp
 
 from kljax._special import divide, log1p
+from kljax.families._fit import fit_by_likelihood
 from kljax.families._located import log1p_square, standardised
+from kljax.families._quantiles import at_shares, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive, real
 from kljax.quadrature import Support
 
@@ -42,6 +44,31 @@ class Cauchy:
     def support(self) -> Support:
         """The real line."""
         return Support(-math.inf, math.inf)
+
+    def cdf(self, x: Any) -> jax.Array:
+        """½ + arctan((x - μ)/γ)/π"""
+        x, at = at_points(x, self)
+        return jnp.arctan2(jnp.ones_like(x), -(x - at.loc) / at.scale) / math.pi
+
+    def quantile(self, u: Any) -> jax.Array:
+        """μ + γ tan(π(u - ½))"""
+        u, at = at_shares(u, self)
+        # Near the ends 1/tan keeps the digits of u and 1 - u.
+        middle = jnp.abs(u - 0.5) <= 0.25
+        inner = jnp.tan(math.pi * (jnp.where(middle, u, 0.5) - 0.5))
+        outer = jnp.where(middle, 0.25, jnp.where(u < 0.5, u, u - 1.0))
+        away = jnp.where(middle, inner, -1.0 / jnp.tan(math.pi * outer))
+        # An infinite one has the sign of its end.
+        ends = jnp.where(u == 0.0, -jnp.inf, jnp.where(u == 1.0, jnp.inf, away))
+        return at.loc + at.scale * jnp.where(jnp.isnan(u), u, ends)
+
+    @property
+    def mode(self) -> jax.Array:
+        """μ"""
+        return filled(self).loc
+
+    stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def entropy(self) -> jax.Array:
         """log(4πγ)."""

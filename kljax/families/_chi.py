@@ -12,8 +12,11 @@ from kljax._gamma import bregman_log_gamma, digamma, log_gamma
 from kljax._special import expm1
 from kljax.families._deviances import LARGE, gamma_entropy, half_step, rate_deviance
 from kljax.families._edges import at_end, power_log
+from kljax.families._fit import fit_by_likelihood
 from kljax.families._gamma import Gamma
+from kljax.families._incomplete import incomplete_gamma
 from kljax.families._logs import Logs, as_logs, of_log
+from kljax.families._quantiles import quantile_by_bisection, standard_deviation
 from kljax.families._record import at_points, family, filled, positive
 from kljax.families._stirling import phi, remainder, remainder_slope
 from kljax.quadrature import Support
@@ -62,6 +65,23 @@ class Chi:
     def support(self) -> Support:
         """(0, ∞)"""
         return Support(0.0, math.inf)
+
+    def cdf(self, x: Any) -> jax.Array:
+        """P(½ν, ½x²), the incomplete gamma function"""
+        x, at = at_points(x, self)
+        return incomplete_gamma(0.5 * at.df, 0.5 * jnp.square(jnp.maximum(x, 0.0)))[0]
+
+    quantile = quantile_by_bisection
+
+    @property
+    def mode(self) -> jax.Array:
+        """√(ν - 1), for ν < 1 0"""
+        df = filled(self).df
+        peaked = df > 1.0
+        return jnp.where(peaked, jnp.sqrt(jnp.where(peaked, df - 1.0, 1.0)), 0.0)
+
+    stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def entropy(self) -> jax.Array:
         """log Γ(½k) + ½k - ½ log 2 - ½(k - 1)ψ(½k)."""

@@ -9,9 +9,12 @@ import jax
 import jax.numpy as jnp
 
 from kljax._gamma import bregman_log_gamma, log_gamma
+from kljax.families._fit import fit_by_likelihood
 from kljax.families._gamma import Gamma
+from kljax.families._incomplete import incomplete_gamma
 from kljax.families._logs import Logs
-from kljax.families._record import family, filled, positive
+from kljax.families._quantiles import quantile_by_bisection, standard_deviation
+from kljax.families._record import at_points, family, filled, positive
 from kljax.quadrature import Support
 
 
@@ -45,6 +48,21 @@ class Chi2:
     def support(self) -> Support:
         """(0, ∞)"""
         return Support(0.0, math.inf)
+
+    def cdf(self, x: Any) -> jax.Array:
+        """P(½ν, ½x), the incomplete gamma function"""
+        x, at = at_points(x, self)
+        return incomplete_gamma(0.5 * at.df, 0.5 * x)[0]
+
+    quantile = quantile_by_bisection
+
+    @property
+    def mode(self) -> jax.Array:
+        """ν - 2, at least 0"""
+        return jnp.maximum(filled(self).df - 2.0, 0.0)
+
+    stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def entropy(self) -> jax.Array:
         """½k + log 2 + log Γ(½k) + (1 - ½k)ψ(½k)."""

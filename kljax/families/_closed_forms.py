@@ -60,6 +60,8 @@ from kljax.families._cross_line import (
     kl_uniform_normal,
 )
 from kljax.families._dirichlet import Dirichlet, kl_beta_dirichlet, kl_dirichlet, kl_dirichlet_beta
+from kljax.families._dirichlet_multinomial import DirichletMultinomial, kl_dirichlet_multinomial
+from kljax.families._discrete_uniform import DiscreteUniform, kl_discrete_uniform
 from kljax.families._exponential import Exponential, kl_exponential
 from kljax.families._gamma import Gamma, kl_gamma
 from kljax.families._generalized_dirichlet import GeneralizedDirichlet, kl_generalized_dirichlet
@@ -73,16 +75,20 @@ from kljax.families._inverse_wishart import InverseWishart, kl_inverse_wishart
 from kljax.families._kumaraswamy import Kumaraswamy, kl_kumaraswamy, kl_kumaraswamy_beta
 from kljax.families._laplace import Laplace, kl_laplace
 from kljax.families._lindley import Lindley, kl_lindley
+from kljax.families._lkj import LKJ, kl_lkj
 from kljax.families._log_normal import LogNormal, kl_log_normal
 from kljax.families._log_uniform import LogUniform, kl_log_uniform
 from kljax.families._logarithmic import Logarithmic, kl_logarithmic
 from kljax.families._logit_normal import LogitNormal, kl_logit_normal
 from kljax.families._matrix_normal import MatrixNormal, kl_matrix_normal
 from kljax.families._moyal import Moyal, kl_moyal
+from kljax.families._multinomial import Multinomial, kl_multinomial
 from kljax.families._multivariate_logit_normal import MultivariateLogitNormal, kl_multivariate_logit_normal
 from kljax.families._multivariate_normal import MultivariateNormal, kl_multivariate_normal
 from kljax.families._negative_binomial import NegativeBinomial, kl_negative_binomial
 from kljax.families._normal import Normal, kl_normal
+from kljax.families._normal_gamma import NormalGamma, kl_normal_gamma
+from kljax.families._normal_inverse_wishart import NormalInverseWishart, kl_normal_inverse_wishart
 from kljax.families._pareto import Pareto, kl_pareto
 from kljax.families._poisson import Poisson, kl_poisson
 from kljax.families._power_spherical import PowerSpherical, kl_power_spherical_uniform, kl_uniform_power_spherical
@@ -100,6 +106,7 @@ from kljax.families._von_mises_fisher import (
 )
 from kljax.families._weibull import Weibull, kl_weibull
 from kljax.families._wishart import Wishart, kl_wishart
+from kljax.families._zipf import Zipf, kl_zipf
 
 Form = Callable[[Any, Any], jax.Array]
 
@@ -128,6 +135,8 @@ KL: dict[tuple[type, type], Form] = {
     (ContinuousBernoulli, Uniform): kl_continuous_bernoulli_uniform,
     (Dirichlet, Beta): kl_dirichlet_beta,
     (Dirichlet, Dirichlet): kl_dirichlet,
+    (DirichletMultinomial, DirichletMultinomial): kl_dirichlet_multinomial,
+    (DiscreteUniform, DiscreteUniform): kl_discrete_uniform,
     (Exponential, Chi2): kl_exponential_chi2,
     (Exponential, Exponential): kl_exponential,
     (Exponential, Gamma): kl_exponential_gamma,
@@ -149,6 +158,7 @@ KL: dict[tuple[type, type], Form] = {
     (InverseWishart, InverseWishart): kl_inverse_wishart,
     (Kumaraswamy, Beta): kl_kumaraswamy_beta,
     (Kumaraswamy, Kumaraswamy): kl_kumaraswamy,
+    (LKJ, LKJ): kl_lkj,
     (Laplace, Laplace): kl_laplace,
     (Laplace, Normal): kl_laplace_normal,
     (Lindley, Lindley): kl_lindley,
@@ -158,12 +168,15 @@ KL: dict[tuple[type, type], Form] = {
     (LogitNormal, LogitNormal): kl_logit_normal,
     (MatrixNormal, MatrixNormal): kl_matrix_normal,
     (Moyal, Moyal): kl_moyal,
+    (Multinomial, Multinomial): kl_multinomial,
     (MultivariateLogitNormal, MultivariateLogitNormal): kl_multivariate_logit_normal,
     (MultivariateNormal, MultivariateNormal): kl_multivariate_normal,
     (NegativeBinomial, NegativeBinomial): kl_negative_binomial,
     (Normal, Gumbel): kl_normal_gumbel,
     (Normal, Laplace): kl_normal_laplace,
     (Normal, Normal): kl_normal,
+    (NormalGamma, NormalGamma): kl_normal_gamma,
+    (NormalInverseWishart, NormalInverseWishart): kl_normal_inverse_wishart,
     (OneHotCategorical, Categorical): kl_categorical,
     (OneHotCategorical, OneHotCategorical): kl_categorical,
     (Pareto, Exponential): kl_pareto_exponential,
@@ -193,7 +206,12 @@ KL: dict[tuple[type, type], Form] = {
     (Weibull, Gamma): kl_weibull_gamma,
     (Weibull, Weibull): kl_weibull,
     (Wishart, Wishart): kl_wishart,
+    (Zipf, Zipf): kl_zipf,
 }
 
 # Forms that hold under a condition, a boolean of the two records; elsewhere the pair is summed or integrated.
-CONDITIONS: dict[tuple[type, type], Callable[[Any, Any], bool | jax.Array]] = {(Binomial, Binomial): equal_counts}
+CONDITIONS: dict[tuple[type, type], Callable[[Any, Any], bool | jax.Array]] = {
+    (Binomial, Binomial): equal_counts,
+    (DirichletMultinomial, DirichletMultinomial): equal_counts,
+    (Multinomial, Multinomial): equal_counts,
+}

@@ -21,6 +21,7 @@ from kljax.families._matrices import (
     solve_lower,
     square,
 )
+from kljax.families._quantiles import standard_deviation
 from kljax.families._record import batch_shape, complex_valued, family, filled, located
 from kljax.quadrature import Support
 
@@ -62,6 +63,13 @@ class ComplexNormal:
     def support(self) -> Support:
         """ℂⁿ"""
         return Support(-math.inf, math.inf, "complex vectors")
+
+    @property
+    def mode(self) -> jax.Array:
+        """μ"""
+        return filled(self).loc
+
+    stddev = standard_deviation
 
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at complex x, [..., n], with respect to the real and imaginary parts."""

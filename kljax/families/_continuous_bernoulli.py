@@ -9,6 +9,8 @@ import jax.numpy as jnp
 
 from kljax import _checks
 from kljax._special import divide, expm1, expm1_minus_x_ratio, expm1_ratio, log1p, log_ratio
+from kljax.families._fit import fit_by_likelihood
+from kljax.families._quantiles import quantile_by_bisection, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, real
 from kljax.families._sinhc import bregman_log_sinhc, log_sinhc, sinhc_curvature, sinhc_slope
 from kljax.quadrature import Support
@@ -60,6 +62,27 @@ class ContinuousBernoulli:
     def support(self) -> Support:
         """[0, 1]"""
         return Support(0.0, 1.0)
+
+    def cdf(self, x: Any) -> jax.Array:
+        """(exp(ηx) - 1)/(exp(η) - 1)"""
+        x, at = at_points(x, self)
+        # From the end where the mass is: y R(-|η|y)/R(-|η|) for y away from it, R(t) = (eᵗ - 1)/t.
+        eta, x = at.logits, jnp.clip(x, 0.0, 1.0)
+        up = eta > 0.0
+        size = jnp.where(up, eta, -eta)
+        grown = x * expm1_ratio(-size * x) / expm1_ratio(-size)
+        return jnp.where(up, jnp.exp(-size * (1.0 - x)) * grown, grown)
+
+    quantile = quantile_by_bisection
+
+    @property
+    def mode(self) -> jax.Array:
+        """1 for η > 0 and 0 for η < 0"""
+        eta = filled(self).logits
+        return jnp.where(eta == 0.0, jnp.nan, (eta > 0.0).astype(eta.dtype))
+
+    stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def entropy(self) -> jax.Array:
         """S(½η) - ½ηS'(½η), S(x) = log(sinh(x)/x)."""

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from kljax.families._empirical import check_ndims
+from kljax.families._quantiles import quantile_by_bisection, standard_deviation
 from kljax.families._record import at_points, batch_shape, dtype_of, family, filled, lifted, real, static
 from kljax.quadrature import Support
 
@@ -56,6 +57,22 @@ class Delta:
     def support(self) -> Support:
         """{loc}"""
         return Support(filled(self).loc, filled(self).loc, "points")
+
+    def cdf(self, x: Any) -> jax.Array:
+        """1 for x ≥ loc, else 0; of a number only."""
+        if self.ndims:
+            raise NotImplementedError("Delta has a distribution function for a point that is a number; ndims is not 0.")
+        x, at = at_points(x, self)
+        return (x >= at.loc).astype(x.dtype)
+
+    quantile = quantile_by_bisection
+
+    @property
+    def mode(self) -> jax.Array:
+        """loc"""
+        return filled(self).loc
+
+    stddev = standard_deviation
 
     def entropy(self) -> jax.Array:
         """0"""

@@ -11,8 +11,10 @@ from kljax._gamma import digamma, log_gamma
 from kljax._special import divide
 from kljax.families._beta import Beta, kl_of_dirichlets
 from kljax.families._deviances import excess_over_one, gamma_entropy, log_density
+from kljax.families._fit import fit_by_likelihood
 from kljax.families._logs import Logs, of_log
 from kljax.families._matrices import embedded, identity
+from kljax.families._quantiles import standard_deviation
 from kljax.families._record import at_points, batch_shape, family, filled, lifted, positive
 from kljax.families._stirling import phi
 from kljax.quadrature import Support
@@ -54,6 +56,16 @@ class Dirichlet:
     def support(self) -> Support:
         """Probabilities that add up to one."""
         return Support(0.0, 1.0, "simplex")
+
+    @property
+    def mode(self) -> jax.Array:
+        """(α - 1)/(α₀ - n) for α > 1, else NaN"""
+        a = self.concentration
+        peaked = (a > 1.0).all(-1, keepdims=True)
+        return jnp.where(peaked, (a - 1.0) / jnp.where(peaked, (a - 1.0).sum(-1, keepdims=True), 1.0), jnp.nan)
+
+    stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density of the first n - 1 of the probabilities x, [..., n]; -∞ where one is negative."""

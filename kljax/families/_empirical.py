@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from kljax import logits
 from kljax._special import log_ratio
 from kljax.families._points import runs
+from kljax.families._quantiles import quantile_by_bisection, standard_deviation
 from kljax.families._record import (
     at_points,
     family,
@@ -96,6 +97,30 @@ class Empirical:
         """{x₁, …, xₙ}, of vectors the bounds of the entries."""
         at = filled(self).points
         return Support(at.min(-1 - self.ndims), at.max(-1 - self.ndims), "points")
+
+    def cdf(self, x: Any) -> jax.Array:
+        """Σ wⱼ over the points xⱼ ≤ x; of numbers only."""
+        if self.ndims:
+            raise NotImplementedError(
+                "Empirical has a distribution function for points that are numbers; ndims is not 0."
+            )
+        x, at = at_points(x, self)
+        return jnp.minimum(jnp.where(at.points <= x[..., None], at._weights(), 0.0).sum(-1), 1.0)
+
+    quantile = quantile_by_bisection
+
+    @property
+    def mode(self) -> jax.Array:
+        """The point of the largest probability, the first of several"""
+        at = filled(self)
+        flat = at.points.reshape(*at.points.shape[: at.points.ndim - self.ndims], -1)
+        same = (flat[..., :, None, :] == flat[..., None, :, :]).all(-1)
+        weights = jnp.exp(self.log_weights())
+        best = jnp.where(same, weights[..., None, :], 0.0).sum(-1).argmax(-1)
+        index = best.reshape(*best.shape, *(1,) * (1 + self.ndims))
+        return jnp.squeeze(jnp.take_along_axis(at.points, index, -1 - self.ndims), -1 - self.ndims)
+
+    stddev = standard_deviation
 
     def entropy(self) -> jax.Array:
         """-Σ p log p over different points."""

@@ -11,6 +11,8 @@ import jax.numpy as jnp
 from kljax._ratios import divide_twice
 from kljax._special import divide, itakura_saito_term
 from kljax.families._deviances import power_fall
+from kljax.families._fit import fit_by_likelihood
+from kljax.families._quantiles import at_shares, mode_zero, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive
 from kljax.quadrature import Support
 
@@ -42,6 +44,21 @@ class Exponential:
     def support(self) -> Support:
         """[0, ∞)"""
         return Support(0.0, math.inf)
+
+    def cdf(self, x: Any) -> jax.Array:
+        """1 - exp(-λx)"""
+        x, at = at_points(x, self)
+        return -jnp.expm1(-at.rate * jnp.maximum(x, 0.0))
+
+    def quantile(self, u: Any) -> jax.Array:
+        """-log(1 - u)/λ"""
+        u, at = at_shares(u, self)
+        return -jnp.log1p(-u) / at.rate
+
+    mode = mode_zero
+
+    stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def entropy(self) -> jax.Array:
         """1 - log λ."""

@@ -12,7 +12,10 @@ from kljax._gamma import bregman_phi, log_gamma
 from kljax._ratios import divide_twice, product_ratio_gap
 from kljax._special import divide, log_ratio, x_minus_log1p
 from kljax.families._deviances import gamma_entropy, log_density
+from kljax.families._fit import fit_by_likelihood
+from kljax.families._incomplete import incomplete_gamma
 from kljax.families._logs import Logs, as_logs, of_log
+from kljax.families._quantiles import quantile_by_bisection, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive
 from kljax.quadrature import Support
 
@@ -57,6 +60,22 @@ class Gamma:
     def support(self) -> Support:
         """(0, ∞)"""
         return Support(0.0, math.inf)
+
+    def cdf(self, x: Any) -> jax.Array:
+        """P(α, βx), the incomplete gamma function"""
+        x, at = at_points(x, self)
+        return incomplete_gamma(at.concentration, at.rate * x)[0]
+
+    quantile = quantile_by_bisection
+
+    @property
+    def mode(self) -> jax.Array:
+        """(α - 1)/β, at least 0"""
+        at = filled(self)
+        return jnp.maximum(at.concentration - 1.0, 0.0) / at.rate
+
+    stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def entropy(self) -> jax.Array:
         """α - log β + log Γ(α) + (1 - α)ψ(α)."""

@@ -12,6 +12,7 @@ from kljax._special import divide, two_sum
 from kljax.families._beta import Beta, kl_beta
 from kljax.families._deviances import log_beta, log_density, sums_from_the_end
 from kljax.families._logs import Logs, of_log, rest_of
+from kljax.families._quantiles import standard_deviation
 from kljax.families._record import at_points, family, filled, positive
 from kljax.families._stirling import phi
 from kljax.quadrature import Support
@@ -74,6 +75,8 @@ class GeneralizedDirichlet:
     def support(self) -> Support:
         """Probabilities that add up to one."""
         return Support(0.0, 1.0, "simplex")
+
+    stddev = standard_deviation
 
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density of the first n of the probabilities x, [..., n + 1]; -∞ where one is negative."""

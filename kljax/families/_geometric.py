@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from kljax.families._fit import fit_by_likelihood
 from kljax.families._odds import (
     chances,
     kl_of_waits,
@@ -14,6 +15,7 @@ from kljax.families._odds import (
     log_partition_of_waits,
     softplus_over_exp,
 )
+from kljax.families._quantiles import mode_zero, quantile_by_bisection, standard_deviation
 from kljax.families._record import at_points, batch_shape, family, filled, one_of, probability, real
 from kljax.quadrature import Support, integers
 
@@ -51,6 +53,21 @@ class Geometric:
     def support(self) -> Support:
         """{0, 1, 2, …}"""
         return integers()
+
+    def cdf(self, x: Any) -> jax.Array:
+        """1 - (1 - p)^(⌊x⌋ + 1)"""
+        x, at = at_points(x, self)
+        k = jnp.floor(x)
+        inside = k >= 0.0
+        value = -jnp.expm1((jnp.where(inside, k, 0.0) + 1.0) * log_chances(at)[1])
+        return jnp.where(inside, value, 0.0)
+
+    quantile = quantile_by_bisection
+
+    mode = mode_zero
+
+    stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def entropy(self) -> jax.Array:
         """-log p - (1 - p) log(1 - p)/p."""

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from kljax._special import log_ratio
-from kljax.families import _lines_of_matrices, _lines_of_one
+from kljax.families import _lines_of_matrices, _lines_of_one, _lkj, _multinomial, _zipf
 from kljax.families._bernoulli import Bernoulli
 from kljax.families._beta import Beta
 from kljax.families._binomial import Binomial, equal_counts, trials_of
@@ -35,11 +35,13 @@ from kljax.families._kumaraswamy import Kumaraswamy
 from kljax.families._laplace import Laplace
 from kljax.families._lindley import Lindley
 from kljax.families._lines import Line, concentrations, counts, gammas, normals, powers, rates, shapes, summed, times
+from kljax.families._lkj import LKJ
 from kljax.families._log_normal import LogNormal
 from kljax.families._logarithmic import Logarithmic
 from kljax.families._logit_normal import LogitNormal
 from kljax.families._matrix_normal import MatrixNormal
 from kljax.families._moyal import Moyal
+from kljax.families._multinomial import Multinomial
 from kljax.families._multivariate_logit_normal import MultivariateLogitNormal
 from kljax.families._multivariate_normal import MultivariateNormal
 from kljax.families._negative_binomial import NegativeBinomial
@@ -54,6 +56,7 @@ from kljax.families._von_mises import VonMises
 from kljax.families._von_mises_fisher import VonMisesFisher
 from kljax.families._weibull import Weibull
 from kljax.families._wishart import Wishart
+from kljax.families._zipf import Zipf
 
 
 def _located(p: Any, q: Any) -> Line:
@@ -208,11 +211,13 @@ LINES: dict[tuple[type, type], Callable[[Any, Any], Line]] = {
     (Kumaraswamy, Kumaraswamy): _kumaraswamy,
     (Laplace, Laplace): _laplace,
     (Lindley, Lindley): _lines_of_one.lindley,
+    (LKJ, LKJ): _lkj.line,
     (LogNormal, LogNormal): _located,
     (Logarithmic, Logarithmic): _lines_of_one.logarithmic,
     (LogitNormal, LogitNormal): _located,
     (MatrixNormal, MatrixNormal): _lines_of_matrices.matrix_normal,
     (Moyal, Moyal): _moyal,
+    (Multinomial, Multinomial): _multinomial.line,
     (MultivariateLogitNormal, MultivariateLogitNormal): _logit_normal,
     (MultivariateNormal, MultivariateNormal): _lines_of_matrices.multivariate_normal,
     (NegativeBinomial, NegativeBinomial): _negative_binomial,
@@ -229,6 +234,7 @@ LINES: dict[tuple[type, type], Callable[[Any, Any], Line]] = {
     (VonMisesFisher, VonMisesFisher): _fisher,
     (Weibull, Weibull): _weibull,
     (Wishart, Wishart): _lines_of_matrices.wishart,
+    (Zipf, Zipf): _zipf.line,
 }
 
 
@@ -249,6 +255,7 @@ SHARED: dict[type, Callable[[Any, Any], bool | jax.Array]] = {
     Kumaraswamy: _same("concentration1"),
     Laplace: _same("loc"),
     Moyal: _same("scale"),
+    Multinomial: equal_counts,
     NegativeBinomial: _same("total_count"),
     Weibull: _same("concentration"),
 }

@@ -10,7 +10,9 @@ import jax.numpy as jnp
 
 from kljax._gamma import bregman_log_gamma, log_gamma_gap
 from kljax._special import divide, expm1_minus_x, relative_gap
+from kljax.families._fit import fit_by_likelihood
 from kljax.families._located import standardised
+from kljax.families._quantiles import at_shares, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive, real
 from kljax.quadrature import Support
 
@@ -45,6 +47,24 @@ class Gumbel:
     def support(self) -> Support:
         """The real line."""
         return Support(-math.inf, math.inf)
+
+    def cdf(self, x: Any) -> jax.Array:
+        """exp(-exp(-(x - μ)/β))"""
+        x, at = at_points(x, self)
+        return jnp.exp(-jnp.exp(-(x - at.loc) / at.scale))
+
+    def quantile(self, u: Any) -> jax.Array:
+        """μ - β log(-log u)"""
+        u, at = at_shares(u, self)
+        return at.loc - at.scale * jnp.log(-jnp.log(u))
+
+    @property
+    def mode(self) -> jax.Array:
+        """μ"""
+        return filled(self).loc
+
+    stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def entropy(self) -> jax.Array:
         """1 + log β + γ, γ Euler's constant."""

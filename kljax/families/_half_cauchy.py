@@ -9,7 +9,9 @@ import jax
 import jax.numpy as jnp
 
 from kljax._special import divide, log1p
+from kljax.families._fit import fit_by_likelihood
 from kljax.families._located import log1p_square
+from kljax.families._quantiles import at_shares, mode_zero, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive
 from kljax.quadrature import Support
 
@@ -41,6 +43,24 @@ class HalfCauchy:
     def support(self) -> Support:
         """[0, ∞)"""
         return Support(0.0, math.inf)
+
+    def cdf(self, x: Any) -> jax.Array:
+        """(2/π) arctan(x/γ)"""
+        x, at = at_points(x, self)
+        return 2.0 / math.pi * jnp.arctan(jnp.maximum(x, 0.0) / at.scale)
+
+    def quantile(self, u: Any) -> jax.Array:
+        """γ tan(½πu)"""
+        u, at = at_shares(u, self)
+        low = u < 0.5
+        near = jnp.tan(0.5 * math.pi * jnp.where(low, u, 0.0))
+        far = 1.0 / jnp.tan(0.5 * math.pi * (1.0 - jnp.where(low, 0.5, u)))
+        return at.scale * jnp.where(low, near, far)
+
+    mode = mode_zero
+
+    stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def entropy(self) -> jax.Array:
         """log(2πγ)."""

@@ -7,9 +7,12 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.scipy.special import erf, erfinv
 
 from kljax._ratios import spread_term
 from kljax._special import divide
+from kljax.families._fit import fit_by_likelihood
+from kljax.families._quantiles import at_shares, mode_zero, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive
 from kljax.quadrature import Support
 
@@ -41,6 +44,21 @@ class HalfNormal:
     def support(self) -> Support:
         """[0, ∞)"""
         return Support(0.0, math.inf)
+
+    def cdf(self, x: Any) -> jax.Array:
+        """erf(x/(σ√2))"""
+        x, at = at_points(x, self)
+        return erf(jnp.maximum(x, 0.0) / at.scale * math.sqrt(0.5))
+
+    def quantile(self, u: Any) -> jax.Array:
+        """σ√2 erf⁻¹(u)"""
+        u, at = at_shares(u, self)
+        return at.scale * (math.sqrt(2.0) * erfinv(u))
+
+    mode = mode_zero
+
+    stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def entropy(self) -> jax.Array:
         """log σ + ½ log(πe/2)."""

@@ -7,6 +7,7 @@ from typing import Any
 import jax
 
 from kljax.families._logs import draw, log_prob
+from kljax.families._quantiles import standard_deviation
 from kljax.families._record import batch_shape, family, filled, nested, static
 from kljax.quadrature import Support
 
@@ -68,6 +69,13 @@ class Independent:
     def support(self) -> Support:
         """That of each entry."""
         return self.base.support
+
+    @property
+    def mode(self) -> jax.Array:
+        """That of the base."""
+        return self.base.mode
+
+    stddev = standard_deviation
 
     def entropy(self) -> jax.Array:
         """The sum of the entropies."""

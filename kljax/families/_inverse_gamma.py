@@ -11,8 +11,11 @@ import jax.numpy as jnp
 from kljax._gamma import digamma, log_gamma
 from kljax._special import divide, log_ratio, tiny
 from kljax.families._deviances import LARGE, gamma_entropy, rate_deviance
+from kljax.families._fit import fit_by_likelihood
 from kljax.families._gamma import Gamma, kl_of_gammas
+from kljax.families._incomplete import incomplete_gamma
 from kljax.families._logs import Logs, as_logs, of_log
+from kljax.families._quantiles import quantile_by_bisection, standard_deviation
 from kljax.families._record import at_points, family, filled, positive
 from kljax.families._stirling import phi
 from kljax.quadrature import Support
@@ -61,6 +64,23 @@ class InverseGamma:
     def support(self) -> Support:
         """(0, ∞)"""
         return Support(0.0, math.inf)
+
+    def cdf(self, x: Any) -> jax.Array:
+        """Q(α, β/x), the incomplete gamma function"""
+        x, at = at_points(x, self)
+        inside = x > 0.0
+        return jnp.where(inside, incomplete_gamma(at.concentration, at.scale / jnp.where(inside, x, 1.0))[1], 0.0)
+
+    quantile = quantile_by_bisection
+
+    @property
+    def mode(self) -> jax.Array:
+        """β/(α + 1)"""
+        at = filled(self)
+        return at.scale / (at.concentration + 1.0)
+
+    stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def entropy(self) -> jax.Array:
         """α + log β + log Γ(α) - (1 + α)ψ(α)."""

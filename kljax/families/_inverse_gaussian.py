@@ -7,10 +7,12 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.scipy.special import log_ndtr
+from jax.scipy.special import erfcx, log_ndtr, ndtr
 
 from kljax._special import divide, horner, itakura_saito_term, relative_gap, tiny
+from kljax.families._fit import fit_by_likelihood
 from kljax.families._implicit import implicit
+from kljax.families._quantiles import quantile_by_bisection, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive
 from kljax.quadrature import Support
 
@@ -55,6 +57,30 @@ class InverseGaussian:
     def support(self) -> Support:
         """(0, ∞)"""
         return Support(0.0, math.inf)
+
+    def cdf(self, x: Any) -> jax.Array:
+        """Φ(√(λ/x)(x/μ - 1)) + exp(2λ/μ) Φ(-√(λ/x)(x/μ + 1))"""
+        x, at = at_points(x, self)
+        inside = x > 0.0
+        finite = inside & (x < jnp.inf)
+        safe = jnp.where(finite, x, 1.0)
+        root, share = jnp.sqrt(at.concentration / safe), safe / at.loc
+        low, high = root * ((safe - at.loc) / at.loc), root * (share + 1.0)
+        # exp(2λ/μ)Φ(-z) = ½ exp(-½w²) erfcx(z/√2) for w = √(λ/x)(x/μ - 1), z² = w² + 4λ/μ
+        rest = 0.5 * jnp.exp(-0.5 * jnp.square(low)) * erfcx(high * math.sqrt(0.5))
+        return jnp.where(finite, jnp.minimum(ndtr(low) + rest, 1.0), inside.astype(x.dtype))
+
+    quantile = quantile_by_bisection
+
+    @property
+    def mode(self) -> jax.Array:
+        """μ(√(1 + t²) - t), t = 3μ/(2λ)"""
+        at = filled(self)
+        t = 1.5 * at.loc / at.concentration
+        return at.loc / (t + jnp.sqrt(1.0 + jnp.square(t)))
+
+    stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def entropy(self) -> jax.Array:
         """½ log(2πeμ³/λ) - (3/2) exp(s) E₁(s), s = 2λ/μ and E₁ the exponential integral."""

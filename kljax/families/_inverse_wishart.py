@@ -20,6 +20,7 @@ from kljax.families._matrices import (
     solve_lower,
     square,
 )
+from kljax.families._quantiles import standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, positive, real
 from kljax.families._wishart import (
     bartlett,
@@ -64,6 +65,14 @@ class InverseWishart:
     def support(self) -> Support:
         """Positive definite matrices."""
         return Support(-math.inf, math.inf, "positive definite matrices")
+
+    @property
+    def mode(self) -> jax.Array:
+        """Ψ/(ν + n + 1)"""
+        at = filled(self)
+        return hermitian(at.scale) / (at.df + (at.scale.shape[-1] + 1.0))[..., None, None]
+
+    stddev = standard_deviation
 
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at symmetric matrices x, [..., n, n]; -∞ where they are not positive definite."""

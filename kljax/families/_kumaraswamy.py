@@ -13,7 +13,9 @@ from kljax._special import divide, expm1, expm1_minus_x, expm1_ratio, log1p, log
 from kljax.families._beta import Beta
 from kljax.families._deviances import log_gamma_bend, log_gamma_rise
 from kljax.families._edges import at_end
+from kljax.families._fit import fit_by_likelihood
 from kljax.families._logs import Logs, as_logs, of_share
+from kljax.families._quantiles import at_shares, log1mexp, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive
 from kljax.quadrature import Support
 
@@ -65,6 +67,33 @@ class Kumaraswamy:
     def support(self) -> Support:
         """(0, 1)"""
         return Support(0.0, 1.0)
+
+    def cdf(self, x: Any) -> jax.Array:
+        """1 - (1 - xᵃ)ᵇ"""
+        x, at = at_points(x, self)
+        inside = (x > 0.0) & (x < 1.0)
+        log_power = at.concentration1 * jnp.log(jnp.where(inside, x, 0.5))
+        value = -jnp.expm1(at.concentration0 * log1mexp(log_power))
+        return jnp.where(inside, value, jnp.where(x < 0.5, 0.0, 1.0))
+
+    def quantile(self, u: Any) -> jax.Array:
+        """(1 - (1 - u)^(1/b))^(1/a)"""
+        u, at = at_shares(u, self)
+        # 1 - (1 - u)^(1/b) by its logarithm.
+        return jnp.exp(log1mexp(jnp.log1p(-u) / at.concentration0) / at.concentration1)
+
+    @property
+    def mode(self) -> jax.Array:
+        """((a - 1)/(ab - 1))^(1/a) for a, b ≥ 1; an end where one of them is less; NaN without a single mode"""
+        at = filled(self)
+        a, b = at.concentration1, at.concentration0
+        peaked = (a >= 1.0) & (b >= 1.0) & (a * b > 1.0)
+        inner = jnp.where(peaked, (a - 1.0) / jnp.where(peaked, a * b - 1.0, 1.0), 1.0) ** (1.0 / a)
+        ends = jnp.where((a < 1.0) & (b >= 1.0), 0.0, jnp.where((a >= 1.0) & (b < 1.0), 1.0, jnp.nan))
+        return jnp.where(peaked, inner, ends)
+
+    stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def entropy(self) -> jax.Array:
         """1 - 1/b + (1 - 1/a)(γ + ψ(b + 1)) - log(ab)."""

@@ -9,7 +9,9 @@ import jax
 import jax.numpy as jnp
 
 from kljax._special import divide, expm1_minus_x, itakura_saito_term
+from kljax.families._fit import fit_by_likelihood
 from kljax.families._located import standardised
+from kljax.families._quantiles import at_shares, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive, real
 from kljax.quadrature import Support
 
@@ -44,6 +46,28 @@ class Laplace:
     def support(self) -> Support:
         """The real line."""
         return Support(-math.inf, math.inf)
+
+    def cdf(self, x: Any) -> jax.Array:
+        """½ exp(z) for z = (x - μ)/b < 0, else 1 - ½ exp(-z)"""
+        x, at = at_points(x, self)
+        z = (x - at.loc) / at.scale
+        half = 0.5 * jnp.exp(-jnp.abs(z))
+        return jnp.where(z < 0.0, half, 1.0 - half)
+
+    def quantile(self, u: Any) -> jax.Array:
+        """μ + b log 2u for u < ½, else μ - b log 2(1 - u)"""
+        u, at = at_shares(u, self)
+        low = u < 0.5
+        away = jnp.where(low, jnp.log(2.0 * jnp.where(low, u, 0.5)), -jnp.log(2.0 * (1.0 - jnp.where(low, 0.5, u))))
+        return at.loc + at.scale * away
+
+    @property
+    def mode(self) -> jax.Array:
+        """μ"""
+        return filled(self).loc
+
+    stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def entropy(self) -> jax.Array:
         """1 + log(2b)."""

@@ -9,10 +9,12 @@ import jax
 import jax.numpy as jnp
 
 from kljax._ratios import divide_twice
-from kljax._special import divide, itakura_saito_term, log1p, relative_gap, x_minus_log1p
+from kljax._special import divide, expm1_minus_x, itakura_saito_term, log1p, relative_gap, x_minus_log1p
 from kljax.families._deviances import power_fall
+from kljax.families._fit import fit_by_likelihood
 from kljax.families._implicit import implicit
 from kljax.families._inverse_gaussian import scaled_exponential_integral
+from kljax.families._quantiles import quantile_by_bisection, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive
 from kljax.quadrature import Support
 
@@ -52,6 +54,27 @@ class Lindley:
     def support(self) -> Support:
         """[0, ∞)"""
         return Support(0.0, math.inf)
+
+    def cdf(self, x: Any) -> jax.Array:
+        """1 - (1 + θx/(1 + θ)) exp(-θx)"""
+        x, at = at_points(x, self)
+        t = at.rate * jnp.maximum(x, 0.0)
+        near = t < 1.0
+        small = jnp.where(near, t, 0.0)
+        # Of the two components, 1 - e⁻ᵗ and 1 - (1 + t)e⁻ᵗ, with t = θx.
+        second = jnp.where(near, jnp.exp(-small) * expm1_minus_x(small), 1.0 - (1.0 + t) * jnp.exp(-t))
+        return (at.rate * -jnp.expm1(-t) + second) / (1.0 + at.rate)
+
+    quantile = quantile_by_bisection
+
+    @property
+    def mode(self) -> jax.Array:
+        """(1 - θ)/θ, at least 0"""
+        t = filled(self).rate
+        return jnp.maximum((1.0 - t) / t, 0.0)
+
+    stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def entropy(self) -> jax.Array:
         """log((1 + θ)/θ²) + 1 - exp(θ) E₁(θ)/(1 + θ), E₁ the exponential integral."""

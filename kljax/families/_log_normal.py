@@ -7,12 +7,15 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.scipy.special import ndtr, ndtri
 
 from kljax._special import divide, expm1_ratio, tiny
 from kljax.families._edges import growing
+from kljax.families._fit import fit_by_likelihood
 from kljax.families._logarithms import log_less
 from kljax.families._logs import Logs, as_logs, of_log
 from kljax.families._normal import Normal, kl_normal
+from kljax.families._quantiles import at_shares, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive, real
 from kljax.quadrature import Support
 
@@ -57,6 +60,26 @@ class LogNormal:
     def support(self) -> Support:
         """(0, ∞)"""
         return Support(0.0, math.inf)
+
+    def cdf(self, x: Any) -> jax.Array:
+        """Φ((log x - μ)/σ)"""
+        x, at = at_points(x, self)
+        safe = jnp.where(x > 0.0, x, 1.0)
+        return jnp.where(x > 0.0, ndtr((jnp.log(safe) - at.loc) / at.scale), 0.0)
+
+    def quantile(self, u: Any) -> jax.Array:
+        """exp(μ + σΦ⁻¹(u))"""
+        u, at = at_shares(u, self)
+        return jnp.exp(at.loc + at.scale * ndtri(u))
+
+    @property
+    def mode(self) -> jax.Array:
+        """exp(μ - σ²)"""
+        at = filled(self)
+        return jnp.exp(at.loc - jnp.square(at.scale))
+
+    stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def entropy(self) -> jax.Array:
         """μ + log σ + ½ log(2πe)."""

@@ -9,6 +9,8 @@ import jax
 import jax.numpy as jnp
 
 from kljax._special import divide, expm1_minus_x_ratio, expm1_ratio, horner, log1p, log_ratio
+from kljax.families._fit import fit_by_likelihood
+from kljax.families._quantiles import at_shares, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive
 from kljax.quadrature import Support
 
@@ -48,6 +50,25 @@ class LogUniform:
     def support(self) -> Support:
         """[low, high]"""
         return Support(filled(self).low, filled(self).high)
+
+    def cdf(self, x: Any) -> jax.Array:
+        """log(x/a)/log(b/a)"""
+        x, at = at_points(x, self)
+        safe = jnp.clip(x, at.low, at.high)
+        return log_ratio(safe, at.low) / log_ratio(at.high, at.low)
+
+    def quantile(self, u: Any) -> jax.Array:
+        """a(b/a)ᵘ"""
+        u, at = at_shares(u, self)
+        return at.low * jnp.exp(u * log_ratio(at.high, at.low))
+
+    @property
+    def mode(self) -> jax.Array:
+        """a"""
+        return filled(self).low
+
+    stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def entropy(self) -> jax.Array:
         """½ log(low·high) + log log(high/low)."""

@@ -8,7 +8,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from kljax import quadrature
 from kljax._special import (
     divide,
     expm1,
@@ -21,8 +20,11 @@ from kljax._special import (
     relative_gap,
     x_minus_log1p,
 )
+from kljax.families import _integrals
+from kljax.families._fit import fit_by_likelihood
 from kljax.families._odds import log_complement
-from kljax.families._record import along, at_points, batch_shape, family, filled, probability
+from kljax.families._quantiles import quantile_by_bisection, standard_deviation, summed_cdf
+from kljax.families._record import at_points, batch_shape, family, filled, probability
 from kljax.quadrature import Support, integers
 
 
@@ -63,10 +65,21 @@ class Logarithmic:
         """{1, 2, 3, …}"""
         return integers(1)
 
+    cdf = summed_cdf
+
+    quantile = quantile_by_bisection
+
+    @property
+    def mode(self) -> jax.Array:
+        """1"""
+        return jnp.ones_like(filled(self).probs)
+
+    stddev = standard_deviation
+    fit = fit_by_likelihood
+
     def entropy(self) -> jax.Array:
         """-Σ p log p, summed."""
-        width = jnp.sqrt(self.variance) + 1.0
-        return quadrature.entropy(along(self).log_prob, support=self.support, center=self.mean, scale=width).value
+        return _integrals.entropy(self)
 
     @property
     def mean(self) -> jax.Array:

@@ -8,7 +8,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from kljax.families._fit import fit_by_likelihood
 from kljax.families._located import standardised
+from kljax.families._quantiles import at_shares, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive, real
 from kljax.quadrature import Support
 
@@ -42,6 +44,24 @@ class Logistic:
     def support(self) -> Support:
         """The real line."""
         return Support(-math.inf, math.inf)
+
+    def cdf(self, x: Any) -> jax.Array:
+        """1/(1 + exp(-z)), z = (x - μ)/s"""
+        x, at = at_points(x, self)
+        return jax.nn.sigmoid((x - at.loc) / at.scale)
+
+    def quantile(self, u: Any) -> jax.Array:
+        """μ + s log(u/(1 - u))"""
+        u, at = at_shares(u, self)
+        return at.loc + at.scale * (jnp.log(u) - jnp.log1p(-u))
+
+    @property
+    def mode(self) -> jax.Array:
+        """μ"""
+        return filled(self).loc
+
+    stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def entropy(self) -> jax.Array:
         """log s + 2."""

@@ -7,11 +7,14 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.scipy.special import ndtr, ndtri
 
-from kljax._special import divide, log1p
+from kljax._special import divide, log1p, log_ratio
+from kljax.families._fit import fit_by_likelihood
 from kljax.families._logarithms import logit_less
 from kljax.families._logs import Logs, as_logs, of_share, rest_of
 from kljax.families._normal import Normal, kl_normal
+from kljax.families._quantiles import at_shares, standard_deviation
 from kljax.families._record import along, at_points, family, filled, positive, real
 from kljax.quadrature import Support
 
@@ -56,6 +59,22 @@ class LogitNormal:
     def support(self) -> Support:
         """(0, 1)"""
         return Support(0.0, 1.0)
+
+    def cdf(self, x: Any) -> jax.Array:
+        """Φ((log(x/(1 - x)) - μ)/σ)"""
+        x, at = at_points(x, self)
+        inside = (x > 0.0) & (x < 1.0)
+        safe = jnp.where(inside, x, 0.5)
+        value = ndtr((log_ratio(safe, 1.0 - safe) - at.loc) / at.scale)
+        return jnp.where(inside, value, jnp.where(x < 0.5, 0.0, 1.0))
+
+    def quantile(self, u: Any) -> jax.Array:
+        """s(μ + σΦ⁻¹(u)), s(z) = 1/(1 + e⁻ᶻ)"""
+        u, at = at_shares(u, self)
+        return jax.nn.sigmoid(at.loc + at.scale * ndtri(u))
+
+    stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def entropy(self) -> jax.Array:
         """log σ + ½ log(2πe) + E[log x + log(1 - x)], integrated."""

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from kljax.families._logs import draw, log_prob
 from kljax.families._padding import padded, point_of, repaired
+from kljax.families._quantiles import standard_deviation
 from kljax.families._record import batch_shape, boolean, family, filled, nested
 
 
@@ -59,6 +60,13 @@ class Masked:
     def support(self) -> Any:
         """That of the base."""
         return self.base.support
+
+    @property
+    def mode(self) -> Any:
+        """That of the base."""
+        return filled(self).base.mode
+
+    stddev = standard_deviation
 
     def entropy(self) -> jax.Array:
         """The entropy of the base, or 0."""

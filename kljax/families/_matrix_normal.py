@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from kljax._special import log_ratio, relative_gap, x_minus_log1p
 from kljax.families._matrices import adjoint, diagonal, log_det, multiply, norm_squared, solve_lower, square
+from kljax.families._quantiles import standard_deviation
 from kljax.families._record import at_points, batch_shape, dtype_of, family, filled, lifted, real
 from kljax.quadrature import Support
 
@@ -47,6 +48,13 @@ class MatrixNormal:
     def support(self) -> Support:
         """All real matrices."""
         return Support(-math.inf, math.inf, "matrices")
+
+    @property
+    def mode(self) -> jax.Array:
+        """M"""
+        return filled(self).loc
+
+    stddev = standard_deviation
 
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at x, [..., n, m]."""

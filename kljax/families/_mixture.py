@@ -8,11 +8,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from kljax import quadrature
+from kljax.families import _integrals
 from kljax.families._bernoulli import Bernoulli
 from kljax.families._categorical import Categorical, OneHotCategorical, _chances, _log_chances
+from kljax.families._quantiles import quantile_by_bisection, standard_deviation
 from kljax.families._record import (
-    along,
     at_points,
     batch_shape,
     ends,
@@ -109,6 +109,15 @@ class Mixture:
         high = inner.high if isinstance(inner.high, (int, float)) else inner.high.max(axis)
         return Support(low, high, inner.kind)
 
+    def cdf(self, x: Any) -> jax.Array:
+        """Σ wₖ Fₖ(x)"""
+        x, at = at_points(x, self)
+        return jnp.minimum((_chances(at) * at.components.cdf(x[..., None])).sum(-1), 1.0)
+
+    quantile = quantile_by_bisection
+
+    stddev = standard_deviation
+
     def entropy(self) -> jax.Array:
         """-E[log p(x)], by quadrature or summation; only of numbers."""
         if self.event_shape != ():
@@ -116,7 +125,7 @@ class Mixture:
                 "The entropy of a Mixture in several dimensions has no closed form; take the mean of -log_prob over "
                 "draws."
             )
-        return entropy_by_quadrature(self)
+        return _integrals.entropy(self)
 
     @property
     def mean(self) -> jax.Array:
@@ -139,8 +148,13 @@ class Mixture:
         return [(center[..., k], scale[..., k]) for center, scale in found for k in range(self.count)]
 
     def _ends(self) -> list[tuple[Any, Any]]:
-        found = [[jnp.broadcast_to(jnp.asarray(x), self._rows()) for x in one] for one in ends(self.components)]
-        return [(low[..., k], high[..., k]) for low, high in found for k in range(self.count)]
+        def of(end: Any, k: int) -> Any:
+            return end if isinstance(end, (int, float)) else jnp.broadcast_to(end, self._rows())[..., k]
+
+        known = [all(isinstance(end, (int, float)) for end in one) for one in ends(self.components)]
+        counts = [1 if same else self.count for same in known]
+        pairs = zip(ends(self.components), counts, strict=True)
+        return [(of(low, k), of(high, k)) for (low, high), count in pairs for k in range(count)]
 
     def _rows(self) -> tuple[int, ...]:
         return batch_shape(self.components)
@@ -151,18 +165,6 @@ def _finite(exponent: jax.Array) -> jax.Array:
     dead = exponent == -jnp.inf
     most = math.log(float(jnp.finfo(exponent.dtype).max)) - 1.0
     return jnp.where(dead, -jnp.inf, jnp.minimum(jnp.where(dead, 0.0, exponent), most))
-
-
-def entropy_by_quadrature(one: Any) -> jax.Array:
-    """-∫ p log p of a distribution of numbers."""
-    found = frames(one)
-    space = one.support
-    return quadrature.entropy(
-        along(one).log_prob,
-        support=space,
-        center=tuple(center for center, _ in found),
-        scale=tuple(scale for _, scale in found),
-    ).value
 
 
 def mixed(one: Mixture) -> Any:

@@ -7,11 +7,14 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.scipy.special import erfc, erfinv, ndtri
 
 from kljax._gamma import bregman_log_gamma, log_gamma_gap
 from kljax._special import divide, expm1_minus_x, itakura_saito_term, relative_gap
+from kljax.families._fit import fit_by_likelihood
 from kljax.families._gumbel import EULER
 from kljax.families._located import standardised
+from kljax.families._quantiles import at_shares, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive, real
 from kljax.quadrature import Support
 
@@ -45,6 +48,28 @@ class Moyal:
     def support(self) -> Support:
         """The real line."""
         return Support(-math.inf, math.inf)
+
+    def cdf(self, x: Any) -> jax.Array:
+        """erfc(exp(-½z)/√2), z = (x - μ)/σ"""
+        x, at = at_points(x, self)
+        return erfc(jnp.exp(-0.5 * (x - at.loc) / at.scale) * math.sqrt(0.5))
+
+    def quantile(self, u: Any) -> jax.Array:
+        """μ - 2σ log(√2 erfc⁻¹(u))"""
+        u, at = at_shares(u, self)
+        # erfc⁻¹(u) = -Φ⁻¹(½u)/√2, and erf⁻¹(1 - u) where that has more digits.
+        low = u < 0.5
+        small, large = jnp.where(low, u, 0.5), jnp.where(low, 0.5, u)
+        root = jnp.where(low, -ndtri(0.5 * small), math.sqrt(2.0) * erfinv(1.0 - large))
+        return at.loc - 2.0 * at.scale * jnp.log(root)
+
+    @property
+    def mode(self) -> jax.Array:
+        """μ"""
+        return filled(self).loc
+
+    stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def entropy(self) -> jax.Array:
         """log σ + ½(1 + γ + log(4π)), γ Euler's constant."""

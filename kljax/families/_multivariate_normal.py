@@ -9,13 +9,19 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
+from kljax.families._fit import fit_by_likelihood
 from kljax.families._matrices import cholesky, from_columns, identity, log_det, multiply, norm_squared, solve_lower
+from kljax.families._quantiles import standard_deviation
 from kljax.families._record import batch_shape, family, filled, located, nested, real
 from kljax.families._scale_divergences import kl_of_scales
 from kljax.families._scales import Cholesky, Covariance, Diagonal, LowRank, Precision, quadratic_of_points
 from kljax.quadrature import Support
 
 _LOG_2PI = math.log(2.0 * math.pi)
+_ADVICE = (
+    " Say what the matrix is: MultivariateNormal.from_covariance(loc, covariance), or from_cholesky, from_precision, "
+    "from_diagonal (standard deviations) or from_low_rank."
+)
 
 
 @family
@@ -33,7 +39,7 @@ class MultivariateNormal:
     """
 
     loc: Any = real(ndim=1)
-    scale: Any = nested()
+    scale: Any = nested(advice=_ADVICE)
 
     def _check(self) -> None:
         if self.loc.shape[-1] != self.scale.size:
@@ -76,6 +82,14 @@ class MultivariateNormal:
     def support(self) -> Support:
         """ℝⁿ"""
         return Support(-math.inf, math.inf, "vectors")
+
+    @property
+    def mode(self) -> jax.Array:
+        """μ"""
+        return filled(self).loc
+
+    stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at x, [..., n]."""

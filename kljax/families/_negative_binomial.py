@@ -9,7 +9,10 @@ import jax.numpy as jnp
 
 from kljax import quadrature
 from kljax._gamma import bregman_log_gamma
+from kljax.families import _integrals
 from kljax.families._deviances import share_deviance
+from kljax.families._fit import fit_by_likelihood
+from kljax.families._incomplete import incomplete_beta
 from kljax.families._odds import (
     chances,
     kl_of_waits,
@@ -18,6 +21,7 @@ from kljax.families._odds import (
     log_probability,
     log_ratio_of_chances,
 )
+from kljax.families._quantiles import quantile_by_bisection, standard_deviation
 from kljax.families._record import along, at_points, batch_shape, count, family, filled, one_of, probability, real
 from kljax.families._stirling import stirling_excess
 from kljax.quadrature import Support, integers
@@ -69,10 +73,32 @@ class NegativeBinomial:
         """{0, 1, 2, …}"""
         return integers()
 
+    def cdf(self, x: Any) -> jax.Array:
+        """Iₚ(r, ⌊x⌋ + 1), the incomplete beta function"""
+        x, at = at_points(x, self)
+        k = jnp.floor(x)
+        p, rest = chances(at)
+        inside = (k >= 0.0) & (k < jnp.inf)
+        count = jnp.broadcast_to(jnp.asarray(at.total_count, x.dtype), x.shape)
+        value = incomplete_beta(count, jnp.where(inside, k, 0.0) + 1.0, p, rest)[0]
+        return jnp.where(inside, value, jnp.where(k < 0.0, 0.0, 1.0))
+
+    quantile = quantile_by_bisection
+
+    @property
+    def mode(self) -> jax.Array:
+        """⌊(r - 1)(1 - p)/p⌋, at least 0"""
+        at = filled(self)
+        p, rest = chances(at)
+        count = jnp.broadcast_to(jnp.asarray(at.total_count, p.dtype), p.shape)
+        return jnp.maximum(jnp.floor((count - 1.0) * (rest / p)), 0.0)
+
+    stddev = standard_deviation
+    fit = fit_by_likelihood
+
     def entropy(self) -> jax.Array:
         """-Σ p log p, summed."""
-        width = jnp.sqrt(self.variance) + 1.0
-        return quadrature.entropy(along(self).log_prob, support=integers(), center=self.mean, scale=width).value
+        return _integrals.entropy(self)
 
     @property
     def mean(self) -> jax.Array:

@@ -7,10 +7,13 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.scipy.special import ndtr, ndtri
 
 from kljax._ratios import spread_term
 from kljax._special import divide
+from kljax.families._fit import fit_by_likelihood
 from kljax.families._located import standardised
+from kljax.families._quantiles import at_shares, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive, real
 from kljax.quadrature import Support
 
@@ -45,6 +48,24 @@ class Normal:
     def support(self) -> Support:
         """The real line."""
         return Support(-math.inf, math.inf)
+
+    def cdf(self, x: Any) -> jax.Array:
+        """Φ((x - μ)/σ)"""
+        x, at = at_points(x, self)
+        return ndtr((x - at.loc) / at.scale)
+
+    def quantile(self, u: Any) -> jax.Array:
+        """μ + σΦ⁻¹(u)"""
+        u, at = at_shares(u, self)
+        return at.loc + at.scale * ndtri(u)
+
+    @property
+    def mode(self) -> jax.Array:
+        """μ"""
+        return filled(self).loc
+
+    stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def entropy(self) -> jax.Array:
         """log σ + ½ log(2πe)."""

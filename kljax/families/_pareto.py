@@ -9,7 +9,9 @@ import jax
 import jax.numpy as jnp
 
 from kljax._special import divide, itakura_saito_term, log_ratio
+from kljax.families._fit import fit_by_likelihood
 from kljax.families._logs import Logs, as_logs
+from kljax.families._quantiles import at_shares, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive
 from kljax.quadrature import Support
 
@@ -55,6 +57,27 @@ class Pareto:
     def support(self) -> Support:
         """[m, ∞)"""
         return Support(filled(self).scale, math.inf)
+
+    def cdf(self, x: Any) -> jax.Array:
+        """1 - (m/x)ᵅ"""
+        x, at = at_points(x, self)
+        inside = x > at.scale
+        return jnp.where(
+            inside, -jnp.expm1(at.concentration * log_ratio(at.scale, jnp.where(inside, x, at.scale))), 0.0
+        )
+
+    def quantile(self, u: Any) -> jax.Array:
+        """m(1 - u)^(-1/α)"""
+        u, at = at_shares(u, self)
+        return at.scale * jnp.exp(-jnp.log1p(-u) / at.concentration)
+
+    @property
+    def mode(self) -> jax.Array:
+        """m"""
+        return filled(self).scale
+
+    stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def entropy(self) -> jax.Array:
         """log(m/α) + 1/α + 1."""

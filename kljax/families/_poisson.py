@@ -7,9 +7,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from kljax import quadrature
 from kljax._special import kl_term
-from kljax.families._record import along, at_points, batch_shape, family, filled, non_negative
+from kljax.families import _integrals
+from kljax.families._fit import fit_by_likelihood
+from kljax.families._incomplete import incomplete_gamma
+from kljax.families._quantiles import quantile_by_bisection, standard_deviation
+from kljax.families._record import at_points, batch_shape, family, filled, non_negative
 from kljax.families._stirling import stirling_excess
 from kljax.quadrature import Support, integers
 
@@ -44,11 +47,27 @@ class Poisson:
         """{0, 1, 2, …}"""
         return integers()
 
+    def cdf(self, x: Any) -> jax.Array:
+        """Q(⌊x⌋ + 1, λ), the incomplete gamma function"""
+        x, at = at_points(x, self)
+        k = jnp.floor(x)
+        inside = (k >= 0.0) & (k < jnp.inf)
+        value = incomplete_gamma(jnp.where(inside, k, 0.0) + 1.0, at.rate)[1]
+        return jnp.where(inside, value, jnp.where(k < 0.0, 0.0, 1.0))
+
+    quantile = quantile_by_bisection
+
+    @property
+    def mode(self) -> jax.Array:
+        """⌊λ⌋"""
+        return jnp.floor(filled(self).rate)
+
+    stddev = standard_deviation
+    fit = fit_by_likelihood
+
     def entropy(self) -> jax.Array:
         """-Σ p log p, summed."""
-        at = filled(self)
-        width = jnp.sqrt(at.rate) + 1.0
-        return quadrature.entropy(along(self).log_prob, support=integers(), center=at.rate, scale=width).value
+        return _integrals.entropy(self)
 
     @property
     def mean(self) -> jax.Array:

@@ -13,6 +13,7 @@ from kljax._special import log1p
 from kljax.families._beta import kl_of_dirichlets
 from kljax.families._deviances import log_gamma_rise
 from kljax.families._edges import power_log
+from kljax.families._quantiles import standard_deviation
 from kljax.families._record import at_points, batch_shape, family, filled, lifted, non_negative, real
 from kljax.families._sphere import around, covariance, dimension, norm_excess, unit
 from kljax.families._spherical_uniform import SphericalUniform
@@ -64,6 +65,13 @@ class PowerSpherical:
     def support(self) -> Support:
         """Unit vectors."""
         return Support(-1.0, 1.0, "sphere")
+
+    @property
+    def mode(self) -> jax.Array:
+        """μ"""
+        return filled(self).mean_direction
+
+    stddev = standard_deviation
 
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at unit vectors x, [..., n], with respect to the area."""

@@ -9,6 +9,7 @@ from typing import Any
 import jax
 
 from kljax.families._logs import draw, log_prob
+from kljax.families._quantiles import standard_deviation
 from kljax.families._record import batch_shape, family, filled, is_family, tree
 
 
@@ -72,6 +73,13 @@ class Product:
     def support(self) -> Any:
         """A pytree of the supports."""
         return self._map(lambda one: one.support)
+
+    @property
+    def mode(self) -> Any:
+        """A pytree of the modes."""
+        return self._filled()._map(lambda one: one.mode)
+
+    stddev = standard_deviation
 
     def entropy(self) -> jax.Array:
         """The sum of the entropies."""

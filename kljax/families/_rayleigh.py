@@ -10,7 +10,9 @@ import jax.numpy as jnp
 
 from kljax._ratios import spread_term
 from kljax._special import divide, log_ratio
+from kljax.families._fit import fit_by_likelihood
 from kljax.families._gumbel import EULER
+from kljax.families._quantiles import at_shares, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive
 from kljax.quadrature import Support
 
@@ -43,6 +45,24 @@ class Rayleigh:
     def support(self) -> Support:
         """(0, ∞)"""
         return Support(0.0, math.inf)
+
+    def cdf(self, x: Any) -> jax.Array:
+        """1 - exp(-x²/(2σ²))"""
+        x, at = at_points(x, self)
+        return -jnp.expm1(-0.5 * jnp.square(jnp.maximum(x, 0.0) / at.scale))
+
+    def quantile(self, u: Any) -> jax.Array:
+        """σ√(-2 log(1 - u))"""
+        u, at = at_shares(u, self)
+        return at.scale * jnp.sqrt(-2.0 * jnp.log1p(-u))
+
+    @property
+    def mode(self) -> jax.Array:
+        """σ"""
+        return filled(self).scale
+
+    stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def entropy(self) -> jax.Array:
         """1 + log(σ/√2) + γ/2, γ Euler's constant."""

@@ -26,7 +26,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from kljax import _checks
+from kljax import _checks, _names
 from kljax.families._kinds import boolean as boolean
 from kljax.families._kinds import complex_valued as complex_valued
 from kljax.families._kinds import count as count
@@ -95,6 +95,13 @@ def parameters(cls: type[T]) -> type[T]:
     made = record.__init__
 
     def create(self: Any, *arguments: Any, **keywords: Any) -> None:
+        for one in keywords:
+            if one not in names:
+                raise _names.keyword(cls.__name__, one, names)
+        if len(arguments) > len(names):
+            raise TypeError(
+                f"{cls.__name__} takes {len(names)} parameters, {', '.join(names)}; got {len(arguments)} arguments."
+            )
         made(self, *arguments, **keywords)
         _check_alternatives(cls.__name__, fields, self)
         values = {one.name: _value(cls.__name__, one, getattr(self, one.name)) for one in fields}
@@ -205,7 +212,12 @@ def _holds_records(value: Any) -> bool:
 
 def is_family(value: Any) -> bool:
     """Whether this is a record made by ``@family``."""
-    return type(value) in _FAMILIES
+    return is_family_class(type(value))
+
+
+def is_family_class(kind: type) -> bool:
+    """Whether records of this class are made by ``@family``."""
+    return kind in _FAMILIES
 
 
 def frame(record: Any) -> tuple[jax.Array, jax.Array]:
@@ -213,7 +225,8 @@ def frame(record: Any) -> tuple[jax.Array, jax.Array]:
     at = filled(record)
     if hasattr(at, "_frame"):
         return at._frame()
-    if hasattr(at, "loc") and hasattr(at, "scale") and at.support.low == -math.inf:
+    low = at.support.low
+    if hasattr(at, "loc") and hasattr(at, "scale") and isinstance(low, float) and low == -math.inf:
         return at.loc, at.scale
     return at.mean, jnp.sqrt(at.variance)
 

@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from kljax.families._quantiles import standard_deviation
 from kljax.families._record import count, dtype_of, family, located
 from kljax.families._sphere import dimension, log_area, unit
 from kljax.quadrature import Support
@@ -40,6 +41,8 @@ class SphericalUniform:
     def support(self) -> Support:
         """Unit vectors."""
         return Support(-1.0, 1.0, "sphere")
+
+    stddev = standard_deviation
 
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at unit vectors x, [..., n], with respect to the area."""

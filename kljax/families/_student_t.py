@@ -10,7 +10,10 @@ import jax.numpy as jnp
 
 from kljax._special import divide, log1p, x_minus_log1p
 from kljax.families._deviances import half_step, half_step_slope
+from kljax.families._fit import fit_by_likelihood
+from kljax.families._incomplete import incomplete_beta
 from kljax.families._located import standardised
+from kljax.families._quantiles import quantile_by_bisection, standard_deviation
 from kljax.families._record import at_points, batch_shape, family, filled, lifted, positive, real
 from kljax.quadrature import Support
 
@@ -46,6 +49,21 @@ class StudentT:
     def support(self) -> Support:
         """The real line."""
         return Support(-math.inf, math.inf)
+
+    def cdf(self, x: Any) -> jax.Array:
+        """½Iᵧ(½ν, ½), y = ν/(ν + z²), for z = (x - μ)/σ < 0, else 1 - that"""
+        x, at = at_points(x, self)
+        return _standard_cdf((x - at.loc) / at.scale, at.df)
+
+    quantile = quantile_by_bisection
+
+    @property
+    def mode(self) -> jax.Array:
+        """μ"""
+        return filled(self).loc
+
+    stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def entropy(self) -> jax.Array:
         """½(ν + 1)(ψ(½(ν + 1)) - ψ(½ν)) + log(√ν B(½ν, ½)) + log σ."""
@@ -94,3 +112,25 @@ def _tail_jvp(primals, tangents):
     direct = log1p(inverse * inverse) - 2.0 * jnp.log(jnp.abs(inverse)) - s
     in_df = 0.5 * (jnp.where(far, direct, x_minus_log1p(-jnp.where(far, 0.0, s))) - s / df)
     return _tail(z, df), in_df * ddf + divide((df + 1.0) * over, jnp.sqrt(df)) * dz
+
+
+def _by_incomplete_beta(z: jax.Array, df: jax.Array) -> jax.Array:
+    finite = jnp.isfinite(z)
+    square = jnp.square(jnp.where(finite, z, 0.0)) / df
+    x, y = 1.0 / (1.0 + square), square / (1.0 + square)
+    tail = jnp.where(finite, 0.5 * incomplete_beta(0.5 * df, jnp.full_like(df, 0.5), x, y)[0], 0.0)
+    return jnp.where(z < 0.0, tail, jnp.where(z > 0.0, 1.0 - tail, jnp.where(z == 0.0, 0.5, jnp.nan)))
+
+
+@jax.custom_jvp
+def _standard_cdf(z: jax.Array, df: jax.Array) -> jax.Array:
+    """F of loc = 0, scale = 1."""
+    return _by_incomplete_beta(z, df)
+
+
+@_standard_cdf.defjvp
+def _standard_cdf_jvp(primals, tangents):
+    # In z the density, which the incomplete beta function does not show at z = 0.
+    (z, df), (dz, ddf) = primals, tangents
+    value, by_df = jax.jvp(lambda v: _by_incomplete_beta(z, v), (df,), (ddf,))
+    return value, by_df + jnp.exp(StudentT(df, 0.0, 1.0).log_prob(z)) * dz

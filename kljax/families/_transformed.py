@@ -10,9 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from kljax import quadrature
+from kljax.families import _integrals
 from kljax.families._bijectors import Affine, Bijector
 from kljax.families._discrete import is_discrete
-from kljax.families._mixture import entropy_by_quadrature
+from kljax.families._quantiles import at_shares, quantile_by_bisection, standard_deviation
 from kljax.families._record import along, ends, family, filled, frames, free, is_record, located, nested
 from kljax.quadrature import Support
 
@@ -80,6 +81,32 @@ class Transformed:
         kind = self.base.support.kind
         return Support(low, high, {"integers": "points", "circle": "interval"}.get(kind, kind))
 
+    def cdf(self, x: Any) -> jax.Array:
+        """F(g⁻¹(x)) for a rising g, 1 - F(g⁻¹(x)) for a falling one; of numbers."""
+        y, at = located(x, self), filled(self)
+        z = at.bijector.inverse(y)
+        value = at.base.cdf(z)
+        here = jnp.exp(at.base.log_prob(z)) if is_discrete(self.base) else 0.0
+        return jnp.where(self._rises(), value, 1.0 - value + here)
+
+    def quantile(self, u: Any) -> jax.Array:
+        """g of the base's, at u for a rising g and at 1 - u for a falling one; of a discrete base by bisection."""
+        if is_discrete(self.base):
+            return quantile_by_bisection(self, u)
+        u, at = at_shares(u, self)
+        found: jax.Array = at.bijector.forward(at.base.quantile(jnp.where(self._rises(), u, 1.0 - u)))
+        return found
+
+    def _rises(self) -> jax.Array:
+        """Whether g rises, by two points within the base's support."""
+        at = filled(self)
+        center, scale = frames(at.base)[0]
+        left = jnp.minimum(scale, 0.5 * (center - at.base.support.low))
+        right = jnp.minimum(scale, 0.5 * (at.base.support.high - center))
+        return at.bijector.forward(center - left) < at.bijector.forward(center + right)
+
+    stddev = standard_deviation
+
     def entropy(self) -> jax.Array:
         """H(base) + E[log |g'|], by quadrature unless g is ``Affine``."""
         at = filled(self)
@@ -94,7 +121,7 @@ class Transformed:
                 f"The entropy of a Transformed {type(self.base).__name__} has no closed form; take the mean of "
                 "-log_prob over draws."
             )
-        return entropy_by_quadrature(self)
+        return _integrals.entropy(self)
 
     @property
     def mean(self) -> jax.Array:

@@ -10,8 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from kljax._special import divide, expm1, expm1_minus_x, log1p, relative_gap
+from kljax.families._fit import fit_by_likelihood
 from kljax.families._implicit import implicit
 from kljax.families._kinds import _parameter
+from kljax.families._quantiles import quantile_by_bisection, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive, real
 from kljax.quadrature import Support
 from kljax.quadrature._rules import NODES, WEIGHTS
@@ -68,6 +70,24 @@ class TruncatedNormal:
         """[low, high]"""
         return Support(filled(self).low, filled(self).high)
 
+    def cdf(self, x: Any) -> jax.Array:
+        """The share of the mass of [low, high] below x"""
+        x, at = at_points(x, self)
+        inside = (x > at.low) & (x < at.high)
+        value = _cdf(jnp.where(inside, x, at.loc), at)
+        return jnp.where(inside, jnp.minimum(value, 1.0), (x >= at.high).astype(x.dtype))
+
+    quantile = quantile_by_bisection
+
+    @property
+    def mode(self) -> jax.Array:
+        """μ, or the bound that is nearest to it"""
+        at = filled(self)
+        return jnp.clip(at.loc, at.low, at.high)
+
+    stddev = standard_deviation
+    fit = fit_by_likelihood
+
     def entropy(self) -> jax.Array:
         """log σ + log ∫exp(-½(t² - c²))dt + ½E[z² - c²], z = (x - μ)/σ and c the mode of z."""
         at = filled(self)
@@ -94,6 +114,14 @@ class TruncatedNormal:
         """σ²E[(z - E[z])²], integrated."""
         here = _interval(*_bounds(filled(self)))
         return jnp.square(filled(self).scale) * here.mean(jnp.square(here.step - here.mean(here.step)[..., None]))
+
+    def _frame(self) -> tuple[jax.Array, jax.Array]:
+        # Where the density is largest, and how far it takes to fall off from there: as exp(-ct - ½t²) in units of σ.
+        at = filled(self)
+        mode = jnp.clip(at.loc, at.low, at.high)
+        distance = jnp.abs(divide(mode - at.loc, at.scale))
+        width = jnp.where(jnp.isfinite(at.high - at.low), at.high - at.low, at.scale)
+        return mode, jnp.minimum(at.scale / jnp.maximum(distance, 1.0), width)
 
 
 class Interval(NamedTuple):

@@ -8,6 +8,8 @@ import jax
 import jax.numpy as jnp
 
 from kljax._special import divide, log1p
+from kljax.families._fit import fit_by_likelihood
+from kljax.families._quantiles import at_shares, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, real
 from kljax.quadrature import Support
 
@@ -42,6 +44,19 @@ class Uniform:
     def support(self) -> Support:
         """[low, high]"""
         return Support(filled(self).low, filled(self).high)
+
+    def cdf(self, x: Any) -> jax.Array:
+        """(x - a)/(b - a)"""
+        x, at = at_points(x, self)
+        return jnp.clip((x - at.low) / (at.high - at.low), 0.0, 1.0)
+
+    def quantile(self, u: Any) -> jax.Array:
+        """a + u(b - a)"""
+        u, at = at_shares(u, self)
+        return at.low + u * (at.high - at.low)
+
+    stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def entropy(self) -> jax.Array:
         """log(high - low)."""

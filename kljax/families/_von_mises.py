@@ -12,6 +12,8 @@ from jax import lax
 
 from kljax import quadrature
 from kljax._bessel import bessel_ratio, bessel_ratio_complement, bregman_log_i0, log_i0, log_i0e
+from kljax.families._fit import fit_by_likelihood
+from kljax.families._quantiles import quantile_by_bisection
 from kljax.families._record import at_points, family, filled, lifted, non_negative, real
 from kljax.quadrature import Support
 
@@ -47,6 +49,26 @@ class VonMises:
     def support(self) -> Support:
         """The circle, [-π, π]."""
         return quadrature.circle
+
+    def cdf(self, x: Any) -> jax.Array:
+        """∫p from -π to x, for x in [-π, π]"""
+        x, at = at_points(x, self)
+        turned = _mass_from_mode(x - at.loc, at.concentration)
+        value = turned - _mass_from_mode(-math.pi - at.loc, at.concentration)
+        return jnp.where(x <= -math.pi, 0.0, jnp.where(x >= math.pi, 1.0, jnp.clip(value, 0.0, 1.0)))
+
+    quantile = quantile_by_bisection
+    fit = fit_by_likelihood
+
+    @property
+    def mode(self) -> jax.Array:
+        """μ"""
+        return filled(self).loc
+
+    @property
+    def stddev(self) -> jax.Array:
+        """√(-2 log A(κ)), the circular standard deviation."""
+        return jnp.sqrt(-2.0 * jnp.log1p(-self.variance))
 
     def entropy(self) -> jax.Array:
         """log(2πI₀(κ)) - κA(κ), A = I₁/I₀."""
@@ -132,3 +154,17 @@ def _standard_jvp(primals, tangents):
         rise = 2.0 * jnp.sin(0.5 * (z - t)) * jnp.sin(0.5 * (z + t))  # cos t - cos z
         slope -= float(weight) * z * (rest - 2.0 * jnp.square(jnp.sin(0.5 * t))) * jnp.exp(k * rise)
     return z, slope * tangents[1]
+
+
+def _mass_from_mode(z: jax.Array, concentration: jax.Array) -> jax.Array:
+    """∫p from the mode to the angle z away from it, by Gauss's rule up to where nothing is left; 1 for each turn."""
+    turns = lax.stop_gradient(jnp.round(z / (2.0 * math.pi)))
+    ticks, weights = np.polynomial.legendre.leggauss(64 if z.dtype == jnp.float64 else 32)
+    z = z - 2.0 * math.pi * turns
+    reach = lax.stop_gradient((13.0 if z.dtype == jnp.float64 else 8.0) / jnp.sqrt(concentration + 1e-3))
+    end = jnp.clip(z, -reach, reach)
+    t = end[..., None] * jnp.asarray(0.5 + 0.5 * ticks, z.dtype).reshape(*[1] * z.ndim, -1)
+    bend = jnp.square(jnp.sin(0.5 * t))
+    rows = jnp.asarray(0.5 * weights, z.dtype).reshape(*[1] * z.ndim, -1)
+    density = jnp.exp(-2.0 * concentration[..., None] * bend - (log_i0e(concentration) + _LOG_2PI)[..., None])
+    return turns + end * (rows * density).sum(-1)

@@ -9,6 +9,8 @@ import jax
 import jax.numpy as jnp
 
 from kljax._bessel import bessel_ratio, bessel_ratio_slope, bregman_log_bessel, log_bessel_i, log_bessel_ie
+from kljax.families._fit import fit_by_likelihood
+from kljax.families._quantiles import standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, non_negative, real
 from kljax.families._sphere import around, covariance, dimension, log_area, norm_excess, one_minus_cosine, order, unit
 from kljax.families._spherical_uniform import SphericalUniform
@@ -46,6 +48,14 @@ class VonMisesFisher:
     def support(self) -> Support:
         """Unit vectors."""
         return Support(-1.0, 1.0, "sphere")
+
+    @property
+    def mode(self) -> jax.Array:
+        """μ"""
+        return filled(self).mean_direction
+
+    stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at unit vectors x, [..., n], with respect to the area."""

@@ -12,8 +12,10 @@ from kljax._gamma import log_gamma_1p
 from kljax._special import divide, expm1, expm1_minus_x, log_ratio
 from kljax.families._deviances import log_gamma_bend
 from kljax.families._edges import at_end, growing
+from kljax.families._fit import fit_by_likelihood
 from kljax.families._gumbel import EULER, kl_of_extremes
 from kljax.families._logs import Logs, as_logs, log_of, of_log
+from kljax.families._quantiles import at_shares, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive
 from kljax.quadrature import Support
 
@@ -67,6 +69,30 @@ class Weibull:
     def support(self) -> Support:
         """(0, ∞)"""
         return Support(0.0, math.inf)
+
+    def cdf(self, x: Any) -> jax.Array:
+        """1 - exp(-(x/λ)ᵏ)"""
+        x, at = at_points(x, self)
+        inside = x > 0.0
+        power = jnp.exp(at.concentration * (jnp.log(jnp.where(inside, x, 1.0)) - jnp.log(at.scale)))
+        return jnp.where(inside, -jnp.expm1(-power), 0.0)
+
+    def quantile(self, u: Any) -> jax.Array:
+        """λ(-log(1 - u))^(1/k)"""
+        u, at = at_shares(u, self)
+        return at.scale * (-jnp.log1p(-u)) ** (1.0 / at.concentration)
+
+    @property
+    def mode(self) -> jax.Array:
+        """λ((k - 1)/k)^(1/k) for k > 1, else 0"""
+        at = filled(self)
+        k = at.concentration
+        peaked = k > 1.0
+        safe = jnp.where(peaked, k, 2.0)
+        return jnp.where(peaked, at.scale * jnp.exp(jnp.log1p(-1.0 / safe) / safe), 0.0)
+
+    stddev = standard_deviation
+    fit = fit_by_likelihood
 
     def entropy(self) -> jax.Array:
         """γ(1 - 1/k) + log(λ/k) + 1, γ Euler's constant."""

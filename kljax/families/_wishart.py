@@ -26,6 +26,7 @@ from kljax.families._matrices import (
     solve_lower,
     square,
 )
+from kljax.families._quantiles import standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, positive, real
 from kljax.families._stirling import phi
 from kljax.quadrature import Support
@@ -62,6 +63,15 @@ class Wishart:
     def support(self) -> Support:
         """Positive definite matrices."""
         return Support(-math.inf, math.inf, "positive definite matrices")
+
+    @property
+    def mode(self) -> jax.Array:
+        """(ν - n - 1)V for ν ≥ n + 1, else NaN"""
+        at = filled(self)
+        over = (at.df - (at.scale.shape[-1] + 1.0))[..., None, None]
+        return jnp.where(over >= 0.0, over, jnp.nan) * hermitian(at.scale)
+
+    stddev = standard_deviation
 
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at symmetric matrices x, [..., n, n]; -∞ where they are not positive definite."""
@@ -136,6 +146,11 @@ def log_det_gap(root_p: jax.Array, root_q: jax.Array, gap: jax.Array) -> jax.Arr
     close = log_det_excess(jnp.where(near[..., None, None], change, 0.0))
     far = norm_squared(solve_lower(root_q, root_p)) - gap.shape[-1] - 2.0 * (log_det(root_p) - log_det(root_q))
     return jnp.where(near, close, far)
+
+
+def multidigamma(n: int, a: jax.Array) -> jax.Array:
+    """ψₙ(a) = Σ ψ(a - ½j), j < n."""
+    return jnp.sum(digamma(a[..., None] - 0.5 * jnp.arange(n, dtype=a.dtype)), -1)
 
 
 def definite(x: jax.Array) -> tuple[jax.Array, jax.Array]:

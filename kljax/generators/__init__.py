@@ -5,6 +5,9 @@ c(u - 1) to f changes no divergence between distributions, and with this choice 
 nothing cancels in the sum.
 """
 
+from typing import TYPE_CHECKING
+
+from kljax._names import unknown as _unknown
 from kljax.generators._build import combine, reverse, scale, skew, symmetrise
 from kljax.generators._catalogue import (
     arithmetic_geometric,
@@ -58,3 +61,6 @@ __all__ = [
     "total_variation",
     "tsallis",
 ]
+
+if not TYPE_CHECKING:  # a type checker is to refuse what is not there
+    __getattr__ = _unknown(__name__, __all__)

@@ -73,6 +73,7 @@ class _FromFunction:
 
         def side(sign: float, end: float) -> tuple[jax.Array, jax.Array]:
             last, before, first = (self.far(jnp.asarray(sign * (end - k), r.dtype)) for k in (0.0, 4.0, 8.0))
+            last, before, first = (jnp.where(jnp.isfinite(last), one, 0.0) for one in (last, before, first))
             gain = last - before
             rate = jnp.log(jnp.maximum(gain, 1e-30) / jnp.maximum(before - first, 1e-30)) / 4.0
             beyond = jnp.maximum(sign * r - end, 0.0)
@@ -99,7 +100,10 @@ class _FromFunction:
         close = jnp.maximum(jnp.exp(s), 1.0) * self.close(s) - jnp.exp(s) * self.slope(s)
         u = jnp.exp(jnp.where(near, 1.0, _within(r)))
         one = jnp.ones_like(u)
-        far = (self.f(u) - u * self._slope(u)) - (self.f(one) - self._slope(one))
+        product = u * self._slope(u)
+        endless = product == jnp.inf
+        far = self.f(jnp.where(endless, 1.0, u)) - jnp.where(endless, 0.0, product)
+        far = jnp.where(endless, -jnp.inf, far - (self.f(one) - self._slope(one)))
         # The derivative of f̃/u in r is -(f̃ - u f̃')/u.
         rate = self._tail(r)[1]
         beyond = -jnp.exp(jnp.clip(r, 0.0, _spans(r)[0])) * rate

@@ -96,8 +96,10 @@ class PowerForms(NamedTuple):
     def summand(self, m: Masses, order: Scalar) -> jax.Array:
         """(pᵅq¹⁻ᵅ - αp - (1 - α)q)/(α(α - 1))"""
         far = far_power(order, m.r)
-        scale = jnp.where(far, order * (order - 1.0), 1.0)
-        direct = (m.power(order) - order * m.p + (order - 1.0) * m.q) / scale
+        first, second = jnp.where(far, order, 1.0), jnp.where(far, order - 1.0, 1.0)
+        share = m.power(order) / first / second
+        endless = jnp.isinf(share)  # then so is the sum, whose parts may be -∞
+        direct = jnp.where(endless, jnp.inf, jnp.where(endless, 0.0, share) + (m.q / first - m.p / second))
         return jnp.where(far, direct, jnp.maximum(m.p, m.q) * self.value(jnp.where(far, 0.0, m.r), order))
 
     def in_log_p(self, m: Masses, order: Scalar) -> jax.Array:
@@ -126,13 +128,20 @@ class PowerForms(NamedTuple):
 
     def forms(self, *, bounded_p: bool, bounded_q: bool) -> ByMass:
         """The record of these forms."""
-        return ByMass(
-            self.summand,
-            self.in_log_p,
-            self.in_log_q,
-            self.tail_p if bounded_p else None,
-            self.tail_q if bounded_q else None,
-        )
+        names = ("summand", "in_log_p", "in_log_q", "tail_p" if bounded_p else None, "tail_q" if bounded_q else None)
+        return ByMass(*(None if name is None else _PowerForm(self, name) for name in names))
+
+
+@dataclasses.dataclass(frozen=True)
+class _PowerForm:
+    """A form by its name; a bound method would not be equal to its copy."""
+
+    forms: PowerForms
+    name: str
+
+    def __call__(self, m: Masses, order: Scalar) -> jax.Array:
+        form: Callable[..., jax.Array] = getattr(self.forms, self.name)
+        return form(m, order)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -22,7 +22,7 @@ def mixture(r: jax.Array, weight: Scalar, rest: Scalar) -> tuple[jax.Array, jax.
 def excess(r: jax.Array, weight: Scalar, rest: Scalar) -> jax.Array:
     """(u - 1)/m; (u - m)/m is ``rest`` times it."""
     m, gap = mixture(r, weight, rest)
-    return gap / jnp.maximum(m, tiny(r))
+    return divide(gap, jnp.maximum(m, tiny(r)))
 
 
 def log_p_over_mixture(r: jax.Array, weight: Scalar, rest: Scalar) -> jax.Array:

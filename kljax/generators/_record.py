@@ -141,7 +141,9 @@ def summand(generator: Generator, p: jax.Array, q: jax.Array, r: jax.Array, powe
     p_absent, q_absent = r == -jnp.inf, r == jnp.inf
     inside = jnp.where(p_absent | q_absent, 0.0, r)
     if generator.by_mass is None or generator.by_mass.summand is None:
-        value = jnp.maximum(p, q) * generator.balanced(inside, *generator.parameters)
+        larger = jnp.maximum(p, q)
+        # What has underflowed in both costs nothing, however far apart the two are.
+        value = larger * generator.balanced(jnp.where(larger == 0.0, 0.0, inside), *generator.parameters)
     else:
         value = generator.by_mass.summand(masses(p, q, inside, power), *generator.parameters)
     value = jnp.where(p_absent, _cost(q, generator.at_zero), value)
@@ -158,13 +160,12 @@ def weighted_slopes(
     inside = jnp.where(p_absent | q_absent, 0.0, r)
     forms = generator.by_mass
     if forms is None or forms.in_log_p is None or forms.in_log_q is None:
-        value, growth = jax.jvp(
-            lambda s: generator.balanced(s, *generator.parameters), (inside,), (jnp.ones_like(inside),)
-        )
         larger = jnp.maximum(p, q)
-        below = inside <= 0.0
-        in_log_p = larger * jnp.where(below, growth, value + growth)
-        in_log_q = larger * jnp.where(below, value - growth, -growth)
+        s = jnp.where(larger == 0.0, 0.0, inside)  # what has underflowed in both has no say
+        value, growth = jax.jvp(lambda s: generator.balanced(s, *generator.parameters), (s,), (jnp.ones_like(s),))
+        below = s <= 0.0
+        both = value + jnp.where(below, -growth, growth)
+        in_log_p, in_log_q = larger * jnp.where(below, growth, both), larger * jnp.where(below, both, -growth)
     else:
         operands = masses(p, q, inside, power)
         in_log_p, in_log_q = (form(operands, *generator.parameters) for form in (forms.in_log_p, forms.in_log_q))

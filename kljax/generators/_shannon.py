@@ -110,14 +110,23 @@ def _js_conjugate(t: jax.Array, weight: Scalar) -> jax.Array:
     return factor * _js_scaled_conjugate(t / factor, weight)
 
 
+def _step(own: jax.Array, mixed: jax.Array, away: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """(whether mixed lies near own, then s = away/(own + mixed), else mixed/own) for mixed = own + away."""
+    s = 0.5 * away / jnp.maximum(0.5 * own + 0.5 * mixed, tiny(own))
+    near = jnp.abs(s) <= 0.5  # t from -2/3 to 2, where log1p(t) = 2 atanh(s)
+    far = mixed / jnp.where(near | (own == 0.0), 1.0, own)
+    return (
+        near,
+        jnp.where(near, s, 0.0),
+        jnp.where(near, 1.0, jnp.clip(far, tiny(own), float(jnp.finfo(own.dtype).max))),
+    )
+
+
 def _to_mixture(own: jax.Array, mixed: jax.Array, away: jax.Array) -> jax.Array:
     """own h(t), h(t) = t - log1p(t), for the mixture own (1 + t) = own + away."""
-    s = away / jnp.maximum(own + mixed, tiny(own))
-    near = jnp.abs(s) <= 0.5  # t from -2/3 to 2, where log1p(t) = 2 atanh(s)
-    v = jnp.where(near, s, 0.0)
-    far = jnp.maximum(mixed / jnp.where(near | (own == 0.0), 1.0, own), tiny(own))
-    close = v * away - 2.0 * own * (v * v * v * atanh_tail(v * v))
-    return jnp.where(near, close, away - own * jnp.log(jnp.where(near, 1.0, far)))
+    near, v, far = _step(own, mixed, away)
+    close = v * away - 2.0 * (own * (v * v * v * atanh_tail(v * v)))
+    return jnp.where(near, close, away - own * jnp.log(far))
 
 
 def _js_summand(m: Masses, weight: Scalar) -> jax.Array:
@@ -130,11 +139,8 @@ def _js_summand(m: Masses, weight: Scalar) -> jax.Array:
 @jax.custom_jvp
 def _log_of_mixture(own: jax.Array, mixed: jax.Array, away: jax.Array) -> jax.Array:
     """own log(mixed/own)"""
-    s = away / jnp.maximum(own + mixed, tiny(own))
-    near = jnp.abs(s) <= 0.5
-    v = jnp.where(near, s, 0.0)
-    far = jnp.maximum(mixed / jnp.where(near | (own == 0.0), 1.0, own), tiny(own))
-    return own * jnp.where(near, 2.0 * (v + v * v * v * atanh_tail(v * v)), jnp.log(jnp.where(near, 1.0, far)))
+    near, v, far = _step(own, mixed, away)
+    return own * jnp.where(near, 2.0 * (v + v * v * v * atanh_tail(v * v)), jnp.log(far))
 
 
 @_log_of_mixture.defjvp

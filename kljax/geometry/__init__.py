@@ -11,6 +11,9 @@ else about the distributions is asked for, so that every family and every networ
 This module needs optax, so ``import kljax`` does not load it: write ``from kljax import geometry``.
 """
 
+from typing import TYPE_CHECKING
+
+from kljax._names import unknown as _unknown
 from kljax.geometry._ball import Extreme as Extreme
 from kljax.geometry._ball import kl_ball_maximum as kl_ball_maximum
 from kljax.geometry._ball import kl_ball_projection as kl_ball_projection
@@ -36,3 +39,6 @@ __all__ = [
     "restrict_step",
     "trust_region",
 ]
+
+if not TYPE_CHECKING:  # a type checker is to refuse what is not there
+    __getattr__ = _unknown(__name__, __all__)

@@ -1,4 +1,4 @@
-"""Distributions of distrax, numpyro, TFP on JAX and scipy.stats as records of ``kljax.families``.
+"""Distributions of distrax, numpyro, TFP on JAX, scipy.stats and torch as records of ``kljax.families``.
 
     an object ─its package and class─▶ a row of that package's table ─▶ a record of the same distribution
 
@@ -16,6 +16,7 @@ PACKAGES = {
     "numpyro": "kljax.interop._numpyro",
     "tensorflow_probability": "kljax.interop._tfp",
     "scipy": "kljax.interop._scipy",
+    "torch": "kljax.interop._torch",
 }
 __all__ = ["convert"]
 
@@ -24,8 +25,10 @@ def convert(value: Any) -> Any:
     """The record of ``kljax.families`` that is the same distribution.
 
     Args:
-        value: A distribution of distrax, numpyro, ``tensorflow_probability.substrates.jax`` or a frozen one of
-            ``scipy.stats``.
+        value: A distribution of distrax, numpyro, ``tensorflow_probability.substrates.jax``, ``torch.distributions``
+            or ``scipy.stats``: a frozen one, a ``gaussian_kde``, an ``rv_histogram``, or one of its new classes
+            (``stats.Normal``, what ``stats.make_distribution`` makes). Where there is no family with the location of
+            scipy's, the record is a ``Transformed`` one.
 
     Returns:
         The record; ``None`` if the object comes from another package.

@@ -45,6 +45,8 @@ TABLE: dict[str, Row] = {
     "MultivariateNormalDiag": lambda value: families.MultivariateNormal.from_diagonal(
         number(value.loc), number(value.scale_diag)
     ),
+    "MultivariateNormalDiagPlusLowRank": _full,
+    "MultivariateNormalFromBijector": _full,
     "MultivariateNormalFullCovariance": _full,
     "MultivariateNormalTri": _triangular,
     "Normal": row(families.Normal, "loc", "scale"),

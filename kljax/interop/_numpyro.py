@@ -46,6 +46,11 @@ def _low_rank(value: Any) -> Any:
     return families.MultivariateNormal.from_low_rank(*parts)
 
 
+def _dimension(family: type, *attributes: str) -> Row:
+    """A family whose first field is a dimension, which is no array."""
+    return lambda value: family(int(value.dimension), *(number(getattr(value, name)) for name in attributes))
+
+
 def _truncated(value: Any) -> Any:
     base, low, high = value.base_dist, getattr(value, "low", -jnp.inf), getattr(value, "high", jnp.inf)
     if type(base).__name__ != "Normal":
@@ -67,6 +72,7 @@ TABLE: dict[str, Row] = {
     "BernoulliLogits": _keyword(families.Bernoulli, "logits"),
     "BernoulliProbs": _keyword(families.Bernoulli, "probs"),
     "Beta": row(families.Beta, "concentration1", "concentration0"),
+    "BetaBinomial": row(families.BetaBinomial, "total_count", "concentration1", "concentration0"),
     "BinomialLogits": _keyword(families.Binomial, "logits", "total_count"),
     "BinomialProbs": _keyword(families.Binomial, "probs", "total_count"),
     "CategoricalLogits": _keyword(families.Categorical, "logits"),
@@ -76,6 +82,8 @@ TABLE: dict[str, Row] = {
     "CirculantNormal": _circulant,
     "Delta": _delta,
     "Dirichlet": row(families.Dirichlet, "concentration"),
+    "DirichletMultinomial": row(families.DirichletMultinomial, "total_count", "concentration"),
+    "DiscreteUniform": row(families.DiscreteUniform, "low", "high"),
     "ExpandedDistribution": _expanded,
     "Exponential": row(families.Exponential, "rate"),
     "Gamma": row(families.Gamma, "concentration", "rate"),
@@ -87,6 +95,7 @@ TABLE: dict[str, Row] = {
     "Independent": independent("base_dist", "reinterpreted_batch_ndims"),
     "InverseGamma": row(families.InverseGamma, "concentration", "rate"),  # its rate is the scale of x
     "Kumaraswamy": row(families.Kumaraswamy, "concentration1", "concentration0"),
+    "LKJ": _dimension(families.LKJ, "concentration"),
     "Laplace": row(families.Laplace, "loc", "scale"),
     "LeftTruncatedDistribution": _truncated,
     "LogNormal": row(families.LogNormal, "loc", "scale"),
@@ -94,7 +103,10 @@ TABLE: dict[str, Row] = {
     "Logistic": row(families.Logistic, "loc", "scale"),
     "LowRankMultivariateNormal": _low_rank,
     "MaskedDistribution": masked("base_dist", "_mask"),
+    "MatrixNormal": row(families.MatrixNormal, "loc", "scale_tril_row", "scale_tril_column"),
     "MixtureSameFamily": mixture("mixing_distribution", "component_distribution"),
+    "MultinomialLogits": _keyword(families.Multinomial, "logits", "total_count"),
+    "MultinomialProbs": _keyword(families.Multinomial, "probs", "total_count"),
     "MultivariateNormal": _full,
     "NegativeBinomialLogits": _negative_binomial_logits,
     "NegativeBinomialProbs": _negative_binomial_probs,

@@ -62,6 +62,54 @@ def _full(value: Any) -> Any:
     return families.MultivariateNormal.from_cholesky(number(value.mean()), number(value.scale.to_dense()))
 
 
+def _lower(operator: Any) -> jax.Array:
+    """A Cholesky factor of A A', of a linear operator A."""
+    dense = number(operator.to_dense())
+    if type(operator).__name__.removeprefix("LinearOperator") in ("LowerTriangular", "Diag", "ScaledIdentity"):
+        return dense
+    return jnp.linalg.cholesky(dense @ jnp.swapaxes(dense, -1, -2))
+
+
+def _by_operator(value: Any) -> Any:
+    """A normal vector whose scale is any linear operator."""
+    mean = number(value.mean())
+    return families.MultivariateNormal.from_cholesky(mean, _lower(value.scale))
+
+
+def _low_rank_covariance(value: Any) -> Any:
+    factor, diagonal = number(value.cov_perturb_factor), number(value.cov_diag_factor)
+    return families.MultivariateNormal.from_low_rank(number(value.mean()), factor, diagonal)
+
+
+def _matrix_normal(value: Any) -> Any:
+    rows, columns = _lower(value.scale_row), _lower(value.scale_column)
+    return families.MatrixNormal(number(value.loc), rows, columns)
+
+
+def _wishart(value: Any) -> Any:
+    if getattr(value, "input_output_cholesky", False):
+        raise NotImplementedError("TFP's Wishart of Cholesky factors has no counterpart in kljax.families.")
+    low = number(value.scale())
+    return families.Wishart(number(value.df), low)
+
+
+def _skellam(value: Any) -> Any:
+    rates = [(getattr(value, f"rate{n}"), getattr(value, f"log_rate{n}")) for n in (1, 2)]
+    return families.Skellam(*(jnp.exp(number(log)) if rate is None else number(rate) for rate, log in rates))
+
+
+def _sphere(value: Any) -> Any:
+    if tuple(value.batch_shape):
+        raise NotImplementedError("TFP's SphericalUniform has a counterpart in kljax.families only without a batch.")
+    return families.SphericalUniform(int(value.dimension))
+
+
+def _correlations(value: Any) -> Any:
+    if getattr(value, "input_output_cholesky", False):
+        raise NotImplementedError("TFP's LKJ of Cholesky factors has no counterpart in kljax.families.")
+    return families.LKJ(int(value.dimension), number(value.concentration))
+
+
 def _diagonal(value: Any) -> Any:
     return families.MultivariateNormal.from_diagonal(number(value.mean()), number(value.stddev()))
 
@@ -112,6 +160,7 @@ TABLE: dict[str, Row] = {
     "Bernoulli": one_of(families.Bernoulli),
     "BatchBroadcast": lambda value: broadcast(inner(value.distribution), tuple(value.batch_shape)),
     "Beta": row(families.Beta, "concentration1", "concentration0"),
+    "BetaBinomial": row(families.BetaBinomial, "total_count", "concentration1", "concentration0"),
     "Binomial": one_of(families.Binomial, "total_count"),
     "Categorical": one_of(families.Categorical),
     "Blockwise": _blocks,
@@ -121,11 +170,14 @@ TABLE: dict[str, Row] = {
     "ContinuousBernoulli": _continuous_bernoulli,
     "Deterministic": lambda value: point(value, value.loc),
     "Dirichlet": row(families.Dirichlet, "concentration"),
+    "DirichletMultinomial": row(families.DirichletMultinomial, "total_count", "concentration"),
     "ExpGamma": _log_of(families.Gamma, "rate"),
     "ExpInverseGamma": _log_of(families.InverseGamma, "scale"),
     "Exponential": row(families.Exponential, "rate"),
     "Gamma": _rate(families.Gamma, "concentration"),
     "GaussianProcess": _process,
+    "GeneralizedExtremeValue": row(families.GeneralizedExtremeValue, "loc", "scale", "concentration"),
+    "GeneralizedPareto": row(families.GeneralizedPareto, "loc", "scale", "concentration"),
     "Geometric": one_of(families.Geometric),
     "Gumbel": row(families.Gumbel, "loc", "scale"),
     "HalfCauchy": _half_cauchy,
@@ -136,15 +188,21 @@ TABLE: dict[str, Row] = {
     "JointDistributionNamed": _joint,
     "JointDistributionSequential": _joint,
     "Kumaraswamy": row(families.Kumaraswamy, "concentration1", "concentration0"),
+    "LKJ": _correlations,
     "Laplace": row(families.Laplace, "loc", "scale"),
     "LogNormal": row(families.LogNormal, "loc", "scale"),
     "Logistic": row(families.Logistic, "loc", "scale"),
     "LogitNormal": row(families.LogitNormal, "loc", "scale"),
     "Masked": masked("distribution", "validity_mask"),
+    "MatrixNormalLinearOperator": _matrix_normal,
     "MixtureSameFamily": mixture("mixture_distribution", "components_distribution"),
     "Moyal": row(families.Moyal, "loc", "scale"),
+    "Multinomial": one_of(families.Multinomial, "total_count"),
     "MultivariateNormalDiag": _diagonal,
+    "MultivariateNormalDiagPlusLowRank": _by_operator,
+    "MultivariateNormalDiagPlusLowRankCovariance": _low_rank_covariance,
     "MultivariateNormalFullCovariance": _full,
+    "MultivariateNormalLinearOperator": _by_operator,
     "MultivariateNormalTriL": _full,
     "NegativeBinomial": negative_binomial,
     "Normal": row(families.Normal, "loc", "scale"),
@@ -155,15 +213,21 @@ TABLE: dict[str, Row] = {
     "PowerSpherical": row(families.PowerSpherical, "mean_direction", "concentration"),
     "ProbitBernoulli": _probit,
     "Sample": _sample,
+    "Skellam": _skellam,
+    "SphericalUniform": _sphere,
     "StoppingRatioLogistic": _ordered,
     "StudentT": row(families.StudentT, "df", "loc", "scale"),
     "TransformedDistribution": transformed(lambda value, ndims: WithJacobian(value.bijector, ndims), "distribution"),
+    "Triangular": row(families.Triangular, "low", "high", "peak"),
     "TruncatedNormal": row(families.TruncatedNormal, "loc", "scale", "low", "high"),
     "Uniform": row(families.Uniform, "low", "high"),
     "VectorDeterministic": lambda value: point(value, value.loc, 1),
     "VonMises": row(families.VonMises, "loc", "concentration"),
     "VonMisesFisher": row(families.VonMisesFisher, "mean_direction", "concentration"),
     "Weibull": _weibull,
+    "WishartLinearOperator": _wishart,
+    "WishartTriL": _wishart,
+    "Zipf": row(families.Zipf, "power"),
 }
 
 

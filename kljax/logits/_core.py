@@ -9,12 +9,16 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from kljax import _checks, generators
+from kljax import _checks, _values, generators
 from kljax._checks import Axis
+from kljax._entry import check_reduction, entry, reduced, token_mask
 from kljax._kernels import functionals, normalise, over_axis, powers, shannon, statistics, sums
+from kljax._kernels import labels as label_kernel
+from kljax._special import nan_where
 from kljax.generators import Generator
 
-jit = functools.partial(jax.jit, static_argnames=("axis",))
+of_pair = entry(_values.logits, "logits_p", "logits_q")
+of_one = entry(_values.logits, "logits")
 
 
 def temperature(value: ArrayLike) -> jax.Array | None:
@@ -40,10 +44,14 @@ def pair(
     a, b = _checks.broadcast(logits_p=a, logits_q=b)
     mask = _checks.mask(where, a.shape)
     axes = _checks.axes(axis, a.ndim)
-    if mask is not None:
-        a, b = jnp.where(mask, a, -jnp.inf), jnp.where(mask, b, -jnp.inf)
+    a, b = (_rows(x, mask, axes) for x in (a, b))
     wide = a.dtype if a.dtype.itemsize >= 4 else jnp.float32
-    return _checks.last(a, axes), _checks.last(b, axes), None if scale is None else scale.astype(wide)
+    return a, b, None if scale is None else scale.astype(wide)
+
+
+def _rows(x: jax.Array, mask: jax.Array | None, axes: tuple[int, ...]) -> jax.Array:
+    rows = _checks.last(x, axes)
+    return rows if mask is None else _checks.occupied(rows, _checks.last(mask, axes), -jnp.inf, 0.0)
 
 
 def single(
@@ -51,31 +59,54 @@ def single(
 ) -> tuple[jax.Array, jax.Array | None]:
     """One operand as rows."""
     a = _checks.floating("logits", logits)
-    mask = _checks.mask(where, a.shape)
-    axes = _checks.axes(axis, a.ndim)
-    if mask is not None:
-        a = jnp.where(mask, a, -jnp.inf)
-    return _checks.last(a, axes), None if scale is None else scale.astype(a.dtype)
+    rows = _rows(a, _checks.mask(where, a.shape), _checks.axes(axis, a.ndim))
+    return rows, None if scale is None else scale.astype(a.dtype)
 
 
-@jit
+@of_pair
 def f_divergence(logits_p, logits_q, generator: Generator, where, scale, *, axis: Axis = -1):
     return sums.f_divergence(generator, *pair(logits_p, logits_q, where, scale, axis, keep_half=True))
 
 
-def evaluate(logits_p, logits_q, generator: Generator, axis: Axis, where, temperature_: ArrayLike, axis_name=None):
+def evaluate(
+    logits_p, logits_q, generator: Generator, axis: Axis, where, temperature_: ArrayLike, axis_name=None, **over: Any
+):
     """The f-divergence, with the arguments as the caller of a verb gave them."""
     if axis_name is not None:
         functional = functionals.KL if generator is generators.kl else functionals.F_DIVERGENCE
         given = None if generator is generators.kl else generator
-        return split(functional, given, (logits_p, logits_q), where, temperature_, axis, axis_name)
-    return f_divergence(logits_p, logits_q, generator, where, temperature(temperature_), axis=axis)
+        return split(functional, given, (logits_p, logits_q), where, temperature_, axis, axis_name, **over)
+    scale = temperature(temperature_)
+    if generator is generators.kl and where is None and scale is None and isinstance(axis, int) and axis == -1:
+        return kl(logits_p, logits_q, **over)  # fewer arguments to look at: an eager call is quicker
+    return f_divergence(logits_p, logits_q, generator, where, scale, axis=axis, **over)
 
 
-def split(functional, given, logits, where, temperature_: ArrayLike, axis: Axis, axis_name):
+def split(
+    functional,
+    given,
+    logits,
+    where,
+    temperature_: ArrayLike,
+    axis: Axis,
+    axis_name,
+    tokens=None,
+    weights=None,
+    reduction=None,
+):
     """A functional of rows whose outcomes the devices along a mesh axis share."""
     _checks.mesh_axis("axis_name", axis_name)
-    return _split(functional, axis_name, given, logits, where, temperature(temperature_), axis=axis)
+    check_reduction(reduction)
+    keep = None
+    if tokens is not None:
+        names = ("logits_p", "logits_q") if len(logits) == 2 else ("logits",)
+        arrays = [_checks.floating(name, one, keep_half=True) for name, one in zip(names, logits, strict=True)]
+        arrays = _checks.broadcast(**dict(zip(names, arrays, strict=True)))
+        axes = _checks.axes(axis, arrays[0].ndim)
+        keep = token_mask(tokens, tuple(n for at, n in enumerate(arrays[0].shape) if at not in axes))
+        logits = tuple(jnp.where(jnp.expand_dims(keep, axes), one, jnp.zeros_like(one)) for one in arrays)
+    value = _split(functional, axis_name, given, logits, where, temperature(temperature_), axis=axis)
+    return value if keep is None and weights is None and reduction is None else reduced(value, keep, weights, reduction)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1), static_argnames=("axis",))
@@ -89,79 +120,103 @@ def _split(functional, axis_name, given, logits, where, scale, *, axis: Axis):
     return over_axis.rows(functional, axis_name, given, None, tuple(rows))
 
 
-@jax.jit
+@of_pair
 def kl(logits_p, logits_q):
     return sums.f_divergence(generators.kl, *pair(logits_p, logits_q, None, None, -1, keep_half=True))
 
 
-@jit
+@of_pair
 def renyi(logits_p, logits_q, generator: Generator, where, scale, *, axis: Axis = -1):
-    return powers.renyi(generator, *pair(logits_p, logits_q, where, scale, axis))
+    rows = pair(logits_p, logits_q, where, scale, axis)
+    return powers.up_to_infinity(generator, rows[0], lambda: powers.renyi(generator, *rows), lambda: _infinite(*rows))
 
 
-@jit
+@of_pair
 def renyi_zero(logits_p, logits_q, where, scale, *, axis: Axis = -1):
     """-log Q(p > 0): order 0."""
     a, b, scale = pair(logits_p, logits_q, where, scale, axis)
     top, norm = shannon.log_norm(b, scale)
     log_q = shannon.log_softmax(b, scale, top, norm)
     legal = jnp.isfinite(a.max(-1)) & jnp.isfinite(b.max(-1))
-    return jnp.where(legal, powers.minus_log_kept(log_q, a == -jnp.inf), jnp.nan)
+    return nan_where(~legal, powers.minus_log_kept(log_q, a == -jnp.inf))
 
 
-@jit
+@of_pair
 def renyi_infinity(logits_p, logits_q, where, scale, *, axis: Axis = -1):
     """log max p/q: order ∞."""
-    a, b, scale = pair(logits_p, logits_q, where, scale, axis)
+    return _infinite(*pair(logits_p, logits_q, where, scale, axis))
+
+
+def _infinite(a: jax.Array, b: jax.Array, scale: jax.Array | None) -> jax.Array:
     rows = statistics(a, b, scale)
     _, _, r = normalise(a, b, scale, rows)
-    largest = jnp.where(a == -jnp.inf, jnp.where(jnp.isnan(r), jnp.nan, -jnp.inf), r).max(-1)
+    largest = jnp.where((a == -jnp.inf) & ~jnp.isnan(r), -jnp.inf, r).max(-1)
     # At p = q every outcome is the largest, and the subgradient 0 is taken.
     return jnp.where(largest <= 0.0, 0.0, largest)
 
 
-@jit
+@of_pair
 def chernoff(logits_p, logits_q, where, scale, *, axis: Axis = -1):
     return powers.chernoff(*pair(logits_p, logits_q, where, scale, axis))
 
 
-@jit
+@of_one
 def entropy(logits, where, scale, *, axis: Axis = -1):
     return shannon.entropy(*single(logits, where, scale, axis))
 
 
-@jit
+@of_one
 def renyi_entropy(logits, order, where, scale, *, axis: Axis = -1):
     a, scale = single(logits, where, scale, axis)
-    return shannon.renyi_entropy(order.astype(a.dtype), a, scale)
+    order = order.astype(a.dtype)
+    return powers.up_to_infinity(
+        generators.alpha(order), a, lambda: shannon.renyi_entropy(order, a, scale), lambda: _least(a, scale)
+    )
 
 
-@jit
+@of_one
 def hartley_entropy(logits, where, scale, *, axis: Axis = -1):
     """log of the number of outcomes that are possible: order 0."""
     a, _ = single(logits, where, scale, axis)
     top = a.max(-1)
     count = jnp.log((a > -jnp.inf).sum(-1).astype(a.dtype))
-    return jnp.where(jnp.isfinite(top), count, jnp.nan)
+    return nan_where(~jnp.isfinite(top), count)
 
 
-@jit
+@of_one
 def min_entropy(logits, where, scale, *, axis: Axis = -1):
     """-log max p: order ∞."""
-    a, scale = single(logits, where, scale, axis)
+    return _least(*single(logits, where, scale, axis))
+
+
+def _least(a: jax.Array, scale: jax.Array | None) -> jax.Array:
     return -shannon.log_softmax(a, scale, *shannon.log_norm(a, scale)).max(-1)
 
 
-@jit
+@of_pair
 def cross_entropy(logits_p, logits_q, where, scale, *, axis: Axis = -1):
     return shannon.cross_entropy(*pair(logits_p, logits_q, where, scale, axis))
 
 
-@functools.partial(jax.jit, static_argnames=("axis", "stack_axis"))
+@entry(_values.nothing, "logits_q")
+def label_cross_entropy(logits_q, labels, where, scale, *, axis: Axis = -1):
+    b = _checks.floating("logits_q", logits_q)
+    (along,) = axes = _checks.axes(axis, b.ndim)
+    shape = tuple(n for at, n in enumerate(b.shape) if at != along)
+    if jnp.shape(labels) != shape:
+        raise ValueError(
+            f"logits_p holds integers, the labels of the rows, and must have shape {shape}, one label a row; got shape "
+            f"{jnp.shape(labels)}. For two distributions pass floating-point logits."
+        )
+    rows = _rows(b, _checks.mask(where, b.shape), axes)
+    return label_kernel.cross_entropy(jnp.asarray(labels), rows, None if scale is None else scale.astype(b.dtype))
+
+
+@entry(_values.logits, "logits", static=("axis", "stack_axis"))
 def jensen_shannon_of_many(logits, weights, where, scale, *, stack_axis: int, axis: Axis):
     a = _checks.floating("logits", logits)
     mask = _checks.mask(where, a.shape)
-    if mask is not None:
-        a = jnp.where(mask, a, -jnp.inf)
     rows, weights = _checks.stack(a, weights, axis, stack_axis)
+    if mask is not None:
+        rows = _checks.occupied(rows, _checks.stack(mask, None, axis, stack_axis)[0], -jnp.inf, 0.0)
     return shannon.jensen_shannon_of_many(rows, weights, None if scale is None else scale.astype(a.dtype))

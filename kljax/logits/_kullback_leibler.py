@@ -7,9 +7,8 @@ from jax.typing import ArrayLike
 
 from kljax import _checks, generators
 from kljax._checks import Axis, AxisName
+from kljax._entry import Reduction
 from kljax.logits import _core
-
-_ONE = 1.0
 
 
 def kl(
@@ -18,8 +17,11 @@ def kl(
     *,
     axis: Axis = -1,
     where: ArrayLike | None = None,
-    temperature: ArrayLike = _ONE,
+    temperature: ArrayLike = 1.0,
     axis_name: AxisName | None = None,
+    tokens: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    reduction: Reduction = None,
 ) -> jax.Array:
     """KL(p‖q) = Σ p log(p/q), the Kullback–Leibler divergence, for p = softmax(logits_p), q = softmax(logits_q).
 
@@ -34,6 +36,11 @@ def kl(
         where: Boolean mask that broadcasts to the operands; outcomes where it is false have probability zero in both.
         temperature: Divides both logits; a positive number, may be traced.
         axis_name: The mesh axis over which the outcomes are split, inside ``jax.shard_map``.
+        tokens: Boolean mask of the tokens, the members of the batch; where it is false a token's value and gradient
+            are 0, whatever it holds. (``where`` is for outcomes.)
+        weights: Factors of the tokens' values, broadcast to their shape; a token of weight 0 is left out.
+        reduction: ``None`` for a number each token, "sum" for the weighted sum, "mean" for that over the sum of the
+            weights (0 if that is 0).
 
     Returns:
         The divergence in nats, one number per batch element: the broadcast shape without ``axis``. float32, or float64
@@ -53,9 +60,18 @@ def kl(
     References:
         Kullback & Leibler (1951), "On information and sufficiency", eq. (2.4).
     """
-    if axis == -1 and where is None and temperature is _ONE and axis_name is None:
-        return _core.kl(logits_p, logits_q)
-    return _core.evaluate(logits_p, logits_q, generators.kl, axis, where, temperature, axis_name)
+    return _core.evaluate(
+        logits_p,
+        logits_q,
+        generators.kl,
+        axis,
+        where,
+        temperature,
+        axis_name,
+        tokens=tokens,
+        weights=weights,
+        reduction=reduction,
+    )
 
 
 def jeffreys(
@@ -66,6 +82,9 @@ def jeffreys(
     where: ArrayLike | None = None,
     temperature: ArrayLike = 1.0,
     axis_name: AxisName | None = None,
+    tokens: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    reduction: Reduction = None,
 ) -> jax.Array:
     """J(p, q) = KL(p‖q) + KL(q‖p) = Σ (p - q) log(p/q), Jeffreys' symmetric divergence.
 
@@ -78,6 +97,11 @@ def jeffreys(
         where: Boolean mask that broadcasts to the operands; outcomes where it is false have probability zero in both.
         temperature: Divides both logits; a positive number, may be traced.
         axis_name: The mesh axis over which the outcomes are split, inside ``jax.shard_map``.
+        tokens: Boolean mask of the tokens, the members of the batch; where it is false a token's value and gradient
+            are 0, whatever it holds. (``where`` is for outcomes.)
+        weights: Factors of the tokens' values, broadcast to their shape; a token of weight 0 is left out.
+        reduction: ``None`` for a number each token, "sum" for the weighted sum, "mean" for that over the sum of the
+            weights (0 if that is 0).
 
     Returns:
         The divergence in nats, one number per batch element: the broadcast shape without ``axis``. float32, or float64
@@ -97,7 +121,18 @@ def jeffreys(
     References:
         Jeffreys (1946), "An invariant form for the prior probability in estimation problems", eq. (1).
     """
-    return _core.evaluate(logits_p, logits_q, generators.jeffreys, axis, where, temperature, axis_name)
+    return _core.evaluate(
+        logits_p,
+        logits_q,
+        generators.jeffreys,
+        axis,
+        where,
+        temperature,
+        axis_name,
+        tokens=tokens,
+        weights=weights,
+        reduction=reduction,
+    )
 
 
 def jensen_shannon(
@@ -110,6 +145,9 @@ def jensen_shannon(
     where: ArrayLike | None = None,
     temperature: ArrayLike = 1.0,
     axis_name: AxisName | None = None,
+    tokens: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    reduction: Reduction = None,
 ) -> jax.Array:
     """JS(p, q) = w KL(p‖m) + (1 - w) KL(q‖m), m = w p + (1 - w) q, the Jensen–Shannon divergence.
 
@@ -125,6 +163,11 @@ def jensen_shannon(
         where: Boolean mask that broadcasts to the operands; outcomes where it is false have probability zero in both.
         temperature: Divides both logits; a positive number, may be traced.
         axis_name: The mesh axis over which the outcomes are split, inside ``jax.shard_map``.
+        tokens: Boolean mask of the tokens, the members of the batch; where it is false a token's value and gradient
+            are 0, whatever it holds. (``where`` is for outcomes.)
+        weights: Factors of the tokens' values, broadcast to their shape; a token of weight 0 is left out.
+        reduction: ``None`` for a number each token, "sum" for the weighted sum, "mean" for that over the sum of the
+            weights (0 if that is 0).
 
     Returns:
         The divergence in nats, one number per batch element: the broadcast shape without ``axis``. float32, or float64
@@ -146,7 +189,18 @@ def jensen_shannon(
         Lin (1991), "Divergence measures based on the Shannon entropy", eq. (4.1).
     """
     generator = generators.jensen_shannon(_checks.parameter("weight", weight), scaled=scaled)
-    return _core.evaluate(logits_p, logits_q, generator, axis, where, temperature, axis_name)
+    return _core.evaluate(
+        logits_p,
+        logits_q,
+        generator,
+        axis,
+        where,
+        temperature,
+        axis_name,
+        tokens=tokens,
+        weights=weights,
+        reduction=reduction,
+    )
 
 
 def skew_kl(
@@ -158,6 +212,9 @@ def skew_kl(
     where: ArrayLike | None = None,
     temperature: ArrayLike = 1.0,
     axis_name: AxisName | None = None,
+    tokens: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    reduction: Reduction = None,
 ) -> jax.Array:
     """KL(p‖w p + (1 - w) q), the skew divergence.
 
@@ -171,6 +228,11 @@ def skew_kl(
         where: Boolean mask that broadcasts to the operands; outcomes where it is false have probability zero in both.
         temperature: Divides both logits; a positive number, may be traced.
         axis_name: The mesh axis over which the outcomes are split, inside ``jax.shard_map``.
+        tokens: Boolean mask of the tokens, the members of the batch; where it is false a token's value and gradient
+            are 0, whatever it holds. (``where`` is for outcomes.)
+        weights: Factors of the tokens' values, broadcast to their shape; a token of weight 0 is left out.
+        reduction: ``None`` for a number each token, "sum" for the weighted sum, "mean" for that over the sum of the
+            weights (0 if that is 0).
 
     Returns:
         The divergence in nats, one number per batch element: the broadcast shape without ``axis``. float32, or float64
@@ -192,4 +254,15 @@ def skew_kl(
         Lee (1999), "Measures of distributional similarity", eq. (5).
     """
     generator = generators.skew_kl(_checks.parameter("weight", weight))
-    return _core.evaluate(logits_p, logits_q, generator, axis, where, temperature, axis_name)
+    return _core.evaluate(
+        logits_p,
+        logits_q,
+        generator,
+        axis,
+        where,
+        temperature,
+        axis_name,
+        tokens=tokens,
+        weights=weights,
+        reduction=reduction,
+    )

@@ -5,6 +5,9 @@ decision that isn't obvious: the summands are non-negative unless another estima
 estimate of a divergence near p = q keeps its digits; and what draws cannot show is said, not guessed.
 """
 
+from typing import TYPE_CHECKING
+
+from kljax._names import unknown as _unknown
 from kljax.montecarlo._controllers import AdaptiveKL, DualKL, adaptive_kl_step, dual_kl_step
 from kljax.montecarlo._entropies import bhattacharyya, cross_entropy, entropy, log_normalizer
 from kljax.montecarlo._estimate import Estimate
@@ -53,3 +56,6 @@ __all__ = [
     "total_variation",
     "tsallis",
 ]
+
+if not TYPE_CHECKING:  # a type checker is to refuse what is not there
+    __getattr__ = _unknown(__name__, __all__)

@@ -10,6 +10,7 @@ from jax.typing import ArrayLike
 
 from kljax import _checks
 from kljax._checks import Axis
+from kljax._special import nan_where
 
 DrawsFrom = str | ArrayLike
 SOURCES = ("p", "q")
@@ -40,7 +41,7 @@ class Draws(NamedTuple):
 
     def checked(self, value: jax.Array) -> jax.Array:
         """The value, NaN where a log-density is no number."""
-        return jnp.where(self.illegal, jnp.nan, value)
+        return nan_where(self.illegal, value)
 
 
 def source(draws_from: DrawsFrom, allowed: tuple[str, ...] = SOURCES) -> tuple[str, ArrayLike | None]:

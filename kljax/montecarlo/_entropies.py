@@ -13,7 +13,7 @@ from jax.typing import ArrayLike
 
 from kljax import _checks
 from kljax._checks import Axis
-from kljax._special import expm1
+from kljax._special import expm1, nan_where
 from kljax.montecarlo._draws import Draws, DrawsFrom, prepare, source
 from kljax.montecarlo._estimate import Estimate, effective_sample_size, standard_error
 from kljax.montecarlo._information import log_mean_power, renyi
@@ -276,7 +276,7 @@ def _log_weights(draws: Draws, normalise: bool) -> tuple[jax.Array, jax.Array]:
         return jnp.where(inside, draws.weight_p - log_count, -jnp.inf), jnp.zeros_like(draws.number)
     log_z = _log_mean_weight(draws)
     # Without a weight above zero there is nothing to normalise: NaN, unless there was no draw.
-    level = jnp.where(draws.number == 0.0, 0.0, jnp.where(log_z == -jnp.inf, jnp.nan, log_z))
+    level = jnp.where(draws.number == 0.0, 0.0, nan_where(log_z == -jnp.inf, log_z))
     return jnp.where(inside, _over(draws, log_z) - log_count, -jnp.inf), level
 
 

@@ -11,6 +11,7 @@ from jax import lax
 from jax.typing import ArrayLike
 
 from kljax import _checks
+from kljax._special import nan_where
 from kljax.montecarlo._core import option
 from kljax.montecarlo._estimate import effective_sample_size
 from kljax.montecarlo._sequences import operands, position_axis
@@ -122,6 +123,6 @@ def _importance_weights(log_p, log_m, high, low, where, *, over, clip, axis):
         kept = jnp.clip(weight, low, high) if clip == "truncate" else jnp.where(inside, weight, 0.0)
     changed = present & (kept != weight)
     count = present.sum(along).astype(weight.dtype)
-    kept = jnp.where(present, jnp.where(illegal, jnp.nan, kept), 0.0)
+    kept = jnp.where(present, nan_where(illegal, kept), 0.0)
     size = effective_sample_size(jnp.log(jnp.moveaxis(kept, along, -1)))
     return ImportanceWeights(kept, changed.sum(along).astype(weight.dtype) / jnp.maximum(count, 1.0), size)

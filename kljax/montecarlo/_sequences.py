@@ -18,7 +18,7 @@ from jax.typing import ArrayLike
 
 from kljax import _checks, generators
 from kljax._kernels import sums
-from kljax._special import expm1
+from kljax._special import expm1, nan_where
 from kljax.montecarlo._core import option, terms_of
 
 GRADIENTS = ("reverse_kl", "forward_kl", "value", "none")
@@ -123,7 +123,7 @@ def _token_kl(log_p, log_q, weights, where, *, estimator, gradient):
     if weight is not None:
         value = weight * value
     value = jnp.where(inside, value, jnp.where(counts, jnp.inf, 0.0))
-    return jnp.where(illegal, jnp.nan, value)
+    return nan_where(illegal, value)
 
 
 def _sampled(estimator: str, a: jax.Array, b: jax.Array) -> jax.Array:

@@ -17,7 +17,7 @@ from jax.typing import ArrayLike
 
 from kljax import _checks, generators
 from kljax._kernels import sums
-from kljax._special import expm1
+from kljax._special import expm1, nan_where
 from kljax.generators import Generator
 from kljax.montecarlo._core import option
 
@@ -156,9 +156,9 @@ def _topk(log_p, indices, logits_q, generator, where, *, tail):
     else:
         rest_p = rest_p if tail == "bucket" else jnp.full_like(rest_p, -jnp.inf)
         rows = _with_rest(a, rest_p), _with_rest(top_q, rest_q)
-    value = jnp.where(outside, jnp.nan, sums.f_divergence(generator, *rows, None))
+    value = nan_where(outside, sums.f_divergence(generator, *rows, None))
     log_mass_q = _log_sum(top_q) - jnp.logaddexp(_log_sum(top_q), rest_q)
-    found = TopK(value, jnp.exp(log_mass_p), jnp.where(outside, jnp.nan, jnp.exp(log_mass_q)))
+    found = TopK(value, jnp.exp(log_mass_p), nan_where(outside, jnp.exp(log_mass_q)))
     return found if present is None else TopK(*(jnp.where(present, one, 0.0) for one in found))
 
 

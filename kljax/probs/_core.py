@@ -2,62 +2,86 @@
 
 from __future__ import annotations
 
-import functools
-
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from kljax import _checks
+from kljax import _checks, _values, generators
 from kljax._checks import Axis
+from kljax._entry import entry
 from kljax._kernels import measures, measures_chernoff, powers, shannon
-from kljax._special import log_ratio, tiny
+from kljax._special import log_ratio, nan_where, tiny
 from kljax.generators import Generator
 
-jit = functools.partial(jax.jit, static_argnames=("axis",))
+of_pair = entry(_values.probabilities, "p", "q", fill=1.0)
+of_one = entry(_values.probabilities, "p", fill=1.0)
+COUNTS = "Counts of outcomes go to kljax.counts, which estimates from them with an error bar."
+
+
+def probabilities(name: str, value: ArrayLike) -> jax.Array:
+    """An operand as a floating-point array."""
+    return _checks.floating(name, value, advice=COUNTS)
 
 
 def pair(p: ArrayLike, q: ArrayLike, where: ArrayLike | None, axis: Axis) -> tuple[jax.Array, jax.Array]:
     """The two operands as rows of one shape; outcomes outside ``where`` are absent from both."""
-    p, q = _checks.broadcast(p=_checks.floating("p", p), q=_checks.floating("q", q))
-    mask = _checks.mask(where, p.shape)
-    axes = _checks.axes(axis, p.ndim)
-    if mask is not None:
-        p, q = jnp.where(mask, p, 0.0), jnp.where(mask, q, 0.0)
-    return _checks.last(_checks.measure("p", p), axes), _checks.last(_checks.measure("q", q), axes)
+    p, q = _checks.broadcast(p=probabilities("p", p), q=probabilities("q", q))
+    mask, axes = _checks.mask(where, p.shape), _checks.axes(axis, p.ndim)
+    return _rows("p", p, mask, axes), _rows("q", q, mask, axes)
+
+
+def _rows(name: str, p: jax.Array, mask: jax.Array | None, axes: tuple[int, ...]) -> jax.Array:
+    rows = _checks.last(p, axes)
+    return _measure(name, rows if mask is None else _checks.occupied(rows, _checks.last(mask, axes), 0.0, 1.0))
+
+
+def _measure(name: str, rows: jax.Array) -> jax.Array:
+    """The rows, NaN where negative."""
+    return nan_where(_checks.measure(name, rows) < 0.0, rows)
 
 
 def single(p: ArrayLike, where: ArrayLike | None, axis: Axis) -> jax.Array:
     """One operand as rows."""
-    p = _checks.floating("p", p)
-    mask = _checks.mask(where, p.shape)
-    axes = _checks.axes(axis, p.ndim)
-    return _checks.last(_checks.measure("p", p if mask is None else jnp.where(mask, p, 0.0)), axes)
+    p = probabilities("p", p)
+    return _rows("p", p, _checks.mask(where, p.shape), _checks.axes(axis, p.ndim))
 
 
-@jit
+@of_pair
 def f_divergence(p, q, generator: Generator, where, *, axis: Axis = -1):
     return measures.f_divergence(generator, *pair(p, q, where, axis))
 
 
-@jit
+@of_pair
 def renyi(p, q, generator: Generator, where, *, axis: Axis = -1):
-    return measures.renyi(generator, *pair(p, q, where, axis))
+    p, q = pair(p, q, where, axis)
+    return powers.up_to_infinity(
+        generator, p, lambda: measures.renyi(generator, *_lessened(p, q)), lambda: _infinite(p, q)
+    )
 
 
-@jit
+def _lessened(p: jax.Array, q: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """The rows divided by a common number where their sums might overflow, which changes no ratio."""
+    top = jnp.maximum(p, q).max(-1, keepdims=True)
+    scale = jnp.where(top > 2.0 ** (90 if p.dtype == jnp.float32 else 900), 2.0**-40, 1.0)
+    return p * scale, q * scale
+
+
+@of_pair
 def renyi_zero(p, q, where, *, axis: Axis = -1):
     """-log Q(p > 0): order 0."""
     p, q = pair(p, q, where, axis)
     present = q > 0.0
     log_q = jnp.where(present, _log(jnp.where(present, q, 1.0)), -jnp.inf)
-    return jnp.where(jnp.isnan(measures.ratio(p, q)).any(-1), jnp.nan, powers.minus_log_kept(log_q, p == 0.0))
+    return nan_where(jnp.isnan(measures.ratio(p, q)).any(-1), powers.minus_log_kept(log_q, p == 0.0))
 
 
-@jit
+@of_pair
 def renyi_infinity(p, q, where, *, axis: Axis = -1):
     """log max p/q: order ∞."""
-    p, q = pair(p, q, where, axis)
+    return _infinite(*pair(p, q, where, axis))
+
+
+def _infinite(p: jax.Array, q: jax.Array) -> jax.Array:
     r = jax.lax.stop_gradient(measures.ratio(p, q))
     at = jnp.where((p == 0.0) & ~jnp.isnan(r), -jnp.inf, r).argmax(-1, keepdims=True)
     p, q, r = (jnp.take_along_axis(x, at, -1)[..., 0] for x in (p, q, r))
@@ -66,9 +90,9 @@ def renyi_infinity(p, q, where, *, axis: Axis = -1):
     return jnp.where(inside, measures.ratio(jnp.where(inside, p, 1.0), jnp.where(inside, q, 1.0)), jnp.maximum(r, 0.0))
 
 
-@jit
+@of_pair
 def chernoff(p, q, where, *, axis: Axis = -1):
-    return measures_chernoff.chernoff(*pair(p, q, where, axis))
+    return measures_chernoff.chernoff(*_lessened(*pair(p, q, where, axis)))
 
 
 def _saturated(x: jax.Array) -> jax.Array:
@@ -149,44 +173,51 @@ def _p_log_p_jvp(primals, tangents):
     return _p_log_p(p), (_log(edge) + 1.0) * dp
 
 
-@jit
+@of_one
 def entropy(p, where, *, axis: Axis = -1):
     return -_p_log_p(single(p, where, axis)).sum(-1)
 
 
-@jit
+@of_one
 def renyi_entropy(p, order, where, *, axis: Axis = -1):
     p = single(p, where, axis)
     order = order.astype(p.dtype)
     present = p > 0.0
     log_p = jnp.where(present, _log(jnp.where(present, p, 1.0)), -jnp.inf)
-    return shannon.renyi_entropy_of_log(order, jnp.where(jnp.isnan(p) | (p < 0.0), jnp.nan, log_p))
+    log_p = nan_where(jnp.isnan(p), log_p)
+    return powers.up_to_infinity(
+        generators.alpha(order), p, lambda: shannon.renyi_entropy_of_log(order, log_p), lambda: -_log(p.max(-1))
+    )
 
 
-@jit
+@of_one
 def hartley_entropy(p, where, *, axis: Axis = -1):
     """log of the number of outcomes that are possible: order 0."""
     p = single(p, where, axis)
-    return jnp.where(jnp.isnan(p).any(-1), jnp.nan, jnp.log((p > 0.0).sum(-1).astype(p.dtype)))
+    return nan_where(jnp.isnan(p).any(-1), jnp.log((p > 0.0).sum(-1).astype(p.dtype)))
 
 
-@jit
+@of_one
 def min_entropy(p, where, *, axis: Axis = -1):
     """-log max p: order ∞."""
     return -_log(single(p, where, axis).max(-1))
 
 
-@jit
+@of_pair
 def cross_entropy(p, q, where, *, axis: Axis = -1):
-    return -_times_log(*pair(p, q, where, axis)).sum(-1)
+    terms = _times_log(*pair(p, q, where, axis))
+    missed = (terms == -jnp.inf).any(-1, keepdims=True)  # decides, also where another term is ∞
+    return -jnp.where(missed & (terms == jnp.inf), 0.0, terms).sum(-1)
 
 
-@functools.partial(jax.jit, static_argnames=("axis", "stack_axis"))
+@entry(_values.probabilities, "p", static=("axis", "stack_axis"))
 def jensen_shannon_of_many(p, weights, where, *, stack_axis: int, axis: Axis):
-    p = _checks.floating("p", p)
+    p = probabilities("p", p)
     mask = _checks.mask(where, p.shape)
-    rows, weights = _checks.stack(p if mask is None else jnp.where(mask, p, 0.0), weights, axis, stack_axis)
-    return _of_many(_checks.measure("p", rows), weights)
+    rows, weights = _checks.stack(p, weights, axis, stack_axis)
+    if mask is not None:
+        rows = _checks.occupied(rows, _checks.stack(mask, None, axis, stack_axis)[0], 0.0, 1.0)
+    return _of_many(_measure("p", rows), weights)
 
 
 @jax.custom_jvp

@@ -7,11 +7,22 @@ from jax.typing import ArrayLike
 
 from kljax import _checks, generators
 from kljax._checks import Axis
+from kljax._entry import Reduction
 from kljax.generators import Generator
 from kljax.probs import _core
 
 
-def squared_hellinger(p: ArrayLike, q: ArrayLike, *, axis: Axis = -1, where: ArrayLike | None = None) -> jax.Array:
+def squared_hellinger(
+    p: ArrayLike,
+    q: ArrayLike,
+    *,
+    axis: Axis = -1,
+    where: ArrayLike | None = None,
+    measure: bool = False,
+    tokens: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    reduction: Reduction = None,
+) -> jax.Array:
     """H²(p, q) = ½ Σ (√p - √q)², the squared Hellinger distance.
 
     It lies in [0, 1] and is 1 where p and q have no outcome in common. Rows are taken as measures: each summand is q
@@ -22,6 +33,12 @@ def squared_hellinger(p: ArrayLike, q: ArrayLike, *, axis: Axis = -1, where: Arr
         q: The same; broadcasts against ``p``.
         axis: The axis, or axes, of the outcomes.
         where: Boolean mask that broadcasts to the operands; outcomes where it is false are left out.
+        measure: Whether the rows are measures on purpose: then no warning says that they do not sum to 1.
+        tokens: Boolean mask of the tokens, the members of the batch; where it is false a token's value and gradient
+            are 0, whatever it holds. (``where`` is for outcomes.)
+        weights: Factors of the tokens' values, broadcast to their shape; a token of weight 0 is left out.
+        reduction: ``None`` for a number each token, "sum" for the weighted sum, "mean" for that over the sum of the
+            weights (0 if that is 0).
 
     Returns:
         The divergence in nats, one number per batch element: the broadcast shape without ``axis``. float32, or float64
@@ -41,10 +58,30 @@ def squared_hellinger(p: ArrayLike, q: ArrayLike, *, axis: Axis = -1, where: Arr
     References:
         Hellinger (1909); Le Cam (1986), "Asymptotic Methods in Statistical Decision Theory", ch. 4.
     """
-    return _core.f_divergence(p, q, generators.squared_hellinger, where, axis=axis)
+    return _core.f_divergence(
+        p,
+        q,
+        generators.squared_hellinger,
+        where,
+        axis=axis,
+        measure=measure,
+        tokens=tokens,
+        weights=weights,
+        reduction=reduction,
+    )
 
 
-def total_variation(p: ArrayLike, q: ArrayLike, *, axis: Axis = -1, where: ArrayLike | None = None) -> jax.Array:
+def total_variation(
+    p: ArrayLike,
+    q: ArrayLike,
+    *,
+    axis: Axis = -1,
+    where: ArrayLike | None = None,
+    measure: bool = False,
+    tokens: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    reduction: Reduction = None,
+) -> jax.Array:
     """TV(p, q) = ½ Σ |p - q|, the total variation distance.
 
     It lies in [0, 1]. Where p = q for an outcome the subgradient 0 is taken. Rows are taken as measures: each summand
@@ -55,6 +92,12 @@ def total_variation(p: ArrayLike, q: ArrayLike, *, axis: Axis = -1, where: Array
         q: The same; broadcasts against ``p``.
         axis: The axis, or axes, of the outcomes.
         where: Boolean mask that broadcasts to the operands; outcomes where it is false are left out.
+        measure: Whether the rows are measures on purpose: then no warning says that they do not sum to 1.
+        tokens: Boolean mask of the tokens, the members of the batch; where it is false a token's value and gradient
+            are 0, whatever it holds. (``where`` is for outcomes.)
+        weights: Factors of the tokens' values, broadcast to their shape; a token of weight 0 is left out.
+        reduction: ``None`` for a number each token, "sum" for the weighted sum, "mean" for that over the sum of the
+            weights (0 if that is 0).
 
     Returns:
         The divergence in nats, one number per batch element: the broadcast shape without ``axis``. float32, or float64
@@ -74,10 +117,30 @@ def total_variation(p: ArrayLike, q: ArrayLike, *, axis: Axis = -1, where: Array
     References:
         Levin & Peres (2017), "Markov Chains and Mixing Times", prop. 4.2.
     """
-    return _core.f_divergence(p, q, generators.total_variation, where, axis=axis)
+    return _core.f_divergence(
+        p,
+        q,
+        generators.total_variation,
+        where,
+        axis=axis,
+        measure=measure,
+        tokens=tokens,
+        weights=weights,
+        reduction=reduction,
+    )
 
 
-def chi_squared(p: ArrayLike, q: ArrayLike, *, axis: Axis = -1, where: ArrayLike | None = None) -> jax.Array:
+def chi_squared(
+    p: ArrayLike,
+    q: ArrayLike,
+    *,
+    axis: Axis = -1,
+    where: ArrayLike | None = None,
+    measure: bool = False,
+    tokens: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    reduction: Reduction = None,
+) -> jax.Array:
     """χ²(p‖q) = Σ (p - q)²/q, Pearson's χ² divergence.
 
     It is inf where q misses an outcome that p has; it can overflow to inf before that. Neyman's is ``chi_squared`` with
@@ -89,6 +152,12 @@ def chi_squared(p: ArrayLike, q: ArrayLike, *, axis: Axis = -1, where: ArrayLike
         q: The same; broadcasts against ``p``.
         axis: The axis, or axes, of the outcomes.
         where: Boolean mask that broadcasts to the operands; outcomes where it is false are left out.
+        measure: Whether the rows are measures on purpose: then no warning says that they do not sum to 1.
+        tokens: Boolean mask of the tokens, the members of the batch; where it is false a token's value and gradient
+            are 0, whatever it holds. (``where`` is for outcomes.)
+        weights: Factors of the tokens' values, broadcast to their shape; a token of weight 0 is left out.
+        reduction: ``None`` for a number each token, "sum" for the weighted sum, "mean" for that over the sum of the
+            weights (0 if that is 0).
 
     Returns:
         The divergence in nats, one number per batch element: the broadcast shape without ``axis``. float32, or float64
@@ -109,10 +178,22 @@ def chi_squared(p: ArrayLike, q: ArrayLike, *, axis: Axis = -1, where: ArrayLike
         Pearson (1900); Liese & Vajda (2006), "On divergences and informations in statistics and information theory",
         eq. (5).
     """
-    return _core.f_divergence(p, q, generators.pearson, where, axis=axis)
+    return _core.f_divergence(
+        p, q, generators.pearson, where, axis=axis, measure=measure, tokens=tokens, weights=weights, reduction=reduction
+    )
 
 
-def le_cam(p: ArrayLike, q: ArrayLike, *, axis: Axis = -1, where: ArrayLike | None = None) -> jax.Array:
+def le_cam(
+    p: ArrayLike,
+    q: ArrayLike,
+    *,
+    axis: Axis = -1,
+    where: ArrayLike | None = None,
+    measure: bool = False,
+    tokens: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    reduction: Reduction = None,
+) -> jax.Array:
     """LC(p, q) = ½ Σ (p - q)²/(p + q), Le Cam's (triangular) divergence.
 
     It lies in [0, 1]. Half of it is often called the triangular discrimination, or the symmetric χ². Rows are taken as
@@ -123,6 +204,12 @@ def le_cam(p: ArrayLike, q: ArrayLike, *, axis: Axis = -1, where: ArrayLike | No
         q: The same; broadcasts against ``p``.
         axis: The axis, or axes, of the outcomes.
         where: Boolean mask that broadcasts to the operands; outcomes where it is false are left out.
+        measure: Whether the rows are measures on purpose: then no warning says that they do not sum to 1.
+        tokens: Boolean mask of the tokens, the members of the batch; where it is false a token's value and gradient
+            are 0, whatever it holds. (``where`` is for outcomes.)
+        weights: Factors of the tokens' values, broadcast to their shape; a token of weight 0 is left out.
+        reduction: ``None`` for a number each token, "sum" for the weighted sum, "mean" for that over the sum of the
+            weights (0 if that is 0).
 
     Returns:
         The divergence in nats, one number per batch element: the broadcast shape without ``axis``. float32, or float64
@@ -142,88 +229,22 @@ def le_cam(p: ArrayLike, q: ArrayLike, *, axis: Axis = -1, where: ArrayLike | No
     References:
         Le Cam (1986), "Asymptotic Methods in Statistical Decision Theory", p. 47; Vincze (1981).
     """
-    return _core.f_divergence(p, q, generators.le_cam, where, axis=axis)
-
-
-def alpha(
-    p: ArrayLike, q: ArrayLike, *, order: ArrayLike, axis: Axis = -1, where: ArrayLike | None = None
-) -> jax.Array:
-    """A_α(p‖q) = (Σ p^α q^(1-α) - 1)/(α(α - 1)), Amari's α-divergence.
-
-    It is KL(p‖q) at α = 1 and KL(q‖p) at α = 0, continuously; 4 H² at α = ½ and ½ χ² at α = 2. It is inf where q misses
-    an outcome of p if α ≥ 1, and where p misses one of q if α ≤ 0. Rows are taken as measures: each summand is q f(p/q)
-    ≥ 0 with f(1) = f'(1) = 0, which on normalised rows is the divergence named.
-
-    Args:
-        p: Probabilities, or a non-negative measure, of any floating dtype. Nothing is renormalised.
-        q: The same; broadcasts against ``p``.
-        order: α, any real number; a Python number, or a traced scalar.
-        axis: The axis, or axes, of the outcomes.
-        where: Boolean mask that broadcasts to the operands; outcomes where it is false are left out.
-
-    Returns:
-        The divergence in nats, one number per batch element: the broadcast shape without ``axis``. float32, or float64
-        if an operand is.
-
-    Raises:
-        ValueError: If the shapes do not broadcast, ``axis`` is out of range, or ``order`` is not finite.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
-
-    Example:
-        >>> import jax.numpy as jnp
-        >>> from kljax import probs
-        >>> p, q = jnp.array([0.25, 0.75]), jnp.array([0.5, 0.5])
-        >>> round(float(probs.alpha(p, q, order=2.0)), 4)
-        0.125
-
-    References:
-        Cichocki & Amari (2010), "Families of alpha-, beta- and gamma-divergences", eq. (3).
-    """
-    generator = generators.alpha(_checks.parameter("order", order))
-    return _core.f_divergence(p, q, generator, where, axis=axis)
-
-
-def tsallis(
-    p: ArrayLike, q: ArrayLike, *, order: ArrayLike, axis: Axis = -1, where: ArrayLike | None = None
-) -> jax.Array:
-    """T_a(p‖q) = (Σ p^a q^(1-a) - 1)/(a - 1), Tsallis' relative entropy.
-
-    It is a times the α-divergence, and KL(p‖q) at a = 1, continuously; inf where q misses an outcome of p if a ≥ 1.
-    Rows are taken as measures: each summand is q f(p/q) ≥ 0 with f(1) = f'(1) = 0, which on normalised rows is the
-    divergence named.
-
-    Args:
-        p: Probabilities, or a non-negative measure, of any floating dtype. Nothing is renormalised.
-        q: The same; broadcasts against ``p``.
-        order: a > 0; a Python number, or a traced scalar.
-        axis: The axis, or axes, of the outcomes.
-        where: Boolean mask that broadcasts to the operands; outcomes where it is false are left out.
-
-    Returns:
-        The divergence in nats, one number per batch element: the broadcast shape without ``axis``. float32, or float64
-        if an operand is.
-
-    Raises:
-        ValueError: If the shapes do not broadcast, ``axis`` is out of range, or ``order`` is a Python number that is
-            not positive and finite.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
-
-    Example:
-        >>> import jax.numpy as jnp
-        >>> from kljax import probs
-        >>> p, q = jnp.array([0.25, 0.75]), jnp.array([0.5, 0.5])
-        >>> round(float(probs.tsallis(p, q, order=2.0)), 4)
-        0.25
-
-    References:
-        Tsallis (1998), "Generalized entropy-based criterion for consistent testing", eq. (6).
-    """
-    generator = generators.tsallis(_checks.parameter("order", order))
-    return _core.f_divergence(p, q, generator, where, axis=axis)
+    return _core.f_divergence(
+        p, q, generators.le_cam, where, axis=axis, measure=measure, tokens=tokens, weights=weights, reduction=reduction
+    )
 
 
 def f_divergence(
-    p: ArrayLike, q: ArrayLike, generator: Generator, *, axis: Axis = -1, where: ArrayLike | None = None
+    p: ArrayLike,
+    q: ArrayLike,
+    generator: Generator,
+    *,
+    axis: Axis = -1,
+    where: ArrayLike | None = None,
+    measure: bool = False,
+    tokens: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    reduction: Reduction = None,
 ) -> jax.Array:
     """D_f(p‖q) = Σ q f(p/q), the f-divergence of a generator.
 
@@ -237,6 +258,12 @@ def f_divergence(
         generator: A record of ``kljax.generators``, or one made by ``generators.from_function``.
         axis: The axis, or axes, of the outcomes.
         where: Boolean mask that broadcasts to the operands; outcomes where it is false are left out.
+        measure: Whether the rows are measures on purpose: then no warning says that they do not sum to 1.
+        tokens: Boolean mask of the tokens, the members of the batch; where it is false a token's value and gradient
+            are 0, whatever it holds. (``where`` is for outcomes.)
+        weights: Factors of the tokens' values, broadcast to their shape; a token of weight 0 is left out.
+        reduction: ``None`` for a number each token, "sum" for the weighted sum, "mean" for that over the sum of the
+            weights (0 if that is 0).
 
     Returns:
         The divergence in nats, one number per batch element: the broadcast shape without ``axis``. float32, or float64
@@ -257,4 +284,6 @@ def f_divergence(
         Csiszár (1967), "Information-type measures of difference of probability distributions"; Ali & Silvey (1966).
     """
     _checks.instance("generator", generator, Generator, "a record of kljax.generators, such as generators.kl")
-    return _core.f_divergence(p, q, generator, where, axis=axis)
+    return _core.f_divergence(
+        p, q, generator, where, axis=axis, measure=measure, tokens=tokens, weights=weights, reduction=reduction
+    )

@@ -7,10 +7,21 @@ from jax.typing import ArrayLike
 
 from kljax import _checks, generators
 from kljax._checks import Axis
+from kljax._entry import Reduction
 from kljax.probs import _core
 
 
-def kl(p: ArrayLike, q: ArrayLike, *, axis: Axis = -1, where: ArrayLike | None = None) -> jax.Array:
+def kl(
+    p: ArrayLike,
+    q: ArrayLike,
+    *,
+    axis: Axis = -1,
+    where: ArrayLike | None = None,
+    measure: bool = False,
+    tokens: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    reduction: Reduction = None,
+) -> jax.Array:
     """KL(p‖q) = Σ p log(p/q) - p + q, the generalised Kullback–Leibler divergence of two measures.
 
     On normalised rows it is Σ p log(p/q). It is inf where q misses an outcome that p has, and 0 if and only if p = q.
@@ -23,6 +34,12 @@ def kl(p: ArrayLike, q: ArrayLike, *, axis: Axis = -1, where: ArrayLike | None =
         q: The same; broadcasts against ``p``.
         axis: The axis, or axes, of the outcomes.
         where: Boolean mask that broadcasts to the operands; outcomes where it is false are left out.
+        measure: Whether the rows are measures on purpose: then no warning says that they do not sum to 1.
+        tokens: Boolean mask of the tokens, the members of the batch; where it is false a token's value and gradient
+            are 0, whatever it holds. (``where`` is for outcomes.)
+        weights: Factors of the tokens' values, broadcast to their shape; a token of weight 0 is left out.
+        reduction: ``None`` for a number each token, "sum" for the weighted sum, "mean" for that over the sum of the
+            weights (0 if that is 0).
 
     Returns:
         The divergence in nats, one number per batch element: the broadcast shape without ``axis``. float32, or float64
@@ -42,10 +59,22 @@ def kl(p: ArrayLike, q: ArrayLike, *, axis: Axis = -1, where: ArrayLike | None =
     References:
         Kullback & Leibler (1951), "On information and sufficiency", eq. (2.4).
     """
-    return _core.f_divergence(p, q, generators.kl, where, axis=axis)
+    return _core.f_divergence(
+        p, q, generators.kl, where, axis=axis, measure=measure, tokens=tokens, weights=weights, reduction=reduction
+    )
 
 
-def jeffreys(p: ArrayLike, q: ArrayLike, *, axis: Axis = -1, where: ArrayLike | None = None) -> jax.Array:
+def jeffreys(
+    p: ArrayLike,
+    q: ArrayLike,
+    *,
+    axis: Axis = -1,
+    where: ArrayLike | None = None,
+    measure: bool = False,
+    tokens: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    reduction: Reduction = None,
+) -> jax.Array:
     """J(p, q) = KL(p‖q) + KL(q‖p) = Σ (p - q) log(p/q), Jeffreys' symmetric divergence.
 
     It is inf where exactly one of p and q misses an outcome. Rows are taken as measures: each summand is q f(p/q) ≥ 0
@@ -56,6 +85,12 @@ def jeffreys(p: ArrayLike, q: ArrayLike, *, axis: Axis = -1, where: ArrayLike | 
         q: The same; broadcasts against ``p``.
         axis: The axis, or axes, of the outcomes.
         where: Boolean mask that broadcasts to the operands; outcomes where it is false are left out.
+        measure: Whether the rows are measures on purpose: then no warning says that they do not sum to 1.
+        tokens: Boolean mask of the tokens, the members of the batch; where it is false a token's value and gradient
+            are 0, whatever it holds. (``where`` is for outcomes.)
+        weights: Factors of the tokens' values, broadcast to their shape; a token of weight 0 is left out.
+        reduction: ``None`` for a number each token, "sum" for the weighted sum, "mean" for that over the sum of the
+            weights (0 if that is 0).
 
     Returns:
         The divergence in nats, one number per batch element: the broadcast shape without ``axis``. float32, or float64
@@ -75,7 +110,17 @@ def jeffreys(p: ArrayLike, q: ArrayLike, *, axis: Axis = -1, where: ArrayLike | 
     References:
         Jeffreys (1946), "An invariant form for the prior probability in estimation problems", eq. (1).
     """
-    return _core.f_divergence(p, q, generators.jeffreys, where, axis=axis)
+    return _core.f_divergence(
+        p,
+        q,
+        generators.jeffreys,
+        where,
+        axis=axis,
+        measure=measure,
+        tokens=tokens,
+        weights=weights,
+        reduction=reduction,
+    )
 
 
 def jensen_shannon(
@@ -86,6 +131,10 @@ def jensen_shannon(
     scaled: bool = False,
     axis: Axis = -1,
     where: ArrayLike | None = None,
+    measure: bool = False,
+    tokens: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    reduction: Reduction = None,
 ) -> jax.Array:
     """JS(p, q) = w KL(p‖m) + (1 - w) KL(q‖m), m = w p + (1 - w) q, the Jensen–Shannon divergence.
 
@@ -100,6 +149,12 @@ def jensen_shannon(
         scaled: Whether to divide by w(1 - w).
         axis: The axis, or axes, of the outcomes.
         where: Boolean mask that broadcasts to the operands; outcomes where it is false are left out.
+        measure: Whether the rows are measures on purpose: then no warning says that they do not sum to 1.
+        tokens: Boolean mask of the tokens, the members of the batch; where it is false a token's value and gradient
+            are 0, whatever it holds. (``where`` is for outcomes.)
+        weights: Factors of the tokens' values, broadcast to their shape; a token of weight 0 is left out.
+        reduction: ``None`` for a number each token, "sum" for the weighted sum, "mean" for that over the sum of the
+            weights (0 if that is 0).
 
     Returns:
         The divergence in nats, one number per batch element: the broadcast shape without ``axis``. float32, or float64
@@ -121,11 +176,22 @@ def jensen_shannon(
         Lin (1991), "Divergence measures based on the Shannon entropy", eq. (4.1).
     """
     generator = generators.jensen_shannon(_checks.parameter("weight", weight), scaled=scaled)
-    return _core.f_divergence(p, q, generator, where, axis=axis)
+    return _core.f_divergence(
+        p, q, generator, where, axis=axis, measure=measure, tokens=tokens, weights=weights, reduction=reduction
+    )
 
 
 def skew_kl(
-    p: ArrayLike, q: ArrayLike, *, weight: ArrayLike, axis: Axis = -1, where: ArrayLike | None = None
+    p: ArrayLike,
+    q: ArrayLike,
+    *,
+    weight: ArrayLike,
+    axis: Axis = -1,
+    where: ArrayLike | None = None,
+    measure: bool = False,
+    tokens: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    reduction: Reduction = None,
 ) -> jax.Array:
     """KL(p‖w p + (1 - w) q), the skew divergence.
 
@@ -139,6 +205,12 @@ def skew_kl(
         weight: w in [0, 1], the weight of p in the mixture; a Python number, or a traced scalar.
         axis: The axis, or axes, of the outcomes.
         where: Boolean mask that broadcasts to the operands; outcomes where it is false are left out.
+        measure: Whether the rows are measures on purpose: then no warning says that they do not sum to 1.
+        tokens: Boolean mask of the tokens, the members of the batch; where it is false a token's value and gradient
+            are 0, whatever it holds. (``where`` is for outcomes.)
+        weights: Factors of the tokens' values, broadcast to their shape; a token of weight 0 is left out.
+        reduction: ``None`` for a number each token, "sum" for the weighted sum, "mean" for that over the sum of the
+            weights (0 if that is 0).
 
     Returns:
         The divergence in nats, one number per batch element: the broadcast shape without ``axis``. float32, or float64
@@ -160,4 +232,6 @@ def skew_kl(
         Lee (1999), "Measures of distributional similarity", eq. (5).
     """
     generator = generators.skew_kl(_checks.parameter("weight", weight))
-    return _core.f_divergence(p, q, generator, where, axis=axis)
+    return _core.f_divergence(
+        p, q, generator, where, axis=axis, measure=measure, tokens=tokens, weights=weights, reduction=reduction
+    )

@@ -25,10 +25,15 @@ densities of a transformed variable, log x or logit x, have the same divergences
 Densities that close over something are traced on every call: put repeated calls under ``jax.jit``.
 """
 
+from typing import TYPE_CHECKING
+
+from kljax._names import unknown as _unknown
 from kljax.quadrature._arguments import Integral as Integral
 from kljax.quadrature._arguments import Support as Support
 from kljax.quadrature._arguments import circle as circle
 from kljax.quadrature._arguments import integers as integers
+from kljax.quadrature._distances import hellinger_distance as hellinger_distance
+from kljax.quadrature._distances import jensen_shannon_distance as jensen_shannon_distance
 from kljax.quadrature._f_divergences import alpha as alpha
 from kljax.quadrature._f_divergences import chi_squared as chi_squared
 from kljax.quadrature._f_divergences import f_divergence as f_divergence
@@ -57,9 +62,11 @@ __all__ = [
     "entropy",
     "expectation",
     "f_divergence",
+    "hellinger_distance",
     "integers",
     "jeffreys",
     "jensen_shannon",
+    "jensen_shannon_distance",
     "kl",
     "le_cam",
     "renyi",
@@ -68,3 +75,6 @@ __all__ = [
     "total_variation",
     "tsallis",
 ]
+
+if not TYPE_CHECKING:  # a type checker is to refuse what is not there
+    __getattr__ = _unknown(__name__, __all__)

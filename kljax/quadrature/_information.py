@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import math
+import functools
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -12,9 +13,12 @@ from jax import lax
 from jax.typing import ArrayLike
 
 from kljax import _checks, _special, generators
+from kljax.generators import Generator
 from kljax.quadrature import _integrands, _run
 from kljax.quadrature._arguments import Domain, Integral, LogDensity, Places
-from kljax.quadrature._integrate import Totals
+from kljax.quadrature._measures import Totals
+
+Finish = Callable[[Totals], Integral]
 
 
 def renyi(
@@ -26,6 +30,7 @@ def renyi(
     center: Places | None = None,
     scale: Places | None = None,
     points: ArrayLike | None = None,
+    args: tuple[Any, ...] = (),
 ) -> Integral:
     """R_α(p‖q) = log(∫ p^α q^(1-α))/(α - 1), Rényi's divergence; KL(p‖q) at α = 1, continuously.
 
@@ -39,6 +44,8 @@ def renyi(
         center: Where the mass of the densities lies, a number or array; a tuple for several places.
         scale: The width of the mass at each centre, likewise.
         points: Breakpoints such as kinks, jumps or quantiles, [..., k].
+        args: What the functions take after the points: arrays, which broadcast with these, or pytrees of them. With the
+            same functions, other values need no new program.
 
     Returns:
         The divergence in nats and a bound of its error, [batch...].
@@ -63,15 +70,8 @@ def renyi(
     checked = _checks.parameter("order", order)
     _checks.number("order", order, low=0.0, high=sys.float_info.max, open_low=True)
     functions = {"log_p": log_p, "log_q": log_q}
-    if isinstance(checked, float) and checked == 1.0:
-        return _run.f_divergence(log_p, log_q, generators.kl, support, center, scale, points)
-    generator = generators.alpha(checked)
-
-    def integrand(logs, x, log_weight):
-        p, q = logs
-        return [_integrands.f_divergence(generator, p, q, log_weight), _integrands.power(checked, p, q)]
-
-    return _renyi(_run.totals(functions, integrand, support, center, scale, points), checked)
+    integrand, finish = recipe("renyi", order=checked)
+    return finish(_run.totals(functions, integrand, support, center, scale, points, args))
 
 
 def bhattacharyya(
@@ -82,6 +82,7 @@ def bhattacharyya(
     center: Places | None = None,
     scale: Places | None = None,
     points: ArrayLike | None = None,
+    args: tuple[Any, ...] = (),
 ) -> Integral:
     """B(p, q) = -log ∫ √(p q), the Bhattacharyya distance; inf where p and q have no mass in common.
 
@@ -94,6 +95,8 @@ def bhattacharyya(
         center: Where the mass of the densities lies, a number or array; a tuple for several places.
         scale: The width of the mass at each centre, likewise.
         points: Breakpoints such as kinks, jumps or quantiles, [..., k].
+        args: What the functions take after the points: arrays, which broadcast with these, or pytrees of them. With the
+            same functions, other values need no new program.
 
     Returns:
         The divergence in nats and a bound of its error, [batch...].
@@ -114,7 +117,7 @@ def bhattacharyya(
     References:
         Bhattacharyya (1943), "On a measure of divergence between two statistical populations".
     """
-    value, error = renyi(log_p, log_q, order=0.5, support=support, center=center, scale=scale, points=points)
+    value, error = renyi(log_p, log_q, order=0.5, support=support, center=center, scale=scale, points=points, args=args)
     return Integral(0.5 * value, 0.5 * error)
 
 
@@ -126,6 +129,7 @@ def cross_entropy(
     center: Places | None = None,
     scale: Places | None = None,
     points: ArrayLike | None = None,
+    args: tuple[Any, ...] = (),
 ) -> Integral:
     """H(p, q) = -∫ p log q, the cross-entropy; inf where q misses mass that p has.
 
@@ -138,6 +142,8 @@ def cross_entropy(
         center: Where the mass of the densities lies, a number or array; a tuple for several places.
         scale: The width of the mass at each centre, likewise.
         points: Breakpoints such as kinks, jumps or quantiles, [..., k].
+        args: What the functions take after the points: arrays, which broadcast with these, or pytrees of them. With the
+            same functions, other values need no new program.
 
     Returns:
         The cross-entropy in nats and a bound of its error, [batch...].
@@ -158,13 +164,8 @@ def cross_entropy(
     References:
         Cover & Thomas (2006), "Elements of Information Theory", sec. 8.
     """
-
-    def integrand(logs, x, log_weight):
-        p, q = logs
-        return [(jnp.where(p > -jnp.inf, -q, 0.0), p)]
-
     functions = {"log_p": log_p, "log_q": log_q}
-    return _run.plain(_run.totals(functions, integrand, support, center, scale, points))
+    return _run.plain(_run.totals(functions, _integrands.CrossEntropy(), support, center, scale, points, args))
 
 
 def entropy(
@@ -174,6 +175,7 @@ def entropy(
     center: Places | None = None,
     scale: Places | None = None,
     points: ArrayLike | None = None,
+    args: tuple[Any, ...] = (),
 ) -> Integral:
     """H(p) = -∫ p log p, the differential entropy; of integers Shannon's.
 
@@ -185,6 +187,8 @@ def entropy(
         center: Where the mass of the densities lies, a number or array; a tuple for several places.
         scale: The width of the mass at each centre, likewise.
         points: Breakpoints such as kinks, jumps or quantiles, [..., k].
+        args: What the functions take after the points: arrays, which broadcast with these, or pytrees of them. With the
+            same functions, other values need no new program.
 
     Returns:
         The entropy in nats and a bound of its error, [batch...].
@@ -205,13 +209,7 @@ def entropy(
     References:
         Cover & Thomas (2006), "Elements of Information Theory", sec. 8.1.
     """
-
-    def integrand(logs, x, log_weight):
-        (p,) = logs
-        present = p > -jnp.inf
-        return [(-jnp.where(present, p, 0.0), p)]
-
-    return _run.plain(_run.totals({"log_p": log_p}, integrand, support, center, scale, points))
+    return _run.plain(_run.totals({"log_p": log_p}, _integrands.Entropy(), support, center, scale, points, args))
 
 
 def expectation(
@@ -222,6 +220,7 @@ def expectation(
     center: Places | None = None,
     scale: Places | None = None,
     points: ArrayLike | None = None,
+    args: tuple[Any, ...] = (),
 ) -> Integral:
     """E_p[f] = ∫ p(x) f(x), the mean of a function under p; ±inf, or NaN for both at once, where it diverges.
 
@@ -234,6 +233,8 @@ def expectation(
         center: Where the mass of the densities lies, a number or array; a tuple for several places.
         scale: The width of the mass at each centre, likewise.
         points: Breakpoints such as kinks, jumps or quantiles, [..., k].
+        args: What the functions take after the points: arrays, which broadcast with these, or pytrees of them. With the
+            same functions, other values need no new program.
 
     Returns:
         The mean and a bound of its error, [batch...].
@@ -254,16 +255,18 @@ def expectation(
     References:
         Cover & Thomas (2006), "Elements of Information Theory", sec. 2.1.
     """
-
-    def integrand(logs, x, log_weight):
-        (p,) = logs
-        value = jnp.broadcast_to(jnp.asarray(function(x)).astype(x.dtype), x.shape)
-        # Far out the function may overflow, where the density has long underflowed.
-        present = p + log_weight > 2.0 * math.log(float(jnp.finfo(x.dtype).tiny))
-        return [(jnp.where(present, value, 0.0), p)]
-
     extra = {"function": function}
-    return _run.plain(_run.totals({"log_p": log_p}, integrand, support, center, scale, points, extra))
+    return _run.plain(_run.totals({"log_p": log_p}, _integrands.Mean(), support, center, scale, points, args, extra))
+
+
+def recipe(verb: str, *, order: Any = 0.5, generator: Generator = generators.kl) -> tuple[Any, Finish]:
+    """What a verb on two densities integrates, and what it makes of that."""
+    if verb not in ("renyi", "bhattacharyya") or (isinstance(order, float) and order == 1.0):
+        return _integrands.Divergence(generator), _run.plain
+    integrand = _integrands.Power(generators.alpha(order))
+    if verb == "renyi":
+        return integrand, functools.partial(_renyi, order=order)
+    return integrand, lambda total: Integral(*(0.5 * one for one in _renyi(total, order)))
 
 
 def _renyi(total: Totals, order: float | jax.Array) -> Integral:

@@ -14,8 +14,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from kljax.quadrature import _domain
-from kljax.quadrature._domain import Hints, Nodes, Panels
-from kljax.quadrature._mesh import Scheme
+from kljax.quadrature._domain import Hints
+from kljax.quadrature._mesh import Nodes, Scheme
+from kljax.quadrature._select import where
 
 SIZE = 64
 _DEGREE, _COARSE_DEGREE = 20, 12
@@ -59,58 +60,47 @@ def pivot(hints: Hints) -> jax.Array:
     centers, _ = _domain.bumps(hints)
     middle = jnp.round(centers.mean(-1, keepdims=True))
     low, high = jnp.ceil(hints.low), jnp.floor(hints.high)
-    return jnp.where(jnp.isfinite(low), low, jnp.where(jnp.isfinite(high), high, middle))
+    return where(jnp.isfinite(low), low, where(jnp.isfinite(high), high, middle))
 
 
-def start(hints: Hints) -> Panels:
-    """Blocks up and down from the pivot; ``kind`` is the direction."""
+def start(hints: Hints) -> tuple[jax.Array, jax.Array]:
+    """Blocks up and down from the pivot, with anchor ±1 for the direction, and log of how far they reach."""
     dtype = hints.low.dtype
     edges = np.array([0.0, *(float(SIZE * 2**level) for level in range(_levels(dtype)))])
     left = np.concatenate([edges[:-1], -1.0 - edges[:-1]])
-    size = np.tile(np.diff(edges), 2)
-    kind = np.repeat([1.0, -1.0], len(edges) - 1)
+    way = np.repeat([1.0, -1.0], len(edges) - 1)
+    size = way * np.tile(np.diff(edges), 2)
     begin = pivot(hints) + jnp.asarray(left, dtype)
-    return Panels(
-        jnp.broadcast_to(jnp.asarray(kind, dtype), begin.shape), begin, begin + jnp.asarray(kind * size, dtype)
-    )
-
-
-def extents(hints: Hints) -> tuple[jax.Array, jax.Array]:
-    """log of how far the blocks reach down and up; zero towards a finite end."""
-    far = math.log(SIZE * 2.0 ** (_levels(hints.low.dtype) - 1))
-    down, up = (jnp.where(jnp.isfinite(end), 0.0, far).astype(end.dtype) for end in (hints.low, hints.high))
-    return down, up
-
-
-def beyond(hints: Hints, kind: float, y: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """(the integer about eʸ away from the pivot, log |dx/dy|)"""
-    return jnp.clip(pivot(hints) + kind * jnp.round(jnp.exp(y)), hints.low, hints.high), y
+    known = [np.where(way > 0.0, 2.0, 1.0), way, np.ones_like(way)]
+    rows = [jnp.broadcast_to(jnp.asarray(one, dtype), begin.shape) for one in known]
+    panels = jnp.stack([*rows, begin, begin + jnp.asarray(size, dtype)])
+    far = math.log(SIZE * 2.0 ** (_levels(dtype) - 1))
+    return panels, where(jnp.isfinite(jnp.stack([hints.low, hints.high])), 0.0, jnp.asarray(far, dtype))
 
 
 def scheme(hints: Hints) -> Scheme:
     """The scheme for a support."""
     dtype = hints.low.dtype
-    offsets, fine, coarse = (jnp.asarray(table, dtype) for table in _tables(_levels(dtype)))
+    offsets, fine, coarse = _tables(_levels(dtype))
+    tables = jnp.asarray(np.stack([offsets, np.log(fine), 1.0 - coarse / fine]), dtype)
     low, high, safe = hints.low[..., None], hints.high[..., None], pivot(hints)[..., None]
 
-    def level(panels: Panels) -> jax.Array:
-        size = jnp.maximum(jnp.abs(panels.right - panels.left), float(SIZE))
-        return jnp.round(jnp.log2(size / SIZE)).astype(jnp.int32)
+    def place(panels: jax.Array) -> Nodes:
+        _, way, _, left, right = jnp.split(panels[..., None], 5)
+        size = jnp.maximum(jnp.abs(right - left)[0, ..., 0], float(SIZE))
+        level = jnp.round(jnp.log2(size / SIZE)).astype(jnp.int32)
+        offset, log_weight, differ = jnp.split(tables.at[:, level].get(mode="promise_in_bounds"), 3)
+        x = left + way * offset
+        inside = (x >= low) & (x <= high) & (left != right)
+        x = where(inside, x, safe)
+        y = jnp.log(jnp.maximum(jnp.abs(x - safe), 1.0))
+        return Nodes(x, y, y, where(inside, log_weight, -jnp.inf), differ)
 
-    def place(panels: Panels) -> Nodes:
-        x = panels.left[..., None] + panels.kind[..., None] * offsets[level(panels)]
-        inside = (x >= low) & (x <= high) & (panels.left != panels.right)[..., None]
-        return Nodes(jnp.where(inside, x, safe), jnp.where(inside, 0.0, -jnp.inf))
+    def divisible(left: jax.Array, right: jax.Array) -> jax.Array:
+        return jnp.abs(right - left) > SIZE
 
-    def weights(panels: Panels) -> tuple[jax.Array, jax.Array]:
-        at = level(panels)
-        return fine[at], coarse[at]
+    def middle(left: jax.Array, right: jax.Array) -> jax.Array:
+        # A block of 64 gives itself and an empty one.
+        return where(divisible(left, right), 0.5 * (left + right), right)
 
-    def halve(panels: Panels) -> tuple[Panels, Panels]:
-        middle = jnp.where(divisible(panels), 0.5 * (panels.left + panels.right), panels.right)
-        return Panels(panels.kind, panels.left, middle), Panels(panels.kind, middle, panels.right)
-
-    def divisible(panels: Panels) -> jax.Array:
-        return jnp.abs(panels.right - panels.left) > SIZE
-
-    return Scheme(place, weights, halve, divisible)
+    return Scheme(place, divisible, middle)

@@ -10,41 +10,60 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from kljax.generators import Generator
-from kljax.quadrature import _arguments, _integrands, _integrate
+from kljax.quadrature import _arguments, _densities, _integrands, _integrate, _programs
 from kljax.quadrature._arguments import Domain, Integral, LogDensity, Places
-from kljax.quadrature._domain import Hints
-from kljax.quadrature._integrate import Integrand, Totals
+from kljax.quadrature._domain import Hints, Space
+from kljax.quadrature._measures import Totals
 
 
 def totals(
     functions: dict[str, LogDensity],
-    integrand: Integrand,
+    integrand: Any,
     support: Domain,
     center: Places | None,
     scale: Places | None,
     points: ArrayLike | None,
+    args: tuple[Any, ...],
     extra: dict[str, Callable[..., Any]] | None = None,
 ) -> Totals:
-    """The integrals; ``extra`` are functions that the integrand itself calls."""
+    """The integrals; ``extra`` are functions that are averaged."""
     # Batches of hints and of densities broadcast, as in NumPy.
     with jax.numpy_rank_promotion("allow"):
-        hints = _arguments.hints(_arguments.domain(support), center, scale, points)
-        hints = _arguments.checked({**functions, **(extra or {})}, hints)
-        densities = [_wide(one, hints.low.dtype) for one in functions.values()]
-        kind = hints.kind
+        space = _arguments.domain(support)
+        hints = _arguments.hints(space, center, scale, points)
+        named = {**functions, **(extra or {})}
+        given = _arguments.further(named, args)
+        program = _programs.kept(
+            list(named.values()),
+            (tuple(named), len(functions), space.kind),
+            lambda alive: _Program(tuple(named), alive, len(functions), Space(space.kind)),
+        )
+        found: Totals = program(integrand, hints, given)
+        return found
+
+
+class _Program:
+    """The integral of some functions, compiled once for each shape of hints and arguments."""
+
+    def __init__(self, names: tuple[str, ...], alive: Callable[[], list[Any]], count: int, space: Space) -> None:
+        self._names, self._alive = names, alive
+        self._batches: dict[Any, tuple[int, ...]] = {}
 
         @jax.jit  # one program: operation by operation, an eager call would compile hundreds
-        def run(hints: Hints) -> Totals:
-            return _integrate.integrate(densities, integrand, hints._replace(kind=kind))
+        def run(integrand: Any, hints: Hints, args: tuple[Any, ...]) -> Totals:
+            made = _densities.elementwise(alive(), count, hints.low, args)
+            return _integrate.integrate(made, integrand, hints, space)
 
-        return run(hints._replace(kind=None))
+        self._run = run
 
-
-def _wide(function: LogDensity, dtype: Any) -> Callable[[jax.Array], jax.Array]:
-    def evaluate(x: jax.Array) -> jax.Array:
-        return jnp.broadcast_to(jnp.asarray(function(x)).astype(dtype), x.shape)
-
-    return evaluate
+    def __call__(self, integrand: Any, hints: Hints, args: tuple[Any, ...]) -> Totals:
+        """The integrals."""
+        leaves, structure = jax.tree.flatten((hints, args))
+        shapes = structure, tuple((one.shape, one.dtype) for one in leaves), jnp.result_type(float)
+        if shapes not in self._batches:
+            self._batches[shapes] = _arguments.batch(dict(zip(self._names, self._alive(), strict=True)), hints, args)
+        found: Totals = self._run(integrand, _arguments.widened(hints, self._batches[shapes]), args)
+        return found
 
 
 def plain(total: Totals) -> Integral:
@@ -62,11 +81,8 @@ def f_divergence(
     center: Places | None,
     scale: Places | None,
     points: ArrayLike | None,
+    args: tuple[Any, ...],
 ) -> Integral:
     """The f-divergence of a generator."""
-
-    def integrand(logs, x, log_weight):
-        return [_integrands.f_divergence(generator, logs[0], logs[1], log_weight)]
-
     functions = {"log_p": log_p, "log_q": log_q}
-    return plain(totals(functions, integrand, support, center, scale, points))
+    return plain(totals(functions, _integrands.Divergence(generator), support, center, scale, points, args))

@@ -6,6 +6,9 @@ This module needs optax, and flows need flax; ``import kljax`` loads neither, so
 ``from kljax import variational``.
 """
 
+from typing import TYPE_CHECKING
+
+from kljax._names import unknown as _unknown
 from kljax.variational._fit import fit
 from kljax.variational._flows import autoregressive_flow, coupling_flow
 from kljax.variational._gaussians import full_rank, gaussian_mixture, laplace, low_rank, mean_field
@@ -67,3 +70,6 @@ __all__ = [
     "step",
     "value_and_grad",
 ]
+
+if not TYPE_CHECKING:  # a type checker is to refuse what is not there
+    __getattr__ = _unknown(__name__, __all__)

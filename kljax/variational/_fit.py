@@ -79,7 +79,8 @@ def fit(
         progress: Show a progress bar (``tqdm``); by default if it is installed and the output is a terminal.
         callback: Called between chunks of steps as (steps taken, objective); a true result ends the fit.
         checkpoint: A file in which the state is kept between chunks of stochastic steps. A fit that finds it there
-            goes on from it.
+            goes on from it, with more ``steps`` if more are asked for. Without one too a fit that is interrupted
+            (Ctrl-C) returns what it has, and says so.
 
     Returns:
         A ``FitResult``.
@@ -173,6 +174,7 @@ def _fitted(
         )
         frame = fitted.frame
         stages.append(fitted)
+        plain = plain or fitted.interrupted  # what was cut off is judged as it is
     count = 1 if run.guide.frame is not None else starts
     begun = [Params(frame, run.guide.begin(_draws.child(begin_source, index))) for index in range(count)]
     params = begun[0]
@@ -261,4 +263,5 @@ def _judge(run: Run, params: Params, source: Any, count: int | None, starts: int
         nonfinite=sum(stage.nonfinite for stage in stages),
         converged=last.converged,
         seconds=run.seconds,
+        interrupted=last.interrupted,
     )

@@ -37,6 +37,7 @@ class Fitted(NamedTuple):
     gradients: Any
     nonfinite: Any
     converged: Any
+    interrupted: bool
 
 
 def fit_frame(
@@ -61,19 +62,20 @@ def fit_frame(
         bank = _given(draws, latent.dim, starts).astype(dtype)
     begin = _starts(start_source, latent.dim, starts, full, init, init_scale, latent, dtype)
     plan = _plan(bank.shape, latent.dim, steps, final)
+    interrupted = False
     if run.traced:
         now = _natural.solve(target, plan, jnp.asarray(bank), Gaussian(*map(jnp.asarray, begin)))
     else:
         with np.errstate(all="ignore"):
-            now = _drive(run, target, plan, bank, begin)
+            now, interrupted = _drive(run, target, plan, bank, begin)
     best = _natural.leader(now)
     if run.guide.mode:
         mode = climb(target, jnp.asarray(best.loc))
         # A Hessian costs about as much as two gradients a coordinate.
         cost = now.gradients + mode.steps * (1 + 2 * latent.dim)
-        return Fitted(mode.frame, now.trace, now.steps + mode.steps, cost, now.nonfinite, mode.found)
+        return Fitted(mode.frame, now.trace, now.steps + mode.steps, cost, now.nonfinite, mode.found, interrupted)
     converged = now.move.min() < 10.0 * plan.tolerance
-    return Fitted(_triangular(best), now.trace, now.steps, now.gradients, now.nonfinite, converged)
+    return Fitted(_triangular(best), now.trace, now.steps, now.gradients, now.nonfinite, converged, interrupted)
 
 
 def log_weights(run: Run, frame: Frame, noise: Any, starts: int) -> tuple[Any, Any]:
@@ -142,8 +144,10 @@ def _starts(
     return Gaussian(loc, scale[:, :, None] * np.eye(dim, dtype=scale.dtype) if full else scale)
 
 
-def _drive(run: Run, target: OnVectors, plan: _natural.Plan, bank: Any, begin: Gaussian) -> _natural.Progress:
-    """Both stages, NumPy's arithmetic around the compiled gradients."""
+def _drive(
+    run: Run, target: OnVectors, plan: _natural.Plan, bank: Any, begin: Gaussian
+) -> tuple[_natural.Progress, bool]:
+    """Both stages, NumPy's arithmetic around the compiled gradients; and whether they were cut off by hand."""
     chunks, count, draws, _ = bank.shape
     on_device = [jnp.asarray(chunk) for chunk in bank]
 
@@ -153,26 +157,31 @@ def _drive(run: Run, target: OnVectors, plan: _natural.Plan, bank: Any, begin: G
         return [Moments(*map(np.asarray, one)) for one in found]
 
     now = _natural.begin(begin, plan, np)
-    with run.bar(plan.search_steps + plan.polish_steps, "natural steps") as report:
-        while now.taken < plan.search_steps and not _natural.settled(now, plan.search_tolerance):
-            proposals = _natural.propose(now, np)
-            now = _natural.decide(now, proposals, look(proposals, on_device[:1])[0], count * draws, np)
-            if report(int(now.steps), float(now.objective.max())):
-                return now
-        if not np.isfinite(now.objective).any():
-            raise ValueError(
-                f"target is not finite at the draws of any of the {count} starts, nor nearer to their centres: check "
-                "the log-density there, transform bounded variables to the real line, or say where to begin (init=, "
-                "init_scale=)."
-            )
-        now = _natural.begin(_natural.repeated(_natural.leader(now), count, np), plan, np, before=now)
-        while now.taken < plan.polish_steps and not _natural.settled(now, plan.tolerance):
-            proposals = _natural.propose(now, np)
-            found = _natural.shared(look(proposals, on_device), np)
-            now = _natural.decide(now, proposals, found, chunks * count * draws, np)
-            if report(int(now.steps), float(now.objective.max())):
-                break
-    return now
+    try:
+        with run.bar(plan.search_steps + plan.polish_steps, "natural steps") as report:
+            while now.taken < plan.search_steps and not _natural.settled(now, plan.search_tolerance):
+                proposals = _natural.propose(now, np)
+                now = _natural.decide(now, proposals, look(proposals, on_device[:1])[0], count * draws, np)
+                if report(int(now.steps), float(now.objective.max())):
+                    return now, False
+            if not np.isfinite(now.objective).any():
+                raise ValueError(
+                    f"target is not finite at the draws of any of the {count} starts, nor nearer to their centres: "
+                    "check the log-density there, transform bounded variables to the real line, or say where to begin "
+                    "(init=, init_scale=)."
+                )
+            now = _natural.begin(_natural.repeated(_natural.leader(now), count, np), plan, np, before=now)
+            while now.taken < plan.polish_steps and not _natural.settled(now, plan.tolerance):
+                proposals = _natural.propose(now, np)
+                found = _natural.shared(look(proposals, on_device), np)
+                now = _natural.decide(now, proposals, found, chunks * count * draws, np)
+                if report(int(now.steps), float(now.objective.max())):
+                    break
+    except KeyboardInterrupt:
+        if int(now.steps) == 0 or not np.isfinite(now.objective).any():
+            raise
+        return now, True
+    return now, False
 
 
 def _triangular(gaussian: Gaussian) -> Frame:

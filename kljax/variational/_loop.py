@@ -49,6 +49,7 @@ class Looped(NamedTuple):
     gradients: jax.Array
     nonfinite: jax.Array
     converged: jax.Array
+    interrupted: bool
 
 
 def fit_free(
@@ -80,17 +81,18 @@ def fit_free(
             return _rows(draws, index, steps)
         return run.guide.noise(_draws.child(source, index), (CHUNK, num_draws))
 
+    interrupted = False
     if run.traced:
         state, trace = _traced(functools.partial(_advance, *static), noise, state, trace, steps)
     else:
         chunk = functools.partial(_jitted, *static)
-        state, trace = _driven(run, chunk, noise, state, trace, steps, checkpoint)
+        state, trace, interrupted = _driven(run, chunk, noise, state, trace, steps, checkpoint)
     xp: Any = jnp if run.traced else np
     best = xp.argmax(xp.asarray(state.best))
     chosen: State = jax.tree.map(lambda leaf: leaf[best], state)
     converged = (chosen.halvings >= _stochastic.HALVINGS) | (not annealed)
     gradients = state.step.sum() * num_draws * run.guide.components
-    return Looped(chosen.params, trace[best], chosen.step, gradients, chosen.nonfinite, converged)
+    return Looped(chosen.params, trace[best], chosen.step, gradients, chosen.nonfinite, converged, interrupted)
 
 
 def _stacked(states: list[State]) -> State:
@@ -123,25 +125,36 @@ def _traced(chunk: Any, noise: Any, state: State, trace: jax.Array, steps: int) 
 
 def _driven(
     run: Run, chunk: Any, noise: Any, state: State, trace: jax.Array, steps: int, checkpoint: str | Path | None
-) -> tuple[State, jax.Array]:
+) -> tuple[State, jax.Array, bool]:
+    """(state, trace, whether it was cut off by hand)"""
     path = None if checkpoint is None else Path(checkpoint)
     if path is not None and path.exists():
-        state, trace = _restored(path, (state, trace))
-    with run.bar(steps, "stochastic steps") as report:
-        while not bool(_over(state, steps)):
-            taken = int(state.step[0])
-            count = np.asarray(min(CHUNK, steps - taken))
-            state, trace = chunk(state, trace, noise(taken // CHUNK), count)
-            if path is not None:
-                _save(path, (state, trace))
-            if not np.isfinite(np.asarray(state.best)).any() and int(state.nonfinite.min()) >= int(state.step[0]):
-                raise ValueError(
-                    f"No step was finite: target or its gradient is not finite at the draws of {run.guide.name}. "
-                    "Check the log-density there, or begin elsewhere (init=, init_scale=)."
-                )
-            if report(int(state.step[0]), float(np.max(state.best))):
-                break
-    return state, trace
+        state, trace = _restored(path, state, trace)
+    try:
+        with run.bar(steps, "stochastic steps") as report:
+            while not bool(_over(state, steps)):
+                taken = int(state.step[0])
+                # A fit of fewer steps may have ended within a chunk: the rest of its draws comes next.
+                index, used = divmod(taken, CHUNK)
+                drawn = noise(index)
+                if used:
+                    drawn = jax.tree.map(lambda leaf: jnp.roll(leaf, -used, 0), drawn)  # noqa: B023
+                count = np.asarray(min(CHUNK - used, steps - taken))
+                state, trace = chunk(state, trace, drawn, count)
+                if path is not None:
+                    _save(path, (state, trace))
+                if not np.isfinite(np.asarray(state.best)).any() and int(state.nonfinite.min()) >= int(state.step[0]):
+                    raise ValueError(
+                        f"No step was finite: target or its gradient is not finite at the draws of {run.guide.name}. "
+                        "Check the log-density there, or begin elsewhere (init=, init_scale=)."
+                    )
+                if report(int(state.step[0]), float(np.max(state.best))):
+                    break
+    except KeyboardInterrupt:
+        if int(state.step[0]) == 0:
+            raise
+        return state, trace, True
+    return state, trace, False
 
 
 def _save(path: Path, tree: Any) -> None:
@@ -152,14 +165,25 @@ def _save(path: Path, tree: Any) -> None:
     os.replace(part.name, path)
 
 
-def _restored(path: Path, like: Any) -> Any:
-    leaves, structure = jax.tree.flatten(like)
+def _restored(path: Path, state: State, trace: jax.Array) -> tuple[State, jax.Array]:
+    """What ``_save`` wrote, for a fit of the same shapes; the number of steps may be another."""
+    leaves, structure = jax.tree.flatten((state, trace))
     with np.load(path) as kept:
         found = [kept[f"arr_{index}"] for index in range(len(kept.files))]
-    shapes = [leaf.shape for leaf in found]
-    if shapes != [leaf.shape for leaf in leaves]:
+    shapes = [leaf.shape for leaf in leaves]
+    if [leaf.shape for leaf in found[:-1]] != shapes[:-1] or not found or found[-1].shape[:-1] != trace.shape[:-1]:
         raise ValueError(
             f"checkpoint {path} is of another fit: its arrays do not have the shapes of this guide, optimiser and "
-            "number of steps. Remove it, or name another file."
+            "number of starts. Remove it, or name another file."
         )
-    return jax.tree.unflatten(structure, [jnp.asarray(leaf) for leaf in found])
+    longer = np.full(trace.shape, np.nan, found[-1].dtype)
+    shared = min(trace.shape[-1], found[-1].shape[-1])
+    longer[..., :shared] = found[-1][..., :shared]
+    restored: State
+    restored, trace = jax.tree.unflatten(structure, [jnp.asarray(leaf) for leaf in [*found[:-1], longer]])
+    if int(restored.step[0]) > trace.shape[-1]:
+        raise ValueError(
+            f"checkpoint {path} has taken {int(restored.step[0])} steps, more than steps={trace.shape[-1]}. Ask for at "
+            "least as many, or name another file."
+        )
+    return restored, trace

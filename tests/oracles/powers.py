@@ -11,8 +11,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import mpmath
-from mpmath import besseli, cos, exp, expm1, fsum, inf, log, loggamma, matrix, mpf, pi, sin, sqrt
+from mpmath import besseli, cos, exp, expm1, fsum, inf, log, loggamma, matrix, mpf, pi, sin, sqrt, zeta
 
+from .further import lkj_norm
 from .multivariate import stacked
 
 Vector = Sequence[Any]
@@ -228,6 +229,29 @@ BETWEEN: dict[tuple[str, str], LogPower] = {
     ("SphericalUniform", "VonMisesFisher"): _with_uniform,
     ("VonMisesFisher", "SphericalUniform"): _with_uniform,
 }
+
+
+def _multinomial(p: Vector, q: Vector, order: mpf) -> mpf:
+    """Of n and probabilities."""
+    return p[0] * log(fsum(a**order * b ** (1 - order) for a, b in zip(p[1:], q[1:], strict=True)))
+
+
+def _lkj(p: Vector, q: Vector, order: mpf) -> mpf:
+    """Of n and η."""
+    n, a, b = int(p[0]), p[1], q[1]
+    middle = order * a + (1 - order) * b
+    if middle <= 0:
+        return mpf(inf)
+    return lkj_norm(n, middle) - order * lkj_norm(n, a) - (1 - order) * lkj_norm(n, b)
+
+
+def _zipf(p: Vector, q: Vector, order: mpf) -> mpf:
+    middle = order * p[0] + (1 - order) * q[0]
+    if middle <= 1:
+        return mpf(inf)
+    return log(zeta(middle)) - order * log(zeta(p[0])) - (1 - order) * log(zeta(q[0]))
+
+
 POWERS: dict[str, LogPower] = {
     "Bernoulli": lambda p, q, order: _trials([1, *p], [1, *q], order),
     "Beta": BETA,
@@ -247,6 +271,7 @@ POWERS: dict[str, LogPower] = {
     "InverseGaussian": INVERSE_GAUSSIAN,
     "InverseWishart": _wishart(invert=False),
     "Kumaraswamy": KUMARASWAMY,
+    "LKJ": _lkj,
     "Laplace": LAPLACE,
     "Lindley": LINDLEY,
     "LogNormal": NORMAL,
@@ -254,6 +279,7 @@ POWERS: dict[str, LogPower] = {
     "LogitNormal": NORMAL,
     "MatrixNormal": _matrix_normal,
     "Moyal": MOYAL,
+    "Multinomial": _multinomial,
     "MultivariateLogitNormal": MULTIVARIATE_NORMAL,
     "MultivariateNormal": MULTIVARIATE_NORMAL,
     "NegativeBinomial": _waits,
@@ -266,6 +292,7 @@ POWERS: dict[str, LogPower] = {
     "VonMisesFisher": _fisher,
     "Weibull": WEIBULL,
     "Wishart": _wishart(invert=True),
+    "Zipf": _zipf,
 }
 
 

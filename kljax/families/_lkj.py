@@ -1,0 +1,159 @@
+"""The LKJ distribution of correlation matrices.
+
+det R is a product of independent variables, Beta(η + ½(n - 1 - k), ½k) for k = 1, …, n - 1, the squares of the diagonal
+of its Cholesky factor: KL, its line and the entropy are sums over them.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from kljax._gamma import digamma_gap, log_gamma_gap
+from kljax.families._beta import kl_of_dirichlets
+from kljax.families._lines import Line, concentrations, summed
+from kljax.families._matrices import adjoint, identity, log_det, multiply
+from kljax.families._quantiles import standard_deviation
+from kljax.families._record import at_points, batch_shape, count, dtype_of, family, filled, positive
+from kljax.families._wishart import definite
+from kljax.quadrature import Support
+
+
+@family
+class LKJ:
+    """LKJ(dimension, concentration): density ∝ det(R)^(η - 1) of n x n correlation matrices R.
+
+    The density is with respect to the entries below the diagonal. η = 1 is uniform; large η concentrates at identity.
+
+    Example:
+        >>> import kljax
+        >>> from kljax.families import LKJ
+        >>> print(f"{kljax.kl(LKJ(3, 2.0), LKJ(3, 1.0)):.4f} {LKJ(2, 1.0).entropy():.4f}")
+        0.1965 0.6931
+
+    References:
+        Lewandowski, Kurowicka & Joe (2009), "Generating random correlation matrices based on vines and extended onion
+        method".
+    """
+
+    dimension: Any = count(whole=True)
+    concentration: Any = positive(1.0)
+
+    def _check(self) -> None:
+        if not isinstance(self.dimension, float) or self.dimension < 2.0:
+            raise ValueError(f"LKJ: dimension must be a Python number of at least 2; got {self.dimension!r}.")
+
+    @property
+    def event_shape(self) -> tuple[int, ...]:
+        """(n, n)"""
+        return (int(self.dimension), int(self.dimension))
+
+    @property
+    def support(self) -> Support:
+        """Positive definite matrices with a diagonal of ones."""
+        return Support(-1.0, 1.0, "correlation matrices")
+
+    stddev = standard_deviation
+
+    @property
+    def mode(self) -> jax.Array:
+        """The identity for η > 1, else NaN."""
+        at = filled(self)
+        eye = jnp.eye(int(self.dimension), dtype=dtype_of(self))
+        return jnp.where((at.concentration > 1.0)[..., None, None], eye, jnp.nan)
+
+    def log_prob(self, x: Any) -> jax.Array:
+        """The log-density at correlation matrices x, [..., n, n]; -∞ where they are not positive definite."""
+        x, at = at_points(x, self)
+        legal, root = definite(x)
+        inside = 2.0 * (at.concentration - 1.0) * log_det(root) - _log_norm(at)
+        return jnp.where(legal, inside, -jnp.inf)
+
+    def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
+        """Draws by the onion method, differentiable in η."""
+        at, n = filled(self), int(self.dimension)
+        lead, dtype = (*shape, *batch_shape(self)), dtype_of(self)
+        first, second = jax.random.split(key)
+        k = jnp.arange(1, n, dtype=dtype)
+        a = jnp.broadcast_to(at.concentration, lead)[..., None] + 0.5 * jnp.broadcast_to(n - 1.0 - k, (*lead, n - 1))
+        free = jax.random.beta(first, a, jnp.broadcast_to(0.5 * k, a.shape), a.shape, dtype)  # L² on the diagonal
+        way = jnp.tril(jax.random.normal(second, (*lead, n, n), dtype), -1)[..., 1:, :]
+        way = way / jnp.sqrt(jnp.square(way).sum(-1, keepdims=True))
+        rows = jnp.sqrt(1.0 - free)[..., None] * way + jnp.sqrt(free)[..., None] * jnp.eye(n, dtype=dtype)[1:]
+        top = jnp.broadcast_to(jnp.eye(n, dtype=dtype)[:1], (*lead, 1, n))
+        low = jnp.concatenate([top, rows], -2)
+        found = multiply(low, adjoint(low))
+        eye = identity(found)
+        return eye + (1.0 - eye) * found
+
+    def entropy(self) -> jax.Array:
+        """log Z - (η - 1)E[log det R]"""
+        at = filled(self)
+        a, total = _shapes(at)
+        mean_log = digamma_gap(a, total, a - total).sum(0)
+        return _log_norm(at) - (at.concentration - 1.0) * mean_log
+
+    @property
+    def mean(self) -> jax.Array:
+        """The identity."""
+        eye = jnp.eye(int(self.dimension), dtype=dtype_of(self))
+        return jnp.broadcast_to(eye, (*batch_shape(self), *self.event_shape))
+
+    @property
+    def variance(self) -> jax.Array:
+        """1/(2η + n - 1) off the diagonal."""
+        spread = 1.0 / (2.0 * filled(self).concentration + (self.dimension - 1.0))
+        return spread[..., None, None] * (1.0 - self.mean)
+
+    @property
+    def natural(self) -> jax.Array:
+        """η - 1, [batch..., 1]."""
+        return filled(self).concentration[..., None] - 1.0
+
+    def log_partition(self, natural: jax.Array) -> jax.Array:
+        """log Z at η₁ + 1"""
+        return _log_norm(LKJ(self.dimension, natural[..., 0] + 1.0))
+
+
+def _shapes(at: LKJ) -> tuple[jax.Array, jax.Array]:
+    """(η + ½(n - 1 - k), η + ½(n - 1)) for k = 1, …, n - 1, along a new first axis."""
+    n, eta = int(at.dimension), at.concentration
+    k = jnp.arange(1.0, n, dtype=eta.dtype).reshape(-1, *[1] * eta.ndim)
+    return eta[None] + 0.5 * (n - 1.0 - k), jnp.broadcast_to(eta + 0.5 * (n - 1.0), (n - 1, *eta.shape))
+
+
+def _log_norm(at: LKJ) -> jax.Array:
+    """Σₖ [½k log π + log Γ(η + ½(n - 1 - k)) - log Γ(η + ½(n - 1))]"""
+    n = int(at.dimension)
+    a, total = _shapes(at)
+    return log_gamma_gap(a, total, a - total).sum(0) + 0.25 * n * (n - 1) * math.log(math.pi)
+
+
+def _pairs(p: LKJ, q: LKJ) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """The two parameters of each beta variable of p and of q, [2, n - 1, batch...], and p less q."""
+    (a, total), (b, _) = _shapes(p), _shapes(q)
+    rest = total - a
+    d = jnp.broadcast_to(p.concentration - q.concentration, a.shape)
+    return jnp.stack([a, rest]), jnp.stack([b, rest]), jnp.stack([d, jnp.zeros_like(d)])
+
+
+def _same_size(p: LKJ, q: LKJ) -> None:
+    if p.dimension != q.dimension:
+        raise ValueError(f"Two LKJ distributions must have one dimension; got {p.dimension:.0f} and {q.dimension:.0f}.")
+
+
+def kl_lkj(p: LKJ, q: LKJ) -> jax.Array:
+    """The sum of KL of the beta variables, Beta(η_p + ½(n - 1 - k), ½k) and the same of q."""
+    _same_size(p, q)
+    a, b, d = _pairs(p, q)
+    return kl_of_dirichlets(a, b, -d).sum(0)
+
+
+def line(p: LKJ, q: LKJ) -> Line:
+    """That of the beta variables, which share η."""
+    _same_size(p, q)
+    a, b, d = (jnp.moveaxis(one, 1, -1) for one in _pairs(p, q))
+    return summed(concentrations(a, b, d))

@@ -1,0 +1,402 @@
+"""The other divergences from two samples: the same neighbours, surrogates and second opinions as ``kl``."""
+
+from __future__ import annotations
+
+import math
+
+import jax.numpy as jnp
+from jax.typing import ArrayLike
+
+from kljax import _checks, generators
+from kljax.generators import Generator
+from kljax.montecarlo import Estimate
+from kljax.samples import _functionals
+from kljax.samples._atoms import label
+from kljax.samples._divergence import begin, continuous, settings, with_dropped
+from kljax.samples._estimate import SampleEstimate, estimate
+from kljax.samples._functionals import Functional
+
+K = (2, 4, 8)
+QUERIES = 16_384
+
+
+def _evaluate(
+    x: ArrayLike,
+    y: ArrayLike,
+    functional: Functional,
+    key: ArrayLike | None,
+    method: str,
+    k: int | tuple[int, ...],
+    surrogates: int,
+    max_queries: int,
+    nan: str,
+    progress: bool,
+) -> SampleEstimate:
+    chosen = settings(method, k, surrogates, max_queries, nan, progress)
+    x_, y_, rng, dropped = begin(x, y, key, chosen)
+    split = label(x_, y_, rng)
+    if split.share > 0.0:
+        raise ValueError(
+            f"{100 * split.share:.0f} % of the rows of x and y lie on values that recur, so there is no density ratio. "
+            "samples.kl handles them by the chain rule; of categories alone, count them: kljax.counts.jensen_shannon."
+        )
+    found = continuous(split.x, split.y, rng, functional, chosen)
+    if split.rounded:
+        listed = ", ".join(str(one) for one in split.rounded)
+        found = found._replace(verdict=f"{found.verdict}; rounding of column {listed} was undone")
+    return with_dropped(found, dropped)
+
+
+def jeffreys(
+    x: ArrayLike,
+    y: ArrayLike,
+    *,
+    key: ArrayLike | None = None,
+    method: str = "auto",
+    k: int | tuple[int, ...] = K,
+    surrogates: int = 8,
+    max_queries: int = QUERIES,
+    nan: str = "raise",
+    progress: bool = False,
+) -> SampleEstimate:
+    """J(p, q) = KL(p‖q) + KL(q‖p), Jeffreys' divergence, from samples x of p and y of q alone, with an interval.
+
+    Args:
+        x: Samples of p, [n, d] or [n], of any floating dtype.
+        y: Samples of q, [m, d] or [m].
+        key: A key of ``jax.random``. It is required.
+        method: As in ``kl``.
+        k: As in ``kl``.
+        surrogates: As in ``kl``.
+        max_queries: As in ``kl``, of x and of y.
+        nan: As in ``kl``.
+        progress: As in ``kl``.
+
+    Returns:
+        A ``SampleEstimate`` in nats. Its interval means what that of ``kl`` means.
+
+    Raises:
+        ValueError: As ``kl``, and where values recur, so that there is no density ratio.
+        TypeError: As ``kl``.
+
+    Example:
+        >>> import jax
+        >>> from kljax import samples
+        >>> x, y = jax.random.normal(jax.random.key(0), (2, 800, 2))
+        >>> low, high = samples.jeffreys(x + 0.5, y, key=jax.random.key(1)).interval()  # exactly: 0.5
+        >>> print(low < 0.5 < high)
+        True
+    """
+    return _evaluate(x, y, _functionals.jeffreys, key, method, k, surrogates, max_queries, nan, progress)
+
+
+def f_divergence(
+    x: ArrayLike,
+    y: ArrayLike,
+    generator: Generator,
+    *,
+    key: ArrayLike | None = None,
+    method: str = "auto",
+    k: int | tuple[int, ...] = K,
+    surrogates: int = 8,
+    max_queries: int = QUERIES,
+    nan: str = "raise",
+    progress: bool = False,
+) -> SampleEstimate:
+    """D_f(p‖q) = E_q[f(p/q)] of any generator, from samples x of p and y of q alone, with an interval.
+
+    It is the mean of q f(p/q)/m over draws from the mixture m = ½(p + q), with the ratio from nearest neighbours; their
+    bias is measured on surrogates as for ``kl``. Of bounded divergences (f(0) and lim f(u)/u finite) every term is
+    bounded and the interval is as good as that of ``kl``. Unbounded ones, such as Pearson's χ², hang on the few points
+    where the ratio is largest: ``ess`` says how many there are.
+
+    Args:
+        x: Samples of p, [n, d] or [n], of any floating dtype.
+        y: Samples of q, [m, d] or [m].
+        generator: The divergence's generator.
+        key: A key of ``jax.random``. It is required.
+        method: As in ``kl``; "bound" is Nguyen, Wainwright and Jordan's, of a classifier on rows that it hasn't seen.
+        k: As in ``kl``.
+        surrogates: As in ``kl``.
+        max_queries: As in ``kl``, of x and of y.
+        nan: As in ``kl``.
+        progress: As in ``kl``.
+
+    Returns:
+        A ``SampleEstimate`` in nats.
+
+    Raises:
+        ValueError: As ``kl``, and where values recur, so that there is no density ratio.
+        TypeError: As ``kl``, or if ``generator`` is no generator.
+
+    Example:
+        >>> import jax
+        >>> from kljax import generators, samples
+        >>> x, y = jax.random.normal(jax.random.key(0), (2, 800, 2))
+        >>> found = samples.f_divergence(x, y, generators.le_cam, key=jax.random.key(1))  # exactly: 0
+        >>> print(found.interval()[0])
+        0.0
+    """
+    _checks.instance("generator", generator, Generator, "a generator, such as kljax.generators.le_cam")
+    functional = _functionals.of_generator(generator, generator.name)
+    return _evaluate(x, y, functional, key, method, k, surrogates, max_queries, nan, progress)
+
+
+def jensen_shannon(
+    x: ArrayLike,
+    y: ArrayLike,
+    *,
+    weight: float = 0.5,
+    key: ArrayLike | None = None,
+    method: str = "auto",
+    k: int | tuple[int, ...] = K,
+    surrogates: int = 8,
+    max_queries: int = QUERIES,
+    nan: str = "raise",
+    progress: bool = False,
+) -> SampleEstimate:
+    """w KL(p‖m) + (1 - w) KL(q‖m), m = w p + (1 - w) q: Jensen–Shannon, from samples x of p and y of q alone.
+
+    Args:
+        x: Samples of p, [n, d] or [n], of any floating dtype.
+        y: Samples of q, [m, d] or [m].
+        weight: w, in (0, 1).
+        key: A key of ``jax.random``. It is required.
+        method: As in ``kl``; "bound" comes from a classifier's log-loss on rows that it hasn't seen.
+        k: As in ``kl``.
+        surrogates: As in ``kl``.
+        max_queries: As in ``kl``, of x and of y.
+        nan: As in ``kl``.
+        progress: As in ``kl``.
+
+    Returns:
+        A ``SampleEstimate`` in nats, between 0 and the entropy of the weights.
+
+    Raises:
+        ValueError: As ``kl``, and where values recur, so that there is no density ratio.
+        TypeError: As ``kl``.
+
+    Example:
+        >>> import jax
+        >>> from kljax import samples
+        >>> x, y = jax.random.normal(jax.random.key(0), (2, 800, 2))
+        >>> low, high = samples.jensen_shannon(x + 9.0, y, key=jax.random.key(1)).interval()
+        >>> print(low < 0.6931 <= high)  # log 2, where p and q don't overlap
+        True
+    """
+    _checks.number("weight", weight, low=0.0, high=1.0, open_low=True, open_high=True)
+    functional = _functionals.of_generator(generators.jensen_shannon(weight), "Jensen–Shannon")
+    return _evaluate(x, y, functional, key, method, k, surrogates, max_queries, nan, progress)
+
+
+def squared_hellinger(
+    x: ArrayLike,
+    y: ArrayLike,
+    *,
+    key: ArrayLike | None = None,
+    method: str = "auto",
+    k: int | tuple[int, ...] = K,
+    surrogates: int = 8,
+    max_queries: int = QUERIES,
+    nan: str = "raise",
+    progress: bool = False,
+) -> SampleEstimate:
+    """H²(p, q) = ½ ∫ (√p - √q)², in [0, 1], from samples x of p and y of q alone, with an interval.
+
+    Args:
+        x: Samples of p, [n, d] or [n], of any floating dtype.
+        y: Samples of q, [m, d] or [m].
+        key: A key of ``jax.random``. It is required.
+        method: As in ``f_divergence``.
+        k: As in ``kl``.
+        surrogates: As in ``kl``.
+        max_queries: As in ``kl``, of x and of y.
+        nan: As in ``kl``.
+        progress: As in ``kl``.
+
+    Returns:
+        A ``SampleEstimate``.
+
+    Raises:
+        ValueError: As ``kl``, and where values recur, so that there is no density ratio.
+        TypeError: As ``kl``.
+
+    Example:
+        >>> import jax
+        >>> from kljax import samples
+        >>> x, y = jax.random.normal(jax.random.key(0), (2, 800, 2))
+        >>> low, high = samples.squared_hellinger(x + 1.0, y, key=jax.random.key(1)).interval()
+        >>> print(low < 0.2212 < high)  # 1 - exp(-2/8)
+        True
+    """
+    functional = _functionals.of_generator(generators.squared_hellinger, "the squared Hellinger distance")
+    return _evaluate(x, y, functional, key, method, k, surrogates, max_queries, nan, progress)
+
+
+def total_variation(
+    x: ArrayLike,
+    y: ArrayLike,
+    *,
+    key: ArrayLike | None = None,
+    method: str = "auto",
+    k: int | tuple[int, ...] = K,
+    surrogates: int = 8,
+    max_queries: int = QUERIES,
+    nan: str = "raise",
+    progress: bool = False,
+) -> SampleEstimate:
+    """TV(p, q) = ½ ∫ |p - q|, in [0, 1], from samples x of p and y of q alone, with an interval.
+
+    Near p = q it grows like the square root of KL, so noise in the ratio doesn't average out and the interval is wide.
+
+    Args:
+        x: Samples of p, [n, d] or [n], of any floating dtype.
+        y: Samples of q, [m, d] or [m].
+        key: A key of ``jax.random``. It is required.
+        method: As in ``f_divergence``; "bound" is how often a classifier tells x from y, twice, less one.
+        k: As in ``kl``.
+        surrogates: As in ``kl``.
+        max_queries: As in ``kl``, of x and of y.
+        nan: As in ``kl``.
+        progress: As in ``kl``.
+
+    Returns:
+        A ``SampleEstimate``.
+
+    Raises:
+        ValueError: As ``kl``, and where values recur, so that there is no density ratio.
+        TypeError: As ``kl``.
+
+    Example:
+        >>> import jax
+        >>> from kljax import samples
+        >>> x, y = jax.random.normal(jax.random.key(0), (2, 800, 1))
+        >>> low, high = samples.total_variation(x + 1.0, y, key=jax.random.key(1)).interval()
+        >>> print(low < 0.3829 < high)
+        True
+    """
+    functional = _functionals.of_generator(generators.total_variation, "total variation")
+    return _evaluate(x, y, functional, key, method, k, surrogates, max_queries, nan, progress)
+
+
+def alpha(
+    x: ArrayLike,
+    y: ArrayLike,
+    *,
+    order: float,
+    key: ArrayLike | None = None,
+    method: str = "auto",
+    k: int | tuple[int, ...] = K,
+    surrogates: int = 8,
+    max_queries: int = QUERIES,
+    nan: str = "raise",
+    progress: bool = False,
+) -> SampleEstimate:
+    """A_α = (∫ p^α q^(1-α) - 1)/(α(α - 1)), Amari's α-divergence, from samples x of p and y of q alone.
+
+    Args:
+        x: Samples of p, [n, d] or [n], of any floating dtype.
+        y: Samples of q, [m, d] or [m].
+        order: α. Between 0 and 1 the divergence is bounded; outside it hangs on the largest ratios, see ``ess``.
+        key: A key of ``jax.random``. It is required.
+        method: As in ``f_divergence``.
+        k: As in ``kl``.
+        surrogates: As in ``kl``.
+        max_queries: As in ``kl``, of x and of y.
+        nan: As in ``kl``.
+        progress: As in ``kl``.
+
+    Returns:
+        A ``SampleEstimate`` in nats.
+
+    Raises:
+        ValueError: As ``kl``, and where values recur, so that there is no density ratio.
+        TypeError: As ``kl``.
+
+    Example:
+        >>> import jax
+        >>> from kljax import samples
+        >>> x, y = jax.random.normal(jax.random.key(0), (2, 800, 2))
+        >>> low, high = samples.alpha(x + 1.0, y, order=0.5, key=jax.random.key(1)).interval()
+        >>> print(low < 0.8848 < high)  # 4 H²
+        True
+    """
+    _checks.number("order", order)
+    functional = _functionals.alpha(float(order))
+    return _evaluate(x, y, functional, key, method, k, surrogates, max_queries, nan, progress)
+
+
+def renyi(
+    x: ArrayLike,
+    y: ArrayLike,
+    *,
+    order: float,
+    key: ArrayLike | None = None,
+    method: str = "auto",
+    k: int | tuple[int, ...] = K,
+    surrogates: int = 8,
+    max_queries: int = QUERIES,
+    nan: str = "raise",
+    progress: bool = False,
+) -> SampleEstimate:
+    """R_α(p‖q) = log(∫ p^α q^(1-α))/(α - 1), Rényi's divergence, from samples x of p and y of q alone.
+
+    It is a function of ``alpha``, and its error is that one's times the slope. Where ∫ p^α q^(1-α) is not known from 0
+    the standard error is infinite.
+
+    Args:
+        x: Samples of p, [n, d] or [n], of any floating dtype.
+        y: Samples of q, [m, d] or [m].
+        order: α > 0; at 1 it is KL.
+        key: A key of ``jax.random``. It is required.
+        method: As in ``f_divergence``.
+        k: As in ``kl``.
+        surrogates: As in ``kl``.
+        max_queries: As in ``kl``, of x and of y.
+        nan: As in ``kl``.
+        progress: As in ``kl``.
+
+    Returns:
+        A ``SampleEstimate`` in nats.
+
+    Raises:
+        ValueError: As ``kl``, if ``order`` is not positive, and where values recur, so that there is no density ratio.
+        TypeError: As ``kl``.
+
+    Example:
+        >>> import jax
+        >>> from kljax import samples
+        >>> x, y = jax.random.normal(jax.random.key(0), (2, 800, 2))
+        >>> low, high = samples.renyi(x + 1.0, y, order=0.5, key=jax.random.key(1)).interval()
+        >>> print(low < 0.5 < high)
+        True
+
+    References:
+        van Erven & Harremoës (2014), "Rényi divergence and Kullback-Leibler divergence".
+    """
+    _checks.number("order", order, low=0.0, open_low=True)
+    found = alpha(
+        x,
+        y,
+        order=order,
+        key=key,
+        method=method,
+        k=k,
+        surrogates=surrogates,
+        max_queries=max_queries,
+        nan=nan,
+        progress=progress,
+    )
+    if order == 1.0:
+        return found
+
+    def moved(one: Estimate) -> Estimate:
+        # ∫ p^α q^(1-α) = 1 + α(α - 1) A, of which R is the logarithm over α - 1
+        integral = 1.0 + order * (order - 1.0) * float(one.value)
+        if integral <= 0.0:
+            return estimate(math.inf, math.inf, float(one.ess))
+        return estimate(math.log(integral) / (order - 1.0), order * float(one.stderr) / integral, float(one.ess))
+
+    value, stderr, ess = moved(Estimate(found.value, found.stderr, found.ess))
+    methods = {name: moved(one) for name, one in found.methods.items()}
+    return found._replace(value=value, stderr=jnp.asarray(stderr), ess=ess, methods=methods, limits=(0.0, math.inf))
