@@ -19,7 +19,7 @@ LAYERS = {
     unit: layer
     for layer, units in enumerate(
         [
-            ["_checks", "_special"],
+            ["_checks", "_records", "_special"],
             ["_bessel", "_gamma", "_ratios"],
             ["_units", "generators", "bregman"],
             ["_kernels"],

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from kljax import _checks, _special
+from kljax import _checks, _records, _special
 from kljax.generators._forms import Form, Scalar, bind, dynamic, is_static, partial_derivative, tame
 from kljax.generators._masses import ByMass, masses
 
@@ -90,6 +90,7 @@ def _unflatten(static: tuple[Any, ...], leaves: list[Any]) -> Generator:
 
 
 jax.tree_util.register_pytree_node(Generator, _flatten, _unflatten)
+_records.exported(Generator)
 
 
 def _difference(log_p: jax.Array, log_q: jax.Array) -> jax.Array:

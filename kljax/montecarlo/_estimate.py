@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from kljax import _records
 from kljax._special import tiny
 
 
@@ -25,6 +26,9 @@ class Estimate(NamedTuple):
     value: jax.Array
     stderr: jax.Array
     ess: jax.Array
+
+
+_records.exported(Estimate)
 
 
 def standard_error(deviations: jax.Array, value: jax.Array, count: jax.Array, fitted: int = 1) -> jax.Array:
