@@ -1,4 +1,4 @@
-"""What all records share: a copy is equal to the original and hashes alike, and programs that take them can be exported.
+"""What all records share: a copy is equal to the original and hashes alike, and programs of them can be exported.
 
 Equality is that of structure: the same type, the same static parts, arrays of the same dtype, shape and numbers.
 Traced values are equal only to themselves. The auxiliary data of an exported record are pickled, so load exported
@@ -43,9 +43,7 @@ def equal(one: Any, other: Any) -> Any:
 def fingerprint(record: Any) -> int:
     """A hash that equal records share."""
     leaves, structure = jax.tree.flatten(record)
-    return hash(
-        (type(record), structure, tuple((np.shape(leaf), str(jax.dtypes.result_type(leaf))) for leaf in leaves))
-    )
+    return hash((type(record), structure, tuple(np.shape(leaf) for leaf in leaves)))
 
 
 def comparable(kind: T) -> T:
