@@ -36,8 +36,9 @@ def equal(one: Any, other: Any) -> Any:
         return True
     if type(one) is not type(other):
         return NotImplemented
+    structure: Any
     (leaves, structure), (others, other_structure) = jax.tree.flatten(one), jax.tree.flatten(other)
-    return structure == other_structure and all(map(_same, leaves, others))
+    return bool(structure.__eq__(other_structure)) and all(map(_same, leaves, others))
 
 
 def fingerprint(record: Any) -> int:
