@@ -393,8 +393,12 @@ def _expm1_ratio_jvp(primals, tangents):
     # (eˣ - (eˣ - 1)/x)/x = eˣ [x - (1 - e⁻ˣ)]/x² = eˣ e(-x)/x²
     (x,), (dx,) = primals, tangents
     capped = jnp.clip(x, -1e4, 1e4)
-    direct = (jnp.exp(capped) - expm1_ratio(capped)) / jnp.where(capped == 0.0, 1.0, capped)
-    slope = jnp.where(jnp.abs(x) < 2.0, jnp.exp(capped) * expm1_minus_x_ratio(-capped), direct)
+    low, high = jnp.minimum(capped, -2.0), jnp.maximum(capped, 2.0)
+    falling = (jnp.exp(low) - expm1_ratio(low)) / low
+    rising = expm1_ratio(high) * (1.0 - 1.0 / high) + 1.0 / high  # where both terms of the other would overflow
+    near = jnp.clip(capped, -2.0, 2.0)
+    direct = jnp.where(x < 0.0, falling, jnp.minimum(rising, float(jnp.finfo(x.dtype).max)))
+    slope = jnp.where(jnp.abs(x) < 2.0, jnp.exp(near) * expm1_minus_x_ratio(-near), direct)
     return expm1_ratio(x), slope * dx
 
 

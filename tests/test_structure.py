@@ -21,7 +21,7 @@ LAYERS = {
     unit: layer
     for layer, units in enumerate(
         [
-            ["_checked", "_checks", "_names", "_special", "_words"],
+            ["_checked", "_checks", "_names", "_records", "_special", "_words"],
             ["_bessel", "_gamma", "_ratios", "_values"],
             ["_operands", "_watch"],
             ["_entry"],

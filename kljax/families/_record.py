@@ -27,6 +27,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from kljax import _checks, _names
+from kljax import _checks, _records
 from kljax.families._kinds import boolean as boolean
 from kljax.families._kinds import complex_valued as complex_valued
 from kljax.families._kinds import count as count
@@ -130,6 +131,9 @@ def parameters(cls: type[T]) -> type[T]:
         return self
 
     jax.tree_util.register_pytree_with_keys(record, flatten, unflatten)
+    _records.comparable(record)
+    if cls.__module__.startswith("kljax."):
+        _records.exported(record)
     _RECORDS.add(record)
     return record
 

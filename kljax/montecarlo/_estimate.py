@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from kljax import _words
+from kljax import _records
 from kljax._special import tiny
 
 
@@ -30,6 +31,9 @@ class Estimate(NamedTuple):
     def __repr__(self) -> str:
         shown = _words.estimate(*self)
         return f"Estimate(value={self.value}, stderr={self.stderr}, ess={self.ess})" if shown is None else shown
+
+
+_records.exported(Estimate)
 
 
 def standard_error(deviations: jax.Array, value: jax.Array, count: jax.Array, fitted: int = 1) -> jax.Array:
