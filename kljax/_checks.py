@@ -21,8 +21,13 @@ Axis = int | Sequence[int]
 AxisName = Hashable | Sequence[Hashable]
 
 
-def floating(name: str, value: ArrayLike, *, allow_complex: bool = False, keep_half: bool = False) -> jax.Array:
-    """``value`` as a float32 or float64 array; half-precision input is computed in float32, or kept on request."""
+def floating(
+    name: str, value: ArrayLike, *, allow_complex: bool = False, keep_half: bool = False, advice: str | None = None
+) -> jax.Array:
+    """``value`` as a float32 or float64 array; half-precision input is computed in float32, or kept on request.
+
+    What to do about integers is ``advice``, to convert them by default.
+    """
     if value is None or isinstance(value, str):
         raise TypeError(f"{name} must be a floating-point array; got {value!r}.")
     try:
@@ -34,7 +39,7 @@ def floating(name: str, value: ArrayLike, *, allow_complex: bool = False, keep_h
     if not jnp.issubdtype(array.dtype, jnp.floating):
         raise TypeError(
             f"{name} must have a floating-point dtype; got {array.dtype} with shape {array.shape}. "
-            f"Convert it first, for instance {name}.astype(jnp.float32)."
+            + (advice or f"Convert it first, for instance {name}.astype(jnp.float32).")
         )
     if array.dtype.itemsize < 4 and not keep_half:
         return array.astype(jnp.float32)

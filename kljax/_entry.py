@@ -74,7 +74,7 @@ def entry(
             check_reduction(reduction)
             return over_tokens(arrays, given[count:], tokens, weights, reduction=reduction, **options)
 
-        call.jitted = jitted  # type: ignore[attr-defined]
+        call._cache_size = jitted._cache_size  # type: ignore[attr-defined]
         return call
 
     return decorate

@@ -262,17 +262,17 @@ def _slope_in_order(
 def chernoff_order(p: jax.Array, q: jax.Array, r: jax.Array, tilting: _Tilting) -> jax.Array:
     """The α in (0, 1) that minimises Σ pᵅq¹⁻ᵅ, by bisection and one Newton step."""
 
-    def halve(_, bounds):
-        low, high = bounds
+    # The Newton step takes what the last round has found, so that the slope stands in the program once.
+    def halve(_, state):
+        low, high, *_ = state
         middle = 0.5 * (low + high)
-        rising = _slope_in_order(middle, p, q, r, tilting)[0] > 0.0
-        return jnp.where(rising, low, middle), jnp.where(rising, middle, high)
+        slope, curvature = _slope_in_order(middle, p, q, r, tilting)
+        rising = slope > 0.0
+        return jnp.where(rising, low, middle), jnp.where(rising, middle, high), middle, slope, curvature
 
     start = jnp.zeros_like(r[..., 0])
     rounds = 24 if r.dtype == jnp.float32 else 52
-    low, high = lax.fori_loop(0, rounds, halve, (start, start + 1.0))
-    order = 0.5 * (low + high)
-    slope, curvature = _slope_in_order(order, p, q, r, tilting)
+    *_, order, slope, curvature = lax.fori_loop(0, rounds + 1, halve, (start, start + 1.0, start, start, start))
     flat = curvature <= 0.0
     order = order - jnp.where(flat, 0.0, slope / jnp.where(flat, 1.0, curvature))
     return jnp.where(flat & (slope == 0.0), 0.5, jnp.clip(order, _margin(r), 1.0 - _margin(r)))

@@ -1,3 +1,31 @@
-"""Divergences estimated from counts of outcomes."""
+"""Counts: what you hold is how often each outcome was drawn, and the probabilities are unknown.
 
-__all__: list[str] = []
+counts ─align by label─▶ arrays of one length ─estimator─▶ ``CountEstimate``: value, standard error, what was never seen
+
+The decision that isn't obvious: probabilities are not estimated first and then put into a formula, which is off by
+tenths of a nat where counts are small; each quantity has the estimator that was made for it, and each comes with an
+error bar. Arrays may be traced; mappings and pandas Series are aligned by their labels.
+"""
+
+from typing import TYPE_CHECKING
+
+from kljax._names import unknown as _unknown
+from kljax.counts._divergences import cross_entropy, jeffreys, jensen_shannon, kl, psi
+from kljax.counts._entropy import entropy
+from kljax.counts._estimate import CountEstimate
+from kljax.counts._joint import conditional_entropy, mutual_information
+
+__all__ = [
+    "CountEstimate",
+    "conditional_entropy",
+    "cross_entropy",
+    "entropy",
+    "jeffreys",
+    "jensen_shannon",
+    "kl",
+    "mutual_information",
+    "psi",
+]
+
+if not TYPE_CHECKING:  # a type checker is to refuse what is not there
+    __getattr__ = _unknown(__name__, __all__)

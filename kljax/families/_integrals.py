@@ -79,7 +79,8 @@ def _hull(places: list[Any], furthest: Callable[..., Any]) -> Any:
 
 
 def _of_records(records: Sequence[Any], like: jax.Array) -> Densities:
-    count, structure = len(records), jax.tree.structure(records[0])
+    count = len(records)
+    structure: Any = jax.tree.structure(records[0])
     shapes = [[(leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(one)] for one in records]
     alike = all(jax.tree.structure(one) == structure for one in records) and all(one == shapes[0] for one in shapes)
 

@@ -15,11 +15,17 @@ from kljax.generators import Generator
 
 of_pair = entry(_values.probabilities, "p", "q", fill=1.0)
 of_one = entry(_values.probabilities, "p", fill=1.0)
+COUNTS = "Counts of outcomes go to kljax.counts, which estimates from them with an error bar."
+
+
+def probabilities(name: str, value: ArrayLike) -> jax.Array:
+    """An operand as a floating-point array."""
+    return _checks.floating(name, value, advice=COUNTS)
 
 
 def pair(p: ArrayLike, q: ArrayLike, where: ArrayLike | None, axis: Axis) -> tuple[jax.Array, jax.Array]:
     """The two operands as rows of one shape; outcomes outside ``where`` are absent from both."""
-    p, q = _checks.broadcast(p=_checks.floating("p", p), q=_checks.floating("q", q))
+    p, q = _checks.broadcast(p=probabilities("p", p), q=probabilities("q", q))
     mask, axes = _checks.mask(where, p.shape), _checks.axes(axis, p.ndim)
     return _rows("p", p, mask, axes), _rows("q", q, mask, axes)
 
@@ -36,7 +42,7 @@ def _measure(name: str, rows: jax.Array) -> jax.Array:
 
 def single(p: ArrayLike, where: ArrayLike | None, axis: Axis) -> jax.Array:
     """One operand as rows."""
-    p = _checks.floating("p", p)
+    p = probabilities("p", p)
     return _rows("p", p, _checks.mask(where, p.shape), _checks.axes(axis, p.ndim))
 
 
@@ -206,7 +212,7 @@ def cross_entropy(p, q, where, *, axis: Axis = -1):
 
 @entry(_values.probabilities, "p", static=("axis", "stack_axis"))
 def jensen_shannon_of_many(p, weights, where, *, stack_axis: int, axis: Axis):
-    p = _checks.floating("p", p)
+    p = probabilities("p", p)
     mask = _checks.mask(where, p.shape)
     rows, weights = _checks.stack(p, weights, axis, stack_axis)
     if mask is not None:

@@ -176,16 +176,25 @@ def widened(hints: Hints, batch: tuple[int, ...]) -> Hints:
     return wide
 
 
-def checked(functions: dict[str, LogDensity], hints: Hints) -> Hints:
-    """The hints in the batch of the functions' results too; raises where a function is not of the right kind."""
+def further(functions: dict[str, LogDensity], args: Any) -> tuple[Any, ...]:
+    """The arguments that the functions take after the points, as arrays."""
+    for name, function in functions.items():
+        if not callable(function):
+            raise TypeError(f"{name} must be a function of an array of points; got {type(function).__name__}.")
+    if not isinstance(args, tuple):
+        raise TypeError(f"args must be a tuple of what the functions take after the points; got {type(args).__name__}.")
+    arrays: tuple[Any, ...] = jax.tree.map(jnp.asarray, args)
+    return arrays
+
+
+def batch(functions: dict[str, LogDensity], hints: Hints, args: tuple[Any, ...]) -> tuple[int, ...]:
+    """The batch of the hints and of the functions' results; raises where a function is not of the right kind."""
     count = 3
     lead = hints.low.shape[:-1]
     x = jax.ShapeDtypeStruct((*lead, count), hints.low.dtype)
     batches = {}
     for name, function in functions.items():
-        if not callable(function):
-            raise TypeError(f"{name} must be a function of an array of points; got {type(function).__name__}.")
-        out = jax.eval_shape(function, x)
+        out = jax.eval_shape(function, x, *args)
         if not hasattr(out, "dtype") or not hasattr(out, "shape"):
             raise TypeError(f"{name} must return one array; got {type(out).__name__}.")
         if not jnp.issubdtype(out.dtype, jnp.floating):
@@ -197,13 +206,13 @@ def checked(functions: dict[str, LogDensity], hints: Hints) -> Hints:
             )
         batches[name] = out.shape[:-1]
     try:
-        batch = jnp.broadcast_shapes(lead, *batches.values())
+        shape = jnp.broadcast_shapes(lead, *batches.values())
     except ValueError:
         listed = ", ".join(f"{name} {shape}" for name, shape in batches.items())
         raise ValueError(f"The batch shapes must broadcast together; the hints have {lead}, {listed}.") from None
-    wide = jax.ShapeDtypeStruct((*batch, count), hints.low.dtype)
+    wide = jax.ShapeDtypeStruct((*shape, count), hints.low.dtype)
     for name, function in functions.items():
-        out = jax.eval_shape(function, wide)
+        out = jax.eval_shape(function, wide, *args)
         if jnp.broadcast_shapes(out.shape, wide.shape) != wide.shape:
             raise ValueError(f"{name} must map points of shape {wide.shape} to the same shape; got {out.shape}.")
-    return widened(hints, batch)
+    return shape

@@ -18,13 +18,13 @@ class Densities(NamedTuple):
         evaluate: (constants, points [functions, batch..., nodes]) ─▶ their values there.
         constants: Arrays of the batch's shape.
         functions: How many functions there are.
-        count: How many of them are log-densities.
+        logs: How many of them are log-densities.
     """
 
     evaluate: Callable[[list[jax.Array], jax.Array], jax.Array]
     constants: list[jax.Array]
     functions: int
-    count: int
+    logs: int
 
 
 def densities(point: Callable[[jax.Array], jax.Array], functions: int, count: int, like: jax.Array) -> Densities:

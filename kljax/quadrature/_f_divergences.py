@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from jax.typing import ArrayLike
 
 from kljax import _checks, generators
@@ -18,6 +20,7 @@ def squared_hellinger(
     center: Places | None = None,
     scale: Places | None = None,
     points: ArrayLike | None = None,
+    args: tuple[Any, ...] = (),
 ) -> Integral:
     """H²(p, q) = ½∫(√p - √q)² in [0, 1], the squared Hellinger distance.
 
@@ -30,6 +33,8 @@ def squared_hellinger(
         center: Where the mass of the densities lies, a number or array; a tuple for several places.
         scale: The width of the mass at each centre, likewise.
         points: Breakpoints such as kinks, jumps or quantiles, [..., k].
+        args: What the functions take after the points: arrays, which broadcast with these, or pytrees of them. With the
+            same functions, other values need no new program.
 
     Returns:
         The divergence in nats and a bound of its error, [batch...].
@@ -50,7 +55,7 @@ def squared_hellinger(
     References:
         Hellinger (1909); Le Cam (1986), "Asymptotic Methods in Statistical Decision Theory", ch. 4.
     """
-    return _run.f_divergence(log_p, log_q, generators.squared_hellinger, support, center, scale, points)
+    return _run.f_divergence(log_p, log_q, generators.squared_hellinger, support, center, scale, points, args)
 
 
 def total_variation(
@@ -61,6 +66,7 @@ def total_variation(
     center: Places | None = None,
     scale: Places | None = None,
     points: ArrayLike | None = None,
+    args: tuple[Any, ...] = (),
 ) -> Integral:
     """TV(p, q) = ½∫|p - q| in [0, 1], the total variation distance.
 
@@ -75,6 +81,8 @@ def total_variation(
         center: Where the mass of the densities lies, a number or array; a tuple for several places.
         scale: The width of the mass at each centre, likewise.
         points: Breakpoints such as kinks, jumps or quantiles, [..., k].
+        args: What the functions take after the points: arrays, which broadcast with these, or pytrees of them. With the
+            same functions, other values need no new program.
 
     Returns:
         The divergence in nats and a bound of its error, [batch...].
@@ -95,7 +103,7 @@ def total_variation(
     References:
         Levin, Peres & Wilmer (2009), "Markov Chains and Mixing Times", sec. 4.1.
     """
-    return _run.f_divergence(log_p, log_q, generators.total_variation, support, center, scale, points)
+    return _run.f_divergence(log_p, log_q, generators.total_variation, support, center, scale, points, args)
 
 
 def chi_squared(
@@ -106,6 +114,7 @@ def chi_squared(
     center: Places | None = None,
     scale: Places | None = None,
     points: ArrayLike | None = None,
+    args: tuple[Any, ...] = (),
 ) -> Integral:
     """χ²(p‖q) = ∫(p - q)²/q, Pearson's divergence.
 
@@ -120,6 +129,8 @@ def chi_squared(
         center: Where the mass of the densities lies, a number or array; a tuple for several places.
         scale: The width of the mass at each centre, likewise.
         points: Breakpoints such as kinks, jumps or quantiles, [..., k].
+        args: What the functions take after the points: arrays, which broadcast with these, or pytrees of them. With the
+            same functions, other values need no new program.
 
     Returns:
         The divergence in nats and a bound of its error, [batch...].
@@ -140,7 +151,7 @@ def chi_squared(
     References:
         Pearson (1900); Tsybakov (2009), "Introduction to Nonparametric Estimation", sec. 2.4.
     """
-    return _run.f_divergence(log_p, log_q, generators.pearson, support, center, scale, points)
+    return _run.f_divergence(log_p, log_q, generators.pearson, support, center, scale, points, args)
 
 
 def le_cam(
@@ -151,6 +162,7 @@ def le_cam(
     center: Places | None = None,
     scale: Places | None = None,
     points: ArrayLike | None = None,
+    args: tuple[Any, ...] = (),
 ) -> Integral:
     """LC(p, q) = ½∫(p - q)²/(p + q) in [0, 1], the triangular discrimination.
 
@@ -163,6 +175,8 @@ def le_cam(
         center: Where the mass of the densities lies, a number or array; a tuple for several places.
         scale: The width of the mass at each centre, likewise.
         points: Breakpoints such as kinks, jumps or quantiles, [..., k].
+        args: What the functions take after the points: arrays, which broadcast with these, or pytrees of them. With the
+            same functions, other values need no new program.
 
     Returns:
         The divergence in nats and a bound of its error, [batch...].
@@ -183,7 +197,7 @@ def le_cam(
     References:
         Le Cam (1986), "Asymptotic Methods in Statistical Decision Theory", p. 47.
     """
-    return _run.f_divergence(log_p, log_q, generators.le_cam, support, center, scale, points)
+    return _run.f_divergence(log_p, log_q, generators.le_cam, support, center, scale, points, args)
 
 
 def alpha(
@@ -195,6 +209,7 @@ def alpha(
     center: Places | None = None,
     scale: Places | None = None,
     points: ArrayLike | None = None,
+    args: tuple[Any, ...] = (),
 ) -> Integral:
     """A_α(p‖q) = (∫ p^α q^(1-α) - 1)/(α(α - 1)), Amari's α-divergence; KL(p‖q) at α = 1 and KL(q‖p) at α = 0.
 
@@ -208,6 +223,8 @@ def alpha(
         center: Where the mass of the densities lies, a number or array; a tuple for several places.
         scale: The width of the mass at each centre, likewise.
         points: Breakpoints such as kinks, jumps or quantiles, [..., k].
+        args: What the functions take after the points: arrays, which broadcast with these, or pytrees of them. With the
+            same functions, other values need no new program.
 
     Returns:
         The divergence in nats and a bound of its error, [batch...].
@@ -230,7 +247,7 @@ def alpha(
         Cichocki & Amari (2010), "Families of alpha-, beta- and gamma-divergences", eq. (3).
     """
     return _run.f_divergence(
-        log_p, log_q, generators.alpha(_checks.parameter("order", order)), support, center, scale, points
+        log_p, log_q, generators.alpha(_checks.parameter("order", order)), support, center, scale, points, args
     )
 
 
@@ -243,6 +260,7 @@ def tsallis(
     center: Places | None = None,
     scale: Places | None = None,
     points: ArrayLike | None = None,
+    args: tuple[Any, ...] = (),
 ) -> Integral:
     """T_a(p‖q) = (∫ p^a q^(1-a) - 1)/(a - 1), Tsallis' relative entropy; KL(p‖q) at a = 1.
 
@@ -256,6 +274,8 @@ def tsallis(
         center: Where the mass of the densities lies, a number or array; a tuple for several places.
         scale: The width of the mass at each centre, likewise.
         points: Breakpoints such as kinks, jumps or quantiles, [..., k].
+        args: What the functions take after the points: arrays, which broadcast with these, or pytrees of them. With the
+            same functions, other values need no new program.
 
     Returns:
         The divergence in nats and a bound of its error, [batch...].
@@ -278,7 +298,7 @@ def tsallis(
         Tsallis (1998), "Generalized entropy-based criterion for consistent testing", eq. (6).
     """
     return _run.f_divergence(
-        log_p, log_q, generators.tsallis(_checks.parameter("order", order)), support, center, scale, points
+        log_p, log_q, generators.tsallis(_checks.parameter("order", order)), support, center, scale, points, args
     )
 
 
@@ -291,6 +311,7 @@ def f_divergence(
     center: Places | None = None,
     scale: Places | None = None,
     points: ArrayLike | None = None,
+    args: tuple[Any, ...] = (),
 ) -> Integral:
     """D_f(p‖q) = ∫ q f(p/q), the f-divergence of a generator.
 
@@ -304,6 +325,8 @@ def f_divergence(
         center: Where the mass of the densities lies, a number or array; a tuple for several places.
         scale: The width of the mass at each centre, likewise.
         points: Breakpoints such as kinks, jumps or quantiles, [..., k].
+        args: What the functions take after the points: arrays, which broadcast with these, or pytrees of them. With the
+            same functions, other values need no new program.
 
     Returns:
         The divergence in nats and a bound of its error, [batch...].
@@ -325,4 +348,4 @@ def f_divergence(
         Csiszár (1967), "Information-type measures of difference of probability distributions".
     """
     _checks.instance("generator", generator, Generator, "a kljax.generators.Generator")
-    return _run.f_divergence(log_p, log_q, generator, support, center, scale, points)
+    return _run.f_divergence(log_p, log_q, generator, support, center, scale, points, args)

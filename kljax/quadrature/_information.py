@@ -30,6 +30,7 @@ def renyi(
     center: Places | None = None,
     scale: Places | None = None,
     points: ArrayLike | None = None,
+    args: tuple[Any, ...] = (),
 ) -> Integral:
     """R_α(p‖q) = log(∫ p^α q^(1-α))/(α - 1), Rényi's divergence; KL(p‖q) at α = 1, continuously.
 
@@ -43,6 +44,8 @@ def renyi(
         center: Where the mass of the densities lies, a number or array; a tuple for several places.
         scale: The width of the mass at each centre, likewise.
         points: Breakpoints such as kinks, jumps or quantiles, [..., k].
+        args: What the functions take after the points: arrays, which broadcast with these, or pytrees of them. With the
+            same functions, other values need no new program.
 
     Returns:
         The divergence in nats and a bound of its error, [batch...].
@@ -68,7 +71,7 @@ def renyi(
     _checks.number("order", order, low=0.0, high=sys.float_info.max, open_low=True)
     functions = {"log_p": log_p, "log_q": log_q}
     integrand, finish = recipe("renyi", order=checked)
-    return finish(_run.totals(functions, integrand, support, center, scale, points))
+    return finish(_run.totals(functions, integrand, support, center, scale, points, args))
 
 
 def bhattacharyya(
@@ -79,6 +82,7 @@ def bhattacharyya(
     center: Places | None = None,
     scale: Places | None = None,
     points: ArrayLike | None = None,
+    args: tuple[Any, ...] = (),
 ) -> Integral:
     """B(p, q) = -log ∫ √(p q), the Bhattacharyya distance; inf where p and q have no mass in common.
 
@@ -91,6 +95,8 @@ def bhattacharyya(
         center: Where the mass of the densities lies, a number or array; a tuple for several places.
         scale: The width of the mass at each centre, likewise.
         points: Breakpoints such as kinks, jumps or quantiles, [..., k].
+        args: What the functions take after the points: arrays, which broadcast with these, or pytrees of them. With the
+            same functions, other values need no new program.
 
     Returns:
         The divergence in nats and a bound of its error, [batch...].
@@ -111,7 +117,7 @@ def bhattacharyya(
     References:
         Bhattacharyya (1943), "On a measure of divergence between two statistical populations".
     """
-    value, error = renyi(log_p, log_q, order=0.5, support=support, center=center, scale=scale, points=points)
+    value, error = renyi(log_p, log_q, order=0.5, support=support, center=center, scale=scale, points=points, args=args)
     return Integral(0.5 * value, 0.5 * error)
 
 
@@ -123,6 +129,7 @@ def cross_entropy(
     center: Places | None = None,
     scale: Places | None = None,
     points: ArrayLike | None = None,
+    args: tuple[Any, ...] = (),
 ) -> Integral:
     """H(p, q) = -∫ p log q, the cross-entropy; inf where q misses mass that p has.
 
@@ -135,6 +142,8 @@ def cross_entropy(
         center: Where the mass of the densities lies, a number or array; a tuple for several places.
         scale: The width of the mass at each centre, likewise.
         points: Breakpoints such as kinks, jumps or quantiles, [..., k].
+        args: What the functions take after the points: arrays, which broadcast with these, or pytrees of them. With the
+            same functions, other values need no new program.
 
     Returns:
         The cross-entropy in nats and a bound of its error, [batch...].
@@ -156,7 +165,7 @@ def cross_entropy(
         Cover & Thomas (2006), "Elements of Information Theory", sec. 8.
     """
     functions = {"log_p": log_p, "log_q": log_q}
-    return _run.plain(_run.totals(functions, _integrands.CrossEntropy(), support, center, scale, points))
+    return _run.plain(_run.totals(functions, _integrands.CrossEntropy(), support, center, scale, points, args))
 
 
 def entropy(
@@ -166,6 +175,7 @@ def entropy(
     center: Places | None = None,
     scale: Places | None = None,
     points: ArrayLike | None = None,
+    args: tuple[Any, ...] = (),
 ) -> Integral:
     """H(p) = -∫ p log p, the differential entropy; of integers Shannon's.
 
@@ -177,6 +187,8 @@ def entropy(
         center: Where the mass of the densities lies, a number or array; a tuple for several places.
         scale: The width of the mass at each centre, likewise.
         points: Breakpoints such as kinks, jumps or quantiles, [..., k].
+        args: What the functions take after the points: arrays, which broadcast with these, or pytrees of them. With the
+            same functions, other values need no new program.
 
     Returns:
         The entropy in nats and a bound of its error, [batch...].
@@ -197,7 +209,7 @@ def entropy(
     References:
         Cover & Thomas (2006), "Elements of Information Theory", sec. 8.1.
     """
-    return _run.plain(_run.totals({"log_p": log_p}, _integrands.Entropy(), support, center, scale, points))
+    return _run.plain(_run.totals({"log_p": log_p}, _integrands.Entropy(), support, center, scale, points, args))
 
 
 def expectation(
@@ -208,6 +220,7 @@ def expectation(
     center: Places | None = None,
     scale: Places | None = None,
     points: ArrayLike | None = None,
+    args: tuple[Any, ...] = (),
 ) -> Integral:
     """E_p[f] = ∫ p(x) f(x), the mean of a function under p; ±inf, or NaN for both at once, where it diverges.
 
@@ -220,6 +233,8 @@ def expectation(
         center: Where the mass of the densities lies, a number or array; a tuple for several places.
         scale: The width of the mass at each centre, likewise.
         points: Breakpoints such as kinks, jumps or quantiles, [..., k].
+        args: What the functions take after the points: arrays, which broadcast with these, or pytrees of them. With the
+            same functions, other values need no new program.
 
     Returns:
         The mean and a bound of its error, [batch...].
@@ -241,7 +256,7 @@ def expectation(
         Cover & Thomas (2006), "Elements of Information Theory", sec. 2.1.
     """
     extra = {"function": function}
-    return _run.plain(_run.totals({"log_p": log_p}, _integrands.Mean(), support, center, scale, points, extra))
+    return _run.plain(_run.totals({"log_p": log_p}, _integrands.Mean(), support, center, scale, points, args, extra))
 
 
 def recipe(verb: str, *, order: Any = 0.5, generator: Generator = generators.kl) -> tuple[Any, Finish]:

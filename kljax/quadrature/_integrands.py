@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar, dataclass_transform
 
 import jax
 import jax.numpy as jnp
 
 from kljax.generators import Generator
 from kljax.generators._record import parameter_tangent, summand, weighted_slopes
+
+T = TypeVar("T")
 
 
 class Terms(NamedTuple):
@@ -66,7 +68,8 @@ def _slopes(generator: Generator, value: jax.Array, logs: jax.Array, log_weight:
     return jnp.stack([in_log_p, value - in_log_p])[None]
 
 
-def _record(cls: type) -> Any:
+@dataclass_transform(frozen_default=True)
+def _record(cls: type[T]) -> type[T]:
     made: Any = dataclasses.dataclass(frozen=True)(cls)
     return jax.tree_util.register_dataclass(
         made, data_fields=[f.name for f in dataclasses.fields(made)], meta_fields=[]

@@ -32,7 +32,7 @@ def integrate(
         jumps = hints.low[..., :0] if jumps is None else jumps
         moving = _moves.Moving(densities.constants, integrand, hints.low, hints.high, jumps)
         held, error = _held(*lax.stop_gradient((densities.constants, integrand, hints)), densities, space)
-        summed = _moves.Summed(densities.evaluate, densities.functions, densities.count, space.kind == "integers")
+        summed = _moves.Summed(densities.evaluate, densities.functions, densities.logs, space.kind == "integers")
         return Totals(_moves.integrals(summed, held, moving), held.shift, error)
 
 
@@ -40,7 +40,7 @@ def _held(
     constants: list[jax.Array], integrand: Any, hints: Hints, densities: Densities, space: Space
 ) -> tuple[_moves.Held, jax.Array]:
     """What is held still, and the error bound."""
-    count, whole = densities.count, space.kind == "integers"
+    count, whole = densities.logs, space.kind == "integers"
     panels, extents = _integers.start(hints) if whole else _domain.start(hints, space)
     scheme = _integers.scheme(hints) if whole else _domain.scheme(hints)
     still = densities._replace(constants=constants)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from jax.typing import ArrayLike
 
 from kljax import _checks, generators
@@ -17,6 +19,7 @@ def kl(
     center: Places | None = None,
     scale: Places | None = None,
     points: ArrayLike | None = None,
+    args: tuple[Any, ...] = (),
 ) -> Integral:
     """KL(p‖q) = ∫ p log(p/q), the Kullback–Leibler divergence.
 
@@ -31,6 +34,8 @@ def kl(
         center: Where the mass of the densities lies, a number or array; a tuple for several places.
         scale: The width of the mass at each centre, likewise.
         points: Breakpoints such as kinks, jumps or quantiles, [..., k].
+        args: What the functions take after the points: arrays, which broadcast with these, or pytrees of them. With the
+            same functions, other values need no new program.
 
     Returns:
         The divergence in nats and a bound of its error, [batch...].
@@ -51,7 +56,7 @@ def kl(
     References:
         Kullback & Leibler (1951), "On information and sufficiency".
     """
-    return _run.f_divergence(log_p, log_q, generators.kl, support, center, scale, points)
+    return _run.f_divergence(log_p, log_q, generators.kl, support, center, scale, points, args)
 
 
 def jeffreys(
@@ -62,6 +67,7 @@ def jeffreys(
     center: Places | None = None,
     scale: Places | None = None,
     points: ArrayLike | None = None,
+    args: tuple[Any, ...] = (),
 ) -> Integral:
     """J(p, q) = KL(p‖q) + KL(q‖p), Jeffreys' divergence.
 
@@ -74,6 +80,8 @@ def jeffreys(
         center: Where the mass of the densities lies, a number or array; a tuple for several places.
         scale: The width of the mass at each centre, likewise.
         points: Breakpoints such as kinks, jumps or quantiles, [..., k].
+        args: What the functions take after the points: arrays, which broadcast with these, or pytrees of them. With the
+            same functions, other values need no new program.
 
     Returns:
         The divergence in nats and a bound of its error, [batch...].
@@ -94,7 +102,7 @@ def jeffreys(
     References:
         Jeffreys (1946), "An invariant form for the prior probability in estimation problems".
     """
-    return _run.f_divergence(log_p, log_q, generators.jeffreys, support, center, scale, points)
+    return _run.f_divergence(log_p, log_q, generators.jeffreys, support, center, scale, points, args)
 
 
 def jensen_shannon(
@@ -107,6 +115,7 @@ def jensen_shannon(
     center: Places | None = None,
     scale: Places | None = None,
     points: ArrayLike | None = None,
+    args: tuple[Any, ...] = (),
 ) -> Integral:
     """JS(p, q) = w KL(p‖m) + (1 - w) KL(q‖m), m = w p + (1 - w) q, the Jensen–Shannon divergence.
 
@@ -121,6 +130,8 @@ def jensen_shannon(
         center: Where the mass of the densities lies, a number or array; a tuple for several places.
         scale: The width of the mass at each centre, likewise.
         points: Breakpoints such as kinks, jumps or quantiles, [..., k].
+        args: What the functions take after the points: arrays, which broadcast with these, or pytrees of them. With the
+            same functions, other values need no new program.
 
     Returns:
         The divergence in nats and a bound of its error, [batch...].
@@ -150,6 +161,7 @@ def jensen_shannon(
         center,
         scale,
         points,
+        args,
     )
 
 
@@ -162,6 +174,7 @@ def skew_kl(
     center: Places | None = None,
     scale: Places | None = None,
     points: ArrayLike | None = None,
+    args: tuple[Any, ...] = (),
 ) -> Integral:
     """KL(p‖w p + (1 - w) q), the skew divergence; w = 0 is KL(p‖q) and w = 1 is zero.
 
@@ -175,6 +188,8 @@ def skew_kl(
         center: Where the mass of the densities lies, a number or array; a tuple for several places.
         scale: The width of the mass at each centre, likewise.
         points: Breakpoints such as kinks, jumps or quantiles, [..., k].
+        args: What the functions take after the points: arrays, which broadcast with these, or pytrees of them. With the
+            same functions, other values need no new program.
 
     Returns:
         The divergence in nats and a bound of its error, [batch...].
@@ -197,5 +212,5 @@ def skew_kl(
         Lee (1999), "Measures of distributional similarity".
     """
     return _run.f_divergence(
-        log_p, log_q, generators.skew_kl(_checks.parameter("weight", weight)), support, center, scale, points
+        log_p, log_q, generators.skew_kl(_checks.parameter("weight", weight)), support, center, scale, points, args
     )

@@ -29,6 +29,7 @@ class Totals(NamedTuple):
 def together(logs: jax.Array, log_weight: jax.Array) -> jax.Array:
     """The log-densities, -∞ in all where one is -∞ and the others' masses lie below the smallest number."""
     floor = math.log(float(jnp.finfo(log_weight.dtype).tiny))
+    logs = where(log_weight > -jnp.inf, logs, -jnp.inf)  # a density may be infinite where an empty panel stands
     gone = logs == -jnp.inf
     void = gone.any(0) & (gone | (logs + log_weight < floor)).all(0)
     return where(void, -jnp.inf, logs)
@@ -36,7 +37,7 @@ def together(logs: jax.Array, log_weight: jax.Array) -> jax.Array:
 
 def measure(densities: Densities, integrand: Any, nodes: Nodes) -> Measures:
     """The sums of each panel."""
-    x, count = nodes.x[0], densities.count
+    x, count = nodes.x[0], densities.logs
     points = x.reshape(*x.shape[:-2], -1)
     points = jnp.broadcast_to(points, (densities.functions, *points.shape))
     values = densities.evaluate(densities.constants, points).reshape(-1, *x.shape)

@@ -114,8 +114,8 @@ def refine(scheme: Scheme, measure: Measure, panels: jax.Array, tolerances: list
         source, into = where(first, next_free, worst), where(first | second, next_free, worst)
         known, left, right = jnp.split(jnp.moveaxis(take(table[..., :5], source), -1, 0), [3, 4])
         middle = scheme.middle(left, right)
-        chosen = [known, where(second & ~first, middle, left), where(first | second, right, middle)]
-        chosen = jnp.concatenate(chosen)
+        left, right = where(second & ~first, middle, left), where(first | second, right, middle)
+        chosen = jnp.concatenate([known, left, right])
         found = jax.tree.leaves(measure(scheme.place(chosen)))
         rows = jnp.concatenate([chosen, *(one.reshape(-1, *chosen.shape[1:]) for one in found)])
         table = put(table, into, jnp.moveaxis(rows, 0, -1))

@@ -92,12 +92,17 @@ class Summed(NamedTuple):
 
     evaluate: Callable[[list[jax.Array], jax.Array], jax.Array]
     functions: int
-    count: int
+    logs: int
     whole: bool  # whether the nodes are integers, which do not move
 
     def __call__(self, held: Held, moving: Moving) -> jax.Array:
         """[mains, batch...]"""
-        x0, log_weight, count = held.x, held.log_weight, self.count
+        # A rule of differentiation is not under the context in which the function was called.
+        with jax.numpy_rank_promotion("allow"):
+            return self._summed(held, moving)
+
+    def _summed(self, held: Held, moving: Moving) -> jax.Array:
+        x0, log_weight, count = held.x, held.log_weight, self.logs
         # Nodes with mass count also where the integrand vanishes, as it does for equal densities: its second
         # derivative is as large as they are. Far nodes, where nothing is left, are taken out: derivatives there may
         # overflow.
@@ -152,7 +157,7 @@ def _beside(jumps: jax.Array, safe: jax.Array) -> jax.Array:
 
 
 def _jumped(jumps: jax.Array, terms: jax.Array, kept: jax.Array) -> jax.Array:
-    """(F(e⁻) - F(e⁺)) de, which is zero in value; ends at one place share it, and what jumps to infinity is left out."""
+    """(F(e⁻) - F(e⁺)) de, in value zero; ends at one place share it, and what jumps to infinity is left out."""
     still = lax.stop_gradient(jumps)
     real, count = jnp.isfinite(still), jumps.shape[-1]
     motion = where(real, jumps - still, 0.0) / (still[..., :, None] == still[..., None, :]).sum(-1).astype(jumps.dtype)

@@ -110,7 +110,9 @@ def entropy(
     )  # fmt: skip
     if split.rounded:
         verdict += f"; rounding of column {', '.join(map(str, split.rounded))} was undone"
-    result = SampleEstimate(value, stderr, ess, "estimate", methods, agreement, 0.0, (0, 0), verdict, seconds, EVERYTHING)
+    result = SampleEstimate(
+        value, stderr, ess, "estimate", methods, agreement, 0.0, (0, 0), verdict, seconds, EVERYTHING
+    )
     return with_dropped(result, (lost, 0))
 
 
@@ -145,7 +147,9 @@ def _dependence(
     def side(z: np.ndarray, most: int, everywhere: bool, bar: bool) -> Sides:
         at = subset(rng, count, most)
         there = copula.log_density(z[at])
-        return Sides(Ratios(total_correlation(z, at, ks, bar), there, copula.log_density(z) if everywhere else there), None)
+        return Sides(
+            Ratios(total_correlation(z, at, ks, bar), there, copula.log_density(z) if everywhere else there), None
+        )
 
     data = side(scores, max_queries, True, progress)
     searched = time.process_time()
@@ -220,9 +224,7 @@ def cross_entropy(
     data = side(x_, y_, chosen.max_queries, True, chosen.progress)
     searched = time.process_time()
     few = min(chosen.max_queries, SURROGATE_QUERIES)
-    drawn = [
-        side(p.sample(rng, len(x_)), q.sample(rng, len(y_)), few, False, False) for _ in range(chosen.surrogates)
-    ]
+    drawn = [side(p.sample(rng, len(x_)), q.sample(rng, len(y_)), few, False, False) for _ in range(chosen.surrogates)]
     times = fitted - start, searched - fitted, time.process_time() - searched
     evidence = Evidence(data, drawn, log_ratio(p, q, y_), 0.5 * q.dimension / len(y_), *times)
     found = combine(evidence, _functionals.kl, len(x_), len(y_), x_.shape[1])

@@ -46,9 +46,7 @@ class Discrepancy(NamedTuple):
     p_value: jax.Array
 
 
-def energy_distance(
-    x: ArrayLike, y: ArrayLike, *, permutations: int = 0, key: ArrayLike | None = None
-) -> Discrepancy:
+def energy_distance(x: ArrayLike, y: ArrayLike, *, permutations: int = 0, key: ArrayLike | None = None) -> Discrepancy:
     """2 E‖X - Y‖ - E‖X - X'‖ - E‖Y - Y'‖, zero only for p = q; from all pairs, unbiased.
 
     Args:
@@ -121,7 +119,12 @@ def mmd(
 
 
 def _discrepancy(
-    x: ArrayLike, y: ArrayLike, kernel: str, bandwidth: float | str | ArrayLike, permutations: int, key: ArrayLike | None
+    x: ArrayLike,
+    y: ArrayLike,
+    kernel: str,
+    bandwidth: float | str | ArrayLike,
+    permutations: int,
+    key: ArrayLike | None,
 ) -> Discrepancy:
     first, second = _as_rows("x", x), _as_rows("y", y)
     if first.shape[1] != second.shape[1]:
