@@ -11,11 +11,15 @@ from __future__ import annotations
 
 import argparse
 import math
+import pathlib
+import sys
 import time
 from collections.abc import Callable, Iterator
 
 import numpy as np
 from scipy import integrate, stats
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from kljax import tables
 
@@ -77,7 +81,7 @@ def null(scale: float, *, profile: bool = False) -> None:
 
 
 def two_modes(rng: np.random.Generator, n: int) -> np.ndarray:
-    return np.where(rng.random(n) < 0.5, -0.8, 0.8) + 0.6 * rng.normal(size=n)
+    return np.where(rng.random(n) < 0.5, -0.9, 0.9) + math.sqrt(0.19) * rng.normal(size=n)
 
 
 NORMAL: Draw = NULL["normal"]

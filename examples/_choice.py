@@ -1,123 +1,85 @@
-"""What ``choose_a_model`` finds out, and its figure."""
+"""The figure of ``choose_a_model``: what fits the data, and how surely the others don't."""
 
 from __future__ import annotations
-
-import math
-from typing import Any, NamedTuple
 
 import _common as common
 import jax.numpy as jnp
 import numpy as np
 from _models import Measurements
 from matplotlib.axes import Axes
-from matplotlib.colors import LogNorm
 
+from kljax.samples import ModelFit, Ranking
 
-class Estimates(NamedTuple):
-    """A number for each family, or each pair of them, and its standard error."""
-
-    value: np.ndarray
-    stderr: np.ndarray
-
-
-class Ranking(NamedTuple):
-    """How the families do [families]."""
-
-    held_out: np.ndarray  # cross-entropies, in nats and the data's standard deviation as unit
-    behind: Estimates
-    wins: np.ndarray
-    kl: Estimates
-    jensen_shannon: Estimates
-
-
-class Pairs(NamedTuple):
-    """Divergences of all fits from all fits [families, families]."""
-
-    kl: Estimates
-    jensen_shannon: Estimates
-    error: float  # the largest bound that quadrature gives for its own
-
-
-def draw_densities(panel: Axes, records: dict[str, Any], data: Measurements) -> None:
-    unit, x = data.unit, data.values
-    panel.hist(x, bins=40, density=True, color="0.85", label=f"{len(x)} measurements")
-    reach = np.ptp(x)
-    grid = np.linspace(x.min() - 0.1 * reach, x.max() + 0.05 * reach, 600)
-    for rank, (name, record) in enumerate(records.items()):
-        density = np.exp(np.asarray(record.log_prob(jnp.asarray(grid / unit)))) / unit
-        panel.plot(grid, density, **style(rank), label=spoken(name))
-    panel.set(title="Densities, by maximum likelihood", xlabel=data.name, ylabel="density", ylim=(0, None))
-    panel.legend(fontsize=8)
+WORSE = "0.55"
 
 
 def spoken(name: str) -> str:
     return name.replace("_", " ")
 
 
-def rounded(nats: float, stderr: float) -> str:
-    """With as many decimals as it takes to show the first digit of the error bar."""
-    if 0 < stderr < 1e-5:
-        return f"{nats:.1e}\n± {stderr:.0e}"
-    decimals = max(0, -math.floor(math.log10(stderr))) if stderr > 0 else 4
-    return f"{nats:.{decimals}f}\n± {stderr:.{decimals}f}"
+def in_the_running(ranking: Ranking) -> list[str]:
+    """The best, and what can't be told from it."""
+    return [row.name for row in ranking.rows if float(row.behind.value) <= 2 * float(row.behind.stderr)]
 
 
-def style(rank: int) -> dict[str, Any]:
-    """Six colours, then the same dashed."""
-    colours = common.COLOURS
-    return {"color": colours[rank % len(colours)], "linestyle": ("-", "--", ":")[rank // len(colours) % 3], "lw": 1.6}
+def draw_densities(panel: Axes, data: Measurements, ranking: Ranking) -> None:
+    x, running = data.values, in_the_running(ranking)
+    panel.hist(x, bins=40, density=True, color="0.88", label=f"{len(x)} measurements")
+    reach = np.ptp(x)
+    grid = np.linspace(x.min() - 0.05 * reach, x.max() + 0.05 * reach, 600)
+    shown = running[:3] + [row.name for row in ranking.rows[-1:] if row.name not in running]
+    for rank, name in enumerate(shown):
+        density = np.exp(np.asarray(ranking.fitted[name].log_prob(jnp.asarray(grid, jnp.float32))))
+        colour, dashes = (common.COLOURS[rank], "-") if name in running else (WORSE, "--")
+        what = "the best" if rank == 0 else "as good" if name in running else "the worst"
+        panel.plot(
+            grid, density, color=colour, ls=dashes, lw=2.2 if rank == 0 else 1.4, label=f"{spoken(name)}, {what}"
+        )
+    panel.set(title="What the measurements look like, and the fits", xlabel=data.name, ylabel="density", ylim=(0, None))
+    panel.legend(fontsize=8)
 
 
-def draw_ranking(panel: Axes, names: list[str], found: Ranking, order: np.ndarray) -> None:
-    shown = {
-        "behind the best, held out": (found.behind, "o", "black"),
-        "KL(data‖fit) in cells": (found.kl, "s", common.BLUE),
-        "Jensen–Shannon in cells": (found.jensen_shannon, "^", common.ORANGE),
-    }
-    for shift, (label, (one, marker, colour)) in zip((-0.22, 0.0, 0.22), shown.items(), strict=True):
-        places = np.arange(len(order)) + shift
-        panel.errorbar(one.value[order], places, xerr=one.stderr[order], fmt=marker, color=colour, label=label, ms=4)
-    panel.axvline(0.0, color="0.7", zorder=0)
-    panel.set_xscale("symlog", linthresh=0.01, linscale=1.0)
-    panel.set_yticks(np.arange(len(order)), [f"{spoken(names[at])}\nbest in {found.wins[at]:.0%}" for at in order])
-    panel.invert_yaxis()
-    panel.xaxis.set_major_formatter("{x:g}")
-    panel.set(title="How far from the data (± one standard error)", xlabel="nats; linear up to 0.01, then logarithmic")
-    panel.legend(fontsize=8, loc="lower left")
+def draw_ranking(panel: Axes, ranking: Ranking, distances: dict[str, ModelFit]) -> None:
+    running = in_the_running(ranking)
+    rows = ranking.rows
+    farthest = max(float(row.behind.value) for row in rows if np.isfinite(float(row.behind.value)))
+    reach = max(farthest, *(float(one.value) for one in distances.values() if np.isfinite(float(one.value))), 0.01)
+    for place, row in enumerate(rows):
+        colour = common.BLUE if row.name in running else WORSE
+        behind, error = (min(float(number), reach) for number in row.behind[:2])
+        panel.errorbar(behind, place - 0.12, xerr=2 * error, fmt="o", color=colour, ms=5, capsize=0)
+        found = distances[row.name]
+        away, error = (min(float(number), reach) for number in found[:2])
+        panel.errorbar(away, place + 0.16, xerr=2 * error, fmt="D", mfc="white", color=common.ORANGE, ms=4, lw=1)
+        words = "can't be ruled out" if found.p_value > 0.05 else "ruled out"
+        panel.text(
+            1.02, place, f"{words}, p = {found.p_value:.2g}", transform=panel.get_yaxis_transform(), va="center", size=8
+        )
+    panel.plot([], [], "o", color=common.BLUE, label="behind the best, on data not fitted to")
+    panel.plot([], [], "D", mfc="white", color=common.ORANGE, label="KL(data‖fit), less its bias")
+    panel.axvline(0.0, color="0.8", zorder=0)
+    panel.set_yticks(range(len(rows)), [f"{spoken(row.name)}\nbest in {row.best_in:.0%}" for row in rows])
+    panel.set_ylim(len(rows) - 0.5, -0.5)
+    panel.set_xlabel("nats a measurement (bars: two standard errors)")
+    others = len(running) - 1
+    tied = "nothing comes near" if others == 0 else f"{others} as good" if others > 1 else "one as good"
+    refuted = all(one.p_value <= 0.05 for one in distances.values())
+    panel.set_title(
+        f"{spoken(rows[0].name)} is best, {tied}" + (", and none is the truth" if refuted else ""), loc="left"
+    )
+    panel.legend(fontsize=8, loc="upper right")
 
 
-def draw_pairs(panel: Axes, title: str, names: list[str], one: Estimates, order: np.ndarray) -> None:
-    value, spread = (matrix[np.ix_(order, order)] for matrix in (one.value, one.stderr))
-    positive = value[np.isfinite(value) & (value > 0)]
-    norm = LogNorm(positive.min(), max(positive.max(), 2 * positive.min()))
-    image = panel.imshow(np.where(value > 0, value, np.nan), cmap="YlOrRd", norm=norm)
-    for (a, b), nats in np.ndenumerate(value):
-        text = "0" if a == b else "∞" if np.isinf(nats) else rounded(nats, spread[a, b])
-        dark = np.isfinite(nats) and nats > 0 and norm(nats) > 0.7
-        panel.text(b, a, text, ha="center", va="center", size=6.5, color="white" if dark else "black")
-    panel.set_xticks(range(len(names)), [spoken(names[at]) for at in order], rotation=35, ha="right")
-    panel.set_yticks(range(len(names)), [spoken(names[at]) for at in order])
-    panel.spines[:].set_visible(False)
-    panel.set_title(title)
-    panel.set_facecolor("0.93")
-    panel.figure.colorbar(image, ax=panel, shrink=0.85, label="nats")
-
-
-def draw(names: list[str], records: dict[str, Any], data: Measurements, found: Ranking, pairs: Pairs) -> common.Figure:
-    """Densities, the ranking and all pairs, the best family first.
+def draw(data: Measurements, ranking: Ranking, distances: dict[str, ModelFit]) -> common.Figure:
+    """The data and the fits in the running, and beside them every family's distances.
 
     Args:
-        names: The families, in the order of the arrays.
-        records: The fits, by name.
-        data: What they were fitted to.
-        found: How they do.
-        pairs: How far they are from one another.
+        data: What was fitted to.
+        ranking: How the families do on data not fitted to.
+        distances: How far each is from the data.
     """
-    drawn = common.figure(12.5, 9.5)
-    (densities, ranking), (left, right) = drawn.subplots(2, 2)
-    order = np.argsort(found.held_out)
-    draw_densities(densities, {names[at]: records[names[at]] for at in order}, data)
-    draw_ranking(ranking, names, found, order)
-    draw_pairs(left, "KL(row‖column) between the fits", names, pairs.kl, order)
-    draw_pairs(right, "Jensen–Shannon between the fits", names, pairs.jensen_shannon, order)
+    drawn = common.figure(11.0, 1.9 + 0.5 * max(5, len(ranking.rows)))
+    left, right = drawn.subplots(1, 2)
+    draw_densities(left, data, ranking)
+    draw_ranking(right, ranking, distances)
     return drawn

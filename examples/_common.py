@@ -75,15 +75,16 @@ def seed(text: str) -> int:
     return value
 
 
-def parser(docstring: str, *, epilog: str, steps: int, learning_rate: float | None) -> argparse.ArgumentParser:
+def parser(docstring: str, *, epilog: str, steps: int | None, learning_rate: float | None) -> argparse.ArgumentParser:
     """A parser with the options that every example has; ``--help`` opens with the script's docstring.
 
-    An example whose fits choose their learning rate themselves has no option for it.
+    An example whose fits choose their steps or their learning rate themselves has no option for them.
     """
     made = argparse.ArgumentParser(
         description=docstring, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
-    made.add_argument("--steps", type=positive_int, default=steps, help=f"steps of the optimiser (default {steps})")
+    if steps is not None:
+        made.add_argument("--steps", type=positive_int, default=steps, help=f"steps of the optimiser (default {steps})")
     if learning_rate is not None:
         made.add_argument(
             "--learning-rate",

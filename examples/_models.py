@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import csv
 import inspect
-import math
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
+from scipy import stats
 from sklearn import datasets
 
 from kljax import families
 
 DATASETS = ("breast_cancer", "diabetes", "iris", "wine")  # that scikit-learn ships
 FEWEST = 40
-EULER = 0.5772156649015329
 
 
 class Measurements(NamedTuple):
@@ -26,7 +23,6 @@ class Measurements(NamedTuple):
 
     name: str
     values: np.ndarray  # [n]
-    unit: float  # their standard deviation, in which everything is fitted
 
 
 def load_column(dataset: str, column: str) -> Measurements:
@@ -51,7 +47,7 @@ def load_column(dataset: str, column: str) -> Measurements:
         raise ValueError(
             f"column {column!r} of {dataset} has {len(np.unique(values))} different values; a density needs {FEWEST}"
         )
-    return Measurements(f"{Path(dataset).stem}: {column}", values, float(values.std()))
+    return Measurements(f"{Path(dataset).stem}: {column}", values)
 
 
 def _table(dataset: str) -> tuple[list[str], Any]:
@@ -68,113 +64,38 @@ def _table(dataset: str) -> tuple[list[str], Any]:
     return header, rows
 
 
-class Moments(NamedTuple):
-    """Of measurements in units of their standard deviation; those of the logarithm are NaN unless all are positive."""
+class TwoNormals:
+    """A family of one's own for ``kljax.samples``: an object with ``fit``, here by expectation and maximisation."""
 
-    mean: float
-    median: float
-    low: float  # means of the lower and the upper half
-    high: float
-    log_mean: float
-    log_std: float
-
-
-def moments(x: np.ndarray) -> Moments:
-    logs = np.log(x) if x.min() > 0 else np.full(len(x), np.nan)
-    halves = np.array_split(np.sort(x), 2)
-    return Moments(*map(float, (x.mean(), np.median(x), halves[0].mean(), halves[1].mean(), logs.mean(), logs.std())))
-
-
-class Family(NamedTuple):
-    """What is fitted: the record of real numbers t, and the t to start from.
-
-    Where the usual parameters depend on one another, as a gamma distribution's shape and rate do, t has the mean or
-    its like for one of them, so that descent by coordinates goes straight.
-    """
-
-    build: Callable[[jax.Array], Any]
-    start: Callable[[Moments], list[float]]
-    positive: bool  # lives on the positive numbers, not on all
+    def fit(self, x: np.ndarray, weights: np.ndarray | None = None) -> families.Mixture:
+        w = np.full(len(x), 1.0 / len(x)) if weights is None else weights / weights.sum()
+        middle = np.median(x[w > 0])
+        loc = np.array([x[(w > 0) & (x <= middle)].mean(), x[(w > 0) & (x >= middle)].mean()])
+        scale, share = np.full(2, 0.5 * x[w > 0].std()), np.full(2, 0.5)
+        least = 1e-2 * x[w > 0].std()  # a component on a single point would have no end
+        for _ in range(200):
+            density = share * stats.norm.pdf(x[:, None], loc, scale)
+            of = w[:, None] * density / density.sum(1, keepdims=True)
+            share = of.sum(0)
+            loc = (of * x[:, None]).sum(0) / share
+            scale = np.maximum(np.sqrt((of * (x[:, None] - loc) ** 2).sum(0) / share), least)
+        parts = families.Normal(jnp.asarray(loc, jnp.float32), jnp.asarray(scale, jnp.float32))
+        return families.Mixture(parts, jnp.asarray(share / share.sum(), jnp.float32))
 
 
-def _two_normals(t: jax.Array) -> families.Mixture:
-    return families.Mixture(families.Normal(t[:2], jnp.exp(t[2:4])), logits=jnp.stack([jnp.zeros_like(t[4]), t[4]]))
-
-
-exp = jnp.exp
-FAMILIES = {
-    "exponential": Family(lambda t: families.Exponential(exp(t[0])), lambda m: [-math.log(m.mean)], True),
-    "gamma": Family(
-        lambda t: families.Gamma(exp(t[0]), exp(t[0] - t[1])),
-        lambda m: [2 * math.log(m.mean), math.log(m.mean)],
-        True,
-    ),
-    "gumbel": Family(
-        lambda t: families.Gumbel(t[0], exp(t[1])),
-        lambda m: [m.mean - EULER * math.sqrt(6) / math.pi, math.log(math.sqrt(6) / math.pi)],
-        False,
-    ),
-    "inverse_gamma": Family(
-        lambda t: families.InverseGamma(exp(t[0]), exp(t[0] + t[1])),
-        lambda m: [-2 * math.log(m.log_std), m.log_mean],
-        True,
-    ),
-    "inverse_gaussian": Family(
-        lambda t: families.InverseGaussian(exp(t[0]), exp(t[1])),
-        lambda m: [math.log(m.mean), 3 * math.log(m.mean)],
-        True,
-    ),
-    "laplace": Family(lambda t: families.Laplace(t[0], exp(t[1])), lambda m: [m.median, -math.log(2) / 2], False),
-    "log_normal": Family(
-        lambda t: families.LogNormal(t[0], exp(t[1])), lambda m: [m.log_mean, math.log(m.log_std)], True
-    ),
-    "logistic": Family(
-        lambda t: families.Logistic(t[0], exp(t[1])), lambda m: [m.mean, math.log(math.sqrt(3) / math.pi)], False
-    ),
-    "normal": Family(lambda t: families.Normal(t[0], exp(t[1])), lambda m: [m.mean, 0.0], False),
-    "rayleigh": Family(lambda t: families.Rayleigh(exp(t[0])), lambda m: [math.log(m.mean * 0.8)], True),
-    "student_t": Family(
-        lambda t: families.StudentT(exp(t[0]), t[1], exp(t[2])), lambda m: [math.log(5), m.median, -0.25], False
-    ),
-    "two_normals": Family(_two_normals, lambda m: [m.low, m.high, -0.5, -0.5, 0.0], False),
-    "weibull": Family(
-        lambda t: families.Weibull(exp(t[0]), exp(t[1])),
-        lambda m: [math.log(1.28 / m.log_std), m.log_mean + EULER * m.log_std / 1.28],
-        True,
-    ),
+FAMILIES: dict[str, Any] = {
+    "exponential": families.Exponential,
+    "gamma": families.Gamma,
+    "gumbel": families.Gumbel,
+    "inverse_gamma": families.InverseGamma,
+    "inverse_gaussian": families.InverseGaussian,
+    "laplace": families.Laplace,
+    "log_normal": families.LogNormal,
+    "logistic": families.Logistic,
+    "normal": families.Normal,
+    "rayleigh": families.Rayleigh,
+    "student_t": families.StudentT,
+    "two_normals": TwoNormals(),
+    "weibull": families.Weibull,
 }
-
-
-class Cells(NamedTuple):
-    """A line cut into cells of about as many measurements each, with nodes and weights to integrate over them."""
-
-    edges: np.ndarray  # [cells - 1], between the cells; the outer ones are open
-    nodes: np.ndarray  # [2, cells, nodes], for densities on all numbers, and on the positive ones
-    weights: np.ndarray  # likewise
-    of: np.ndarray  # [n], the cell of each measurement
-
-
-def cut(x: np.ndarray, count: int) -> Cells:
-    """Cells between measurements, and the double exponential rules over them (Takahasi & Mori 1974).
-
-    Where no measurement separates two cells, they become one.
-    """
-    ordered = np.unique(x)
-    places = np.searchsorted(ordered, np.quantile(x, np.arange(1, count) / count, method="nearest"))
-    places = np.unique(np.clip(places, 0, len(ordered) - 2))
-    edges = (ordered[places] + ordered[places + 1]) / 2
-    t = np.linspace(-3.4, 3.4, 81)
-    step = t[1] - t[0]
-    s, slope = np.pi / 2 * np.sinh(t), np.pi / 2 * np.cosh(t) * step
-    away, away_slope = np.exp(s), np.exp(s) * slope  # 0 … ∞
-    middle, width = (edges[1:] + edges[:-1])[:, None] / 2, np.diff(edges)[:, None] / 2
-    inner, inner_weight = middle + width * np.tanh(s), width * slope / np.cosh(s) ** 2
-    above, above_weight = (edges[-1] + away)[None], away_slope[None]
-    below, below_weight = (edges[0] - away)[None], away_slope[None]
-    # A density on the positive numbers may be infinite at 0, which the rule only nears.
-    from_zero = np.maximum(edges[0] * np.exp(-away), np.finfo(float).tiny)[None]
-    nodes, weights = [], []
-    for first, weight in ((below, below_weight), (from_zero, edges[0] * np.exp(-away)[None] * away_slope)):
-        nodes.append(np.concatenate([first, inner, above]))
-        weights.append(np.concatenate([weight, inner_weight, above_weight]))
-    return Cells(edges, np.stack(nodes), np.stack(weights), np.searchsorted(edges, x))
+POSITIVE = {"exponential", "gamma", "inverse_gamma", "inverse_gaussian", "log_normal", "rayleigh", "weibull"}

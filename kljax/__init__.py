@@ -43,8 +43,10 @@ if TYPE_CHECKING:
     from kljax.divergences import entropy as entropy
     from kljax.divergences import estimate as estimate
     from kljax.divergences import f_divergence as f_divergence
+    from kljax.divergences import hellinger_distance as hellinger_distance
     from kljax.divergences import jeffreys as jeffreys
     from kljax.divergences import jensen_shannon as jensen_shannon
+    from kljax.divergences import jensen_shannon_distance as jensen_shannon_distance
     from kljax.divergences import kl as kl
     from kljax.divergences import le_cam as le_cam
     from kljax.divergences import mutual_information as mutual_information
@@ -63,8 +65,9 @@ _MODULES = (
 )
 _VERBS = (
     *("Estimate", "alpha", "bhattacharyya", "chernoff_information", "chi_squared", "cross_entropy", "entropy"),
-    *("estimate", "f_divergence", "jeffreys", "jensen_shannon", "kl", "le_cam", "mutual_information", "pairwise"),
-    *("register", "renyi", "squared_hellinger", "total_variation", "tsallis"),
+    *("estimate", "f_divergence", "hellinger_distance", "jeffreys", "jensen_shannon"),
+    *("jensen_shannon_distance", "kl", "le_cam", "mutual_information", "pairwise", "register", "renyi"),
+    *("squared_hellinger", "total_variation", "tsallis"),
 )
 _OTHERS = {"ValueWarning": "_values", "bits": "_units", "checked": "_watch"}
 
@@ -88,10 +91,12 @@ __all__ = [
     "families",
     "generators",
     "geometry",
+    "hellinger_distance",
     "hidden",
     "interop",
     "jeffreys",
     "jensen_shannon",
+    "jensen_shannon_distance",
     "kl",
     "le_cam",
     "logits",

@@ -147,6 +147,19 @@ def exp_within(t: jax.Array) -> jax.Array:
     return jnp.exp(jnp.minimum(t, 88.7 if t.dtype == jnp.float32 else 709.7))
 
 
+@jax.custom_jvp
+def root(x: jax.Array) -> jax.Array:
+    """√x for x ≥ 0, with the slope 0 at 0 and at ∞: the distance whose square is x, at its kink the subgradient 0."""
+    return jnp.sqrt(x)
+
+
+@root.defjvp
+def _root_jvp(primals, tangents):
+    (x,), (dx,) = primals, tangents
+    inside = (x > 0.0) & (x < jnp.inf)
+    return root(x), jnp.where(inside, divide(0.5 * dx, root(jnp.where(inside, x, 1.0))), 0.0)
+
+
 # --- exponentials -----------------------------------------------------------------------------------------
 
 

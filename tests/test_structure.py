@@ -141,8 +141,8 @@ def test_importing_kljax_loads_nothing_until_a_name_is_asked_for():
     assert "jax" not in loaded
 
 
-# What steps, fits and checks: optax and chex are theirs, and scipy those of samples.
-BRING_THEIR_OWN = {"geometry", "samples", "testing", "variational"}
+# What steps, fits and checks: optax and chex are theirs, and scipy that of samples and tables.
+BRING_THEIR_OWN = {"geometry", "samples", "tables", "testing", "variational"}
 
 
 def test_every_name_is_reached_from_the_top_and_loads_jax_and_nothing_optional():

@@ -436,6 +436,22 @@ def test_columns_that_cannot_be_compared_are_named_and_the_rest_is():
     assert nothing.words.startswith("No column could be compared.")
 
 
+def test_kinds_that_a_column_does_not_fit_are_named():
+    a = {"x": rng(0).normal(size=60), "b": rng(1).random(60) < 0.5, "t": ["u", "v"] * 30}
+    found = tables.compare(a, a, kinds={"x": "text", "b": "number", "t": "bool"})
+    assert found.not_compared["x"].startswith("kinds takes it for 'text', but there are numbers in the reference")
+    assert found.not_compared["t"].startswith("kinds takes it for 'bool', but there are text in the reference")
+    assert found.column("b").verdict != "different"
+
+
+@pytest.mark.parametrize(
+    ("names", "message"), [(["a", "a"], "must differ from each other"), (["a"], "it needs one a column")]
+)
+def test_names_of_a_matrix_must_fit(names, message):
+    with pytest.raises(ValueError, match=message):
+        tables.compare(np.ones((60, 2)), np.ones((60, 2)), names=names)
+
+
 def test_names_cannot_break_the_page_or_the_terminal():
     x = {"<script>alert(1)</script>": rng(0).normal(size=60), "\x1b[31mred\n": rng(1).normal(size=60)}
     found = tables.compare(x, {name: values + 3 for name, values in x.items()})

@@ -119,7 +119,7 @@ def _log_sum(
 
 
 def capped(generator: Generator, like: jax.Array) -> Generator:
-    """The generator with an order of at most 1/eps: from there on Rényi's divergence is that of order ∞, to rounding."""
+    """The generator with an order of at most 1/eps: beyond, Rényi's divergence is that of order ∞ to rounding."""
     if not generator.parameters:
         return generator
     (order,) = generator.parameters

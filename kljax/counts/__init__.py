@@ -7,13 +7,16 @@ tenths of a nat where counts are small; each quantity has the estimator that was
 error bar. Arrays may be traced; mappings and pandas Series are aligned by their labels.
 """
 
-from typing import TYPE_CHECKING
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from kljax._names import unknown as _unknown
-from kljax.counts._divergences import cross_entropy, jeffreys, jensen_shannon, kl, psi
-from kljax.counts._entropy import entropy
-from kljax.counts._estimate import CountEstimate
-from kljax.counts._joint import conditional_entropy, mutual_information
+
+if TYPE_CHECKING:
+    from kljax.counts._divergences import cross_entropy, jeffreys, jensen_shannon, kl, psi
+    from kljax.counts._entropy import entropy
+    from kljax.counts._estimate import CountEstimate
+    from kljax.counts._joint import conditional_entropy, mutual_information
 
 __all__ = [
     "CountEstimate",
@@ -27,5 +30,21 @@ __all__ = [
     "psi",
 ]
 
+_HOMES = {
+    **dict.fromkeys(("cross_entropy", "jeffreys", "jensen_shannon", "kl", "psi"), "_divergences"),
+    **dict.fromkeys(("conditional_entropy", "mutual_information"), "_joint"),
+    "entropy": "_entropy",
+    "CountEstimate": "_estimate",
+}
+
 if not TYPE_CHECKING:  # a type checker is to refuse what is not there
-    __getattr__ = _unknown(__name__, __all__)
+
+    def __getattr__(name: str) -> Any:
+        """Loads a name when it is first asked for: the cells of ``kljax.tables`` need NumPy alone."""
+        if name not in _HOMES:
+            _unknown(__name__, __all__)(name)
+        globals()[name] = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+        return globals()[name]
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})

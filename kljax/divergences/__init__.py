@@ -8,6 +8,8 @@ bound is infinite.
 """
 
 from kljax.divergences._chernoff import chernoff_information as chernoff_information
+from kljax.divergences._distances import hellinger_distance as hellinger_distance
+from kljax.divergences._distances import jensen_shannon_distance as jensen_shannon_distance
 from kljax.divergences._estimate import estimate as estimate
 from kljax.divergences._f_divergences import alpha as alpha
 from kljax.divergences._f_divergences import bhattacharyya as bhattacharyya
@@ -38,8 +40,10 @@ __all__ = [
     "entropy",
     "estimate",
     "f_divergence",
+    "hellinger_distance",
     "jeffreys",
     "jensen_shannon",
+    "jensen_shannon_distance",
     "kl",
     "le_cam",
     "mutual_information",

@@ -11,6 +11,7 @@ from jax import lax
 from jax.typing import ArrayLike
 
 from kljax import _checks, generators, interop
+from kljax.families import _logs
 from kljax.families._record import Distribution, aligned, is_family
 from kljax.generators import Generator
 from kljax.montecarlo import Estimate
@@ -88,10 +89,11 @@ def estimate(
     if draws is None:
         assert key is not None
         pairs = zip((p, q), jax.random.split(key), strict=True)
-        given = [one.sample(each, (num_samples // 2,)) for one, each in pairs]
+        given = [_logs.draw(one, each, (num_samples // 2,)) for one, each in pairs]
     else:
         given = _made_outside(draws)
-    logs = [(p.log_prob(lax.stop_gradient(x)), q.log_prob(lax.stop_gradient(x))) for x in given]
+    fixed = [lax.stop_gradient(x) for x in given]
+    logs = [(_logs.log_prob(p, x), _logs.log_prob(q, x)) for x in fixed]
     return _summarise(generator, *logs)
 
 

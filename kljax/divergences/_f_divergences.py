@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from kljax import _checks, generators
-from kljax.divergences import _pairs, _powers, _structure
+from kljax.divergences import _degenerate, _pairs, _powers, _structure
 from kljax.divergences._register import converted, of_generator, registered, registrable
 from kljax.families._normal_variation import TOTAL_VARIATION
 from kljax.generators import Generator
@@ -53,6 +54,12 @@ def f_divergence(p: Any, q: Any, generator: Generator) -> jax.Array:
         return _structure.f_divergence(parts, generator, f_divergence, renyi)
     if generator.name == generators.kl.name:
         return _pairs.kl(p, q)
+    p, q, edge, same = _degenerate.proper(p, q)
+    value = _of_pair(p, q, generator)
+    return value if edge is None else _degenerate.shown(value, edge, same, generator.at_zero + generator.at_infinity)
+
+
+def _of_pair(p: Any, q: Any, generator: Generator) -> jax.Array:
     if generator.name == generators.total_variation.name and (type(p), type(q)) in TOTAL_VARIATION:
         return _pairs.closed(TOTAL_VARIATION[type(p), type(q)], p, q)
     power = _powers.power_of(generator)
@@ -101,7 +108,9 @@ def renyi(p: Any, q: Any, *, order: ArrayLike) -> jax.Array:
     parts = _structure.parts(p, q)
     if parts is not None:
         return _structure.added(parts, renyi, order=order)
-    return _powers.of_pair("renyi", p, q, order, lambda: _pairs.integrate("renyi", p, q, order=order))
+    p, q, edge, same = _degenerate.proper(p, q)
+    value = _powers.of_pair("renyi", p, q, order, lambda: _pairs.integrate("renyi", p, q, order=order))
+    return _degenerate.shown(value, edge, same, jnp.inf)
 
 
 @registrable
@@ -305,4 +314,6 @@ def bhattacharyya(p: Any, q: Any) -> jax.Array:
     parts = _structure.parts(p, q)
     if parts is not None:
         return _structure.added(parts, bhattacharyya)
-    return _powers.of_pair("renyi", p, q, 0.5, lambda: _pairs.integrate("bhattacharyya", p, q), 0.5)
+    p, q, edge, same = _degenerate.proper(p, q)
+    value = _powers.of_pair("renyi", p, q, 0.5, lambda: _pairs.integrate("bhattacharyya", p, q), 0.5)
+    return _degenerate.shown(value, edge, same, jnp.inf)

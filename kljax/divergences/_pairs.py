@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from kljax import interop
-from kljax.divergences import _atoms, _structure, _supports
+from kljax.divergences import _atoms, _degenerate, _structure, _supports
 from kljax.families import _integrals
 from kljax.families._bernoulli import Bernoulli
 from kljax.families._categorical import tables
@@ -54,6 +54,11 @@ def both(p: Any, q: Any) -> tuple[Any, Any]:
 
 def kl(p: Any, q: Any) -> jax.Array:
     """KL by the closed form of the pair, else by quadrature."""
+    p, q, edge, same = _degenerate.proper(p, q)
+    return _degenerate.shown(_kl(p, q), edge, same, jnp.inf)
+
+
+def _kl(p: Any, q: Any) -> jax.Array:
     kinds = type(p), type(q)
     form = KL.get(kinds)
     if form is None:

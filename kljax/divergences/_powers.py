@@ -70,7 +70,17 @@ def _order_alpha(line: Line, order: jax.Array) -> jax.Array:
 
 
 def _order_renyi(line: Line, order: jax.Array) -> jax.Array:
-    return order * of_line(line, order)
+    """R_α = αK_α; from 1/eps on that of order ∞, log sup p/q, taken at an order where they agree to rounding."""
+    eps = float(jnp.finfo(order.dtype).eps)
+    endless = jnp.zeros_like(order, bool) if line.bounded is None else ~line.bounded
+    if line.shift is not None:
+        # Of locations apart where the spreads are alike the part grows with the order.
+        ends = [jnp.full_like(order, at / eps) for at in (1.0, 64.0)]
+        low, high = (at * jax.lax.stop_gradient(line.shift(at)) for at in ends)
+        endless |= high > 8.0 * low
+    endless &= order >= 1.0 / eps
+    found = jnp.where(endless, 0.5, jnp.minimum(order, 64.0 / eps))
+    return jnp.where(endless, jnp.inf, found * of_line(line, found))
 
 
 _POWERS = (

@@ -21,6 +21,7 @@ from kljax._special import expm1
 from kljax.families import Delta, Independent, Masked, Mixture, MultivariateNormal, Normal, Product, Transformed
 from kljax.families._empirical import Empirical
 from kljax.families._mixture import mixed
+from kljax.families._padding import padded
 from kljax.families._record import batch_shape, filled, is_family
 from kljax.families._transformed import same_bijector
 from kljax.generators import Generator
@@ -95,8 +96,9 @@ def parts(p: Any, q: Any) -> Parts | None:
     """What the pair is made of; None if it is to be answered as it is."""
     if isinstance(p, Masked) or isinstance(q, Masked):
         masks = [one.mask for one in (p, q) if isinstance(one, Masked)]
-        bare = [one.base if isinstance(one, Masked) else one for one in (p, q)]
-        return Parts([(bare[0], bare[1])], 0, 1, functools.reduce(operator.and_, masks))
+        mask = functools.reduce(operator.and_, masks)
+        bare = bases(*(one.base if isinstance(one, Masked) else one for one in (p, q)))
+        return Parts([(padded(bare[0], mask), padded(bare[1], mask))], 0, 1, mask)
     if isinstance(p, Product) and isinstance(q, Product):
         # That the structures agree is known from the shapes of a draw.
         leaves = [jax.tree.leaves(one.parts, is_leaf=is_family) for one in (p, q)]

@@ -13,6 +13,7 @@ from kljax.families._deviances import LARGE, gamma_entropy, log_beta, share, sha
 from kljax.families._edges import at_end, power_log, power_log1m
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._incomplete import incomplete_beta
+from kljax.families._logs import Logs, as_logs, of_share, rest_of
 from kljax.families._quantiles import quantile_by_bisection, standard_deviation
 from kljax.families._record import at_points, batch_shape, family, filled, lifted, positive
 from kljax.families._stirling import phi
@@ -51,6 +52,24 @@ class Beta:
         at = lifted(self, shape)
         shape = (*shape, *batch_shape(self))
         return jax.random.beta(key, at.concentration1, at.concentration0, shape, at.concentration1.dtype)
+
+    def _draw_logs(self, key: jax.Array, shape: tuple[int, ...]) -> Logs:
+        at, keys = lifted(self, shape), jax.random.split(key)
+        logs = [
+            jax.random.loggamma(one, a, a.shape, a.dtype)
+            for one, a in zip(keys, (at.concentration1, at.concentration0), strict=True)
+        ]
+        odds = logs[0] - logs[1]
+        return of_share(-jax.nn.softplus(-odds), -jax.nn.softplus(odds))
+
+    def _log_prob_of_logs(self, x: Any) -> jax.Array:
+        x = as_logs(self, x)
+        log, at = at_points(x.log, self)
+        a, b = at.concentration1, at.concentration0
+        inside = (x.x > 0.25) & (x.x < 0.75)
+        beside = (a - 1.0) * log + (b - 1.0) * rest_of(x) - log_beta(a, b)
+        large = jnp.minimum(a, b) >= LARGE
+        return jnp.where(inside | (large & (x.x < 1.0) & x.normal()), self.log_prob(x.x), beside)
 
     @property
     def support(self) -> Support:

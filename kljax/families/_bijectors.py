@@ -50,6 +50,9 @@ class Affine:
     loc: Any = number_or_array()
     scale: Any = number_or_array()
 
+    def _ordinary(self) -> dict[str, Any]:
+        return {"scale": 1.0}
+
     def forward(self, x: Any) -> jax.Array:
         """loc + scale · x"""
         return self.loc + self.scale * jnp.asarray(x)

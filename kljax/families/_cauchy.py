@@ -89,4 +89,5 @@ def kl_cauchy(p: Cauchy, q: Cauchy) -> jax.Array:
     """log(((γ_p + γ_q)² + Δ²)/(4γ_pγ_q)), Δ = μ_p - μ_q (Chyzak & Nielsen 2019)."""
     shift = p.loc - q.loc
     spread = divide(p.scale - q.scale, p.scale) * divide(p.scale - q.scale, q.scale)
-    return log1p(0.25 * (spread + divide(shift, p.scale) * divide(shift, q.scale)))
+    value = log1p(0.25 * (spread + divide(shift, p.scale) * divide(shift, q.scale)))
+    return jnp.where(jnp.minimum(p.scale, q.scale) < 0.0, jnp.nan, value)

@@ -15,6 +15,7 @@ from kljax.families._edges import at_end, power_log
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._gamma import Gamma
 from kljax.families._incomplete import incomplete_gamma
+from kljax.families._logs import Logs, as_logs, of_log
 from kljax.families._quantiles import quantile_by_bisection, standard_deviation
 from kljax.families._record import at_points, family, filled, positive
 from kljax.families._stirling import phi, remainder, remainder_slope
@@ -49,6 +50,16 @@ class Chi:
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
         """Draws, differentiable in the parameter."""
         return jnp.sqrt(Gamma(0.5 * self.df, 0.5).sample(key, shape))
+
+    def _draw_logs(self, key: jax.Array, shape: tuple[int, ...]) -> Logs:
+        return of_log(0.5 * Gamma(0.5 * self.df, jnp.full_like(self.df, 0.5))._draw_logs(key, shape).log)
+
+    def _log_prob_of_logs(self, x: Any) -> jax.Array:
+        x = as_logs(self, x)
+        log, at = at_points(x.log, self)
+        half, normal = 0.5 * at.df, x.normal()
+        below = (at.df - 1.0) * log - (half - 1.0) * math.log(2.0) - log_gamma(half)
+        return jnp.where(normal, self.log_prob(jnp.where(normal, x.x, 1.0)), below)
 
     @property
     def support(self) -> Support:

@@ -12,6 +12,7 @@ from kljax._gamma import bregman_log_gamma, log_gamma
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._gamma import Gamma
 from kljax.families._incomplete import incomplete_gamma
+from kljax.families._logs import Logs
 from kljax.families._quantiles import quantile_by_bisection, standard_deviation
 from kljax.families._record import at_points, family, filled, positive
 from kljax.quadrature import Support
@@ -36,6 +37,12 @@ class Chi2:
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
         """Draws, differentiable in the parameter."""
         return as_gamma(self).sample(key, shape)
+
+    def _draw_logs(self, key: jax.Array, shape: tuple[int, ...]) -> Logs:
+        return as_gamma(self)._draw_logs(key, shape)
+
+    def _log_prob_of_logs(self, x: Any) -> jax.Array:
+        return as_gamma(self)._log_prob_of_logs(x)
 
     @property
     def support(self) -> Support:

@@ -12,6 +12,7 @@ from kljax._special import divide
 from kljax.families._beta import Beta, kl_of_dirichlets
 from kljax.families._deviances import excess_over_one, gamma_entropy, log_density
 from kljax.families._fit import fit_by_likelihood
+from kljax.families._logs import Logs, of_log
 from kljax.families._matrices import embedded, identity
 from kljax.families._quantiles import standard_deviation
 from kljax.families._record import at_points, batch_shape, family, filled, lifted, positive
@@ -36,6 +37,20 @@ class Dirichlet:
     def event_shape(self) -> tuple[int, ...]:
         """(n,), the number of outcomes."""
         return self.concentration.shape[-1:]
+
+    def _draw_logs(self, key: jax.Array, shape: tuple[int, ...]) -> Logs:
+        a = lifted(self, shape).concentration
+        logs = jax.random.loggamma(key, a, a.shape, a.dtype)
+        return of_log(logs - jax.nn.logsumexp(logs, -1, keepdims=True))
+
+    def _log_prob_of_logs(self, x: Any) -> jax.Array:
+        if not isinstance(x, Logs):
+            return self.log_prob(x)
+        log, at = at_points(x.log, self)
+        normal = jnp.all(x.normal(), -1)
+        safe = jnp.where(normal[..., None], x.x, 1.0 / log.shape[-1])
+        beside = jnp.sum((at.concentration - 1.0) * log, -1) - _log_beta(at.concentration)
+        return jnp.where(normal, self.log_prob(safe), beside)
 
     @property
     def support(self) -> Support:

@@ -14,6 +14,7 @@ from kljax._special import divide, log_ratio, x_minus_log1p
 from kljax.families._deviances import gamma_entropy, log_density
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._incomplete import incomplete_gamma
+from kljax.families._logs import Logs, as_logs, of_log
 from kljax.families._quantiles import quantile_by_bisection, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive
 from kljax.quadrature import Support
@@ -43,6 +44,17 @@ class Gamma:
         """Draws, differentiable in the parameters."""
         at = lifted(self, shape)
         return noise(_standard, key, shape, self, self.concentration) / at.rate
+
+    def _draw_logs(self, key: jax.Array, shape: tuple[int, ...]) -> Logs:
+        at = lifted(self, shape)
+        return of_log(noise(_log_standard, key, shape, self, self.concentration) - jnp.log(at.rate))
+
+    def _log_prob_of_logs(self, x: Any) -> jax.Array:
+        x = as_logs(self, x)
+        log, at = at_points(x.log, self)
+        a, normal = at.concentration, x.normal()
+        below = (a - 1.0) * log + a * jnp.log(at.rate) - log_gamma(a)
+        return jnp.where(normal, self.log_prob(jnp.where(normal, x.x, 1.0)), below)
 
     @property
     def support(self) -> Support:
@@ -112,3 +124,7 @@ def kl_of_gammas(shape_p: jax.Array, rate_p: jax.Array, shape_q: jax.Array, rate
 
 def _standard(key: jax.Array, concentration: jax.Array, *, shape: tuple[int, ...], dtype: Any) -> jax.Array:
     return jax.random.gamma(key, concentration, shape, dtype)
+
+
+def _log_standard(key: jax.Array, concentration: jax.Array, *, shape: tuple[int, ...], dtype: Any) -> jax.Array:
+    return jax.random.loggamma(key, concentration, shape, dtype)

@@ -10,7 +10,8 @@ import jax.numpy as jnp
 from kljax._gamma import digamma_gap
 from kljax._special import divide, two_sum
 from kljax.families._beta import Beta, kl_beta
-from kljax.families._deviances import log_density, sums_from_the_end
+from kljax.families._deviances import log_beta, log_density, sums_from_the_end
+from kljax.families._logs import Logs, of_log, rest_of
 from kljax.families._quantiles import standard_deviation
 from kljax.families._record import at_points, family, filled, positive
 from kljax.families._stirling import phi
@@ -52,6 +53,23 @@ class GeneralizedDirichlet:
     def _sticks(self) -> Beta:
         at = filled(self)
         return Beta(at.concentration1, at.concentration0)
+
+    def _draw_logs(self, key: jax.Array, shape: tuple[int, ...]) -> Logs:
+        v = self._sticks()._draw_logs(key, shape)
+        left = jnp.cumsum(rest_of(v), -1)
+        before = jnp.concatenate([jnp.zeros_like(left[..., :1]), left[..., :-1]], -1)
+        return of_log(jnp.concatenate([v.log + before, left[..., -1:]], -1))
+
+    def _log_prob_of_logs(self, x: Any) -> jax.Array:
+        if not isinstance(x, Logs):
+            return self.log_prob(x)
+        log, at = at_points(x.log, self)
+        a, b = at.concentration1, at.concentration0
+        left = jax.lax.cumlogsumexp(log, axis=log.ndim - 1, reverse=True)
+        terms = (a - 1.0) * log[..., :-1] + (b - 1.0) * left[..., 1:] - (a + b - 1.0) * left[..., :-1]
+        normal = jnp.all(x.normal(), -1)
+        safe = jnp.where(normal[..., None], x.x, 1.0 / log.shape[-1])
+        return jnp.where(normal, self.log_prob(safe), jnp.sum(terms - log_beta(a, b), -1))
 
     @property
     def support(self) -> Support:

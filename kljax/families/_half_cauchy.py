@@ -83,4 +83,5 @@ class HalfCauchy:
 def kl_half_cauchy(p: HalfCauchy, q: HalfCauchy) -> jax.Array:
     """log((γ_p + γ_q)²/(4γ_pγ_q)), that of the Cauchy distributions around zero."""
     gap = p.scale - q.scale
-    return log1p(0.25 * divide(gap, p.scale) * divide(gap, q.scale))
+    value = log1p(0.25 * divide(gap, p.scale) * divide(gap, q.scale))
+    return jnp.where(jnp.minimum(p.scale, q.scale) < 0.0, jnp.nan, value)

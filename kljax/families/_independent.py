@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 
+from kljax.families._logs import draw, log_prob
 from kljax.families._quantiles import standard_deviation
 from kljax.families._record import batch_shape, family, filled, nested, static
 from kljax.quadrature import Support
@@ -57,6 +58,12 @@ class Independent:
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
         """Draws of the base."""
         return self.base.sample(key, shape)
+
+    def _draw_logs(self, key: jax.Array, shape: tuple[int, ...]) -> Any:
+        return draw(self.base, key, shape)
+
+    def _log_prob_of_logs(self, x: Any) -> jax.Array:
+        return self._sum(log_prob(self.base, x))
 
     @property
     def support(self) -> Support:

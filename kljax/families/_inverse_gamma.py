@@ -14,6 +14,7 @@ from kljax.families._deviances import LARGE, gamma_entropy, rate_deviance
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._gamma import Gamma, kl_of_gammas
 from kljax.families._incomplete import incomplete_gamma
+from kljax.families._logs import Logs, as_logs, of_log
 from kljax.families._quantiles import quantile_by_bisection, standard_deviation
 from kljax.families._record import at_points, family, filled, positive
 from kljax.families._stirling import phi
@@ -48,6 +49,16 @@ class InverseGamma:
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
         """Draws, differentiable in the parameters."""
         return 1.0 / Gamma(self.concentration, self.scale).sample(key, shape)
+
+    def _draw_logs(self, key: jax.Array, shape: tuple[int, ...]) -> Logs:
+        return of_log(-Gamma(self.concentration, self.scale)._draw_logs(key, shape).log)
+
+    def _log_prob_of_logs(self, x: Any) -> jax.Array:
+        x = as_logs(self, x)
+        log, at = at_points(x.log, self)
+        a, normal = at.concentration, x.normal()
+        beyond = a * jnp.log(at.scale) - (a + 1.0) * log - log_gamma(a) - jnp.exp(jnp.log(at.scale) - log)
+        return jnp.where(normal, self.log_prob(jnp.where(normal, x.x, 1.0)), beyond)
 
     @property
     def support(self) -> Support:

@@ -53,6 +53,9 @@ class InverseWishart:
     def _check(self) -> None:
         square("InverseWishart", "scale", self.scale)
 
+    def _ordinary(self) -> dict[str, Any]:
+        return {"df": self.scale.shape[-1] + 1.0}
+
     @property
     def event_shape(self) -> tuple[int, ...]:
         """(n, n)"""

@@ -9,11 +9,12 @@ import jax
 import jax.numpy as jnp
 
 from kljax._gamma import digamma_gap, log_gamma_1p, log_gamma_gap
-from kljax._special import divide, expm1, expm1_minus_x, expm1_ratio, log1p, log_ratio, relative_gap
+from kljax._special import divide, expm1, expm1_minus_x, expm1_ratio, log1p, log_ratio, relative_gap, tiny
 from kljax.families._beta import Beta
 from kljax.families._deviances import log_gamma_bend, log_gamma_rise
 from kljax.families._edges import at_end
 from kljax.families._fit import fit_by_likelihood
+from kljax.families._logs import Logs, as_logs, of_share
 from kljax.families._quantiles import at_shares, log1mexp, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive
 from kljax.quadrature import Support
@@ -51,6 +52,16 @@ class Kumaraswamy:
         at = lifted(self, shape)
         log_u, _ = _logs(noise(jax.random.exponential, key, shape, self) / at.concentration0)
         return jnp.exp(log_u / at.concentration1)
+
+    def _draw_logs(self, key: jax.Array, shape: tuple[int, ...]) -> Logs:
+        at = lifted(self, shape)
+        log_u, _ = _logs(noise(jax.random.exponential, key, shape, self) / at.concentration0)
+        log = jnp.minimum(log_u / at.concentration1, -tiny(log_u))
+        return of_share(log, jnp.log(-expm1(log)))
+
+    def _log_prob_of_logs(self, x: Any) -> jax.Array:
+        log, at = at_points(as_logs(self, x).log, self)
+        return _log_density(log, at.concentration1, at.concentration0)
 
     @property
     def support(self) -> Support:

@@ -27,19 +27,29 @@ class Line(NamedTuple):
 
     ``inside(r)`` is false where P(r) is outside the family; without it the line never ends. A family with locations
     may keep their part apart: ``shift(s)`` is that of the divergence of order s, J_s/(s(1 - s)), and ``shifts(s)`` are
-    (A, B) with (1 - s)²A the part of KL(P(s)‖p) and s²B that of KL(P(s)‖q).
+    (A, B) with (1 - s)²A the part of KL(P(s)‖p) and s²B that of KL(P(s)‖q). ``bounded`` says whether p/q is, which
+    the order ∞ asks; without it that follows from where the line ends.
     """
 
     step: Step
     inside: Callable[[jax.Array], jax.Array] | None = None
     shift: Callable[[jax.Array], jax.Array] | None = None
     shifts: Callable[[jax.Array], tuple[jax.Array, jax.Array]] | None = None
+    bounded: jax.Array | None = None
 
 
 def between(p: jax.Array, q: jax.Array, s: jax.Array) -> jax.Array:
     """s p + (1 - s) q, exact at both ends and for p = q."""
     low, s = s < 0.5, s.astype(p.dtype)  # which may be complex
     return jnp.where(low, q + s * (p - q), p - (1.0 - s) * (p - q))
+
+
+def along(p: jax.Array, q: jax.Array, s: jax.Array, d: jax.Array) -> jax.Array:
+    """s p + (1 - s) q, beyond its ends from there by the difference d = p - q."""
+    inside = (s >= 0.0) & (s <= 1.0)
+    middle = jnp.where(inside, s, 0.5)
+    beyond = jnp.where(s > 1.0, p + (s - 1.0) * d, q + s * d)
+    return jnp.where(inside, middle * p + (1.0 - middle) * q, beyond)
 
 
 def positive(x: jax.Array) -> jax.Array:
@@ -59,6 +69,7 @@ def summed(line: Line, axis: int = -1) -> Line:
         None if inside is None else lambda r: inside(wide(r)).all(axis),
         None if shift is None else lambda s: shift(wide(s)).sum(axis),
         None if shifts is None else lambda s: (shifts(wide(s))[0].sum(axis), shifts(wide(s))[1].sum(axis)),
+        None if line.bounded is None else line.bounded.all(axis),
     )
 
 
@@ -80,7 +91,7 @@ def proportions(p: jax.Array, q: jax.Array, d: jax.Array) -> Line:
     """The same, of numbers of which the larger is about one, with their difference d = p - q."""
 
     def at(s: jax.Array) -> jax.Array:
-        return s * p + (1.0 - s) * q
+        return along(p, q, s, d)
 
     def step(s: jax.Array, r: jax.Array, c: jax.Array) -> jax.Array:
         z = divide(c * d, at(s))
@@ -89,7 +100,7 @@ def proportions(p: jax.Array, q: jax.Array, d: jax.Array) -> Line:
         far = z - log_ratio(jnp.where(near, 1.0, at(r)), jnp.where(near, 1.0, at(s)))
         return jnp.where(near, x_minus_log1p(jnp.where(near, z, 0.0)), far)
 
-    return Line(step, lambda r: positive(at(r)))
+    return Line(step, lambda r: positive(at(r)), bounded=~(d < 0.0))
 
 
 def powers(exponent: jax.Array) -> Line:
@@ -108,7 +119,7 @@ def normals(loc_p: jax.Array, scale_p: jax.Array, loc_q: jax.Array, scale_q: jax
     line = times(0.5, proportions(a * a, b * b, gap * (a + b)))
 
     def spread(s: jax.Array) -> jax.Array:
-        return s * (a * a) + (1.0 - s) * (b * b)
+        return along(a * a, b * b, s, gap * (a + b))
 
     def shift(s: jax.Array) -> jax.Array:
         return 0.5 * divide(d * d, spread(s))
@@ -129,7 +140,7 @@ def shapes(p: jax.Array, q: jax.Array) -> Line:
     def step(s: jax.Array, r: jax.Array, c: jax.Array) -> jax.Array:
         return bregman_log_gamma(between(p, q, r), between(p, q, s), c * (p - q))
 
-    return Line(step, lambda r: positive(between(p, q, r)))
+    return Line(step, lambda r: positive(between(p, q, r)), bounded=p == q)
 
 
 def gammas(shape_p: jax.Array, rate_p: jax.Array, shape_q: jax.Array, rate_q: jax.Array) -> Line:
@@ -148,7 +159,10 @@ def gammas(shape_p: jax.Array, rate_p: jax.Array, shape_q: jax.Array, rate_q: ja
         bent = jnp.where(near, x_minus_log1p(jnp.where(near, gap, 0.0)), gap - logs)
         return other * bent + bregman_phi(other, shape, c * (shape_p - shape_q))
 
-    return Line(step, lambda r: positive(at(r)[0]) & positive(at(r)[1]))
+    # p/q is a power of x times an exponential.
+    equal, above = shape_p == shape_q, shape_p > shape_q
+    bounded = (equal & (rate_p >= rate_q)) | (above & (rate_p > rate_q))
+    return Line(step, lambda r: positive(at(r)[0]) & positive(at(r)[1]), bounded=bounded)
 
 
 # --- the logarithm of a rate: exp ---------------------------------------------------------------------------
@@ -168,7 +182,7 @@ def counts(p: jax.Array, q: jax.Array) -> Line:
         rate = jnp.where(low, safe_q, safe_p) * jnp.exp(jnp.where(low, s, s - 1.0) * log)
         return jnp.where(edge, kl_term(end(s), end(r)), rate * expm1_minus_x(c * log))
 
-    return Line(step)
+    return Line(step, bounded=p <= q)
 
 
 # --- concentrations that share a total: Dirichlet -----------------------------------------------------------
@@ -181,4 +195,4 @@ def concentrations(p: jax.Array, q: jax.Array, d: jax.Array | None = None) -> Li
     def step(s: jax.Array, r: jax.Array, c: jax.Array) -> jax.Array:
         return kl_of_dirichlets(between(p, q, s[None]), between(p, q, r[None]), c[None] * gap)
 
-    return Line(step, lambda r: positive(between(p, q, r[None])).all(0))
+    return Line(step, lambda r: positive(between(p, q, r[None])).all(0), bounded=(gap >= 0.0).all(0))

@@ -248,4 +248,7 @@ def _wisharts(df_p: jax.Array, df_q: jax.Array, p: jax.Array, q: jax.Array) -> L
     def inside(r: jax.Array) -> jax.Array:
         return positive(between(df_p, df_q, r) - (p.shape[-1] - 1.0)) & ~_fails(at(r))
 
-    return Line(step, inside)
+    # p/q is a power of the determinant times an exponential.
+    rise = df_p - df_q
+    bounded = (rise == 0.0) | ((rise > 0.0) & (diagonal(cholesky(hermitian(p - q))) > 0.0).all(-1))
+    return Line(step, inside, bounded=bounded)

@@ -13,7 +13,7 @@ from kljax.families import _odds
 from kljax.families._continuous_bernoulli import ContinuousBernoulli
 from kljax.families._inverse_gaussian import InverseGaussian
 from kljax.families._lindley import Lindley
-from kljax.families._lines import Line, between, positive, proportions, rates
+from kljax.families._lines import Line, along, between, positive, proportions, rates
 from kljax.families._logarithmic import Logarithmic
 from kljax.families._logarithmic import kl_by_gap as kl_of_logarithmics
 from kljax.families._pareto import Pareto
@@ -29,9 +29,8 @@ def inverse_gaussian(p: InverseGaussian, q: InverseGaussian) -> Line:
     inverse = divide(q.loc - p.loc, unit) * a * b * (a + b)
 
     def at(s: jax.Array) -> tuple[jax.Array, jax.Array]:
-        return between(p.concentration, q.concentration, s), s * p.concentration * a * a + (
-            1.0 - s
-        ) * q.concentration * b * b
+        first, second = p.concentration * a * a, q.concentration * b * b
+        return between(p.concentration, q.concentration, s), along(first, second, s, first - second)
 
     def step(s: jax.Array, r: jax.Array, c: jax.Array) -> jax.Array:
         (x, x_mean), (y, y_mean) = at(s), at(r)
@@ -44,7 +43,9 @@ def inverse_gaussian(p: InverseGaussian, q: InverseGaussian) -> Line:
         return 0.5 * (lambdas.step(s, r, c) + size * away)
 
     # At λ/μ² = 0, Lévy's distribution, the integral still converges.
-    return Line(step, lambda r: positive(at(r)[0]) & ~(at(r)[1] < 0.0))
+    first, second = (at(jnp.full_like(a, end)) for end in (1.0, 0.0))
+    bounded = (first[0] >= second[0]) & (first[1] >= second[1])
+    return Line(step, lambda r: positive(at(r)[0]) & ~(at(r)[1] < 0.0), bounded=bounded)
 
 
 def lindley(p: Lindley, q: Lindley) -> Line:
@@ -56,7 +57,7 @@ def lindley(p: Lindley, q: Lindley) -> Line:
     def step(s: jax.Array, r: jax.Array, c: jax.Array) -> jax.Array:
         return 2.0 * below.step(s, r, c) - above.step(s, r, c)
 
-    return Line(step, below.inside)
+    return Line(step, below.inside, bounded=below.bounded)
 
 
 def continuous_bernoulli(p: ContinuousBernoulli, q: ContinuousBernoulli) -> Line:
@@ -84,7 +85,7 @@ def pareto(p: Pareto, q: Pareto) -> Line:
         beyond = ((s == 1.0) & (p.scale < q.scale)) | ((s == 0.0) & (q.scale < p.scale))
         return jnp.where(beyond, jnp.inf, line.step(s, r, c) + to)
 
-    return Line(step, line.inside)
+    return Line(step, line.inside, bounded=line.bounded)
 
 
 def trials(p: Any, q: Any) -> Line:
@@ -148,7 +149,7 @@ def waits(p: Any, q: Any) -> Line:
         chance = jnp.where(r == 1.0, chance_p, jnp.where(r == 0.0, chance_q, 1.0))
         return jnp.where(misses & (chance == 1.0), jnp.inf, jnp.where(misses, 0.0, -jnp.log(chance)))
 
-    return Line(step, lambda r: positive(at(r)[0]))
+    return Line(step, lambda r: positive(at(r)[0]), bounded=~(log > 0.0))
 
 
 def logarithmic(p: Logarithmic, q: Logarithmic) -> Line:
@@ -162,7 +163,7 @@ def logarithmic(p: Logarithmic, q: Logarithmic) -> Line:
     def step(s: jax.Array, r: jax.Array, c: jax.Array) -> jax.Array:
         return kl_of_logarithmics(at(s), at(r), at(s) * expm1(c * log))
 
-    return Line(step, lambda r: positive(1.0 - at(r)))
+    return Line(step, lambda r: positive(1.0 - at(r)), bounded=p.probs <= q.probs)
 
 
 def directions(order: float, size_p: jax.Array, size_q: jax.Array, gap: jax.Array) -> Line:
@@ -171,8 +172,8 @@ def directions(order: float, size_p: jax.Array, size_q: jax.Array, gap: jax.Arra
     cosine, sine = 1.0 - gap, gap * (2.0 - gap)  # the second is sin²
 
     def squared(s: jax.Array) -> jax.Array:
-        along = (1.0 - s) * size_q + s * size_p * cosine
-        return along * along + jnp.square(s * size_p) * sine
+        ahead = along(size_p * cosine, size_q, s, difference - size_p * gap)
+        return ahead * ahead + jnp.square(s * size_p) * sine
 
     def at(s: jax.Array) -> jax.Array:
         square = squared(s)
@@ -182,10 +183,10 @@ def directions(order: float, size_p: jax.Array, size_q: jax.Array, gap: jax.Arra
     def step(s: jax.Array, r: jax.Array, c: jax.Array) -> jax.Array:
         x, y = at(s), at(r)
         # κ_r - κ_s = c (η_p - η_q)·(η_r + η_s)/(κ_r + κ_s)
-        along = difference * (2.0 * size_q + (s + r) * difference) + 2.0 * product * gap * (s + r - 1.0)
+        ahead = difference * (2.0 * size_q + (s + r) * difference) + 2.0 * product * gap * (s + r - 1.0)
         total = x + y
         some = total > 0.0
-        d = c * jnp.where(some, divide(along, jnp.where(some, total, 1.0)), 0.0)
+        d = c * jnp.where(some, divide(ahead, jnp.where(some, total, 1.0)), 0.0)
         spread = difference * difference + 2.0 * product * gap
         inner = 0.5 * (x * x + y * y - c * c * spread)
         acute = inner > 0.0

@@ -13,6 +13,7 @@ from kljax._special import divide, expm1_ratio, tiny
 from kljax.families._edges import growing
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._logarithms import log_less
+from kljax.families._logs import Logs, as_logs, of_log
 from kljax.families._normal import Normal, kl_normal
 from kljax.families._quantiles import at_shares, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive, real
@@ -45,6 +46,15 @@ class LogNormal:
         """Draws, differentiable in the parameters."""
         at = lifted(self, shape)
         return jnp.exp(at.loc + at.scale * noise(jax.random.normal, key, shape, self))
+
+    def _draw_logs(self, key: jax.Array, shape: tuple[int, ...]) -> Logs:
+        return of_log(Normal(self.loc, self.scale).sample(key, shape))
+
+    def _log_prob_of_logs(self, x: Any) -> jax.Array:
+        x = as_logs(self, x)
+        normal = x.normal()
+        beyond = Normal(self.loc, self.scale).log_prob(x.log) - x.log
+        return jnp.where(normal, self.log_prob(jnp.where(normal, x.x, 1.0)), beyond)
 
     @property
     def support(self) -> Support:

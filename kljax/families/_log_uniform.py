@@ -30,6 +30,9 @@ class LogUniform:
     low: Any = positive()
     high: Any = positive()
 
+    def _ordinary(self) -> dict[str, Any]:
+        return {"low": 1.0, "high": 2.0}
+
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at x; -∞ outside the support."""
         x, at = at_points(x, self)

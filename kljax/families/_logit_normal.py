@@ -12,6 +12,7 @@ from jax.scipy.special import ndtr, ndtri
 from kljax._special import divide, log1p, log_ratio
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._logarithms import logit_less
+from kljax.families._logs import Logs, as_logs, of_share, rest_of
 from kljax.families._normal import Normal, kl_normal
 from kljax.families._quantiles import at_shares, standard_deviation
 from kljax.families._record import along, at_points, family, filled, positive, real
@@ -44,6 +45,15 @@ class LogitNormal:
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
         """Draws, differentiable in the parameters."""
         return jax.nn.sigmoid(_logit(self).sample(key, shape))
+
+    def _draw_logs(self, key: jax.Array, shape: tuple[int, ...]) -> Logs:
+        z = _logit(self).sample(key, shape)
+        return of_share(-jax.nn.softplus(-z), -jax.nn.softplus(z))
+
+    def _log_prob_of_logs(self, x: Any) -> jax.Array:
+        x = as_logs(self, x)
+        rest = rest_of(x)
+        return _logit(self).log_prob(x.log - rest) - x.log - rest
 
     @property
     def support(self) -> Support:

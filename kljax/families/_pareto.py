@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from kljax._special import divide, itakura_saito_term, log_ratio
 from kljax.families._fit import fit_by_likelihood
+from kljax.families._logs import Logs, as_logs
 from kljax.families._quantiles import at_shares, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive
 from kljax.quadrature import Support
@@ -40,6 +41,17 @@ class Pareto:
         """Draws, differentiable in the parameters."""
         at = lifted(self, shape)
         return at.scale * jnp.exp(noise(jax.random.exponential, key, shape, self) / at.concentration)
+
+    def _draw_logs(self, key: jax.Array, shape: tuple[int, ...]) -> Logs:
+        at = lifted(self, shape)
+        above = noise(jax.random.exponential, key, shape, self) / at.concentration
+        return Logs(at.scale * jnp.exp(above), jnp.log(at.scale) + above)
+
+    def _log_prob_of_logs(self, x: Any) -> jax.Array:
+        x = as_logs(self, x)
+        log, at = at_points(x.log, self)
+        beyond = jnp.log(at.concentration) - log - at.concentration * (log - jnp.log(at.scale))
+        return jnp.where(x.x == jnp.inf, beyond, self.log_prob(x.x))
 
     @property
     def support(self) -> Support:

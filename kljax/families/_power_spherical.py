@@ -43,6 +43,9 @@ class PowerSpherical:
     def _check(self) -> None:
         dimension("PowerSpherical", self.mean_direction.shape[-1])
 
+    def _ordinary(self) -> dict[str, Any]:
+        return {"mean_direction": 1.0}
+
     @property
     def event_shape(self) -> tuple[int, ...]:
         """(n,)"""

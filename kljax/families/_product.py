@@ -8,6 +8,7 @@ from typing import Any
 
 import jax
 
+from kljax.families._logs import draw, log_prob
 from kljax.families._quantiles import standard_deviation
 from kljax.families._record import batch_shape, family, filled, is_family, tree
 
@@ -58,6 +59,15 @@ class Product:
         leaves, structure = jax.tree.flatten(self._filled().parts, is_leaf=is_family)
         keys = jax.random.split(key, len(leaves))
         return structure.unflatten([one.sample(each, shape) for one, each in zip(leaves, keys, strict=True)])
+
+    def _draw_logs(self, key: jax.Array, shape: tuple[int, ...]) -> Any:
+        structure: Any
+        leaves, structure = jax.tree.flatten(self._filled().parts, is_leaf=is_family)
+        keys = jax.random.split(key, len(leaves))
+        return structure.unflatten([draw(one, each, shape) for one, each in zip(leaves, keys, strict=True)])
+
+    def _log_prob_of_logs(self, x: Any) -> jax.Array:
+        return _sum(self._filled()._map(log_prob, x))
 
     @property
     def support(self) -> Any:

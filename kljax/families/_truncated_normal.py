@@ -38,6 +38,9 @@ class TruncatedNormal:
     low: Any = _parameter(-math.inf, open_low=False, open_high=False)
     high: Any = _parameter(math.inf, open_low=False, open_high=False)
 
+    def _ordinary(self) -> dict[str, Any]:
+        return {"low": -1.0, "high": 1.0}
+
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at x; -∞ outside the support."""
         x, at = at_points(x, self)

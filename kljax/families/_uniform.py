@@ -27,6 +27,9 @@ class Uniform:
     low: Any = real(0.0)
     high: Any = real(1.0)
 
+    def _ordinary(self) -> dict[str, Any]:
+        return {"low": 0.0, "high": 1.0}
+
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at x; -∞ outside the support."""
         x, at = at_points(x, self)

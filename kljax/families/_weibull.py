@@ -14,6 +14,7 @@ from kljax.families._deviances import log_gamma_bend
 from kljax.families._edges import at_end, growing
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._gumbel import EULER, kl_of_extremes
+from kljax.families._logs import Logs, as_logs, log_of, of_log
 from kljax.families._quantiles import at_shares, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive
 from kljax.quadrature import Support
@@ -52,6 +53,17 @@ class Weibull:
         """Draws, differentiable in the parameters."""
         at = lifted(self, shape)
         return at.scale * noise(jax.random.exponential, key, shape, self) ** (1.0 / at.concentration)
+
+    def _draw_logs(self, key: jax.Array, shape: tuple[int, ...]) -> Logs:
+        at = lifted(self, shape)
+        return of_log(log_of(noise(jax.random.exponential, key, shape, self)) / at.concentration + jnp.log(at.scale))
+
+    def _log_prob_of_logs(self, x: Any) -> jax.Array:
+        x = as_logs(self, x)
+        log, at = at_points(x.log, self)
+        k, z, normal = at.concentration, log - jnp.log(at.scale), x.normal()
+        beyond = jnp.log(k) - jnp.log(at.scale) + (k - 1.0) * z - jnp.exp(k * z)
+        return jnp.where(normal, self.log_prob(jnp.where(normal, x.x, 1.0)), beyond)
 
     @property
     def support(self) -> Support:

@@ -6,8 +6,8 @@ has an even ``balanced`` and its ``coderivative`` is the derivative at -r.
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -20,21 +20,40 @@ from kljax._special import (
 )
 from kljax.generators._atoms import exp_decay_excess, log_cosh, tanh
 from kljax.generators._build import reverse
-from kljax.generators._forms import Form, above, below, graded
+from kljax.generators._forms import Form, Scalar, above, below, graded
 from kljax.generators._masses import ByMass, Masses
 from kljax.generators._record import Generator
 
 _INF = math.inf
 
 
-def _even(derivative: Callable[..., jax.Array]) -> Callable[..., jax.Array]:
+# Forms are functions of a module or small frozen records, never closures: a generator then pickles, and its copy is equal
+# to it, so that ``jit`` does not compile again.
+
+
+@dataclasses.dataclass(frozen=True)
+class _Even:
     """The coderivative of a symmetric divergence."""
-    return lambda r, *parameters: derivative(-r, *parameters)
+
+    derivative: Form
+
+    def __call__(self, r: jax.Array, *parameters: Scalar) -> jax.Array:
+        return self.derivative(-r, *parameters)
+
+
+@dataclasses.dataclass(frozen=True)
+class _OfSize:
+    """A function of |r|."""
+
+    form: Form
+
+    def __call__(self, r: jax.Array) -> jax.Array:
+        return self.form(jnp.abs(r))
 
 
 def _even_balanced(of_size: Form, slope: Form) -> Form:
     """``balanced`` of a symmetric divergence, a function of |r|; its derivatives avoid the kink of |r|."""
-    return graded(lambda r: of_size(jnp.abs(r)), slopes=(slope, _even(slope)))
+    return graded(_OfSize(of_size), slopes=(slope, _Even(slope)))
 
 
 # --- Kullback and Leibler -----------------------------------------------------------------------------------
@@ -63,6 +82,18 @@ def _kl_growth(r: jax.Array) -> jax.Array:
     return jnp.where(r <= 0.0, r * jnp.exp(below(r)), -expm1(-above(r)))
 
 
+def _kl_in_log_p(m: Masses) -> jax.Array:
+    return m.p * m.r
+
+
+def _gap(m: Masses) -> jax.Array:
+    return m.gap
+
+
+def _kl_conjugate(t: jax.Array) -> jax.Array:
+    return expm1(t)
+
+
 kl = Generator(
     "kl",
     graded(_kl_balanced, growth=_kl_growth),
@@ -70,15 +101,20 @@ kl = Generator(
     _kl_coslope,
     1.0,
     _INF,
-    closed_conjugate=expm1,
-    by_mass=ByMass(_kl_by_mass, lambda m: m.p * m.r, lambda m: m.gap),
+    closed_conjugate=_kl_conjugate,
+    by_mass=ByMass(_kl_by_mass, _kl_in_log_p, _gap),
 )
 """u log u - u + 1: KL(p‖q), the Kullback–Leibler divergence."""
+
+
+def _reverse_kl_conjugate(t: jax.Array) -> jax.Array:
+    return jnp.where(t < 1.0, -log1p(-jnp.where(t < 1.0, t, 0.0)), jnp.inf)
+
 
 reverse_kl = reverse(
     kl,
     name="reverse_kl",
-    closed_conjugate=lambda t: jnp.where(t < 1.0, -log1p(-jnp.where(t < 1.0, t, 0.0)), jnp.inf),
+    closed_conjugate=_reverse_kl_conjugate,
 )
 """-log u + u - 1: KL(q‖p)."""
 
@@ -87,19 +123,31 @@ def _jeffreys_slope(r: jax.Array) -> jax.Array:
     return r - expm1(-r)
 
 
+def _jeffreys_of_size(size: jax.Array) -> jax.Array:
+    return -size * expm1(-size)
+
+
+def _jeffreys_by_mass(m: Masses) -> jax.Array:
+    return -m.gap * m.r
+
+
+def _jeffreys_in_log_p(m: Masses) -> jax.Array:
+    return m.p * m.r - m.gap
+
+
+def _jeffreys_in_log_q(m: Masses) -> jax.Array:
+    return m.gap - m.q * m.r
+
+
 jeffreys = Generator(
     "jeffreys",
-    _even_balanced(lambda size: -size * expm1(-size), _jeffreys_slope),
+    _even_balanced(_jeffreys_of_size, _jeffreys_slope),
     _jeffreys_slope,
-    _even(_jeffreys_slope),
+    _Even(_jeffreys_slope),
     _INF,
     _INF,
     symmetric=True,
-    by_mass=ByMass(
-        lambda m: -m.gap * m.r,
-        lambda m: m.p * m.r - m.gap,
-        lambda m: m.gap - m.q * m.r,
-    ),
+    by_mass=ByMass(_jeffreys_by_mass, _jeffreys_in_log_p, _jeffreys_in_log_q),
 )
 """(u - 1) log u: KL(p‖q) + KL(q‖p)."""
 
@@ -139,22 +187,36 @@ def _hellinger_near(m: Masses) -> jax.Array:
     return 0.5 * jnp.maximum(m.p, m.q) * jnp.square(expm1(-0.5 * jnp.abs(m.r)))
 
 
+def _hellinger_of_size(size: jax.Array) -> jax.Array:
+    return 0.5 * jnp.square(expm1(-0.5 * size))
+
+
+def _hellinger_by_mass(m: Masses) -> jax.Array:
+    return jnp.where(_close(m), _hellinger_near(m), 0.5 * (m.p + m.q) - m.power(0.5))
+
+
+def _hellinger_in_log_p(m: Masses) -> jax.Array:
+    return jnp.where(_close(m), -0.5 * m.p * expm1(-0.5 * _near(m)), 0.5 * (m.p - m.power(0.5)))
+
+
+def _hellinger_in_log_q(m: Masses) -> jax.Array:
+    return jnp.where(_close(m), -0.5 * m.q * expm1(0.5 * _near(m)), 0.5 * (m.q - m.power(0.5)))
+
+
+def _hellinger_tail(m: Masses) -> jax.Array:
+    return 0.5 * m.power(0.5)
+
+
 squared_hellinger = Generator(
     "squared_hellinger",
-    _even_balanced(lambda size: 0.5 * jnp.square(expm1(-0.5 * size)), _hellinger_slope),
+    _even_balanced(_hellinger_of_size, _hellinger_slope),
     _hellinger_slope,
-    _even(_hellinger_slope),
+    _Even(_hellinger_slope),
     0.5,
     0.5,
     symmetric=True,
     closed_conjugate=_hellinger_conjugate,
-    by_mass=ByMass(
-        lambda m: jnp.where(_close(m), _hellinger_near(m), 0.5 * (m.p + m.q) - m.power(0.5)),
-        lambda m: jnp.where(_close(m), -0.5 * m.p * expm1(-0.5 * _near(m)), 0.5 * (m.p - m.power(0.5))),
-        lambda m: jnp.where(_close(m), -0.5 * m.q * expm1(0.5 * _near(m)), 0.5 * (m.q - m.power(0.5))),
-        lambda m: 0.5 * m.power(0.5),
-        lambda m: 0.5 * m.power(0.5),
-    ),
+    by_mass=ByMass(_hellinger_by_mass, _hellinger_in_log_p, _hellinger_in_log_q, _hellinger_tail, _hellinger_tail),
 )
 """(√u - 1)²/2: H² = ½Σ(√p - √q)², in [0, 1]."""
 
@@ -163,22 +225,44 @@ def _tv_slope(r: jax.Array) -> jax.Array:
     return 0.5 * jnp.sign(r)
 
 
+def _tv_of_size(size: jax.Array) -> jax.Array:
+    return -0.5 * expm1(-size)
+
+
+def _tv_conjugate(t: jax.Array) -> jax.Array:
+    return jnp.where(t <= 0.5, jnp.maximum(t, -0.5), jnp.inf)
+
+
+def _tv_by_mass(m: Masses) -> jax.Array:
+    return 0.5 * jnp.abs(m.gap)
+
+
+def _tv_in_log_p(m: Masses) -> jax.Array:
+    return 0.5 * m.p * jnp.sign(m.r)
+
+
+def _tv_in_log_q(m: Masses) -> jax.Array:
+    return -0.5 * m.q * jnp.sign(m.r)
+
+
+def _tv_tail_p(m: Masses) -> jax.Array:
+    return 0.5 * m.p * (1.0 - jnp.sign(m.r))
+
+
+def _tv_tail_q(m: Masses) -> jax.Array:
+    return 0.5 * m.q * (1.0 + jnp.sign(m.r))
+
+
 total_variation = Generator(
     "total_variation",
-    _even_balanced(lambda size: -0.5 * expm1(-size), _tv_slope),
+    _even_balanced(_tv_of_size, _tv_slope),
     _tv_slope,
-    _even(_tv_slope),
+    _Even(_tv_slope),
     0.5,
     0.5,
     symmetric=True,
-    closed_conjugate=lambda t: jnp.where(t <= 0.5, jnp.maximum(t, -0.5), jnp.inf),
-    by_mass=ByMass(
-        lambda m: 0.5 * jnp.abs(m.gap),
-        lambda m: 0.5 * m.p * jnp.sign(m.r),
-        lambda m: -0.5 * m.q * jnp.sign(m.r),
-        lambda m: 0.5 * m.p * (1.0 - jnp.sign(m.r)),
-        lambda m: 0.5 * m.q * (1.0 + jnp.sign(m.r)),
-    ),
+    closed_conjugate=_tv_conjugate,
+    by_mass=ByMass(_tv_by_mass, _tv_in_log_p, _tv_in_log_q, _tv_tail_p, _tv_tail_q),
 )
 """|u - 1|/2: TV = ½Σ|p - q|, in [0, 1]; at the kink the subgradient 0 is taken."""
 
@@ -200,16 +284,24 @@ def _le_cam_tail(m: Masses) -> jax.Array:
     return 2.0 * m.p * jnp.square(jax.nn.sigmoid(-m.r))
 
 
+def _le_cam_tail_of_q(m: Masses) -> jax.Array:
+    return _le_cam_tail(m._replace(p=m.q, r=-m.r))
+
+
+def _le_cam_of_size(size: jax.Array) -> jax.Array:
+    return 0.5 * jnp.square(expm1(-size)) / (1.0 + jnp.exp(-size))
+
+
 le_cam = Generator(
     "le_cam",
-    _even_balanced(lambda size: 0.5 * jnp.square(expm1(-size)) / (1.0 + jnp.exp(-size)), _le_cam_slope),
+    _even_balanced(_le_cam_of_size, _le_cam_slope),
     _le_cam_slope,
-    _even(_le_cam_slope),
+    _Even(_le_cam_slope),
     0.5,
     0.5,
     symmetric=True,
     closed_conjugate=_le_cam_conjugate,
-    by_mass=ByMass(tail_p=_le_cam_tail, tail_q=lambda m: _le_cam_tail(m._replace(p=m.q, r=-m.r))),
+    by_mass=ByMass(tail_p=_le_cam_tail, tail_q=_le_cam_tail_of_q),
 )
 """(u - 1)²/(2(u + 1)): ½Σ(p - q)²/(p + q), in [0, 1], the triangular discrimination."""
 
@@ -218,11 +310,15 @@ def _ag_slope(r: jax.Array) -> jax.Array:
     return 0.5 * log_cosh(0.5 * jnp.maximum(r, -1e4)) - 0.25 * expm1(-r)
 
 
+def _ag_of_size(size: jax.Array) -> jax.Array:
+    return 0.5 * (1.0 + jnp.exp(-size)) * log_cosh(0.5 * size)
+
+
 arithmetic_geometric = Generator(
     "arithmetic_geometric",
-    _even_balanced(lambda size: 0.5 * (1.0 + jnp.exp(-size)) * log_cosh(0.5 * size), _ag_slope),
+    _even_balanced(_ag_of_size, _ag_slope),
     _ag_slope,
-    _even(_ag_slope),
+    _Even(_ag_slope),
     _INF,
     _INF,
     symmetric=True,

@@ -128,13 +128,20 @@ class PowerForms(NamedTuple):
 
     def forms(self, *, bounded_p: bool, bounded_q: bool) -> ByMass:
         """The record of these forms."""
-        return ByMass(
-            self.summand,
-            self.in_log_p,
-            self.in_log_q,
-            self.tail_p if bounded_p else None,
-            self.tail_q if bounded_q else None,
-        )
+        names = ("summand", "in_log_p", "in_log_q", "tail_p" if bounded_p else None, "tail_q" if bounded_q else None)
+        return ByMass(*(None if name is None else _PowerForm(self, name) for name in names))
+
+
+@dataclasses.dataclass(frozen=True)
+class _PowerForm:
+    """A form by its name; a bound method would not be equal to its copy."""
+
+    forms: PowerForms
+    name: str
+
+    def __call__(self, m: Masses, order: Scalar) -> jax.Array:
+        form: Callable[..., jax.Array] = getattr(self.forms, self.name)
+        return form(m, order)
 
 
 @dataclasses.dataclass(frozen=True)

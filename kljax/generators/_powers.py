@@ -277,11 +277,19 @@ def _squared_log_growth(r: jax.Array) -> jax.Array:
     return jnp.where(r <= 0.0, r, up * (1.0 - 0.5 * up) * jnp.exp(-up))
 
 
+def _squared_log_slope(r: jax.Array) -> jax.Array:
+    return jnp.clip(r, -1e4, 1e4) * jnp.exp(-jnp.clip(r, -1e4, 1e4))
+
+
+def _squared_log_coslope(r: jax.Array) -> jax.Array:
+    return 0.5 * r * (r - 2.0)
+
+
 squared_log = Generator(
     "squared_log",
     graded(_squared_log_balanced, growth=_squared_log_growth),
-    lambda r: jnp.clip(r, -1e4, 1e4) * jnp.exp(-jnp.clip(r, -1e4, 1e4)),
-    lambda r: 0.5 * r * (r - 2.0),
+    _squared_log_slope,
+    _squared_log_coslope,
     _INF,
     0.0,
 )
@@ -305,6 +313,10 @@ def _log1p_abs_growth(r: jax.Array) -> jax.Array:
     return jnp.where(r > 0.0, jnp.exp(-above(r)), jnp.where(r < 0.0, -jnp.exp(-below(r)), 0.0))
 
 
+def _log1p_abs_conjugate(t: jax.Array) -> jax.Array:
+    return jnp.where(t > 1.0, jnp.inf, jnp.where(t >= -1.0, t, 1.0 - 2.0 * jnp.sqrt(jnp.maximum(-t, 1.0))))
+
+
 log1p_abs = Generator(
     "log1p_abs",
     graded(_log1p_abs_balanced, growth=_log1p_abs_growth),
@@ -312,9 +324,7 @@ log1p_abs = Generator(
     _log1p_abs_coslope,
     _INF,
     1.0,
-    closed_conjugate=lambda t: jnp.where(
-        t > 1.0, jnp.inf, jnp.where(t >= -1.0, t, 1.0 - 2.0 * jnp.sqrt(jnp.maximum(-t, 1.0)))
-    ),
+    closed_conjugate=_log1p_abs_conjugate,
 )
 """u - 1 for u > 1, 1/u - 1 for u < 1; at the kink the subgradient 0 is taken."""
 

@@ -8,6 +8,7 @@ are known in advance, so that it is formed beside the value.
 from typing import TYPE_CHECKING
 
 from kljax._names import unknown as _unknown
+from kljax.hidden._distances import hellinger_distance, jensen_shannon_distance
 from kljax.hidden._f_divergences import alpha, f_divergence, renyi, squared_hellinger, total_variation
 from kljax.hidden._head import Head
 from kljax.hidden._information import cross_entropy, entropy, log_partition
@@ -19,7 +20,9 @@ __all__ = [
     "cross_entropy",
     "entropy",
     "f_divergence",
+    "hellinger_distance",
     "jensen_shannon",
+    "jensen_shannon_distance",
     "kl",
     "log_partition",
     "renyi",

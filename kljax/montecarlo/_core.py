@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -49,7 +50,7 @@ def evaluate(
                 f'number: leave out estimator, or say "k3"; got {estimator!r}.'
             )
         return _self_normalized(log_p, log_q, log_m, generator, where, came_from=came_from, axis=axis)
-    chosen = plain.choose(came_from) if estimator == "k1" else None
+    chosen = plain.choose(came_from) if estimator in ("k1", "fitted") else None
     if estimator == "k1" and chosen is None:
         raise ValueError(
             f'estimator="k1" has no form for {generator.name} and draws_from={came_from!r}, because what these draws '
@@ -76,26 +77,38 @@ def in_units(form: Callable[..., jax.Array], log_p: jax.Array, log_q: jax.Array)
     larger = lax.stop_gradient(jnp.maximum(log_p, log_q))
     larger = jnp.where(jnp.isfinite(larger), larger, 0.0)
     a, b = log_p - larger, log_q - larger
-    unit = jnp.exp(larger)
-    tried, huge = lax.stop_gradient(form(a, b)), jnp.isinf(unit)
-    unit = jnp.where(huge, 1.0, unit)
-    lost = jnp.isinf(tried) | (huge & (tried != 0.0)) | jnp.isinf(unit * jnp.where(jnp.isinf(tried), 0.0, tried))
-    value = unit * form(jnp.where(lost, 0.0, a), jnp.where(lost, 0.0, b))
-    return jnp.where(lost, jnp.where(tried < 0.0, -jnp.inf, jnp.inf), value)
+    tried = weighed(lax.stop_gradient(form(a, b)), larger)
+    lost = jnp.isinf(tried)
+    value = weighed(form(jnp.where(lost, 0.0, a), jnp.where(lost, 0.0, b)), jnp.where(lost, 0.0, larger))
+    return jnp.where(lost, tried, value)
+
+
+def weighed(value: jax.Array, log_weight: jax.Array) -> jax.Array:
+    """value · e^{log_weight}, which overflows only where the product does."""
+    none = value == 0.0
+    half = jnp.exp(0.5 * jnp.where(none, 0.0, log_weight))
+    return (value * half) * jnp.where(jnp.isinf(half), jnp.finfo(half.dtype).max, half)
 
 
 def _plain_terms(generator: Generator, chosen: tuple[Form, bool], parameters: Any, draws: Draws) -> jax.Array:
     form, by_q = chosen
     no_p, no_q = draws.weight_p == -jnp.inf, draws.weight_q == -jnp.inf
     inside = ~no_p & ~no_q
-    a, b = (jnp.where(inside, one, 0.0) for one in (draws.weight_p, draws.weight_q))
-    value = in_units(lambda a, b: form(jnp.exp(a), jnp.exp(b), a - b, *parameters), a, b)
+    weight, r = jnp.where(inside, draws.weight_q if by_q else draws.weight_p, 0.0), draws.log_ratio
+    value = _over_weight(lambda r: form(r, *parameters), weight, r)
     # f(0) (1 - q/p) or f'(∞) (1 - p/q) is part of the summand, so that the other end costs both prices.
-    prices = jnp.asarray(generator.at_zero, a.dtype) + jnp.asarray(generator.at_infinity, a.dtype)
+    prices = jnp.asarray(generator.at_zero, r.dtype) + jnp.asarray(generator.at_infinity, r.dtype)
     mass, only = (draws.weight_q, no_p & ~no_q) if by_q else (draws.weight_p, no_q & ~no_p)
     endless = jnp.isinf(prices)
     cost = jnp.where(endless, jnp.inf, jnp.exp(jnp.where(only, mass, -jnp.inf)) * jnp.where(endless, 0.0, prices))
     return jnp.where(inside, value, jnp.where(only, cost, 0.0))
+
+
+def _over_weight(form: Callable[..., jax.Array], weight: jax.Array, r: jax.Array) -> jax.Array:
+    """form(r) times a weight; what overflows has no gradient."""
+    tried = weighed(*lax.stop_gradient((form(r), weight)))
+    lost = jnp.isinf(tried)
+    return jnp.where(lost, tried, weighed(form(jnp.where(lost, 0.0, r)), jnp.where(lost, 0.0, weight)))
 
 
 def _half_squares(draws: Draws, weighted: bool) -> jax.Array:
@@ -103,8 +116,8 @@ def _half_squares(draws: Draws, weighted: bool) -> jax.Array:
     no_p, no_q = draws.weight_p == -jnp.inf, draws.weight_q == -jnp.inf
     if not weighted:
         return jnp.where(no_p == no_q, 0.5 * jnp.square(draws.log_ratio), jnp.inf)
-    a, b = (jnp.where(no_p | no_q, 0.0, one) for one in (draws.weight_p, draws.weight_q))
-    value = in_units(lambda a, b: jnp.exp(a) * (0.5 * jnp.square(a - b)), a, b)
+    weight = jnp.where(no_p | no_q, 0.0, draws.weight_p)
+    value = _over_weight(lambda r: 0.5 * jnp.square(r), weight, draws.log_ratio)
     return jnp.where(no_q & ~no_p, jnp.inf, value)
 
 
@@ -122,6 +135,10 @@ def _from_terms(log_p, log_q, log_m, generator, where, parameters, *, came_from,
     else:
         terms = terms_of(generator, *weights)
     if kind == "fitted":
+        if plain is not None:
+            # The two differ by a multiple of the control variate, and k1's terms stay in range.
+            over = (jnp.isinf(lax.stop_gradient(terms)) & draws.present).any(-1, keepdims=True)
+            terms = jnp.where(over, _plain_terms(generator, plain, parameters, draws), terms)
         terms, lost = _controlled(terms, draws), 2
     value = draws.checked(draws.mean(terms))
     deviations = jnp.where(draws.present, terms - value[..., None], 0.0)
@@ -131,10 +148,12 @@ def _from_terms(log_p, log_q, log_m, generator, where, parameters, *, came_from,
 
 def _controlled(terms: jax.Array, draws: Draws) -> jax.Array:
     """terms + c (p - q)/m, whose second part has mean zero, with the c of least squares; c carries no gradient."""
-    still = lax.stop_gradient(jnp.maximum(draws.weight_p, draws.weight_q))
-    fits = jnp.isfinite(jnp.exp(still)) & jnp.isfinite(lax.stop_gradient(terms))
-    usable = (fits | ~draws.present).all(-1, keepdims=True)
-    a, b = (jnp.where(usable, one, -jnp.inf) for one in (draws.weight_p, draws.weight_q))
+    usable = (jnp.isfinite(lax.stop_gradient(terms)) | ~draws.present).all(-1, keepdims=True)
+    # Where it would overflow, the control variate is lessened by a factor, which its coefficient makes up for.
+    top = lax.stop_gradient(jnp.maximum(draws.weight_p, draws.weight_q)).max(-1, keepdims=True)
+    limit = 0.5 * math.log(float(jnp.finfo(top.dtype).max))
+    shift = jnp.where(top > limit, top - limit, 0.0)
+    a, b = (jnp.where(usable, one, -jnp.inf) - shift for one in (draws.weight_p, draws.weight_q))
     inside = (a > -jnp.inf) & (b > -jnp.inf)
     p, q = jnp.exp(a), jnp.exp(b)
     control = jnp.where(inside, -mass_gap(p, q, jnp.where(inside, draws.log_ratio, 0.0)), p - q)

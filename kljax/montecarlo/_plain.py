@@ -2,7 +2,8 @@
 
 Draws from p never show where p = 0 < q, which costs f(0) Q(p = 0). As f(0) (1 - q/p) has the mean f(0) Q(p = 0) under
 p, adding it to the non-negative summand f(u)/u gives one whose mean is D_f whatever the supports. Draws from q likewise
-with f'(∞) (1 - u). Each form below is that sum in closed form, so that nothing cancels in the tails.
+with f'(∞) (1 - u). Each form below is that sum in closed form, so that nothing cancels in the tails, over p's weight
+or q's: a function of r alone, which stays in range where the other weight overflows.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ import jax.numpy as jnp
 from kljax._special import expm1, expm1_ratio, log1p
 from kljax.generators._atoms import tanh
 from kljax.generators._forms import Scalar, is_static
-from kljax.generators._masses import mass_gap, power_mass
 from kljax.generators._mixture import log1p_ratio, log_p_over_mixture
 
 Form = Callable[..., jax.Array]
@@ -24,8 +24,8 @@ Form = Callable[..., jax.Array]
 
 @dataclasses.dataclass(frozen=True)
 class Plain:
-    """The summand by p's weight and by q's, functions of (p, q, r = log p/q, parameters); ``None`` where f(0), f'(∞)
-    is infinite and there is none.
+    """The summand over p's weight and over q's, functions of (r = log p/q, parameters); ``None`` where f(0), f'(∞) is
+    infinite and there is none.
     """
 
     from_p: Form | None = None
@@ -38,24 +38,21 @@ class Plain:
         return None if self.from_p is None else (self.from_p, False)
 
 
-kl = Plain(lambda p, q, r: p * r)
+kl = Plain(lambda r: r)
 total_variation = Plain(
-    lambda p, q, r: jnp.maximum(-mass_gap(p, q, r), 0.0), lambda p, q, r: jnp.maximum(mass_gap(p, q, r), 0.0)
+    lambda r: jnp.maximum(-expm1(-jnp.maximum(r, 0.0)), 0.0), lambda r: jnp.maximum(-expm1(jnp.minimum(r, 0.0)), 0.0)
 )
-le_cam = Plain(lambda p, q, r: p * tanh(0.5 * r), lambda p, q, r: -q * tanh(0.5 * r))
+le_cam = Plain(lambda r: tanh(0.5 * r), lambda r: -tanh(0.5 * r))
 
 
-def _power_p(p: jax.Array, q: jax.Array, r: jax.Array, order: Scalar, factor: Scalar) -> jax.Array:
-    # (p^α q^(1-α) - p)/(α(α - 1))
-    beta = order - 1.0
-    far = jnp.abs(beta * r) > 1.0
-    near = p * (r * expm1_ratio(jnp.where(far, 0.0, beta * r)))
-    return factor / order * jnp.where(far, (power_mass(order, p, q, r) - p) / jnp.where(far, beta, 1.0), near)
+def _power_p(r: jax.Array, order: Scalar, factor: Scalar) -> jax.Array:
+    # (p^α q^(1-α) - p)/(α(α - 1)), over p
+    return factor / order * (r * expm1_ratio((order - 1.0) * r))
 
 
-def _power_q(p: jax.Array, q: jax.Array, r: jax.Array, order: Scalar, factor: Scalar) -> jax.Array:
+def _power_q(r: jax.Array, order: Scalar, factor: Scalar) -> jax.Array:
     # The same with p and q, α and 1 - α exchanged.
-    return _power_p(q, p, -r, 1.0 - order, factor)
+    return _power_p(-r, 1.0 - order, factor)
 
 
 def power(order: Scalar) -> Plain:
@@ -65,14 +62,14 @@ def power(order: Scalar) -> Plain:
     return Plain(_power_p)
 
 
-def _skew_p(p: jax.Array, q: jax.Array, r: jax.Array, weight: Scalar) -> jax.Array:
-    return p * log_p_over_mixture(r, weight, 1.0 - weight)
+def _skew_p(r: jax.Array, weight: Scalar) -> jax.Array:
+    return log_p_over_mixture(r, weight, 1.0 - weight)
 
 
-def _skew_q(p: jax.Array, q: jax.Array, r: jax.Array, weight: Scalar) -> jax.Array:
+def _skew_q(r: jax.Array, weight: Scalar) -> jax.Array:
     # p log(p/m) + (q - p) lim = -p log(1 + x) - q log w, x = (1 - w) q/(w p)
     odds = (1.0 - weight) / weight
-    return -q * (odds * log1p_ratio(odds * jnp.exp(_within(-r))) + jnp.log(jnp.asarray(weight, r.dtype)))
+    return -(odds * log1p_ratio(odds * jnp.exp(_within(-r))) + jnp.log(jnp.asarray(weight, r.dtype)))
 
 
 def _within(r: jax.Array) -> jax.Array:
@@ -86,7 +83,7 @@ def skew(weight: Scalar) -> Plain:
     return Plain(_skew_p, _skew_q if is_static(weight) and weight > 0 else None)
 
 
-def _js_p(p: jax.Array, q: jax.Array, r: jax.Array, weight: Scalar, factor: Scalar) -> jax.Array:
+def _js_p(r: jax.Array, weight: Scalar, factor: Scalar) -> jax.Array:
     rest = 1.0 - weight
     x = weight / rest * jnp.exp(_within(r))
     entropy = -rest * log1p(jnp.asarray(-weight, r.dtype))
@@ -95,11 +92,11 @@ def _js_p(p: jax.Array, q: jax.Array, r: jax.Array, weight: Scalar, factor: Scal
     near = r > -1.0
     s = jnp.where(near, r, 0.0)
     close = rest * jnp.exp(-s) * log_p_over_mixture(-s, rest, weight) - entropy * expm1(-s)
-    return factor * (p * (to_mixture + jnp.where(near, close, entropy - weight * log1p_ratio(x))))
+    return factor * (to_mixture + jnp.where(near, close, entropy - weight * log1p_ratio(x)))
 
 
-def _js_q(p: jax.Array, q: jax.Array, r: jax.Array, weight: Scalar, factor: Scalar) -> jax.Array:
-    return _js_p(q, p, -r, 1.0 - weight, factor)
+def _js_q(r: jax.Array, weight: Scalar, factor: Scalar) -> jax.Array:
+    return _js_p(-r, 1.0 - weight, factor)
 
 
 def jensen_shannon(weight: Scalar) -> Plain:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from kljax._names import unknown as _unknown
 from kljax.probs._alpha import alpha, tsallis
+from kljax.probs._distances import hellinger_distance, jensen_shannon_distance
 from kljax.probs._f_divergences import chi_squared, f_divergence, le_cam, squared_hellinger, total_variation
 from kljax.probs._information import cross_entropy, entropy, generalized_jensen_shannon
 from kljax.probs._joint import conditional_entropy, mutual_information
@@ -25,8 +26,10 @@ __all__ = [
     "entropy",
     "f_divergence",
     "generalized_jensen_shannon",
+    "hellinger_distance",
     "jeffreys",
     "jensen_shannon",
+    "jensen_shannon_distance",
     "kl",
     "kl_terms",
     "le_cam",

@@ -32,6 +32,8 @@ from kljax.quadrature._arguments import Integral as Integral
 from kljax.quadrature._arguments import Support as Support
 from kljax.quadrature._arguments import circle as circle
 from kljax.quadrature._arguments import integers as integers
+from kljax.quadrature._distances import hellinger_distance as hellinger_distance
+from kljax.quadrature._distances import jensen_shannon_distance as jensen_shannon_distance
 from kljax.quadrature._f_divergences import alpha as alpha
 from kljax.quadrature._f_divergences import chi_squared as chi_squared
 from kljax.quadrature._f_divergences import f_divergence as f_divergence
@@ -60,9 +62,11 @@ __all__ = [
     "entropy",
     "expectation",
     "f_divergence",
+    "hellinger_distance",
     "integers",
     "jeffreys",
     "jensen_shannon",
+    "jensen_shannon_distance",
     "kl",
     "le_cam",
     "renyi",

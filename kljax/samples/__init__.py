@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from kljax._names import unknown as _unknown
 from kljax.samples import bounds
+from kljax.samples._density_ratio import Calibration, Ratio, density_ratio
 from kljax.samples._entropies import cross_entropy, entropy
 from kljax.samples._estimate import SampleEstimate, Seconds
 from kljax.samples._f_divergences import (
@@ -29,15 +30,18 @@ from kljax.samples._ranking import rank_models
 from kljax.samples._two_sample import Discrepancy, energy_distance, mmd
 
 __all__ = [
+    "Calibration",
     "Discrepancy",
     "ModelFit",
     "Ranking",
+    "Ratio",
     "Row",
     "SampleEstimate",
     "Seconds",
     "alpha",
     "bounds",
     "cross_entropy",
+    "density_ratio",
     "energy_distance",
     "entropy",
     "f_divergence",

@@ -1,19 +1,20 @@
 """Neighbours corrected on surrogates, the model alone, and the standard error.
 
-With D[r] the divergence from ratios r at the rows (``_functionals``), neighbours' r_k, the model's T, and * for surrogates:
+With D[r] the divergence from ratios r at the rows (``_functionals``), neighbours' r_k, the model's T, and * for
+surrogates:
 
     A = D[T] - o                                      the model alone, o its optimism
     B = mean_k {D[r_k] - D*[r_k]} + D*[T*] + (1 - s)(A - D*[T*])            what is reported
 
-In the surrogates T* is the truth, so that D*[r_k] - D*[T*] is the bias of neighbours there. Neighbours follow changes of
-p and q by a share s of what these do to the divergence, s ≈ 4/(d + 4) in measurements, as their distances grow with d;
-the rest of a difference between surrogates and data, which the model's own likelihood on the data shows, goes in at
+In the surrogates T* is the truth, so that D*[r_k] - D*[T*] is the bias of neighbours there. Neighbours follow changes
+of p and q by a share s of what these do to the divergence, s ≈ 4/(d + 4) in measurements, as their distances grow with
+d; the rest of a difference between surrogates and data, which the model's own likelihood on the data shows, goes in at
 1 - s. o = ½ dim P̂/n + ½ dim Q̂/m, times f''(1) and no more than in proportion to the divergence.
 
     stderr² = V + s²(D*)/B + δ² + (½(1 - s) o)² + (½(1 - s)(D[T] - D*[T*]))²
 
-where V is the variance of the influence of x and of y under T, enlarged by what heavy tails hide, and that of neighbours
-given their places; δ is half the range over k.
+where V is the variance of the influence of x and of y under T, enlarged by what heavy tails hide, and that of
+neighbours given their places; δ is half the range over k.
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ class Corrected:
     model_stderr: float
     agreement: float
     ess: float
+    trend: float
+    share: float
 
 
 def combine(evidence: Evidence, functional: Functional, count_x: int, count_y: int, width: int) -> Corrected:
@@ -90,6 +93,9 @@ def combine(evidence: Evidence, functional: Functional, count_x: int, count_y: i
     alone = model - optimism
     apart = (value - alone) / math.sqrt(spread**2 * (few / queries + 1 / len(drawn)) + (0.5 * optimism) ** 2)
     agreement = as_normal(apart, len(drawn) - 1)
+    # With fewer neighbours the estimate looks closer: where it still grows then, it hasn't seen the end.
+    falls = residuals[:, 0] - residuals[:, -1]
+    trend = float(corrections[0] - corrections[-1]) / max(float(falls.std(ddof=1)), 1e-12) if len(found) > 1 else 0.0
     return Corrected(
         value,
         stderr,
@@ -99,6 +105,8 @@ def combine(evidence: Evidence, functional: Functional, count_x: int, count_y: i
         math.sqrt(influence + optimism**2),
         agreement,
         ess,
+        as_normal(trend, len(drawn) - 1),
+        share,
     )
 
 

@@ -1,14 +1,14 @@
 """Values that occur many times: cells with probabilities of their own, or rounding that is undone.
 
-Neighbours need densities. A column's values that occur often, beside others that don't (zeros of a zero-inflated column,
-categories), become labels; rows that occur twice although none of their columns has such values, labels of their own.
-With c the label and t the remaining columns the chain rule is exact,
+Neighbours need densities. A column's values that occur often, beside others that don't (zeros of a zero-inflated
+column, categories), become labels; rows that occur twice although none of their columns has such values, labels of
+their own. With c the label and t the remaining columns the chain rule is exact,
 
     KL(x‖y) = KL(c) + Σ_c P(c) KL(t | c),   KL(c) = Σ_c (a_c/n)[ψ(a_c) - ψ(n) - ψ(b_c + 1) + ψ(m + 1)]
 
 from counts a of x and b of y (Zhang and Grabchak's harmonic numbers). A column of many values nearly all of which recur
-was rounded: each value is spread evenly over the cell half way to its neighbours, the same for x and y, which changes no
-divergence.
+was rounded: each value is spread evenly over the cell half way to its neighbours, the same for x and y, which changes
+no divergence.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """A cross-fitted classifier of x against y whose logit begins at the model's log-ratio T.
 
 logit = T + net(features); features are the mapped columns and their squares, the net has two hidden layers of 64 and a
-last one that begins at zero, so that the first logit is T itself. Of the epochs the one with the least loss on rows held
-out of the training is kept, the first included. Rows of the fold that is tested were never seen: the mean of the logit
-over x there, less log mean exp over y, is a lower bound of KL up to its own error (Donsker and Varadhan).
+last one that begins at zero, so that the first logit is T itself. Of the epochs the one with the least loss on rows
+held out of the training is kept, the first included. Rows of the fold that is tested were never seen: the mean of the
+logit over x there, less log mean exp over y, is a lower bound of KL up to its own error (Donsker and Varadhan).
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ ORDERS = np.linspace(0.0, 2.0, 21)  # beyond these the map's range ends, and a s
 
 @dataclasses.dataclass(frozen=True)
 class Columns:
-    """(v - centre)/spread, the tail's map, the power of order λ, then divided by ``scale``; a number of each a column."""
+    """(v - centre)/spread, the tail's map, the power of order λ, then over ``scale``; a number of each a column."""
 
     centre: np.ndarray
     spread: np.ndarray

@@ -16,6 +16,7 @@ from kljax.samples import _models
 from kljax.samples._models import Fits
 
 GAPS = 512  # more points than that are thinned out, and interpolated between
+ENDS = 100
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(6)
 _T = np.linspace(-3.2, 3.2, 49)
 _AWAY = np.exp(np.pi / 2 * np.sinh(_T))
@@ -36,7 +37,9 @@ def levels(fits: Fits, ordered: np.ndarray) -> np.ndarray | None:
         return None
     rows = len(ordered)
     low, high = (np.broadcast_to(np.asarray(end, float), (rows,)) for end in (support.low, support.high))
-    kept = np.unique(np.linspace(0, ordered.shape[-1] - 1, min(GAPS, ordered.shape[-1])).astype(int))
+    count = ordered.shape[-1]
+    ends = np.arange(min(ENDS, count))  # in the tails no point is left out
+    kept = np.unique(np.concatenate([ends, np.linspace(0, count - 1, min(GAPS, count)).astype(int), count - 1 - ends]))
     knots = ordered[:, kept]
     nodes, weights = _rule(knots, low, high)
     values = np.asarray(_densities(fits.held, _models.floats(nodes.reshape(rows, -1))), np.float64).reshape(nodes.shape)

@@ -1,9 +1,11 @@
 """From two samples to an estimate: evidence, the disagreement rule, and the verdict.
 
-|z_AB| > 3 says that neighbours see a shape that the model doesn't have: then the classifier's mean logit is the value, and
-half its distance from neighbours widens the interval. A held-out bound of the classifier above the interval says that it
-sees structure that neighbours don't: then the answer is a lower bound. Too few effective points of y say that no ratio can
-be trusted from y: the value stays that of neighbours, and the verdict warns.
+|z_AB| > 3 says that neighbours see a shape that the model doesn't have: then the value lies between neighbours B and
+the classifier's mean logit C, at s B + (1 - s) C, since neighbours can be trusted by that share alone (``_assisted``),
+and half the distance of the two widens the interval. If moreover B still grows as k falls, structure is finer than the
+distances: then the larger of the two is a lower bound. So it is where a held-out bound of the classifier lies above the
+interval. Too few effective points of y say that no ratio can be trusted from y: the value stays that of neighbours, and
+the verdict warns.
 """
 
 from __future__ import annotations
@@ -160,14 +162,22 @@ def settled(
             f"at least: a classifier sees structure that neighbours don't (they say {value:.3g}, its held-out bound is "
             f"{bound:.3g})",
         )
-    if disagree:
-        widened = math.hypot(max(stderr, error), 0.5 * (value - learned))
+    if disagree and found.trend > DISAGREE and found.value > found.model:
         return (
-            learned,
-            widened,
+            max(value, learned),
+            max(stderr, error),
+            "lower bound",
+            f"at least: structure is finer than the distances between points; neighbours say {value:.3g} and more the "
+            f"closer they look, a classifier {learned:.3g}",
+        )
+    if disagree:
+        between = found.share * value + (1.0 - found.share) * learned
+        return (
+            between,
+            math.hypot(max(stderr, error), 0.5 * (value - learned)),
             "estimate",
-            f"the shape of the data is not that of the model: neighbours say {value:.3g}, a classifier {learned:.3g}, "
-            "and the interval covers both",
+            f"the shape of the data is not that of the model: neighbours say {value:.3g}, a classifier {learned:.3g}; "
+            "the value lies between, and the interval covers both",
         )
     return value, stderr, "estimate", "neighbours, model and classifier agree"
 
@@ -176,8 +186,8 @@ def begin(
     x: ArrayLike, y: ArrayLike, key: ArrayLike | None, chosen: Settings
 ) -> tuple[np.ndarray, np.ndarray, np.random.Generator, tuple[int, int]]:
     """Checked samples and a generator."""
-    rng = _input.generator(key)
     first, second, dropped = _input.pair(x, y, chosen.nan, max(chosen.ks))
+    rng = _input.generator(key)
     return first, second, rng, dropped
 
 

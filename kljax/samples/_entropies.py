@@ -74,10 +74,10 @@ def entropy(
         Kozachenko & Leonenko (1987). Ebrahimi, Pflughoeft & Soofi (1994), "Two measures of sample entropy".
     """
     chosen = settings("auto", k, surrogates, max_queries, nan, progress)
-    rng = _input.generator(key)
     rows, lost = _input.rows("x", x, nan)
     _input.enough("x", rows, max(chosen.ks))
     _input.columns(rows)
+    rng = _input.generator(key)
     split = label(rows, rows[:0], rng)
     if split.share > 0.0:
         raise ValueError(
@@ -97,16 +97,14 @@ def entropy(
         evidence = _dependence(rows, rng, chosen.ks, chosen.surrogates, chosen.max_queries, chosen.progress)
         found = combine(evidence, _functionals.mean, count, count, width)
         dependence, agreement = found.value, found.agreement
-        # What the dependence varies by for the draw of the rows is in the log-density's variance.
-        drawn = heavy_variance(evidence.data.at_x.everywhere) / count
-        error = max(found.stderr**2 - drawn, 0.0)
+        error = found.stderr**2
         seconds = Seconds(seconds.models, evidence.search_seconds, evidence.surrogate_seconds)
         methods["uncorrected"] = estimate(alone - found.plain)
     value, stderr, ess = estimate(alone - dependence, math.sqrt(variance + error), count)
     methods["neighbors"] = estimate(float(value), float(stderr), count)
     verdict = "columns and their dependence add up" if width == 1 or abs(agreement) <= 3.0 else (
-        f"the dependence is not that of a copula: neighbours say {dependence:.3g} nats; what neither sees is missing, so "
-        "the entropy may be lower"
+        f"the dependence is not that of a copula: neighbours say {dependence:.3g} nats; what neither sees is missing, "
+        "so the entropy may be lower"
     )  # fmt: skip
     if split.rounded:
         verdict += f"; rounding of column {', '.join(map(str, split.rounded))} was undone"

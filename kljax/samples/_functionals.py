@@ -1,8 +1,8 @@
 """Divergences as means over x and over y of functions of r = log p/q, and how each sample's noise enters.
 
-An f-divergence is the mean of q f(p/q)/m over draws from m = ½(p + q), so half the mean over x and half that over y, with
-terms that are bounded where the divergence is. KL is the mean of r over x alone, Jeffreys' that and the mean of -r over
-y. To first order the estimate's error is the mean of f'(p/q) over x and that of f - (p/q) f' over y.
+An f-divergence is the mean of q f(p/q)/m over draws from m = ½(p + q), so half the mean over x and half that over y,
+with terms that are bounded where the divergence is. KL is the mean of r over x alone, Jeffreys' that and the mean of -r
+over y. To first order the estimate's error is the mean of f'(p/q) over x and that of f - (p/q) f' over y.
 """
 
 from __future__ import annotations

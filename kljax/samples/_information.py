@@ -5,8 +5,8 @@ at a point is
 
     ψ(k) + ψ(n) - ψ(n_x + 1) - ψ(n_y + 1),
 
-n_x and n_y being the points nearer in x, and in y, than the kth neighbour in the maximum norm of both. Its bias is measured
-on surrogates from a normal or Student's copula of all columns, in which the information at a point is
+n_x and n_y being the points nearer in x, and in y, than the kth neighbour in the maximum norm of both. Its bias is
+measured on surrogates from a normal or Student's copula of all columns, in which the information at a point is
 log c(z) - log c_x(z_x) - log c_y(z_y).
 """
 
@@ -76,7 +76,8 @@ def mutual_information(
         A ``SampleEstimate`` in nats. ``methods["p_value"]``, if asked for, holds the p-value as its value.
 
     Raises:
-        ValueError: If the numbers of rows differ, there are too few, entries are NaN or infinite or columns constant, or
+        ValueError: If the numbers of rows differ, there are too few, entries are NaN or infinite or columns constant,
+        or
             an option is unknown.
         TypeError: If a sample is not of a floating dtype or is traced, or ``key`` is missing.
 
@@ -98,8 +99,8 @@ def mutual_information(
     _input.positive("surrogates", surrogates, 2)
     _input.positive("max_queries", max_queries, 16)
     _input.positive("permutations", permutations, 0)
-    rng = _input.generator(key)
     x_, y_, dropped = _pairs(x, y, nan, max(ks))
+    rng = _input.generator(key)
     start = time.process_time()
     zx, zy = normal_scores(x_, rng), normal_scores(y_, rng)
     scores = np.concatenate([zx, zy], 1)

@@ -55,7 +55,7 @@ def pair(x: ArrayLike, y: ArrayLike, nan: str, neighbors: int) -> tuple[np.ndarr
     """Two samples of the same columns, large enough, none of them constant or a copy of another."""
     if x is y:
         raise ValueError(
-            "x and y are the same array, whose divergence from itself is 0. For an estimate's noise, pass two halves of it."
+            "x and y are the same array, whose divergence from itself is 0. For an estimate's noise, pass its halves."
         )
     (first, lost_x), (second, lost_y) = rows("x", x, nan), rows("y", y, nan)
     if first.shape[1] != second.shape[1]:
@@ -119,7 +119,11 @@ def generator(key: ArrayLike | None) -> np.random.Generator:
             "key is traced by jit, grad or vmap, but estimates from samples run on the host. Call them outside."
         )
     try:
-        words = jax.random.bits(key, (4,), "uint32")  # type: ignore[arg-type]
+        words = np.asarray(jax.random.bits(key, (4,), "uint32"))  # type: ignore[arg-type]
+    except jax.errors.TracerArrayConversionError:
+        raise TypeError(
+            "key or samples are traced by jit or vmap, but estimates from samples run on the host. Call them outside."
+        ) from None
     except (TypeError, ValueError) as error:
         raise TypeError(f"key must be a key of jax.random, such as jax.random.key(0); got {key!r} ({error}).") from None
     return np.random.default_rng([int(one) for one in words])

@@ -30,14 +30,15 @@ def kl(
 ) -> SampleEstimate:
     """KL(p‖q) = E_p[log(p/q)] from samples x of p and y of q alone, with an interval.
 
-    Nearest neighbours, corrected by the same estimator on surrogate samples from fitted models (columns as mixtures under
-    a normal or Student's copula). Beside it stand the model alone and a cross-fitted classifier; where they disagree the
-    interval is wider and the verdict says so. Over repeated samples of this size value ± 2 stderr contains KL(p‖q) about
-    95 times in 100, if the models describe how neighbour distances are distorted, which the comparison of the three
-    methods tests but can't prove: structure that all of them miss is not in the interval.
+    Nearest neighbours, corrected by the same estimator on surrogate samples from fitted models (columns as mixtures
+    under a normal or Student's copula). Beside it stand the model alone and a cross-fitted classifier; where they
+    disagree the interval is wider and the verdict says so. Over repeated samples of this size value ± 2 stderr contains
+    KL(p‖q) about 95 times in 100, if the models describe how neighbour distances are distorted, which the comparison of
+    the three methods tests but can't prove: structure that all of them miss is not in the interval.
 
-    Values that recur (zeros, categories, repeated rows) are handled exactly by the chain rule, and rounding by spreading
-    each value over its cell. Gradients don't pass: neighbours' would have the wrong sign. Use ``density_ratio``.
+    Values that recur (zeros, categories, repeated rows) are handled exactly by the chain rule, and rounding by
+    spreading each value over its cell. Gradients don't pass: neighbours' would have the wrong sign. Use
+    ``density_ratio``.
 
     Args:
         x: Samples of p, [n, d], or [n] for n points on a line, of any floating dtype.

@@ -21,9 +21,9 @@ from jax import lax
 
 from kljax import families
 from kljax._special import tiny
+from kljax.families._moments import ROWS as PROJECTED
 from kljax.families._record import is_family_class
 from kljax.variational import moment_projection
-from kljax.variational._moment_projection import _ROWS as PROJECTED
 
 STEPS = 40
 STARTS = 12
@@ -152,7 +152,7 @@ def _newton(family: type, x: jax.Array, share: jax.Array) -> Any:
         step = -vectors @ ((vectors.T @ slope(t)) / size)
         step = jnp.where(jnp.isfinite(step).all(), step, 0.0)
         step = step * jnp.minimum(1.0, LONGEST / jnp.maximum(jnp.linalg.norm(step), tiny(value)))
-        tried = t + jnp.asarray(SHORTER, t.dtype)[:, None] * step
+        tried = t[None] + jnp.asarray(SHORTER, t.dtype)[:, None] * step[None]
         found = lax.map(loss, tried)
         best = found.argmin()
         gain = value - found[best]

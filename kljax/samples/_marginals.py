@@ -1,8 +1,9 @@
 """Columns as mixtures of one to four normals, by EM on groups of quantiles, the number of components by BIC.
 
-Groups are cut evenly in normal scores, so that the tails are as fine as the middle, and keep their first two moments;
-the cost of an iteration doesn't depend on the number of rows. All columns run in one array. Every start (parts of equal
-mass; one place and several scales) is a column of its own, and the likelier end is kept.
+Groups are cut evenly in normal scores, so that the tails are as fine as the middle, and at the widest gaps, so that
+none lies on both sides of one. They keep their first two moments; the cost of an iteration doesn't depend on the number
+of rows. All columns run in one array. Every start (parts of equal mass; one place and several scales) is a column of
+its own, and the likelier end is kept.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import numpy as np
 from scipy.special import log_ndtr, logsumexp, ndtr, ndtri, ndtri_exp
 
 GROUPS = 250
+GAPS = 8
 COMPONENTS = 4
 ITERATIONS = 150
 LEAST_SCALE = 0.01  # of the column's standard deviation
@@ -108,8 +110,8 @@ def fit_marginals(rows: np.ndarray) -> Mixtures:
             break
         ends = []
         for start in (_parts, _nested):
-            begun = start(first[open_], weights, mean[open_], scale[open_], more)
-            ends.append(_maximise(weights, first[open_], second[open_], floor[open_], begun, count))
+            begun = start(first[open_], weights[open_], mean[open_], scale[open_], more)
+            ends.append(_maximise(weights[open_], first[open_], second[open_], floor[open_], begun, count))
         likelier = ends[1][3] > ends[0][3]
         logw, mu, sigma = (np.where(likelier[:, None], b, a) for a, b in zip(ends[0][:3], ends[1][:3], strict=True))
         found = np.maximum(ends[0][3], ends[1][3]) * count - 0.5 * (3 * more - 1) * np.log(count)
@@ -121,17 +123,24 @@ def fit_marginals(rows: np.ndarray) -> Mixtures:
 
 
 def _groups(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Weights [G] of the groups, and their first two moments, each [d, G]."""
-    count = len(rows)
+    """Weights of the groups of each column, and their first two moments, each [d, G]."""
+    count, width = rows.shape
     ordered = np.sort(rows, axis=0).T
     if count <= GROUPS:
-        return np.full(count, 1.0 / count), ordered, np.square(ordered)
+        return np.full(ordered.shape, 1.0 / count), ordered, np.square(ordered)
     end = ndtri(1.0 - 0.5 / count)
-    cuts = np.unique(np.round(count * ndtr(np.linspace(-end, end, GROUPS + 1))).astype(int))
-    cuts[0], cuts[-1] = 0, count
-    sizes = np.diff(cuts)
-    sums = (np.add.reduceat(one, cuts[:-1], axis=1) / sizes for one in (ordered, np.square(ordered)))
-    return sizes / count, *sums
+    even = np.unique(np.round(count * ndtr(np.linspace(-end, end, GROUPS + 1))).astype(int))
+    even[0], even[-1] = 0, count
+    edge = count // 50
+    gaps = np.diff(ordered[:, edge : count - edge], axis=1)
+    widest = edge + 1 + np.argpartition(gaps, -GAPS, axis=1)[:, -GAPS:]
+    cuts = np.sort(np.concatenate([np.broadcast_to(even[:-1], (width, len(even) - 1)), widest], 1), axis=1)
+    sizes = np.diff(np.concatenate([cuts, np.full((width, 1), count)], 1), axis=1)
+    sums = [np.stack([np.add.reduceat(a, c) for a, c in zip(one, cuts, strict=True)])
+            for one in (ordered, np.square(ordered))]  # fmt: skip
+    # A cut twice makes an empty group, of which reduceat gives the first entry.
+    first, second = (one / np.maximum(sizes, 1) for one in sums)
+    return sizes / count, first, second
 
 
 Start = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -139,18 +148,19 @@ Start = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 def _parts(first: np.ndarray, weights: np.ndarray, mean: np.ndarray, scale: np.ndarray, more: int) -> Start:
     """Parts of equal mass."""
-    part = np.minimum((np.cumsum(weights) - 0.5 * weights) * more, more - 1e-9).astype(int)
-    shares = np.stack([weights * (part == one) for one in range(more)], 1)
-    mass = np.maximum(shares.sum(0), 1e-12)
-    means = first @ shares / mass
-    scales = np.sqrt(np.maximum(np.square(first) @ shares / mass - np.square(means), 0.0025 * scale[:, None] ** 2))
+    part = np.minimum((np.cumsum(weights, 1) - 0.5 * weights) * more, more - 1e-9).astype(int)
+    shares = np.stack([weights * (part == one) for one in range(more)], 2)
+    mass = np.maximum(shares.sum(1), 1e-12)
+    means = np.einsum("cg,cgk->ck", first, shares) / mass
+    squares = np.einsum("cg,cgk->ck", np.square(first), shares) / mass
+    scales = np.sqrt(np.maximum(squares - np.square(means), 0.0025 * scale[:, None] ** 2))
     return np.full_like(means, -np.log(more)), means, scales
 
 
 def _nested(first: np.ndarray, weights: np.ndarray, mean: np.ndarray, scale: np.ndarray, more: int) -> Start:
     """One place, several scales."""
     factors = np.geomspace(0.6, 1.8, more)
-    middle = first[:, np.searchsorted(np.cumsum(weights), 0.5)]
+    middle = np.take_along_axis(first, (np.cumsum(weights, 1) < 0.5).sum(1)[:, None], 1)[:, 0]
     shape = (len(mean), more)
     return (
         np.full(shape, -np.log(more)),
@@ -173,8 +183,9 @@ def _maximise(
         top = terms.max(1, keepdims=True)
         shares = np.exp(terms - top)
         total = shares.sum(1, keepdims=True)
-        likelihood = ((np.log(total) + top)[:, 0] * weights).sum(-1)
-        shares *= weights / total
+        mass = weights[running]
+        likelihood = ((np.log(total) + top)[:, 0] * mass).sum(-1)
+        shares *= mass[:, None, :] / total
         mass = np.maximum(shares.sum(-1), 1e-12)
         new_mean = np.einsum("ckg,cg->ck", shares, first[running]) / mass
         square = np.einsum("ckg,cg->ck", shares, second[running]) / mass

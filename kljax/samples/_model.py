@@ -1,10 +1,11 @@
-"""A nonparanormal model of one sample: columns bent towards normals and then mixtures, under a normal copula or Student's.
+"""A nonparanormal model of one sample: columns bent towards normals and then mixtures, under a normal copula or
+Student's.
 
 With the columns' own maps t, mixtures f of the mapped, z their normal scores and R the correlation of z,
 
-    log p̂(x) = Σ_j [log t_j'(x_j) + log f_j(t_j(x_j))] + log c(z),   log c = -½ log|R| - ½(zᵀR⁻¹z - zᵀz)   for the normal copula,
+    log p̂(x) = Σ_j [log t_j'(x_j) + log f_j(t_j(x_j))] + log c(z),
 
-and for Student's with ν degrees of freedom, w = T_ν⁻¹(Φ(z)),
+log c = -½ log|R| - ½(zᵀR⁻¹z - zᵀz) for the normal copula, and for Student's with ν degrees of freedom, w = T_ν⁻¹(Φ(z)),
 
     log c = log t_ν(w; R) - Σ_j log t_ν(w_j).
 
@@ -177,7 +178,7 @@ def tempered(p: Model, q: Model, x: np.ndarray, y: np.ndarray) -> tuple[Model, M
 
 
 def towards_independence(copula: Copula, scores: np.ndarray, block: int | None = None) -> Copula:
-    """The copula with its correlations (all, or those of the first ``block`` columns with the rest) less their noise."""
+    """The copula with its correlations (all, or those of the first ``block`` columns with the rest) less noise."""
     matrix = copula.factor @ copula.factor.T
     width = len(matrix)
     away = np.triu(np.ones((width, width), bool), 1)

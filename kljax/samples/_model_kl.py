@@ -7,10 +7,12 @@ law where the model is true come from the parametric bootstrap: samples of this 
 is fitted again, give T*. So
 
     value = T - mean T*,    p = (1 + #{T* ≥ T})/(B + 1),
-    stderr² = Var(T*) + max(Var_x(log p̂ - log q̂) - mean Var*(log p̂* - log q̂*), 0)/n:
+    stderr² = Var(T*) + max(Var_x(log p̂ - log q̂) - v, 0)/n:
 
-the spread where the model is true, and what the log-ratio varies beyond what the estimate of p̂ makes it vary. Fitting
-again is what makes p right: a test against fitted parameters as though they were known hardly ever rejects.
+the spread where the model is true, and what the log-ratio varies beyond what the estimate of p̂ makes it vary, v. That is
+ψ'(2m) inside a sample and more in the tails; in samples of the model it is mean Var*(log p̂* - log q̂*), in those of
+another it may be less, and v lies halfway between. Fitting again is what makes p right: a test against fitted parameters
+as though they were known hardly ever rejects.
 """
 
 from __future__ import annotations
@@ -98,9 +100,9 @@ def model_kl(
     """KL(p‖q̂), from n samples of p to a model q̂: how far they are apart, and whether that could be chance.
 
     A family (a class of ``kljax.families``, a family of ``scipy.stats``, an object with ``fit``) is fitted first. The
-    distance is estimated by spacings (below 200 numbers), nearest neighbours, or how often whole numbers occur; bias,
-    error and p-values are found by fitting again to samples from the fit. A p-value from ``scipy.stats.kstest`` against
-    fitted parameters hardly ever rejects; this one does as often as it says.
+    distance is estimated by the spacings of numbers, the nearest neighbours of points, or how often whole numbers
+    occur; bias, error and p-values are found by fitting again to samples from the fit. A p-value from
+    ``scipy.stats.kstest`` against fitted parameters hardly ever rejects; this one does as often as it says.
 
     Args:
         x: The data, n numbers [n] or n points [n, d].
@@ -127,8 +129,8 @@ def model_kl(
 
     References:
         Vasicek (1976), "A test for normality based on sample entropy"; Ebrahimi, Pflughoeft and Soofi (1994), "Two
-        measures of sample entropy"; Stute, Gonzáles-Manteiga and Presedo-Quindimil (1993), "Bootstrap based
-        goodness-of-fit tests".
+        measures of sample entropy"; Stute, González-Manteiga and Presedo-Quindimil (1993), "Bootstrap based
+        goodness-of-fit-tests".
     """
     points = read_points(x)
     rng, keys = generator(_key(key)), jax.random.split(key)
@@ -153,7 +155,8 @@ def model_kl(
         return ModelFit(infinite, jnp.zeros_like(infinite), count, 1 / (resamples + 1), np.nan, fit, called, notes)
     drawn = _bootstrap(fit, again, first, keys[0], len(points), points.shape[1:], resamples, discrete)
     distance, like = found.distance[0], drawn.distance
-    more = max(found.variance[0] - drawn.variance.mean(), 0.0)
+    own = _spacings.noise(len(points), points.ndim == 1 or points.shape[1] == 1, discrete)
+    more = max(found.variance[0] - 0.5 * (own + drawn.variance.mean()), 0.0)
     numbers = (distance - like.mean(), np.sqrt(like.var(ddof=1) + more / len(points)), len(points))
     value, stderr, count = (jnp.asarray(one, jnp.result_type(float)) for one in numbers)
     tails = found.squared is not None and drawn.squared is not None

@@ -136,17 +136,20 @@ class Ranking:
         others = self.rows[1:]
         if not others:
             return f"{self.best} is the only model."
-        tied = [row for row in others if not float(row.behind.value) > 2.0 * float(row.behind.stderr)]
+        tied = [row for row in others if not self._apart(row)]
         if not tied:
             surely = min(_ratio(row.behind) for row in others)
-            return (
-                f"{self.best} works best, by {surely:.1f} standard errors and more."
-                if math.isfinite(surely)
-                else (f"{self.best} works best: all others give some points no probability at all.")
-            )
+            if math.isinf(surely):
+                return f"{self.best} works best: all others give some points no probability at all."
+            return f"{self.best} works best, by {surely:.1f} standard errors and more."
         listed = ", ".join(f"{row.name} ({_words.plus_minus(*map(float, row.behind[:2]))} behind)" for row in tied)
         cannot = "can't be told from it" if len(tied) < len(others) else "none of the others can be told from it"
         return f"{self.best} works best, but {cannot}: {listed} nats a point."
+
+    def _apart(self, row: Row) -> bool:
+        """By two standard errors, and by so much in all that the error bar can be trusted."""
+        behind = float(row.behind.value)
+        return behind > 2.0 * float(row.behind.stderr) and behind * self.count >= SMALL_TOTAL
 
     def _above(self, criterion: str, row: Row) -> str:
         """A criterion less the least of all."""

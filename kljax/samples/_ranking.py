@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
+from scipy import optimize, special
 
 from kljax import _checks
 from kljax.samples import _models
@@ -22,7 +23,6 @@ from kljax.samples._loo import UNRELIABLE, leave_one_out
 from kljax.samples._rank_words import Ranking, Row
 
 RESAMPLES = 1000
-SWEEPS = 500  # of the stacking weights
 
 
 def rank_models(
@@ -246,17 +246,18 @@ def _wins(scores: np.ndarray, share: np.ndarray, rng: np.random.Generator) -> np
 
 
 def _stacking(scores: np.ndarray, share: np.ndarray) -> np.ndarray:
-    """argmax over the simplex of E log Σ_k w_k q_k, by expectation and maximisation."""
+    """argmax over the simplex of E log Σ_k w_k q_k, with w = softmax(t)."""
     top = scores.max(0)
     used = (share > 0) & np.isfinite(top)
     likelihood = np.exp(scores[:, used] - top[used])
-    weight, share = np.full(len(scores), 1.0 / len(scores)), share[used] / share[used].sum()
-    value = -np.inf
-    for _ in range(SWEEPS):
+    share = share[used] / share[used].sum()
+
+    def loss(t: np.ndarray) -> tuple[float, np.ndarray]:
+        weight = special.softmax(t)
         mixed = weight @ likelihood
-        weight = weight * (likelihood @ (share / mixed))
-        now = float(share @ np.log(mixed))
-        if now - value < 1e-9:
-            break
-        value = now
-    return weight
+        return -float(share @ np.log(mixed)), weight - weight * (likelihood @ (share / mixed))
+
+    found = optimize.minimize(
+        loss, np.zeros(len(scores)), jac=True, method="L-BFGS-B", options={"ftol": 1e-13, "gtol": 1e-9}
+    )
+    return np.asarray(special.softmax(found.x))

@@ -2,7 +2,7 @@
 
 spacings     -log p(x_(i)) ≈ log n (x_(i+m) - x_(i-m))/(c_i m), c_i = 2, but less at the ends            Ebrahimi
 neighbours   -log p(x_i) ≈ ψ(n) - ψ(k) + log V_d ρ_k(x_i)^d, ρ_k the distance to the kth neighbour
-counts       -log p(x_i) ≈ log n - G(n_i) by how often the value occurs, G Grassberger's
+counts       -log p(x_i) ≈ log n - G(n_i) by how often the value occurs, G Grassberger's               whole numbers
 
 A²           -n - Σ (2i-1)/n [log u_i + log(1 - u_(n+1-i))], u_i = Q(x_(i))                    Anderson–Darling
 """
@@ -16,7 +16,6 @@ from scipy import special
 from scipy.spatial import cKDTree
 
 NEIGHBOURS = 5
-FEW = 200  # below which spacings are better than neighbours, on one axis
 
 
 def log_densities(samples: np.ndarray, discrete: bool) -> np.ndarray:
@@ -26,33 +25,34 @@ def log_densities(samples: np.ndarray, discrete: bool) -> np.ndarray:
     if samples.ndim == 3 and samples.shape[-1] == 1:
         samples = samples[..., 0]
     if samples.ndim == 2:
-        ordered = np.sort(samples, -1)
-        return _by_spacings(ordered) if ordered.shape[-1] < FEW else _by_neighbours(ordered)
+        return _by_spacings(np.sort(samples, -1))
     return np.stack([_by_balls(one) for one in samples])
+
+
+def window(n: int) -> int:
+    """m = 3 n^⅙: as the bias is taken off, the error counts, and power against short tails, long ones and lumps.
+
+    For normal samples of 1,000 the entropy then has a standard deviation of 0.005, with m = √n of 0.008, and by five
+    nearest neighbours of 0.019.
+    """
+    return max(1, min(round(3.0 * n ** (1.0 / 6.0)), n // 2))
+
+
+def noise(n: int, numbers: bool, discrete: bool) -> float:
+    """The variance that the estimate itself gives to log p̂ at a point: ψ'(2m) of a sum of 2m exponential variables."""
+    if discrete:
+        return 0.0
+    return float(special.polygamma(1, 2 * window(n) if numbers else NEIGHBOURS))
 
 
 def _by_spacings(x: np.ndarray) -> np.ndarray:
     n = x.shape[-1]
-    m = math.floor(math.sqrt(n) + 0.5)
+    m = window(n)
     i = np.arange(1, n + 1)
     c = np.where(i <= m, 1 + (i - 1) / m, np.where(i > n - m, 1 + (n - i) / m, 2.0))
     gap = x[..., np.minimum(i + m, n) - 1] - x[..., np.maximum(i - m, 1) - 1]
     with np.errstate(divide="ignore"):
         return np.log(c * m) - np.log(n * gap)
-
-
-def _by_neighbours(x: np.ndarray) -> np.ndarray:
-    """The kth neighbour on a line lies among the k before and the k behind."""
-    n, k = x.shape[-1], NEIGHBOURS
-    far = np.full((*x.shape[:-1], k), np.inf)
-    wide = np.concatenate([-far, x, far], -1)
-    reach = np.full(x.shape, np.inf)
-    for below in range(k + 1):
-        left = x - wide[..., k - below : k - below + n]
-        right = wide[..., 2 * k - below : 2 * k - below + n] - x
-        reach = np.minimum(reach, np.maximum(left, right))
-    with np.errstate(divide="ignore"):
-        return special.digamma(k) - special.digamma(n) - math.log(2.0) - np.log(reach)
 
 
 def _by_balls(x: np.ndarray) -> np.ndarray:

@@ -4,8 +4,8 @@ With ρ_k(x) the distance from x to its kth neighbour among the other x, and ν_
 
     r_k(x) = d log(ν_k(x)/ρ_k(x)) + log(m/(n - 1))
 
-estimates log p/q at x with a bias that depends on the shape of p and q, the dimension, n and m. Surrogates x*, y* of the
-same sizes from fitted models P̂, Q̂ have nearly that bias, and there the log-ratio T = log p̂ - log q̂ is known.
+estimates log p/q at x with a bias that depends on the shape of p and q, the dimension, n and m. Surrogates x*, y* of
+the same sizes from fitted models P̂, Q̂ have nearly that bias, and there the log-ratio T = log p̂ - log q̂ is known.
 """
 
 from __future__ import annotations

@@ -4,9 +4,9 @@ With a kernel k (k = -‖x - y‖ for the energy distance),
 
     MMD² = mean_{i≠j} k(x_i, x_j) + mean_{i≠j} k(y_i, y_j) - 2 mean k(x_i, y_j).
 
-To first order its error is the mean over x of 2(E k(x, x') - E k(x, y)) and likewise over y; where p = q these vanish and
-the next term, of order 1/n, is the variance of the doubly centred kernel. Both are in the standard error. The p-value is
-that of relabelling the pooled rows: W'KW for a matrix W of labels is one matrix product a block of rows.
+To first order its error is the mean over x of 2(E k(x, x') - E k(x, y)) and likewise over y; where p = q these vanish
+and the next term, of order 1/n, is the variance of the doubly centred kernel. Both are in the standard error. The
+p-value is that of relabelling the pooled rows: W'KW for a matrix W of labels is one matrix product a block of rows.
 """
 
 from __future__ import annotations
@@ -113,7 +113,8 @@ def mmd(
         0.01
 
     References:
-        Gretton et al. (2012), "A kernel two-sample test". Garreau, Jitkrittum & Kanagawa (2017) on the median heuristic.
+        Gretton et al. (2012), "A kernel two-sample test". Garreau, Jitkrittum & Kanagawa (2017) on the median
+        heuristic.
     """
     return _discrepancy(x, y, kernel, bandwidth, permutations, key)
 

@@ -1,7 +1,7 @@
 """Variational bounds from a critic's values at samples of p and q: objectives to train on, and numbers that bound.
 
-Every function is pure, differentiable, and runs under jit and vmap. On rows that the critic was not trained on each is a
-lower bound on average; on its training rows it isn't one. Of n samples no bound can certify more than about log n.
+Every function is pure, differentiable, and runs under jit and vmap. On rows that the critic was not trained on each is
+a lower bound on average; on its training rows it isn't one. Of n samples no bound can certify more than about log n.
 """
 
 from __future__ import annotations
@@ -103,7 +103,8 @@ def info_nce(scores: ArrayLike) -> jax.Array:
 
 
 def smile(critic_x: ArrayLike, critic_y: ArrayLike, clip: float = 5.0) -> jax.Array:
-    """E_p[T] - log E_q[e^{clip(T, -τ, τ)}], Donsker and Varadhan's with bounded weights: of less variance, but no bound.
+    """E_p[T] - log E_q[e^{clip(T, -τ, τ)}], Donsker and Varadhan's with bounded weights: of less variance, but no
+    bound.
 
     Args:
         critic_x: T at samples of p, [..., n].

@@ -8,6 +8,7 @@ A total never grows with the rows: it is a few numbers, a count a cell, or a cou
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -77,6 +78,20 @@ def numbers(array: Any) -> np.ndarray:
     return (whole.fill_null(0) if whole.null_count else whole).to_numpy(zero_copy_only=False)
 
 
+def present(array: Any) -> tuple[np.ndarray, np.ndarray | None]:
+    """The values of a column of numbers, dates or bools, and which are missing; None if none is."""
+    array = plain(array)
+    data = numbers(array)
+    missing = array.is_null().to_numpy(zero_copy_only=False) if array.null_count else None
+    if data.dtype.kind == "f":
+        with np.errstate(invalid="ignore", over="ignore"):
+            total = data.sum()  # one pass without a copy tells that there is no NaN
+        if np.isnan(total):
+            missing = np.isnan(data) if missing is None else missing | np.isnan(data)
+            missing = missing if missing.any() else None
+    return data, missing
+
+
 def _decimals(array: Any) -> np.ndarray:
     """The nearest float64 of each: its digits as a whole number, divided once. (A cast multiplies by 0.1, 0.01, ….)"""
     scale = array.type.scale
@@ -119,14 +134,14 @@ class Overall:
         if self._field.kind in ("text", "unknown"):
             self._total = dataclasses.replace(self._total, missing=self._total.missing + null)
             return
-        found = values(array, self._field)
-        kept = found.data[~found.missing] if found.missing.any() else found.data
-        nan = int(np.count_nonzero(found.missing)) - null
+        data, missing = present(array)
+        kept = data if missing is None else data[~missing]
+        nan = 0 if missing is None else int(np.count_nonzero(missing)) - null
+        low, high = _ends(kept)
         plus = minus = 0
-        if kept.dtype.kind == "f":
+        if isinstance(low, float) and not math.isfinite(low - high):
             plus, minus = int(np.count_nonzero(kept == np.inf)), int(np.count_nonzero(kept == -np.inf))
-            kept = kept[np.isfinite(kept)] if plus or minus else kept
-        low, high = (_scalar(kept.min()), _scalar(kept.max())) if len(kept) else (None, None)
+            low, high = _ends(kept[np.isfinite(kept)])
         was = self._total
         self._total = Overview(
             was.missing + null,
@@ -142,8 +157,12 @@ class Overall:
         return self._total
 
 
-def _scalar(value: Any) -> Any:
-    return value if isinstance(value, np.datetime64) else value.item()
+def _ends(data: np.ndarray) -> tuple[Any, Any]:
+    """The least and greatest value as Python's numbers or np.datetime64; None where there is none."""
+    if len(data) == 0:
+        return None, None
+    low, high = data.min(), data.max()
+    return (low, high) if data.dtype.kind == "M" else (low.item(), high.item())
 
 
 class Binned:
@@ -160,8 +179,8 @@ class Binned:
             found = pc.utf8_length(texts if _is_text(texts.type) else pa.array(values(texts, self._field).data))
             self._total += counted(found.to_numpy(zero_copy_only=False).astype(np.int64), self._edges)
             return
-        data, missing = dataclasses.astuple(values(array, self._field))
-        self._total += counted(data, self._edges, missing if missing.any() else None)
+        data, missing = present(array)
+        self._total += counted(data, self._edges, missing)
 
     def result(self) -> np.ndarray:
         """Of all chunks so far."""
@@ -178,11 +197,16 @@ class Ranked:
 
     def add(self, array: Any) -> None:
         """One more chunk."""
+        if pa.types.is_dictionary(array.type):
+            self._add_table(_of_dictionary(array))
+            return
         array = plain(array)
         if pa.types.is_floating(array.type):
             array = pc.add(pc.if_else(pc.is_nan(array), None, array), pa.scalar(0.0, array.type))  # -0.0 is 0.0
         found = pc.value_counts(array.drop_null())
-        table = pa.table({"value": found.field("values"), "n": found.field("counts")})
+        self._add_table(pa.table({"value": found.field("values"), "n": found.field("counts")}))
+
+    def _add_table(self, table: Any) -> None:
         self._tables.append(table)
         self._waiting += table.num_rows
         if self._waiting > _MERGE:
@@ -196,6 +220,14 @@ class Ranked:
         if not self._tables:
             return Categories((), np.zeros(0, np.int64), 0, 0)
         return ranked(_merged(self._tables), self._field, self._limit)
+
+
+def _of_dictionary(array: Any) -> Any:
+    """Values and rows of an array that holds numbers of its distinct values: these are counted."""
+    used = array.indices.drop_null()
+    counts = np.bincount(used.to_numpy(zero_copy_only=False), minlength=len(array.dictionary))
+    table = pa.table({"value": array.dictionary, "n": pa.array(counts, pa.int64())})
+    return table.filter(pc.and_(pc.greater(table["n"], 0), pc.is_valid(table["value"])))
 
 
 def _merged(tables: list[Any]) -> Any:

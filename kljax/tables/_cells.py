@@ -40,32 +40,42 @@ class Histograms(NamedTuple):
 
 def stands(a: np.ndarray, b: np.ndarray, n: int, m: int, cells: int = 1, expected: float = EXPECTED) -> np.ndarray:
     """Which of so many cells stand alone."""
+    return ((a + b) * (min(n, m) / (n + m)) >= expected) | is_new(a, b, n, m, cells)
+
+
+def is_new(a: np.ndarray, b: np.ndarray, n: int, m: int, cells: int = 1) -> np.ndarray:
+    """Which of so many cells one table holds and the other hardly does, beyond chance."""
     t = np.maximum(a + b, 1)
     x, s = b / t, m / (n + m)
     with np.errstate(divide="ignore", invalid="ignore"):
         # Chernoff: a share of x among t rows, where s is expected, has at most the probability exp(-t KL(x‖s)).
         surprise = np.where(x > 0, x * np.log(x / s), 0.0) + np.where(x < 1, (1 - x) * np.log((1 - x) / (1 - s)), 0.0)
-    new = (np.maximum(a / n, b / m) * min(n, m) >= _NEW) & (t * surprise >= math.log(cells / _CHANCE))
-    return ((a + b) * (min(n, m) / (n + m)) >= expected) | new
+    return (np.maximum(a / n, b / m) * min(n, m) >= _NEW) & (t * surprise >= math.log(cells / _CHANCE))
 
 
 def join_ordered(reference: np.ndarray, current: np.ndarray, edges: np.ndarray) -> Histograms:
-    """Neighbouring cells joined from the low end; what is left at the high end joins the last cell."""
+    """Neighbouring cells joined from the low end until they stand.
+
+    What is too small before a cell that stands alone joins the cell before it, unless that one is new; what is left at
+    the high end joins the last cell.
+    """
     n, m = int(reference.sum()), int(current.sum())
     if n == 0 or m == 0 or len(edges) == 0:
         return Histograms(reference, current, edges)
     alone = stands(reference, current, n, m, len(reference))
-    starts, a, b = [0], 0, 0
+    new = is_new(reference, current, n, m, len(reference))
+    starts = [0]  # of the cells so far; the last one is still open
     for j in range(len(reference)):
-        a, b = a + int(reference[j]), b + int(current[j])
-        if alone[j] or bool(stands(np.array(a), np.array(b), n, m)):
-            starts.append(j + 1)
-            a = b = 0
+        begun = starts[-1]
+        if alone[j] and begun < j and len(starts) > 1 and (new[j] or not new[begun - 1]):
+            starts[-1] = j
+        elif not alone[j] and not bool(stands(reference[begun : j + 1].sum(), current[begun : j + 1].sum(), n, m)):
+            continue
+        starts.append(j + 1)
     if len(starts) > 1:
-        starts.pop()  # the cell that begins with the last one's end runs to the high end
-    return Histograms(
-        np.add.reduceat(reference, starts), np.add.reduceat(current, starts), edges[np.array(starts[1:], int) - 1]
-    )
+        starts.pop()  # nothing is left, or what is left at the high end joins the last cell
+    kept = np.array(starts[1:], np.int64) - 1
+    return Histograms(np.add.reduceat(reference, starts), np.add.reduceat(current, starts), edges[kept])
 
 
 def join_categories(

@@ -212,7 +212,7 @@ def finished(
     columns.sort(key=lambda column: -column.kl.value)
     together, notes = _together(drafts, tuple(columns), settings)
     changed = _changed_schema(schema, drafts.counts.not_compared)
-    verdict = _overall(columns, together, bool(changed))
+    verdict = _overall(columns, together, bool(changed), settings.alpha)
     return Comparison(
         names=(reference.name, current.name),
         rows=(reference.rows, current.rows),
@@ -263,8 +263,11 @@ def _changed_schema(schema: Schema, not_compared: Mapping[str, str]) -> str:
     return f"The columns themselves differ ({'; '.join(said)})." if said else ""
 
 
-def _overall(columns: Sequence[Column], joint: Joint | None, schema: bool) -> str:
-    found = {column.verdict for column in columns} | ({joint.verdict} if joint is not None else set())
+def _overall(columns: Sequence[Column], joint: Joint | None, schema: bool, alpha: float) -> str:
+    """The whole is what its columns are; all of them together can only show that it changed."""
+    found = {column.verdict for column in columns}
+    if joint is not None and joint.p_value <= alpha:
+        found.add(joint.verdict)
     if schema or _verdict.DIFFERENT in found:
         return _verdict.DIFFERENT
     for verdict in (_verdict.UNDECIDED, _verdict.NEGLIGIBLE):

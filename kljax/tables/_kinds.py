@@ -49,8 +49,12 @@ def match(
         if field.kind == "unknown":
             return "", f"in the {table} {field.why}"
     first, second = (field.kind for field in fields)
-    if asked in ("category", "text"):
+    if asked == "category":
         return asked, ""
+    fitting = {asked, *(("bool", "number") if asked in ("bool", "number") else ())}
+    if asked is not None and not {first, second} <= fitting:
+        where = f"{_PLURAL[first]} in the reference, {_PLURAL[second]} in the current table"
+        return "", f"kinds takes it for {asked!r}, but there are {where}"
     if first == second == "date" and (fields[0].zone is None) != (fields[1].zone is None):
         zones = [f"with a time zone ({field.zone})" if field.zone else "without a time zone" for field in fields]
         return "", f"times {zones[0]} in the reference, {zones[1]} in the current table; give both a zone, or neither"

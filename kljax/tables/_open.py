@@ -51,6 +51,8 @@ def _named(table: Any, name: str, names: tuple[str, ...]) -> dict[str, Any]:
     matrix = np.asarray(table)
     if matrix.ndim != 2 or matrix.shape[1] != len(names):
         raise ValueError(f"names has {len(names)} names, but {name} has shape {matrix.shape}; it needs one a column")
+    if len(set(names)) < len(names):
+        raise ValueError(f"names must differ from each other, but are {list(names)}")
     return {key: matrix[:, j] for j, key in enumerate(names)}
 
 

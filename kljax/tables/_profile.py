@@ -80,10 +80,10 @@ class Profile:
     Example:
         >>> import numpy as np
         >>> from kljax import tables
-        >>> monday, tuesday = ({"x": np.random.default_rng(day).normal(size=500)} for day in (1, 2))
+        >>> monday, tuesday = ({"x": np.random.default_rng(day).normal(size=2000)} for day in (1, 2))
         >>> p = tables.profile(monday)
         >>> (p + tables.profile_like(p, tuesday)).rows
-        1000
+        4000
         >>> tables.compare(p, tuesday).verdict
         'same'
     """

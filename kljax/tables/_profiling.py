@@ -52,7 +52,7 @@ def profile(
         >>> from kljax import tables
         >>> p = tables.profile({"x": np.arange(100), "colour": ["red", "blue"] * 50})
         >>> [(column.name, column.kind, len(column.counts)) for column in p.columns]
-        [('x', 'number', 100), ('colour', 'category', 2)]
+        [('x', 'number', 102), ('colour', 'category', 2)]
     """
     kinds = dict(kinds or {})
     source = opened(table, "reference", names=None if names is None else tuple(names), kinds=kinds)
@@ -112,7 +112,7 @@ def profile_like(
         >>> from kljax import tables
         >>> p = tables.profile({"x": [1, 2, 3, 4]})
         >>> tables.profile_like(p, {"x": [1, 1, 9]}).columns[0].counts
-        (2, 0, 0, 1)
+        (0, 2, 0, 0, 0, 1)
     """
     asked = {column.name: column.kind for column in p.columns if column.kind in ("category", "text")}
     source = opened(table, "table", names=None if names is None else tuple(names), kinds=asked)

@@ -148,6 +148,7 @@ def label(value: Any) -> str:
     """How a value is named as a category: 1, 1.0 and Decimal("1.00") alike, so that engines agree.
 
     Example:
+        >>> from kljax.tables._source import label
         >>> [label(v) for v in (1, 1.0, True, "a", 0.5)]
         ['1', '1', 'true', 'a', '0.5']
     """

@@ -5,7 +5,7 @@ Each pass goes over the batches once and keeps running totals, so memory does no
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from kljax.tables import _arrow
 from kljax.tables._memory import _chosen, periods
-from kljax.tables._source import Categories, Field, Overview, Source, Values
+from kljax.tables._source import DRAWN, Categories, Field, Overview, Source, Values
 
 Chunks = Iterator[tuple[int, str, Any]]
 """(number of its first row, column, Arrow array), the chunks of each column in order."""
@@ -46,6 +46,7 @@ class Stream:
         self._read = {f.name: kinds[f.name] for f in fields if kinds and is_asked(f, kinds.get(f.name))}
         self.fields = tuple(Field(f.name, self._read[f.name], f.dtype) if f.name in self._read else f for f in fields)
         self._field = {field.name: field for field in self.fields}
+        self._kept: _Draw | None = None
 
     def _arrays(self, names: Sequence[str]) -> Chunks:
         for start, name, array in self._chunks(names):
@@ -66,7 +67,14 @@ class Stream:
 
     def overview(self, names: Sequence[str]) -> dict[str, Overview]:
         """See ``Source``."""
-        return self._totals({name: _arrow.Overall(self._field[name]) for name in names})
+        totals = {name: _arrow.Overall(self._field[name]) for name in names}
+        # The sample that is asked for next, unless told otherwise, is drawn on the way: a reading less.
+        draw = _Draw(self.rows, DRAWN, 0)
+        for start, name, array in self._arrays(names):
+            totals[name].add(array)
+            draw.add(start, name, array)
+        self._kept = draw
+        return {name: total.result() for name, total in totals.items()}
 
     def count(self, edges: Mapping[str, np.ndarray], of: str = "value") -> dict[str, np.ndarray]:
         """See ``Source``."""
@@ -78,14 +86,12 @@ class Stream:
 
     def sample(self, names: Sequence[str], size: int, seed: int) -> dict[str, Values]:
         """See ``Source``: exactly ``size`` rows, those that a table in memory would draw."""
-        drawn = _chosen(self.rows, size, seed)
-        parts: dict[str, list[Any]] = {name: [] for name in names}
-        for start, name, array in self._arrays(names):
-            if drawn is not None:
-                first, last = np.searchsorted(drawn, (start, start + len(array)))
-                array = array.take(pa.array(drawn[first:last] - start))
-            parts[name].append(_arrow.plain(array))
-        return {name: _arrow.values(_joined(part), self._field[name]) for name, part in parts.items()}
+        draw, self._kept = self._kept, None
+        if draw is None or not draw.is_of(names, size, seed):
+            draw = _Draw(self.rows, size, seed)
+            for start, name, array in self._arrays(names):
+                draw.add(start, name, array)
+        return {name: _arrow.values(draw.column(name), self._field[name]) for name in names}
 
     def parts(self, by: str, every: str) -> Iterator[tuple[str, Source]]:
         """See ``Source``. Every part reads the whole table again."""
@@ -122,17 +128,38 @@ class Stream:
         return chunks
 
 
+class _Draw:
+    """Rows of a sample, taken chunk by chunk."""
+
+    def __init__(self, rows: int, size: int, seed: int) -> None:
+        self._asked = (size, seed)
+        self._rows = _chosen(rows, size, seed)
+        self._parts: dict[str, list[Any]] = {}
+
+    def add(self, start: int, name: str, array: Any) -> None:
+        """The chosen rows of a chunk that begins with row ``start``."""
+        if self._rows is not None:
+            first, last = np.searchsorted(self._rows, (start, start + len(array)))
+            array = array.take(pa.array(self._rows[first:last] - start))
+        self._parts.setdefault(name, []).append(_arrow.plain(array))
+
+    def is_of(self, names: Sequence[str], size: int, seed: int) -> bool:
+        """Whether it is the sample that is asked for; all rows are a sample of any seed."""
+        asked = self._asked if self._rows is not None else (size, seed)
+        return asked == (size, seed) and set(names) <= set(self._parts)
+
+    def column(self, name: str) -> Any:
+        """A column's chosen rows."""
+        parts = self._parts.get(name)
+        return pa.concat_arrays(parts) if parts else pa.nulls(0)
+
+
 def _cut(kept: dict[int, Any], start: int, count: int) -> Any:
     """The mask of rows start, ..., start + count - 1, from those of the chunks of another column."""
     if start in kept and len(kept[start]) == count:
         return kept[start]
     whole = np.concatenate([np.asarray(kept[key]) for key in sorted(kept)])
     return pa.array(whole[start : start + count])
-
-
-def _joined(arrays: Iterable[Any]) -> Any:
-    found = list(arrays)
-    return pa.concat_arrays(found) if found else pa.nulls(0)
 
 
 def is_asked(field: Field, kind: str | None) -> bool:

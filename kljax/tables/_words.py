@@ -128,6 +128,8 @@ def of_all(verdict: str, columns: Sequence[Column], joint: Joint | None, schema:
     elif verdict == _verdict.NEGLIGIBLE:
         count = sum(column.verdict == _verdict.NEGLIGIBLE for column in columns)
         first = f"{count} of {total} columns changed, by too little to matter."
+        if count == 0:
+            first = "Every column looks the same; the way they go together has changed by too little to matter."
     elif verdict == _verdict.UNDECIDED:
         waiting = [column for column in columns if column.verdict == _verdict.UNDECIDED]
         most = max((column.rows_to_tell or 0 for column in waiting), default=0)

@@ -1,0 +1,102 @@
+"""Metrics of two rows of logits: the roots of bounded divergences."""
+
+from __future__ import annotations
+
+import jax
+from jax.typing import ArrayLike
+
+from kljax._checks import Axis, AxisName
+from kljax._special import root
+from kljax.logits._f_divergences import squared_hellinger
+from kljax.logits._kullback_leibler import jensen_shannon
+
+
+def jensen_shannon_distance(
+    logits_p: ArrayLike,
+    logits_q: ArrayLike,
+    *,
+    axis: Axis = -1,
+    where: ArrayLike | None = None,
+    temperature: ArrayLike = 1.0,
+    axis_name: AxisName | None = None,
+) -> jax.Array:
+    """√JS(p, q) = √(½ KL(p‖m) + ½ KL(q‖m)), m = ½(p + q), the Jensen–Shannon distance, a metric.
+
+    It lies in [0, √log 2]. At p = q, where a distance has a kink, its slope is taken to be 0, while the root of the
+    divergence has none there; nearby it grows like ‖p - q‖ and keeps its digits.
+
+    Args:
+        logits_p: Logits of p, or log-probabilities, of any floating dtype. -inf is probability zero.
+        logits_q: Logits of q; broadcasts against ``logits_p``.
+        axis: The axis, or axes, of the outcomes.
+        where: Boolean mask that broadcasts to the operands; outcomes where it is false have probability zero in both.
+        temperature: Divides both logits; a positive number, may be traced.
+        axis_name: The mesh axis over which the outcomes are split, inside ``jax.shard_map``.
+
+    Returns:
+        The distance, one number per batch element: the broadcast shape without ``axis``. float32, or float64 if an
+        operand is.
+
+    Raises:
+        ValueError: If the shapes do not broadcast, ``axis`` is out of range.
+        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from kljax import logits
+        >>> a, b = jnp.array([0.0, 1.0]), jnp.array([0.0, 0.0])
+        >>> round(float(logits.jensen_shannon_distance(a, b)), 4)
+        0.1689
+
+    References:
+        Endres & Schindelin (2003), "A new metric for probability distributions"; Österreicher & Vajda (2003), "A new
+        class of metric divergences on probability spaces and its applicability in statistics".
+    """
+    return root(
+        jensen_shannon(logits_p, logits_q, axis=axis, where=where, temperature=temperature, axis_name=axis_name)
+    )
+
+
+def hellinger_distance(
+    logits_p: ArrayLike,
+    logits_q: ArrayLike,
+    *,
+    axis: Axis = -1,
+    where: ArrayLike | None = None,
+    temperature: ArrayLike = 1.0,
+    axis_name: AxisName | None = None,
+) -> jax.Array:
+    """H(p, q) = √(½ Σ (√p - √q)²), the Hellinger distance, a metric.
+
+    It lies in [0, 1] and is 1 where p and q have no outcome in common. At p = q, where a distance has a kink, its slope
+    is taken to be 0.
+
+    Args:
+        logits_p: Logits of p, or log-probabilities, of any floating dtype. -inf is probability zero.
+        logits_q: Logits of q; broadcasts against ``logits_p``.
+        axis: The axis, or axes, of the outcomes.
+        where: Boolean mask that broadcasts to the operands; outcomes where it is false have probability zero in both.
+        temperature: Divides both logits; a positive number, may be traced.
+        axis_name: The mesh axis over which the outcomes are split, inside ``jax.shard_map``.
+
+    Returns:
+        The distance, one number per batch element: the broadcast shape without ``axis``. float32, or float64 if an
+        operand is.
+
+    Raises:
+        ValueError: If the shapes do not broadcast, ``axis`` is out of range.
+        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from kljax import logits
+        >>> a, b = jnp.array([0.0, 1.0]), jnp.array([0.0, 0.0])
+        >>> round(float(logits.hellinger_distance(a, b)), 4)
+        0.1694
+
+    References:
+        Hellinger (1909); Le Cam (1986), "Asymptotic Methods in Statistical Decision Theory", ch. 4.
+    """
+    return root(
+        squared_hellinger(logits_p, logits_q, axis=axis, where=where, temperature=temperature, axis_name=axis_name)
+    )

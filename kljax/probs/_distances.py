@@ -1,0 +1,80 @@
+"""Metrics of two rows of probabilities: the roots of bounded divergences."""
+
+from __future__ import annotations
+
+import jax
+from jax.typing import ArrayLike
+
+from kljax._checks import Axis
+from kljax._special import root
+from kljax.probs._f_divergences import squared_hellinger
+from kljax.probs._kullback_leibler import jensen_shannon
+
+
+def jensen_shannon_distance(
+    p: ArrayLike, q: ArrayLike, *, axis: Axis = -1, where: ArrayLike | None = None
+) -> jax.Array:
+    """√JS(p, q) = √(½ KL(p‖m) + ½ KL(q‖m)), m = ½(p + q), the Jensen–Shannon distance, a metric.
+
+    It lies in [0, √log 2]. At p = q, where a distance has a kink, its slope is taken to be 0, while the root of the
+    divergence has none there; nearby it grows like ‖p - q‖ and keeps its digits.
+
+    Args:
+        p: Probabilities, or a non-negative measure, of any floating dtype. Nothing is renormalised.
+        q: The same; broadcasts against ``p``.
+        axis: The axis, or axes, of the outcomes.
+        where: Boolean mask that broadcasts to the operands; outcomes where it is false are left out.
+
+    Returns:
+        The distance, one number per batch element: the broadcast shape without ``axis``. float32, or float64 if an
+        operand is.
+
+    Raises:
+        ValueError: If the shapes do not broadcast, ``axis`` is out of range.
+        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from kljax import probs
+        >>> p, q = jnp.array([0.25, 0.75]), jnp.array([0.5, 0.5])
+        >>> round(float(probs.jensen_shannon_distance(p, q)), 4)
+        0.1838
+
+    References:
+        Endres & Schindelin (2003), "A new metric for probability distributions"; Österreicher & Vajda (2003), "A new
+        class of metric divergences on probability spaces and its applicability in statistics".
+    """
+    return root(jensen_shannon(p, q, axis=axis, where=where))
+
+
+def hellinger_distance(p: ArrayLike, q: ArrayLike, *, axis: Axis = -1, where: ArrayLike | None = None) -> jax.Array:
+    """H(p, q) = √(½ Σ (√p - √q)²), the Hellinger distance, a metric.
+
+    It lies in [0, 1] and is 1 where p and q have no outcome in common. At p = q, where a distance has a kink, its slope
+    is taken to be 0.
+
+    Args:
+        p: Probabilities, or a non-negative measure, of any floating dtype. Nothing is renormalised.
+        q: The same; broadcasts against ``p``.
+        axis: The axis, or axes, of the outcomes.
+        where: Boolean mask that broadcasts to the operands; outcomes where it is false are left out.
+
+    Returns:
+        The distance, one number per batch element: the broadcast shape without ``axis``. float32, or float64 if an
+        operand is.
+
+    Raises:
+        ValueError: If the shapes do not broadcast, ``axis`` is out of range.
+        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from kljax import probs
+        >>> p, q = jnp.array([0.25, 0.75]), jnp.array([0.5, 0.5])
+        >>> round(float(probs.hellinger_distance(p, q)), 4)
+        0.1846
+
+    References:
+        Hellinger (1909); Le Cam (1986), "Asymptotic Methods in Statistical Decision Theory", ch. 4.
+    """
+    return root(squared_hellinger(p, q, axis=axis, where=where))
