@@ -68,7 +68,11 @@ FORMULAS: dict[str, tuple[tuple[float, ...], Any]] = {
     "LogitNormal": ((0.5, 1.5), lambda x, m, s: stats.norm.cdf((np.log(x / (1.0 - x)) - m) / s)),
 }
 ORDINARY = ["Bernoulli", "Beta", "Cauchy", "InverseGaussian", "LogUniform", "Moyal", "Normal", "Poisson", "StudentT"]
+COUNTED = {"BetaBinomial", "Binomial", "NegativeBinomial"}  # whose count is no array
 DISCRETE = {
+    *("Bernoulli", "BetaBinomial", "Binomial", "DiscreteUniform", "Geometric", "Logarithmic", "NegativeBinomial"),
+    *("Poisson", "Skellam", "Zipf"),
+}
     "BetaBinomial",
     "DiscreteUniform",
     "Skellam",
@@ -85,8 +89,7 @@ SHARES = np.array([1e-9, 1e-4, 0.05, 0.3, 0.5, 0.8, 0.999, 1.0 - 1e-6])
 
 def record(name: str, parameters: Any) -> Any:
     kind = getattr(families, name)
-    fixed = {"BetaBinomial", "Binomial", "NegativeBinomial"}  # whose count is no array
-    return kind(*(x if i == 0 and name in fixed else jnp.asarray(x) for i, x in enumerate(parameters)))
+    return kind(*(x if i == 0 and name in COUNTED else jnp.asarray(x) for i, x in enumerate(parameters)))
 
 
 @pytest.mark.parametrize("name", thinned(sorted(CASES), ORDINARY))
@@ -100,7 +103,7 @@ def test_cdf_and_quantile_are_scipys(name: str) -> None:
         with jax.enable_x64(dtype == np.float64), jax.debug_nans(True):
             one = record(
                 name,
-                np.asarray(numbers, dtype) if name not in ("BetaBinomial", "Binomial", "NegativeBinomial") else numbers,
+                np.asarray(numbers, dtype) if name not in COUNTED else numbers,
             )
             cdf, quantile = jax.jit(lambda one, x: one.cdf(x)), jax.jit(lambda one, u: one.quantile(u))
             share, place = np.asarray(cdf(one, places)), np.asarray(quantile(one, shares.astype(dtype)))
@@ -151,8 +154,9 @@ def test_von_mises_is_scipys_from_minus_pi() -> None:
                 # where F has digits, and 1 - F: within six widths of the mode
                 near = np.abs(np.exp(1j * (x - loc)) - 1.0) * np.sqrt(k) < 5.0
                 np.testing.assert_allclose(one.quantile(one.cdf(x))[near], x[near], atol=1e-6)
+        ratio = special.i1(4.0) / special.i0(4.0)
         assert families.VonMises(0.0, 4.0).stddev == pytest.approx(
-            np.sqrt(-2.0 * np.log(special.i1(4.0) / special.i0(4.0))), rel=1e-6
+            np.sqrt(-2.0 * np.log(ratio)), rel=1e-6
         )
 
 
