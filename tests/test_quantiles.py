@@ -73,17 +73,6 @@ DISCRETE = {
     *("Bernoulli", "BetaBinomial", "Binomial", "DiscreteUniform", "Geometric", "Logarithmic", "NegativeBinomial"),
     *("Poisson", "Skellam", "Zipf"),
 }
-    "BetaBinomial",
-    "DiscreteUniform",
-    "Skellam",
-    "Zipf",
-    "Bernoulli",
-    "Binomial",
-    "Geometric",
-    "Logarithmic",
-    "NegativeBinomial",
-    "Poisson",
-}
 SHARES = np.array([1e-9, 1e-4, 0.05, 0.3, 0.5, 0.8, 0.999, 1.0 - 1e-6])
 
 
@@ -155,9 +144,7 @@ def test_von_mises_is_scipys_from_minus_pi() -> None:
                 near = np.abs(np.exp(1j * (x - loc)) - 1.0) * np.sqrt(k) < 5.0
                 np.testing.assert_allclose(one.quantile(one.cdf(x))[near], x[near], atol=1e-6)
         ratio = special.i1(4.0) / special.i0(4.0)
-        assert families.VonMises(0.0, 4.0).stddev == pytest.approx(
-            np.sqrt(-2.0 * np.log(ratio)), rel=1e-6
-        )
+        assert families.VonMises(0.0, 4.0).stddev == pytest.approx(np.sqrt(-2.0 * np.log(ratio)), rel=1e-6)
 
 
 # Derivatives in the parameters, where scipy has a continuous one.
