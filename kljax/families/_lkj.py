@@ -33,7 +33,7 @@ class LKJ:
         >>> import kljax
         >>> from kljax.families import LKJ
         >>> print(f"{kljax.kl(LKJ(3, 2.0), LKJ(3, 1.0)):.4f} {LKJ(2, 1.0).entropy():.4f}")
-        0.1965 0.6931
+        0.2612 0.6931
 
     References:
         Lewandowski, Kurowicka & Joe (2009), "Generating random correlation matrices based on vines and extended onion

@@ -34,7 +34,7 @@ class Multinomial:
         >>> from kljax.families import Multinomial
         >>> p = Multinomial(4, jnp.array([0.5, 0.25, 0.25]))
         >>> print(f"{p.log_prob(jnp.array([2.0, 1.0, 1.0])):.4f} {p.entropy():.4f}")
-        -1.6740 2.3060
+        -1.6740 2.3726
     """
 
     total_count: Any = count(whole=True)

@@ -28,7 +28,7 @@ class NormalGamma:
         >>> from kljax.families import NormalGamma
         >>> p, q = NormalGamma(0.0, 1.0, 2.0, 3.0), NormalGamma(0.5, 2.0, 2.0, 3.0)
         >>> print(f"{p.log_prob((0.1, 0.8)):.4f} {kljax.kl(p, q):.4f}")
-        -1.3672 0.3201
+        -1.4604 0.3201
 
     References:
         DeGroot (1970), "Optimal statistical decisions", section 9.6.
