@@ -26,8 +26,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from kljax import _checks, _names
-from kljax import _checks, _records
+from kljax import _checks, _names, _records
 from kljax.families._kinds import boolean as boolean
 from kljax.families._kinds import complex_valued as complex_valued
 from kljax.families._kinds import count as count

@@ -8,8 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from kljax import _words
-from kljax import _records
+from kljax import _records, _words
 from kljax._special import tiny
 
 
