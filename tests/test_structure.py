@@ -21,6 +21,7 @@ LAYERS = {
     unit: layer
     for layer, units in enumerate(
         [
+            ["_error_free"],
             ["_checked", "_checks", "_names", "_records", "_special", "_words"],
             ["_bessel", "_gamma", "_ratios", "_values"],
             ["_operands", "_watch"],

@@ -214,13 +214,8 @@ def _holds_records(value: Any) -> bool:
 
 
 def is_family(value: Any) -> bool:
-    """Whether this is a record made by ``@family``."""
-    return is_family_class(type(value))
-
-
-def is_family_class(kind: type) -> bool:
-    """Whether records of this class are made by ``@family``."""
-    return kind in _FAMILIES
+    """Whether this is a record made by ``@family``, or such a class."""
+    return (value if isinstance(value, type) else type(value)) in _FAMILIES
 
 
 def frame(record: Any) -> tuple[jax.Array, jax.Array]:
