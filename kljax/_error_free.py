@@ -1,9 +1,10 @@
-"""Error-free transformations: sums and products as two numbers that lose nothing (Dekker 1971; Knuth, TAOCP 2, 4.2.2)."""
+"""Error-free transformations: sums and products as two numbers (Dekker 1971; Knuth, TAOCP 2, 4.2.2)."""
 
 from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 
 
 def two_sum(a: jax.Array, b: jax.Array) -> tuple[jax.Array, jax.Array]:

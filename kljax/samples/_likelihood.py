@@ -22,7 +22,7 @@ from jax import lax
 from kljax import families
 from kljax._special import tiny
 from kljax.families._moments import ROWS as PROJECTED
-from kljax.families._record import is_family_class
+from kljax.families._record import is_family
 from kljax.variational import moment_projection
 
 STEPS = 40
@@ -35,7 +35,7 @@ FIXED = {"Binomial": "total_count", "TruncatedNormal": "low and high"}
 
 def can_fit(family: Any) -> bool:
     """Whether ``maximum_likelihood`` has a way to fit it."""
-    if not (isinstance(family, type) and is_family_class(family)):
+    if not (isinstance(family, type) and is_family(family)):
         return False
     return family in PROJECTED or family in ORDERED or (family.__name__ not in FIXED and bool(_fields(family)))
 

@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from kljax.families._record import is_family_class
+from kljax.families._record import is_family
 from kljax.samples import _likelihood
 
 
@@ -150,7 +150,7 @@ def floats(x: np.ndarray) -> jax.Array:
 
 
 def _class(name: str, family: type) -> Model:
-    if not is_family_class(family):
+    if not is_family(family):
         if callable(getattr(family, "fit", None)):
             return _fitter(family())
         raise TypeError(
