@@ -267,6 +267,11 @@ class Comparison(_Record):
 
         show(self, file)
 
+    def __repr__(self) -> str:
+        from kljax.tables._text import lines
+
+        return "\n".join(lines(self))
+
     def _repr_html_(self) -> str:
         from kljax.tables._text import as_html
 
@@ -324,6 +329,11 @@ class Timeline(_Record):
         from kljax.tables._text import show_timeline
 
         show_timeline(self, file)
+
+    def __repr__(self) -> str:
+        from kljax.tables._text import timeline_lines
+
+        return "\n".join(timeline_lines(self))
 
     def _repr_html_(self) -> str:
         from kljax.tables._text import timeline_as_html
