@@ -32,7 +32,19 @@ LOCATED = ("Cauchy", "Gumbel", "Laplace", "LogNormal", "Logistic", "Normal")
 SINGLE = ("Exponential", "HalfNormal", "Rayleigh")
 # What has no log-density of its own, and is tested in test_structures.
 MADE_OF_OTHERS = {
-    *("Affine", "Bijector", "Chain", "Delta", "Distribution", "Empirical", "Exp", "Independent", "Masked", "Mixture"),
+    *(
+        "Affine",
+        "Bijector",
+        "Chain",
+        "Delta",
+        "Distribution",
+        "Empirical",
+        "Exp",
+        "Fitted",
+        "Independent",
+        "Masked",
+        "Mixture",
+    ),
     *("Log", "Product", "Sigmoid", "Softplus", "Tanh", "Transformed"),
 }
 GAPS = (1.0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7)

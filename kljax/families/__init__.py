@@ -39,6 +39,7 @@ from kljax.families._discrete_uniform import DiscreteUniform as DiscreteUniform
 from kljax.families._empirical import Empirical as Empirical
 from kljax.families._exponential import Exponential as Exponential
 from kljax.families._fisher_snedecor import FisherSnedecor as FisherSnedecor
+from kljax.families._fit import Fitted as Fitted
 from kljax.families._gamma import Gamma as Gamma
 from kljax.families._generalized_dirichlet import GeneralizedDirichlet as GeneralizedDirichlet
 from kljax.families._generalized_extreme_value import GeneralizedExtremeValue as GeneralizedExtremeValue
@@ -115,6 +116,7 @@ __all__ = [
     "Exp",
     "Exponential",
     "FisherSnedecor",
+    "Fitted",
     "Gamma",
     "GeneralizedDirichlet",
     "GeneralizedExtremeValue",

@@ -37,7 +37,7 @@ class Fitted(NamedTuple):
     log_likelihood: jax.Array
 
 
-def _fit(cls: type, x: ArrayLike, *, weights: ArrayLike | None = None, **known: Any) -> Fitted:
+def _fit(cls: type, /, x: ArrayLike, *, weights: ArrayLike | None = None, **known: Any) -> Fitted:
     """argmax Σ wᵢ log p(xᵢ), the member of most likelihood, with standard errors.
 
     In closed form where there is one, else by a few safeguarded steps of Newton's method from the moments of the data.
@@ -66,7 +66,7 @@ def _fit(cls: type, x: ArrayLike, *, weights: ArrayLike | None = None, **known: 
     if cls not in ROWS and cls not in DIRECT and cls not in START:
         listed = ", ".join(sorted(one.__name__ for one in {*ROWS, *DIRECT, *START}))
         raise NotImplementedError(f"{cls.__name__} has no fit; those that have: {listed}.")
-    fields = {one.name: one.metadata["parameter"] for one in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    fields = {one.name: one.metadata["parameter"] for one in dataclasses.fields(cls)}
     known = {**USUAL.get(cls, {}), **known}
     strange = sorted(set(known) - set(fields))
     if strange:
@@ -85,7 +85,7 @@ def _fit(cls: type, x: ArrayLike, *, weights: ArrayLike | None = None, **known: 
 
 
 def _event_ndim(cls: type, known: dict[str, Any]) -> int:
-    fields = dataclasses.fields(cls)  # type: ignore[arg-type]
+    fields = dataclasses.fields(cls)
     kinds = {one.name: one.metadata["parameter"] for one in fields}
     if cls.__name__ == "MultivariateNormal":
         return 1
@@ -207,4 +207,4 @@ def _spread(curvature: jax.Array, total: jax.Array) -> jax.Array:
     return jnp.where(found > 0.0, jnp.sqrt(jnp.where(found > 0.0, found, 1.0)), jnp.nan)
 
 
-fit_by_likelihood = classmethod(_fit)
+fit_by_likelihood: classmethod[Any, ..., Fitted] = classmethod(_fit)

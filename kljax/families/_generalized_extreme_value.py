@@ -29,7 +29,7 @@ class GeneralizedExtremeValue:
         >>> from kljax.families import GeneralizedExtremeValue
         >>> p = GeneralizedExtremeValue(1.0, 2.0, 0.1)
         >>> print(f"{p.mean:.4f} {p.quantile(0.99):.4f} {p.entropy():.4f}")
-        2.3726 12.6816 2.3281
+        2.3726 12.6820 2.3281
     """
 
     loc: Any = real(0.0)

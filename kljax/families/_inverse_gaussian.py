@@ -7,7 +7,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.scipy.special import erfcx, log_ndtr, ndtr
+from jax.scipy.special import log_ndtr, ndtr
 
 from kljax._special import divide, horner, itakura_saito_term, relative_gap, tiny
 from kljax.families._fit import fit_by_likelihood
@@ -66,8 +66,8 @@ class InverseGaussian:
         safe = jnp.where(finite, x, 1.0)
         root, share = jnp.sqrt(at.concentration / safe), safe / at.loc
         low, high = root * ((safe - at.loc) / at.loc), root * (share + 1.0)
-        # exp(2λ/μ)Φ(-z) = ½ exp(-½w²) erfcx(z/√2) for w = √(λ/x)(x/μ - 1), z² = w² + 4λ/μ
-        rest = 0.5 * jnp.exp(-0.5 * jnp.square(low)) * erfcx(high * math.sqrt(0.5))
+        # exp(2λ/μ)Φ(-z) = φ(w) Φ(-z)/φ(z) for w = √(λ/x)(x/μ - 1), z² = w² + 4λ/μ
+        rest = jnp.exp(-0.5 * jnp.square(low)) / math.sqrt(2.0 * math.pi) * _mills(high)
         return jnp.where(finite, jnp.minimum(ndtr(low) + rest, 1.0), inside.astype(x.dtype))
 
     quantile = quantile_by_bisection
@@ -129,6 +129,17 @@ def scaled_exponential_integral(s: jax.Array) -> jax.Array:
     for k in range(60, 0, -1):
         fraction = k * k / (high + (2.0 * k + 1.0) - fraction)
     return jnp.where(small, series, 1.0 / (high + 1.0 - fraction))
+
+
+def _mills(z: jax.Array) -> jax.Array:
+    """Φ(-z)/φ(z) for z ≥ 0: directly for z ≤ 3, Laplace's continued fraction 1/(z + 1/(z + 2/(z + …))) beyond."""
+    low = z <= 3.0
+    small, large = jnp.where(low, z, 0.0), jnp.where(low, 3.0, z)
+    direct = math.sqrt(2.0 * math.pi) * jnp.exp(log_ndtr(-small) + 0.5 * jnp.square(small))
+    fraction = jnp.zeros_like(z)
+    for k in range(32, 0, -1):
+        fraction = k / (large + fraction)
+    return jnp.where(low, direct, 1.0 / (large + fraction))
 
 
 def kl_inverse_gaussian(p: InverseGaussian, q: InverseGaussian) -> jax.Array:

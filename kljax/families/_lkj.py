@@ -13,9 +13,10 @@ import jax
 import jax.numpy as jnp
 
 from kljax._gamma import digamma_gap, log_gamma_gap
+from kljax._special import log1p
 from kljax.families._beta import kl_of_dirichlets
 from kljax.families._lines import Line, concentrations, summed
-from kljax.families._matrices import adjoint, identity, log_det, multiply
+from kljax.families._matrices import adjoint, diagonal, embedded, identity, multiply
 from kljax.families._quantiles import standard_deviation
 from kljax.families._record import at_points, batch_shape, count, dtype_of, family, filled, positive
 from kljax.families._wishart import definite
@@ -32,7 +33,7 @@ class LKJ:
         >>> import kljax
         >>> from kljax.families import LKJ
         >>> print(f"{kljax.kl(LKJ(3, 2.0), LKJ(3, 1.0)):.4f} {LKJ(2, 1.0).entropy():.4f}")
-        0.1965 0.6931
+        0.2612 0.6931
 
     References:
         Lewandowski, Kurowicka & Joe (2009), "Generating random correlation matrices based on vines and extended onion
@@ -62,14 +63,17 @@ class LKJ:
     def mode(self) -> jax.Array:
         """The identity for η > 1, else NaN."""
         at = filled(self)
-        eye = jnp.eye(int(self.dimension), dtype=dtype_of(self))
-        return jnp.where((at.concentration > 1.0)[..., None, None], eye, jnp.nan)
+        return jnp.where((at.concentration > 1.0)[..., None, None], self.mean, jnp.nan)
 
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at correlation matrices x, [..., n, n]; -∞ where they are not positive definite."""
         x, at = at_points(x, self)
         legal, root = definite(x)
-        inside = 2.0 * (at.concentration - 1.0) * log_det(root) - _log_norm(at)
+        # Of ones on the diagonal log det R = Σ log(1 - s), s the squares of the factor's entries to the left.
+        left = jnp.square(jnp.tril(root, -1)).sum(-1)
+        near = left < 0.5
+        each = jnp.where(near, log1p(-jnp.where(near, left, 0.0)), 2.0 * jnp.log(jnp.where(near, 1.0, diagonal(root))))
+        inside = (at.concentration - 1.0) * each.sum(-1) - _log_norm(at)
         return jnp.where(legal, inside, -jnp.inf)
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
@@ -77,17 +81,16 @@ class LKJ:
         at, n = filled(self), int(self.dimension)
         lead, dtype = (*shape, *batch_shape(self)), dtype_of(self)
         first, second = jax.random.split(key)
-        k = jnp.arange(1, n, dtype=dtype)
-        a = jnp.broadcast_to(at.concentration, lead)[..., None] + 0.5 * jnp.broadcast_to(n - 1.0 - k, (*lead, n - 1))
-        free = jax.random.beta(first, a, jnp.broadcast_to(0.5 * k, a.shape), a.shape, dtype)  # L² on the diagonal
-        way = jnp.tril(jax.random.normal(second, (*lead, n, n), dtype), -1)[..., 1:, :]
-        way = way / jnp.sqrt(jnp.square(way).sum(-1, keepdims=True))
-        rows = jnp.sqrt(1.0 - free)[..., None] * way + jnp.sqrt(free)[..., None] * jnp.eye(n, dtype=dtype)[1:]
-        top = jnp.broadcast_to(jnp.eye(n, dtype=dtype)[:1], (*lead, 1, n))
-        low = jnp.concatenate([top, rows], -2)
+        k = jnp.broadcast_to(jnp.arange(1.0, n, dtype=dtype), (*lead, n - 1))
+        a = jnp.broadcast_to(at.concentration, lead)[..., None] + 0.5 * (n - 1.0 - k)
+        free = jax.random.beta(first, a, 0.5 * k, a.shape, dtype)  # the squares of the factor's diagonal
+        free = jnp.concatenate([jnp.ones_like(a[..., :1]), free], -1)
+        way = jnp.tril(jax.random.normal(second, (*lead, n, n), dtype), -1)
+        size = jnp.square(way).sum(-1, keepdims=True)
+        way = way / jnp.sqrt(jnp.where(size > 0.0, size, 1.0))
+        low = jnp.sqrt(1.0 - free)[..., None] * way + embedded(jnp.sqrt(free))
         found = multiply(low, adjoint(low))
-        eye = identity(found)
-        return eye + (1.0 - eye) * found
+        return jnp.where(identity(found) > 0.0, 1.0, found)
 
     def entropy(self) -> jax.Array:
         """log Z - (η - 1)E[log det R]"""

@@ -14,6 +14,7 @@ from kljax.families._binomial import Binomial, trials_of
 from kljax.families._categorical import Categorical, _chances, _log_chances, kl_categorical
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._lines import Line, times
+from kljax.families._matrices import embedded, identity
 from kljax.families._odds import log_probability
 from kljax.families._quantiles import standard_deviation
 from kljax.families._record import along, at_points, batch_shape, count, family, filled, one_of, probability, real
@@ -33,7 +34,7 @@ class Multinomial:
         >>> from kljax.families import Multinomial
         >>> p = Multinomial(4, jnp.array([0.5, 0.25, 0.25]))
         >>> print(f"{p.log_prob(jnp.array([2.0, 1.0, 1.0])):.4f} {p.entropy():.4f}")
-        -1.6740 2.3060
+        -1.6740 2.3726
     """
 
     total_count: Any = count(whole=True)
@@ -106,8 +107,8 @@ class Multinomial:
         """n(diag p - pp'), [batch..., K, K]."""
         at = filled(self)
         p = _chances(at)
-        eye = jnp.broadcast_to(jnp.eye(p.shape[-1], dtype=p.dtype), (*p.shape, p.shape[-1]))
-        return trials_of(at)[..., None, None] * (eye * p[..., None] - p[..., None] * p[..., None, :])
+        off = -p[..., :, None] * p[..., None, :]
+        return trials_of(at)[..., None, None] * jnp.where(identity(off) > 0.0, embedded(p * (1.0 - p)), off)
 
     @property
     def natural(self) -> jax.Array:

@@ -43,7 +43,7 @@ def maximise(function: Callable[[jax.Array], jax.Array], start: jax.Array) -> tu
         sizes = jnp.abs(sizes)
         step = ways @ ((ways.T @ g) / jnp.maximum(sizes, 1e-7 * sizes.max() + eps * eps))
         step = step * jnp.minimum(1.0, _LONGEST / jnp.maximum(jnp.abs(step).max(), eps))
-        tries = state.at + jnp.exp2(-jnp.arange(_HALVINGS, dtype=step.dtype))[:, None] * step
+        tries = state.at[None] + jnp.exp2(-jnp.arange(_HALVINGS, dtype=step.dtype))[:, None] * step[None]
         values = jax.vmap(function)(tries)
         values = jnp.where(jnp.isnan(values), -jnp.inf, values)
         best = values.argmax()

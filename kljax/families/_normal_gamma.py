@@ -13,7 +13,7 @@ from kljax._special import divide, itakura_saito_term
 from kljax.families._gamma import Gamma, kl_gamma
 from kljax.families._normal import Normal
 from kljax.families._quantiles import standard_deviation
-from kljax.families._record import family, filled, lifted, noise, positive, real
+from kljax.families._record import batch_shape, broadcast, dtype_of, family, filled, lifted, noise, positive, real
 from kljax.quadrature import Support
 
 
@@ -28,7 +28,7 @@ class NormalGamma:
         >>> from kljax.families import NormalGamma
         >>> p, q = NormalGamma(0.0, 1.0, 2.0, 3.0), NormalGamma(0.5, 2.0, 2.0, 3.0)
         >>> print(f"{p.log_prob((0.1, 0.8)):.4f} {kljax.kl(p, q):.4f}")
-        -1.3672 0.3201
+        -1.4604 0.3201
 
     References:
         DeGroot (1970), "Optimal statistical decisions", section 9.6.
@@ -55,11 +55,11 @@ class NormalGamma:
 
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at a pair x = (m, τ); -∞ for τ ≤ 0."""
-        mean, precision = pair("NormalGamma", x)
+        mean, precision, at = at_pair(x, self)
         legal = precision > 0.0
         safe = jnp.where(legal, precision, 1.0)
-        given = Normal(self.loc, 1.0 / jnp.sqrt(self.strength * safe)).log_prob(mean)
-        return jnp.where(legal, given + self.precision().log_prob(safe), -jnp.inf)
+        given = Normal(at.loc, 1.0 / jnp.sqrt(at.strength * safe)).log_prob(mean)
+        return jnp.where(legal, given + at.precision().log_prob(safe), -jnp.inf)
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> tuple[jax.Array, jax.Array]:
         """Pairs of draws, differentiable in the parameters."""
@@ -98,12 +98,19 @@ class NormalGamma:
         return at.loc, jnp.maximum(at.concentration - 0.5, 0.0) / at.rate
 
 
-def pair(owner: str, x: Any) -> tuple[jax.Array, jax.Array]:
-    """The two parts of a draw."""
+def at_pair(x: Any, record: Any) -> tuple[jax.Array, jax.Array, Any]:
+    """The two parts of a draw, and the record, broadcast to one batch."""
+    name, events = type(record).__name__, record.event_shape
     if not isinstance(x, (tuple, list)) or len(x) != 2:
-        raise TypeError(f"{owner}: x must be a pair of arrays; got {type(x).__name__}.")
-    first, second = map(jnp.asarray, x)
-    return first, second
+        raise TypeError(f"{name}: x must be a pair of arrays; got {type(x).__name__}.")
+    arrays = [jnp.asarray(one, dtype_of(record)) for one in x]
+    for array, event in zip(arrays, events, strict=True):
+        if array.shape[array.ndim - len(event) :] != event:
+            raise ValueError(f"{name}: x must be a pair of arrays that end in {events}; got shape {array.shape}.")
+    leads = [array.shape[: array.ndim - len(event)] for array, event in zip(arrays, events, strict=True)]
+    shape = jnp.broadcast_shapes(*leads, batch_shape(record))
+    first, second = (jnp.broadcast_to(array, shape + event) for array, event in zip(arrays, events, strict=True))
+    return first, second, broadcast(record, shape)
 
 
 def kl_normal_gamma(p: NormalGamma, q: NormalGamma) -> jax.Array:

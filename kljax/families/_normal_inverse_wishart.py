@@ -12,7 +12,7 @@ from kljax._special import itakura_saito_term
 from kljax.families._inverse_wishart import InverseWishart, kl_inverse_wishart
 from kljax.families._matrices import cholesky, identity, log_det, multiply, norm_squared, solve_lower, square
 from kljax.families._multivariate_normal import MultivariateNormal
-from kljax.families._normal_gamma import pair
+from kljax.families._normal_gamma import at_pair
 from kljax.families._quantiles import standard_deviation
 from kljax.families._record import batch_shape, dtype_of, family, filled, lifted, positive, real
 from kljax.families._wishart import definite, multidigamma
@@ -71,12 +71,12 @@ class NormalInverseWishart:
 
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at a pair x = (m, Σ); -∞ where Σ is not positive definite."""
-        mean, covariance = pair("NormalInverseWishart", x)
+        mean, covariance, at = at_pair(x, self)
         legal, root = definite(covariance)
-        low = root / jnp.sqrt(jnp.asarray(self.strength))[..., None, None]
-        given = MultivariateNormal.from_cholesky(self.loc, low).log_prob(mean)
+        low = root / jnp.sqrt(at.strength)[..., None, None]
+        given = MultivariateNormal.from_cholesky(at.loc, low).log_prob(mean)
         safe = jnp.where(legal[..., None, None], covariance, identity(root))
-        return jnp.where(legal, given + self.covariance().log_prob(safe), -jnp.inf)
+        return jnp.where(legal, given + at.covariance().log_prob(safe), -jnp.inf)
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> tuple[jax.Array, jax.Array]:
         """Pairs of draws, differentiable in the parameters."""

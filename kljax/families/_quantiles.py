@@ -118,13 +118,15 @@ def summed_cdf(self: Any, x: Any) -> jax.Array:
     return jnp.where(inside, value, jnp.where(x < low, 0.0, 1.0))
 
 
-@property
-def standard_deviation(self: Any) -> Any:
+def _stddev(self: Any) -> Any:
     """√variance"""
     return jax.tree.map(jnp.sqrt, self.variance)
 
 
-@property
-def mode_zero(self: Any) -> jax.Array:
+def _zero(self: Any) -> jax.Array:
     """0"""
-    return jnp.zeros_like(filled(self).mean)
+    return jnp.zeros_like(jax.tree.leaves(filled(self))[0])
+
+
+standard_deviation = property(_stddev)
+mode_zero = property(_zero)

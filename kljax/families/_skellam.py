@@ -35,7 +35,7 @@ class Skellam:
         >>> from kljax.families import Skellam
         >>> p = Skellam(3.0, 2.0)
         >>> print(f"{p.log_prob(0.0):.4f} {p.mean:.1f} {p.variance:.1f}")
-        -1.8118 1.0 5.0
+        -1.7854 1.0 5.0
     """
 
     rate1: Any = positive()

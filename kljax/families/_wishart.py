@@ -150,7 +150,7 @@ def log_det_gap(root_p: jax.Array, root_q: jax.Array, gap: jax.Array) -> jax.Arr
 
 def multidigamma(n: int, a: jax.Array) -> jax.Array:
     """ψₙ(a) = Σ ψ(a - ½j), j < n."""
-    return jnp.sum(digamma(a[..., None] - 0.5 * jnp.arange(n, dtype=a.dtype)), -1)
+    return jnp.sum(digamma(_ladder(n, a)), -1)
 
 
 def definite(x: jax.Array) -> tuple[jax.Array, jax.Array]:

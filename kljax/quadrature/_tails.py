@@ -60,7 +60,8 @@ def tails(
     step = where(reached, 0.125 * extent, last / 32.0)
     _, before, log_before = outermost(last - step)
     _, early, log_early = outermost(before - step)
-    found = (last > 0.0) & (early > -jnp.inf)
+    # Towards a finite end of the integers there is no reach, and nothing beyond.
+    found = (last > 0.0) & (early > -jnp.inf) & (extent > 0.0)
     last, before, early = (where(found, one, at) for one, at in ((last, 2.0), (before, 1.0), (early, 0.0)))
     average = where(found, (log_before - log_last) / (last - before), 1.0)
     bend = 2.0 * (average - where(found, (log_early - log_before) / (before - early), 1.0)) / (last - early)
