@@ -351,7 +351,8 @@ def test_a_right_family_is_rejected_as_often_as_the_level_says(size):
     value, stderr = (np.array([float(one[at]) for one in found]) for at in (0, 1))
     assert abs(value.mean()) <= 3 * value.std() / np.sqrt(150) + 0.005
     assert (np.abs(value) <= 2 * stderr).mean() >= 0.9
-    assert stderr.mean() <= 1.5 * value.std()
+    # By 1,000 samples the error is 1.3 times the spread; 150 know a spread to 1/√300 of itself.
+    assert stderr.mean() <= 1.5 * (1 + 3 / np.sqrt(300)) * value.std()
 
 
 @pytest.mark.parametrize(
