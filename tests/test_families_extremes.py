@@ -83,8 +83,8 @@ CASES: dict[str, list[tuple[float, ...]]] = {
     "Uniform": [(0.0, 1.0), (1e4, 1e4 + 1.0), (-1e-20, 1e-20), (0.0, 1e30)],
     "Weibull": [*itertools.product((0.05, 0.5, 1.0, 3.0, 1e4, 1e8), (2.0,)), (30.0, 1e20), (1.5, 1e-20)],
 }
-# One for each way of computing: gamma densities, a beta deviance, half steps, powers of x, logarithms, integrals.
-DEFAULT = ("Gamma", "Beta", "StudentT", "Kumaraswamy", "LogNormal", "TruncatedNormal", "ContinuousBernoulli")
+# A gamma density, half steps of log Γ, and a logarithm to more than its digits.
+DEFAULT = ("Gamma", "StudentT", "LogNormal")
 
 
 def _slope(function: Any, at: list[mpf], index: int) -> mpf:
@@ -333,7 +333,7 @@ PADDED: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("name", thinned(PADDED, ("Normal", "Gamma", "Bernoulli", "Uniform", "Wishart", "Independent")))
+@pytest.mark.parametrize("name", thinned(PADDED, ("Normal", "Gamma")))
 def test_masked_members_may_hold_anything(name: str) -> None:
     make, mask = PADDED[name], jnp.array([True, False])
 
@@ -412,7 +412,7 @@ SUPREMA: list[tuple[Any, Any, float]] = [
 ]
 
 
-@pytest.mark.parametrize("case", thinned(range(len(SUPREMA)), (0, 1, 2, 3, 4, 6, 7, 8, 9, 10, 12)))
+@pytest.mark.parametrize("case", thinned(range(len(SUPREMA)), (0, 2, 4, 7)))
 def test_renyi_of_order_infinity(case: int) -> None:
     p, q, exact = SUPREMA[case]
     found = jax.jit(lambda order: kljax.renyi(p, q, order=order))
@@ -422,7 +422,7 @@ def test_renyi_of_order_infinity(case: int) -> None:
     assert not any(np.isnan(one).any() for one in jax.tree.leaves(slopes))
 
 
-@pytest.mark.parametrize("kind", thinned((Normal, Laplace, Cauchy, Gumbel, Moyal, LogNormal), (Normal, Gumbel)))
+@pytest.mark.parametrize("kind", thinned((Normal, Laplace, Cauchy, Gumbel, Moyal, LogNormal), (Normal,)))
 def test_scales_of_zero_and_infinity(kind: Any) -> None:
     both = jax.jit(jax.value_and_grad(lambda s, t: kljax.kl(kind(0.0, s), kind(0.0, t)), (0, 1)))
     for s, t in ((1.0, 0.0), (1.0, INF), (0.0, 1.0), (INF, 1.0)):
@@ -451,7 +451,7 @@ DRAWN: list[tuple[Any, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("case", thinned(range(len(DRAWN)), (0, 1, 7)))
+@pytest.mark.parametrize("case", thinned(range(len(DRAWN)), (0,)))
 def test_estimates_from_draws_beyond_the_dtype(case: int) -> None:
     p, q = DRAWN[case]
     found = kljax.estimate(p, q, key=jax.random.key(1), num_samples=20_000)
