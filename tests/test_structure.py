@@ -19,8 +19,9 @@ LAYERS = {
     unit: layer
     for layer, units in enumerate(
         [
+            ["_safe"],
             ["_checks", "_records", "_special"],
-            ["_bessel", "_gamma", "_ratios"],
+            ["_bessel", "_gamma", "_ratios", "_roots"],
             ["_units", "generators", "bregman"],
             ["_kernels"],
             ["probs", "logits", "hidden", "expfam", "quadrature", "montecarlo", "samples"],

@@ -12,7 +12,7 @@ from jax.typing import ArrayLike
 from kljax import _checks, generators
 from kljax._checks import Axis
 from kljax._kernels import functionals, normalise, over_axis, powers, shannon, statistics, sums
-from kljax._special import nan_where
+from kljax._safe import nan_where
 from kljax.generators import Generator
 
 jit = functools.partial(jax.jit, static_argnames=("axis",))

@@ -11,7 +11,8 @@ from jax.typing import ArrayLike
 from kljax import _checks, generators
 from kljax._checks import Axis
 from kljax._kernels import measures, measures_chernoff, powers, shannon
-from kljax._special import log_ratio, nan_where, tiny
+from kljax._safe import nan_where
+from kljax._special import log_ratio, tiny
 from kljax.generators import Generator
 
 jit = functools.partial(jax.jit, static_argnames=("axis",))
