@@ -22,19 +22,11 @@ from kljax._error_free import two_diff as two_diff
 from kljax._error_free import two_product as two_product
 from kljax._error_free import two_sum as two_sum
 
+from kljax._safe import exp_within, nan_where
+
 
 def _is_double(x: jax.Array) -> bool:
     return x.dtype == jnp.float64
-
-
-def nan_where(wrong: jax.Array, x: jax.Array) -> jax.Array:
-    """x, NaN where ``wrong``: of ∞ - ∞ there, so that no NaN is formed, not even as a constant, of legal input."""
-    return jnp.where(wrong, jnp.inf, x) - jnp.where(wrong, jnp.inf, jnp.zeros_like(x))
-
-
-def finite_or_nan(x: jax.Array) -> jax.Array:
-    """x, NaN where it is infinite, likewise."""
-    return x + (x - x)
 
 
 def tiny(x: jax.Array) -> float:
@@ -111,24 +103,6 @@ def relative_gap(y: jax.Array, x: jax.Array, d: jax.Array) -> jax.Array:
 def _relative_gap_jvp(primals, tangents):
     (y, x, d), (dy, dx, _) = primals, tangents
     return relative_gap(y, x, d), divide(dy - divide(y, x) * dx, x)
-
-
-def exp_within(t: jax.Array) -> jax.Array:
-    """eᵗ as a slope: what overflows saturates, so that times a zero tangent it is zero."""
-    return jnp.exp(jnp.minimum(t, 88.7 if t.dtype == jnp.float32 else 709.7))
-
-
-@jax.custom_jvp
-def root(x: jax.Array) -> jax.Array:
-    """√x for x ≥ 0, with the slope 0 at 0 and at ∞: the distance whose square is x, at its kink the subgradient 0."""
-    return jnp.sqrt(x)
-
-
-@root.defjvp
-def _root_jvp(primals, tangents):
-    (x,), (dx,) = primals, tangents
-    inside = (x > 0.0) & (x < jnp.inf)
-    return root(x), jnp.where(inside, divide(0.5 * dx, root(jnp.where(inside, x, 1.0))), 0.0)
 
 
 # --- exponentials -----------------------------------------------------------------------------------------

@@ -87,10 +87,16 @@ def test_renyi_just_below(order: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("verb", "options"),
-    [("le_cam", {}), ("jensen_shannon", {}), ("squared_hellinger", {}), ("skew_kl", {"weight": 0.1})],
+    ("verb", "options", "estimator"),
+    [
+        ("le_cam", {}, "k1"),
+        ("jensen_shannon", {}, "k1"),
+        ("squared_hellinger", {}, "k1"),
+        ("skew_kl", {"weight": 0.1}, "k1"),
+        ("le_cam", {}, "fitted"),
+        ("skew_kl", {"weight": 0.1}, "fitted"),
+    ],
 )
-@pytest.mark.parametrize("estimator", ["k1", "fitted"])
 def test_summands_beyond_float32(verb: str, options: dict[str, float], estimator: str) -> None:
     # exp(89) overflows in float32, not in float64.
     log_p, log_q = np.array([-1.0, -90.0]), np.array([-1.1, -1.0])
@@ -102,7 +108,7 @@ def test_summands_beyond_float32(verb: str, options: dict[str, float], estimator
     single = found("float32")
     with jax.enable_x64(True):
         double = found("float64")
-    assert abs(float(single.value) - float(double.value)) <= 1e-5 * max(abs(float(double.value)), 0.1)
+    assert abs(float(single.value) - float(double.value)) <= 1e-4 * abs(float(double.value))
 
 
 # --- padded rows: one rule for where -------------------------------------------------------------------------

@@ -21,9 +21,9 @@ LAYERS = {
     unit: layer
     for layer, units in enumerate(
         [
-            ["_error_free"],
+            ["_error_free", "_safe"],
             ["_checked", "_checks", "_names", "_records", "_special", "_words"],
-            ["_bessel", "_gamma", "_ratios", "_values"],
+            ["_bessel", "_gamma", "_ratios", "_roots", "_values"],
             ["_operands", "_watch"],
             ["_entry"],
             ["_units", "generators", "bregman"],

@@ -17,7 +17,8 @@ import jax.numpy as jnp
 from jax import lax
 
 from kljax._kernels.blocks import by_blocks, fresh, single_or_double, strategy, sum_and_largest, sum_over
-from kljax._special import divide, expm1_minus_x_near, finite_or_nan, log1p, two_diff, two_product, two_sum
+from kljax._safe import finite_or_nan
+from kljax._special import divide, expm1_minus_x_near, log1p, two_diff, two_product, two_sum
 from kljax.generators._forms import Scalar
 from kljax.generators._masses import mass_gap
 from kljax.generators._record import Power

@@ -10,7 +10,7 @@ from jax.typing import ArrayLike
 
 from kljax import _checks
 from kljax._checks import AxisName
-from kljax._special import root
+from kljax._roots import root
 from kljax.hidden._core import REDUCTIONS, Result
 from kljax.hidden._f_divergences import squared_hellinger
 from kljax.hidden._head import Operand

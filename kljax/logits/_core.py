@@ -14,7 +14,7 @@ from kljax._checks import Axis
 from kljax._entry import check_reduction, entry, reduced, token_mask
 from kljax._kernels import functionals, normalise, over_axis, powers, shannon, statistics, sums
 from kljax._kernels import labels as label_kernel
-from kljax._special import nan_where
+from kljax._safe import nan_where
 from kljax.generators import Generator
 
 of_pair = entry(_values.logits, "logits_p", "logits_q")

@@ -10,7 +10,7 @@ from jax.typing import ArrayLike
 
 from kljax import _checks
 from kljax._checks import Axis
-from kljax._special import nan_where
+from kljax._safe import nan_where
 
 DrawsFrom = str | ArrayLike
 SOURCES = ("p", "q")

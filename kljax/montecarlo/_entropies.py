@@ -13,7 +13,8 @@ from jax.typing import ArrayLike
 
 from kljax import _checks
 from kljax._checks import Axis
-from kljax._special import expm1, nan_where
+from kljax._safe import nan_where
+from kljax._special import expm1
 from kljax.montecarlo._draws import Draws, DrawsFrom, prepare, source
 from kljax.montecarlo._estimate import Estimate, effective_sample_size, standard_error
 from kljax.montecarlo._information import log_mean_power, renyi

@@ -11,7 +11,7 @@ from jax import lax
 from jax.typing import ArrayLike
 
 from kljax import _checks, _records
-from kljax._special import nan_where
+from kljax._safe import nan_where
 from kljax.montecarlo._core import option
 from kljax.montecarlo._estimate import effective_sample_size
 from kljax.montecarlo._sequences import operands, position_axis

@@ -18,7 +18,8 @@ from jax.typing import ArrayLike
 
 from kljax import _checks, generators
 from kljax._kernels import sums
-from kljax._special import expm1, nan_where
+from kljax._safe import nan_where
+from kljax._special import expm1
 from kljax.montecarlo._core import option, terms_of
 
 GRADIENTS = ("reverse_kl", "forward_kl", "value", "none")

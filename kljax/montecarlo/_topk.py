@@ -17,7 +17,8 @@ from jax.typing import ArrayLike
 
 from kljax import _checks, _records, generators
 from kljax._kernels import sums
-from kljax._special import expm1, nan_where
+from kljax._safe import nan_where
+from kljax._special import expm1
 from kljax.generators import Generator
 from kljax.montecarlo._core import option
 

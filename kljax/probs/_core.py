@@ -10,7 +10,8 @@ from kljax import _checks, _values, generators
 from kljax._checks import Axis
 from kljax._entry import entry
 from kljax._kernels import measures, measures_chernoff, powers, shannon
-from kljax._special import log_ratio, nan_where, tiny
+from kljax._safe import nan_where
+from kljax._special import log_ratio, tiny
 from kljax.generators import Generator
 
 of_pair = entry(_values.probabilities, "p", "q", fill=1.0)

@@ -6,7 +6,7 @@ import jax
 from jax.typing import ArrayLike
 
 from kljax._checks import Axis
-from kljax._special import root
+from kljax._roots import root
 from kljax.probs._f_divergences import squared_hellinger
 from kljax.probs._kullback_leibler import jensen_shannon
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from kljax._special import root
+from kljax._roots import root
 from kljax.quadrature._arguments import Domain, Integral, LogDensity, Places
 from kljax.quadrature._f_divergences import squared_hellinger
 from kljax.quadrature._kullback_leibler import jensen_shannon

@@ -1,0 +1,21 @@
+"""Values that are not numbers only where something is wrong, and slopes that stay finite: for the debuggers of JAX."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+
+def nan_where(wrong: jax.Array, x: jax.Array) -> jax.Array:
+    """x, NaN where ``wrong``: of ∞ - ∞ there, so that no NaN is formed, not even as a constant, of legal input."""
+    return jnp.where(wrong, jnp.inf, x) - jnp.where(wrong, jnp.inf, jnp.zeros_like(x))
+
+
+def finite_or_nan(x: jax.Array) -> jax.Array:
+    """x, NaN where it is infinite, likewise."""
+    return x + (x - x)
+
+
+def exp_within(t: jax.Array) -> jax.Array:
+    """eᵗ as a slope: what overflows saturates, so that times a zero tangent it is zero."""
+    return jnp.exp(jnp.minimum(t, 88.7 if t.dtype == jnp.float32 else 709.7))
