@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
-from scipy import stats
+from scipy import special, stats
 from sklearn import datasets
 
 from kljax import families
@@ -74,8 +74,7 @@ class TwoNormals:
         scale, share = np.full(2, 0.5 * x[w > 0].std()), np.full(2, 0.5)
         least = 1e-2 * x[w > 0].std()  # a component on a single point would have no end
         for _ in range(200):
-            density = share * stats.norm.pdf(x[:, None], loc, scale)
-            of = w[:, None] * density / density.sum(1, keepdims=True)
+            of = w[:, None] * special.softmax(np.log(share) + stats.norm.logpdf(x[:, None], loc, scale), axis=1)
             share = of.sum(0)
             loc = (of * x[:, None]).sum(0) / share
             scale = np.maximum(np.sqrt((of * (x[:, None] - loc) ** 2).sum(0) / share), least)

@@ -131,7 +131,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--column", default="mean area", help="which measurement (default 'mean area')")
     families = {"nargs": "+", "choices": list(FAMILIES), "metavar": "FAMILY"}
     parser.add_argument("--families", **families, help=f"what to fit, see below (default {' '.join(USUAL)})")
-    parser.add_argument("--bootstrap", type=at_least(19), default=199, help="samples of each fit (default 199)")
+    parser.add_argument("--bootstrap", type=at_least(39), default=199, help="samples of each fit (default 199)")
     parser.add_argument("--folds", type=at_least(2), default=10, help="folds of cross-validation (default 10)")
     options = parser.parse_args(arguments)
     try:

@@ -17,7 +17,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
+
+from kljax._error_free import two_diff as two_diff
+from kljax._error_free import two_product as two_product
+from kljax._error_free import two_sum as two_sum
 
 
 def _is_double(x: jax.Array) -> bool:
@@ -79,38 +82,6 @@ def expm1_minus_x_near(t: jax.Array) -> jax.Array:
 def atanh_tail(z: jax.Array) -> jax.Array:
     """W(z) = Σ zᵏ/(2k+3) for 0 ≤ z ≤ 1/4, so that atanh(s) = s + s³ W(s²)."""
     return horner(_ATANH_TAIL_DOUBLE if _is_double(z) else _ATANH_TAIL_SINGLE, z)
-
-
-# --- error-free transformations (Dekker 1971; Knuth, TAOCP 2, 4.2.2) ---------------------------------------
-
-
-def two_sum(a: jax.Array, b: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """(s, e) with s = fl(a + b) and s + e = a + b exactly; e = 0 where s is not finite."""
-    s = a + b
-    # Masked before the differences: ∞ - ∞ would be formed in them.
-    finite, zero = lax.is_finite(s), jnp.zeros_like(s)
-    a, b, t = (lax.select(finite, jnp.broadcast_to(one, s.shape), zero) for one in (a, b, s))
-    bb = t - a
-    return s, (a - (t - bb)) + (b - bb)
-
-
-def two_diff(a: jax.Array, b: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """(d, e) with d = fl(a - b) and d + e = a - b exactly; e = 0 where d is not finite."""
-    return two_sum(a, -b)
-
-
-def two_product(a: jax.Array, b: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """(p, e) with p = fl(a b) and p + e = a b exactly, for |a|, |b| far from overflow."""
-    p = a * b
-    (a_head, a_tail), (b_head, b_tail) = _split(a), _split(b)
-    return p, ((a_head * b_head - p) + a_head * b_tail + a_tail * b_head) + a_tail * b_tail
-
-
-def _split(a: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """A number as two of half its digits (Dekker 1971)."""
-    c = (134217729.0 if _is_double(a) else 4097.0) * a
-    head = c - (c - a)
-    return head, a - head
 
 
 # --- division whose derivatives do not overflow -----------------------------------------------------------
@@ -393,8 +364,12 @@ def _expm1_ratio_jvp(primals, tangents):
     # (eˣ - (eˣ - 1)/x)/x = eˣ [x - (1 - e⁻ˣ)]/x² = eˣ e(-x)/x²
     (x,), (dx,) = primals, tangents
     capped = jnp.clip(x, -1e4, 1e4)
-    direct = (jnp.exp(capped) - expm1_ratio(capped)) / jnp.where(capped == 0.0, 1.0, capped)
-    slope = jnp.where(jnp.abs(x) < 2.0, jnp.exp(capped) * expm1_minus_x_ratio(-capped), direct)
+    low, high = jnp.minimum(capped, -2.0), jnp.maximum(capped, 2.0)
+    falling = (jnp.exp(low) - expm1_ratio(low)) / low
+    rising = expm1_ratio(high) * (1.0 - 1.0 / high) + 1.0 / high  # where both terms of the other would overflow
+    near = jnp.clip(capped, -2.0, 2.0)
+    direct = jnp.where(x < 0.0, falling, jnp.minimum(rising, float(jnp.finfo(x.dtype).max)))
+    slope = jnp.where(jnp.abs(x) < 2.0, jnp.exp(near) * expm1_minus_x_ratio(-near), direct)
     return expm1_ratio(x), slope * dx
 
 

@@ -257,6 +257,7 @@ def test_labels_align_and_those_missing_are_said():
     assert "only q has 'water'" in found.verdict
     other = counts.kl(q, p)
     assert other.only_p == ("water",)
+    assert counts.kl({"a": 0, "b": 3}, {"b": 2, "c": 0}).only_p == ()  # listed, but never drawn
     assert float(other.unseen) == pytest.approx(0.01)
 
 

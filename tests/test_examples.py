@@ -276,7 +276,7 @@ def test_every_divergence_can_be_named(name):
         (choose_a_model.main, "--families gamma cauchy", "argument --families: invalid choice: 'cauchy'"),
         (choose_a_model.main, "--families gamma gamma", "expected at least two families"),
         (choose_a_model.main, "--dataset wine --column ash --folds 60", "at most a quarter of the 178 measurements"),
-        (choose_a_model.main, "--bootstrap 1", "expected a whole number of at least 19; got '1'"),
+        (choose_a_model.main, "--bootstrap 1", "expected a whole number of at least 39; got '1'"),
         (soft_labels.main, "--temperature 0", "argument --temperature: expected a positive, finite number"),
         (soft_labels.main, "--smoothing 1.5", "argument --smoothing: expected a number in (0, 1]"),
         (soft_labels.main, "--labelled 2000", "argument --labelled: expected at most 1000"),

@@ -202,7 +202,7 @@ def test_what_cannot_be_trusted_is_said():
     assert any("40 points are few" in one for one in few.warnings)
     same = samples.rank_models(X, {"a": stats.gamma(4), "b": stats.gamma(4.01)})
     assert any("nats over all points" in one for one in same.warnings)
-    assert "none of the others can be told from it" in same.verdict
+    assert "can't be told from it" in same.verdict
     rng = np.random.default_rng(0)
     noise = {f"noise {at}": -1.0 + 0.3 * rng.normal(size=len(X)) for at in range(14)}
     assert any("by chance alone" in one for one in samples.rank_models(X, noise).warnings)
@@ -273,7 +273,7 @@ def test_what_is_wrong_is_said():
         samples.rank_models(np.round(X), [stats.poisson])
     with pytest.raises(TypeError, match="key must be a JAX random key"):
         samples.model_kl(X, Normal, key=None)
-    with pytest.raises(ValueError, match="at least 19"):
+    with pytest.raises(ValueError, match="at least 39"):
         samples.model_kl(X, Normal, key=KEY, resamples=3)
     with pytest.raises(ValueError, match="only 3 different values"):
         samples.model_kl(np.arange(60) % 3, Normal, key=KEY)

@@ -21,7 +21,8 @@ LAYERS = {
     unit: layer
     for layer, units in enumerate(
         [
-            ["_checked", "_checks", "_names", "_special", "_words"],
+            ["_error_free"],
+            ["_checked", "_checks", "_names", "_records", "_special", "_words"],
             ["_bessel", "_gamma", "_ratios", "_values"],
             ["_operands", "_watch"],
             ["_entry"],
@@ -44,6 +45,7 @@ LINE_LIMIT = 400
 OPTIONAL = {
     *("chex", "distrax", "flax", "matplotlib", "mpmath", "numpyro", "optax", "orbax", "pandas", "sklearn"),
     *("tensorflow", "tensorflow_probability", "torch", "tqdm"),
+    *("dask", "duckdb", "ibis", "narwhals", "polars", "pyarrow", "pyspark", "sqlframe"),
 }
 
 

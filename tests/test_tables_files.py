@@ -197,10 +197,19 @@ def test_a_long_file_is_read_in_passes_and_tells_how_far_it_is(folder, monkeypat
     assert max(fractions) == 1.0
 
 
+def test_a_line_within_quotes_may_lie_across_blocks(folder, monkeypatch):
+    monkeypatch.setattr(_csv, "_BLOCK", 1 << 10)
+    rows = b"".join(b'%d,"a\nlong text of %d"\n' % (j, j) for j in range(500))
+    source = opened(folder("lines.csv", b"x,y\n" + rows), "current")
+    assert source.rows == 500
+    assert source.sample(["y"], 500, 0)["y"].data[-1] == "a\nlong text of 499"
+
+
 def test_a_table_in_memory_and_its_file_draw_the_same_rows(tmp_path):
     table = made(5_000, 3)
     arrow_csv.write_csv(table, str(tmp_path / "a.csv"))
-    mine = opened(table, "r").sample(["x", "count"], 400, 7)
+    arrays = {name: table[name].to_numpy() for name in ("x", "count")}
+    mine = opened(arrays, "r").sample(["x", "count"], 400, 7)
     theirs = opened(str(tmp_path / "a.csv"), "r").sample(["x", "count"], 400, 7)
     for name in mine:
         np.testing.assert_array_equal(mine[name].data, theirs[name].data)

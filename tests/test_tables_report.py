@@ -113,6 +113,7 @@ def test_names_and_values_are_escaped(comparison):
     hostile = tables.compare({"</script><b>": [1.0] * 30, "\ud800\x00": [1.0] * 30}, {"</script><b>": [1.0] * 30})
     page = hostile.to_html()
     assert page.count("</script>") == 1
+    assert not set("<>&") & set(re.search(r"<script [^>]*>(.*)</script>", page, re.DOTALL)[1])
     page.encode("utf-8")
 
 

@@ -10,7 +10,7 @@ import pytest
 from scipy import integrate, stats
 
 from kljax.counts import _cells as counts
-from kljax.tables import _calibration, _cells, _cuts, _tail, _verdict, compare
+from kljax.tables import _calibration, _cells, _column, _cuts, _tail, _verdict, compare
 from kljax.tables._histogram import counted
 from kljax.tables._records import Interval
 
@@ -162,6 +162,13 @@ def test_many_rows_bring_the_plug_in_value_and_a_narrow_interval():
     assert counts.psi(p * 1e9, q * 1e9) == pytest.approx(float(np.sum((p - q) * np.log(p / q))), rel=1e-6)
 
 
+def test_the_bias_of_jensen_shannon_is_taken_off():
+    b, a = np.array([30, 50, 20]), np.array([400, 300, 300])
+    q, p = b / 100, a / 1000
+    plug_in = float(np.sum(q * np.log(2 * q / (p + q))) + np.sum(p * np.log(2 * p / (p + q)))) / 2
+    assert counts.jensen_shannon(b, a).value == pytest.approx(plug_in - 2 / 8 * (1 / 100 + 1 / 1000))
+
+
 def test_cells_without_a_row_of_q_are_open_and_merged():
     found = counts.kl(np.array([50, 3, 4, 5]), np.array([60, 0, 0, 0]))
     assert found.open
@@ -239,6 +246,18 @@ def test_cells_hold_equal_shares_and_frequent_values_stand_alone():
     assert _cuts.size(20, 10**6) == 4
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_every_value_of_a_cells_mass_stands_alone(seed):
+    x = np.random.default_rng(seed).normal(size=2000)
+    values = [-1.2, -0.4, 0.1, 0.9, 1.7]
+    for j, value in enumerate(values):
+        x[70 * j : 70 * j + 70] = value
+    x = np.random.default_rng(seed).permutation(x)
+    edges = _cuts.cuts([x[:1000], x[1000:]], [1000, 1000], complete=True)
+    found = counted(x, edges)[np.searchsorted(edges, values, side="right")]
+    np.testing.assert_array_equal(found, 70)
+
+
 def test_rounding_noise_is_never_separated():
     rng = np.random.default_rng(0)
     x = rng.integers(0, 200, 4000) / 10
@@ -267,6 +286,16 @@ def test_cells_too_small_to_judge_join_and_new_ones_stand():
     # Ten rows in one of two equal tables may be chance among many cells; thirty are not.
     chance = _cells.join_categories(np.array([500, 500, 0]), np.array([490, 490, 9]), ["a", "b", "c"])
     assert len(chance.labels) == 2
+
+
+def test_a_divergence_that_lies_in_the_tail_is_open():
+    a, b = np.array([500, 300, 195, 5]), np.array([450, 280, 190, 80])
+    kl = Interval(0.2, 0.1, 0.3)
+    assert _column._open_in_the_tail(kl, b, a, 0) == Interval(0.2, 0.1, math.inf, True)
+    assert _column._open_in_the_tail(kl, b[::-1], a[::-1], 0).open
+    assert not _column._open_in_the_tail(kl, b, a, 1).open  # the last cell holds the missing values
+    assert not _column._open_in_the_tail(kl, a, b, 0).open  # fewer rows there, not more
+    assert not _column._open_in_the_tail(Interval(0.2, 0.0, 0.3), b, a, 0).open  # it may be chance
 
 
 # --- verdicts ---------------------------------------------------------------------------------------------

@@ -24,7 +24,14 @@ SPAN = 8192  # columns that one reduction of XLA's CPU backend walks well
 def choose(platform: str, devices: int, itemsize: int, shape: tuple[int, ...]) -> str:
     """``"blocks"`` or ``"whole"``, for operands of this shape."""
     size = math.prod(shape) * itemsize
+    if not known(size):
+        return "whole"
     return "blocks" if platform == "cpu" and devices == 1 and size >= LONG_BYTES else "whole"
+
+
+def known(*sizes: Any) -> bool:
+    """Whether sizes are numbers, rather than the symbols of ``jax.export``, which can't be compared."""
+    return all(isinstance(size, int) for size in sizes)
 
 
 def strategy(a: jax.Array) -> str:
@@ -91,7 +98,7 @@ def sum_and_largest(term: Callable[..., jax.Array], *rows: jax.Array) -> tuple[j
 def _spans(term: Callable[..., jax.Array], *rows: jax.Array, per_row: tuple[jax.Array, ...] = ()) -> jax.Array:
     """The sums [..., n] of the n spans of each row."""
     lead, length = rows[0].shape[:-1], rows[0].shape[-1]
-    span = next((d for d in range(SPAN, SPAN // 8, -1) if length % d == 0), length)
+    span = next((d for d in range(SPAN, SPAN // 8, -1) if length % d == 0), length) if known(length) else length
     # The barriers keep XLA from merging the reshapes into the reduction, which is slower.
     spans = fresh(*(row.reshape(-1, length // span, span) for row in rows))
     each = (one.reshape(-1, 1, 1) for one in per_row)

@@ -184,9 +184,9 @@ def power_of_rows(a: jax.Array, b: jax.Array, rows: Rows, temperature: Temperatu
 
     def power(order: Scalar) -> jax.Array:
         order_ = jnp.asarray(order, p.dtype)
-        head, tail = power_exponent(lax.stop_gradient(order_), *lax.stop_gradient((a, b)), rows, temperature)
-        fixed = lax.stop_gradient(order_)
-        norm = fixed * jnp.log(rows.norm_p) + (1.0 - fixed) * jnp.log(rows.norm_q)
+        fixed, still = lax.stop_gradient((order_, rows))
+        head, tail = power_exponent(fixed, *lax.stop_gradient((a, b)), still, temperature)
+        norm = fixed * jnp.log(still.norm_p) + (1.0 - fixed) * jnp.log(still.norm_q)
         exact = exp_of_sum(*less(head, tail, norm))
         return _moving_with(lax.stop_gradient(exact), order_, p, q, r)
 
@@ -243,9 +243,9 @@ def balance(p: jax.Array, slopes: jax.Array) -> jax.Array:
     """slopes - p Σ slopes, the gradient in the logits from that in log p: the transpose of ``centre``.
 
     A gradient sums to zero; the entry of an outcome that holds more than half of p is what the others leave. Slopes
-    that overflow saturate, so that their sum is finite.
+    that overflow saturate, so that their sum is finite, and early enough that their own derivatives do not overflow.
     """
-    top = float(jnp.finfo(p.dtype).max) / (4 * p.shape[-1])
+    top = 2.0**-24 * float(jnp.finfo(p.dtype).max) / p.shape[-1]
     slopes = jnp.clip(slopes, -top, top)
     dominant = p > 0.5
     gradient = jnp.where(dominant, 0.0, slopes - p * slopes.sum(-1, keepdims=True))

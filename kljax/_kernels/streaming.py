@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from kljax._kernels.blocks import by_blocks, fresh, single_or_double
+from kljax._kernels.blocks import by_blocks, fresh, known, single_or_double
 from kljax._kernels.parts import Parts, finish
 from kljax._kernels.rows import Rows, balance, log_ratio, masses, normalise, power_of_rows
 from kljax._kernels.totals import Totals, apart, gradient, names, terms
@@ -33,8 +33,9 @@ AGAIN_BYTES = 1 << 28  # and the second sums, which XLA sometimes gives arrays o
 
 def choose(platform: str, dtype: Any, shape: tuple[int, ...]) -> str:
     """``"streaming"`` or ``"passes"``, one reduction or several, for rows of this dtype and shape."""
-    known = jnp.dtype(dtype).name in ("float16", "bfloat16", "float32", "float64")
-    return "streaming" if platform in PLATFORMS and known and shape and shape[-1] >= OUTCOMES else "passes"
+    common = jnp.dtype(dtype).name in ("float16", "bfloat16", "float32", "float64")
+    long = bool(shape) and known(*shape) and shape[-1] >= OUTCOMES
+    return "streaming" if platform in PLATFORMS and common and long else "passes"
 
 
 def by_platform(one: Callable[..., Any], several: Callable[..., Any], a: jax.Array, *operands: Any) -> Any:

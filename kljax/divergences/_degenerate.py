@@ -62,7 +62,8 @@ def proper(p: Any, q: Any) -> tuple[Any, Any, jax.Array | None, jax.Array | None
     edge = jnp.broadcast_to(functools.reduce(operator.or_, found), batch_shape(p))
     if not isinstance(edge, jax.core.Tracer) and not edge.any():
         return p, q, None, None
-    if type(p) is type(q) and jax.tree.structure(p) == jax.tree.structure(q):
+    structures: list[Any] = [jax.tree.structure(p), jax.tree.structure(q)]
+    if type(p) is type(q) and structures[0] == structures[1]:
         pairs = zip(jax.tree.leaves(p), jax.tree.leaves(q), strict=True)
         alike = [one == other for one, other in pairs]
         same = functools.reduce(operator.and_, [one.reshape(*edge.shape, -1).all(-1) for one in alike])

@@ -22,7 +22,7 @@ from kljax.families import MultivariateLogitNormal
 from kljax.families._closed_forms import KL
 from kljax.families._geometric_means import LINES
 from kljax.families._normal_variation import TOTAL_VARIATION
-from kljax.families._record import is_family_class
+from kljax.families._record import is_family
 from kljax.generators import Generator
 
 P = ParamSpec("P")
@@ -121,7 +121,7 @@ def of_generator(generator: Generator, p: Any, q: Any) -> jax.Array | None:
 
 def _has_entropy(kind: type) -> bool:
     """Whether a family knows its own; one says that there is no closed form."""
-    return is_family_class(kind) and kind is not MultivariateLogitNormal
+    return is_family(kind) and kind is not MultivariateLogitNormal
 
 
 def _end(order: Any) -> int | None:

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from kljax.families import _integrals
+from kljax.families._deviances import share_deviance
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._incomplete import incomplete_beta
 from kljax.families._odds import chances, kl_of_trials, log_chances, log_probability, logit, softplus
@@ -42,8 +43,11 @@ class Binomial:
         legal = (k >= 0.0) & (k <= n) & (k == jnp.floor(k))
         k = jnp.where(legal, k, 0.0)
         ways = stirling_excess(n) - stirling_excess(k) - stirling_excess(n - k)
-        (p, rest), (log_p, log_rest) = chances(at), log_chances(at)
-        inside = ways + log_probability(k, n, p, log_p) + log_probability(n - k, n, rest, log_rest)
+        if at.logits is None:
+            inside = ways - share_deviance(k, n - k, at.probs)
+        else:
+            (p, rest), (log_p, log_rest) = chances(at), log_chances(at)
+            inside = ways + log_probability(k, n, p, log_p) + log_probability(n - k, n, rest, log_rest)
         return jnp.where(legal, inside, -jnp.inf)
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:

@@ -123,7 +123,8 @@ def waits(p: Any, q: Any) -> Line:
     edge = (rest_p == 0.0) != (rest_q == 0.0)
     certain = (rest_p == 0.0) & (rest_q == 0.0)
     odd = edge | certain
-    log = jnp.where(odd, 0.0, _odds.log_ratio_of_misses(p, q, odd))
+    legal = jnp.minimum(jnp.minimum(chance_p, rest_p), jnp.minimum(chance_q, rest_q)) >= 0.0
+    log = jnp.where(odd, 0.0, jnp.where(legal, _odds.log_ratio_of_misses(p, q, odd | ~legal), jnp.nan))
     safe = [jnp.where(odd, 0.5, one) for one in (chance_p, rest_p, chance_q, rest_q)]
     # The chance of P(s) from the smaller of both, to which something is added for 0 ≤ s ≤ 1.
     falls = log < 0.0

@@ -59,7 +59,7 @@ def log_prob(record: Any, x: Any) -> jax.Array:
 
 def _inner(record: Any, x: Any) -> Any:
     """Numbers, those at an end of the support put beside it: a density may be infinite there."""
-    space = getattr(record, "support", None)
+    space: Any = getattr(record, "support", None)
     if getattr(space, "kind", None) != "interval" or not isinstance(x, jax.Array):
         return x
     if isinstance(space.low, float) and space.low == 0.0:

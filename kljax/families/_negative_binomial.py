@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from kljax import quadrature
 from kljax._gamma import bregman_log_gamma
 from kljax.families import _integrals
+from kljax.families._deviances import share_deviance
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._incomplete import incomplete_beta
 from kljax.families._odds import (
@@ -51,8 +52,11 @@ class NegativeBinomial:
         legal = (k >= 0.0) & (k < jnp.inf) & (k == jnp.floor(k))
         k = jnp.where(legal, k, 0.0)
         ways = stirling_excess(k + r) - stirling_excess(k) - stirling_excess(r) + jnp.log(r) - jnp.log(k + r)
-        (p, rest), (log_p, log_rest) = chances(at), log_chances(at)
-        inside = ways + log_probability(r, k + r, p, log_p) + log_probability(k, k + r, rest, log_rest)
+        if at.logits is None:
+            inside = ways - share_deviance(r, k, at.probs)
+        else:
+            (p, rest), (log_p, log_rest) = chances(at), log_chances(at)
+            inside = ways + log_probability(r, k + r, p, log_p) + log_probability(k, k + r, rest, log_rest)
         return jnp.where(legal, inside, -jnp.inf)
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:

@@ -184,7 +184,9 @@ def f_divergence_of_trials(generator: Generator, p: jax.Array, q: jax.Array) -> 
     misses = (1.0 - b) * generator.perspective(rest, jnp.zeros_like(rest))
     close = probs.f_divergence(a[..., None], b[..., None], generator) + misses
     first, second = (jnp.stack([1.0 - one, one], -1) for one in (jnp.where(low, 0.75, p), jnp.where(low, 0.75, q)))
-    return jnp.where(low, close, probs.f_divergence(first, second, generator))
+    found = jnp.where(low, close, probs.f_divergence(first, second, generator))
+    legal = (jnp.minimum(p, q) >= 0.0) & (jnp.maximum(p, q) <= 1.0)
+    return jnp.where(legal, found, jnp.nan)
 
 
 # --- waiting times ----------------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from kljax import _checks, _names
+from kljax import _checks, _names, _records
 from kljax.families._kinds import boolean as boolean
 from kljax.families._kinds import complex_valued as complex_valued
 from kljax.families._kinds import count as count
@@ -130,6 +130,9 @@ def parameters(cls: type[T]) -> type[T]:
         return self
 
     jax.tree_util.register_pytree_with_keys(record, flatten, unflatten)
+    _records.comparable(record)
+    if cls.__module__.startswith("kljax."):
+        _records.exported(record)
     _RECORDS.add(record)
     return record
 
@@ -211,13 +214,8 @@ def _holds_records(value: Any) -> bool:
 
 
 def is_family(value: Any) -> bool:
-    """Whether this is a record made by ``@family``."""
-    return is_family_class(type(value))
-
-
-def is_family_class(kind: type) -> bool:
-    """Whether records of this class are made by ``@family``."""
-    return kind in _FAMILIES
+    """Whether this is a record made by ``@family``, or such a class."""
+    return (value if isinstance(value, type) else type(value)) in _FAMILIES
 
 
 def frame(record: Any) -> tuple[jax.Array, jax.Array]:

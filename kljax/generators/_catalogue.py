@@ -27,8 +27,8 @@ from kljax.generators._record import Generator
 _INF = math.inf
 
 
-# Forms are functions of a module or small frozen records, never closures: a generator then pickles, and its copy is equal
-# to it, so that ``jit`` does not compile again.
+# Forms are functions of a module or small frozen records, never closures: a generator then pickles, and its copy is
+# equal to it, so that ``jit`` does not compile again.
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from kljax import _checks, _special
+from kljax import _checks, _records, _special
 from kljax.generators._forms import Form, Scalar, bind, dynamic, is_static, partial_derivative, tame
 from kljax.generators._masses import ByMass, masses
 
@@ -90,6 +90,7 @@ def _unflatten(static: tuple[Any, ...], leaves: list[Any]) -> Generator:
 
 
 jax.tree_util.register_pytree_node(Generator, _flatten, _unflatten)
+_records.exported(Generator)
 
 
 def _difference(log_p: jax.Array, log_q: jax.Array) -> jax.Array:
@@ -163,6 +164,8 @@ def weighted_slopes(
         larger = jnp.maximum(p, q)
         s = jnp.where(larger == 0.0, 0.0, inside)  # what has underflowed in both has no say
         value, growth = jax.jvp(lambda s: generator.balanced(s, *generator.parameters), (s,), (jnp.ones_like(s),))
+        top = 2.0**-24 * float(jnp.finfo(s.dtype).max)  # saturates before its own derivative overflows
+        value, growth = jnp.clip(value, -top, top), jnp.clip(growth, -top, top)
         below = s <= 0.0
         both = value + jnp.where(below, -growth, growth)
         in_log_p, in_log_q = larger * jnp.where(below, growth, both), larger * jnp.where(below, both, -growth)

@@ -115,11 +115,8 @@ def _step(own: jax.Array, mixed: jax.Array, away: jax.Array) -> tuple[jax.Array,
     s = 0.5 * away / jnp.maximum(0.5 * own + 0.5 * mixed, tiny(own))
     near = jnp.abs(s) <= 0.5  # t from -2/3 to 2, where log1p(t) = 2 atanh(s)
     far = mixed / jnp.where(near | (own == 0.0), 1.0, own)
-    return (
-        near,
-        jnp.where(near, s, 0.0),
-        jnp.where(near, 1.0, jnp.clip(far, tiny(own), float(jnp.finfo(own.dtype).max))),
-    )
+    far = jnp.clip(far, tiny(own), float(jnp.finfo(own.dtype).max))
+    return near, jnp.where(near, s, 0.0), jnp.where(near, 1.0, far)
 
 
 def _to_mixture(own: jax.Array, mixed: jax.Array, away: jax.Array) -> jax.Array:

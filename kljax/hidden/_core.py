@@ -18,7 +18,7 @@ from jax.custom_derivatives import SymbolicZero
 from jax.typing import ArrayLike
 
 from kljax import _checks
-from kljax._kernels.blocks import even
+from kljax._kernels.blocks import even, known
 from kljax._kernels.functionals import Functional
 from kljax.hidden import _tokens, _vocabulary
 from kljax.hidden._head import Head, Operand, checked, wide
@@ -38,6 +38,12 @@ def choose(
     Chunks of tokens are faster where the weights of the tokens are known, or where a value needs two passes; chunks of
     the vocabulary otherwise, and they need least memory. A product of matrices must be large enough to be fast.
     """
+    if not known(tokens, vocabulary):
+        # Chunks along an axis whose length is a number, of a size that serves most; else all at once.
+        if strategy is None:
+            strategy = "vocabulary" if known(vocabulary) else "tokens"
+        length = vocabulary if strategy == "vocabulary" else tokens
+        return strategy, even(length, 2048 if strategy == "vocabulary" else 64) if known(length) else length
     if strategy is None:
         small = tokens * vocabulary <= SMALL
         strategy = "tokens" if small or reduced or passes > 1 else "vocabulary"

@@ -32,9 +32,7 @@ def _distance(
     shares = None if weights is None else _checks.floating("weights", weights)
     if shares is not None:
         kept = shares != 0.0
-        where = (
-            kept if where is None else kept & _checks.mask(where, jnp.broadcast_shapes(kept.shape, jnp.shape(where)))
-        )
+        where = kept if where is None else kept & jnp.asarray(where)
     found = divergence(*heads, where=where, with_log_partitions=True, **options)
     values, logs = found
     distances = root(values)

@@ -11,10 +11,11 @@ import jax.numpy as jnp
 from jax import lax
 from jax.typing import ArrayLike
 
-from kljax import _checks
+from kljax import _checks, _records
 
 
-@dataclasses.dataclass(frozen=True)
+@_records.comparable
+@dataclasses.dataclass(frozen=True, eq=False)
 class Head:
     """The distributions softmax(c tanh((h wᵀ + bias)/c)), c the soft-cap; without one softmax(h wᵀ + bias).
 
@@ -39,6 +40,7 @@ class Head:
 jax.tree_util.register_dataclass(
     Head, data_fields=["states", "weights", "bias", "softcap"], meta_fields=["vocabulary_axis"]
 )
+_records.exported(Head)
 
 Operand = Head | Sequence[ArrayLike]
 

@@ -8,10 +8,11 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from kljax import _checks
+from kljax import _checks, _records
 
 
-@dataclasses.dataclass(frozen=True)
+@_records.comparable
+@dataclasses.dataclass(frozen=True, eq=False)
 class AdaptiveKL:
     """A proportional controller of the coefficient of a KL penalty; step it with ``adaptive_kl_step``.
 
@@ -28,7 +29,8 @@ class AdaptiveKL:
     limit: ArrayLike = 0.2
 
 
-@dataclasses.dataclass(frozen=True)
+@_records.comparable
+@dataclasses.dataclass(frozen=True, eq=False)
 class DualKL:
     """The dual variable λ of the constraint KL ≤ target; step it with ``dual_kl_step``.
 
@@ -52,6 +54,8 @@ class DualKL:
 
 jax.tree_util.register_dataclass(AdaptiveKL, data_fields=["coefficient", "target", "gain", "limit"], meta_fields=[])
 jax.tree_util.register_dataclass(DualKL, data_fields=["log_coefficient", "target", "rate", "limit"], meta_fields=[])
+for _kind in (AdaptiveKL, DualKL):
+    _records.exported(_kind)
 
 
 def _observed(value: ArrayLike) -> jax.Array:

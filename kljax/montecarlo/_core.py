@@ -136,8 +136,9 @@ def _from_terms(log_p, log_q, log_m, generator, where, parameters, *, came_from,
         terms = terms_of(generator, *weights)
     if kind == "fitted":
         if plain is not None:
-            # The two differ by a multiple of the control variate, and k1's terms stay in range.
-            over = (jnp.isinf(lax.stop_gradient(terms)) & draws.present).any(-1, keepdims=True)
+            # The two differ by a multiple of the control variate; k1's terms stay in range where k3's would overflow,
+            # or swallow all others.
+            over = (~(lax.stop_gradient(terms) < 4.0) & draws.present).any(-1, keepdims=True)
             terms = jnp.where(over, _plain_terms(generator, plain, parameters, draws), terms)
         terms, lost = _controlled(terms, draws), 2
     value = draws.checked(draws.mean(terms))

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from kljax import _words
+from kljax import _records, _words
 from kljax._special import tiny
 
 
@@ -30,6 +30,9 @@ class Estimate(NamedTuple):
     def __repr__(self) -> str:
         shown = _words.estimate(*self)
         return f"Estimate(value={self.value}, stderr={self.stderr}, ess={self.ess})" if shown is None else shown
+
+
+_records.exported(Estimate)
 
 
 def standard_error(deviations: jax.Array, value: jax.Array, count: jax.Array, fitted: int = 1) -> jax.Array:

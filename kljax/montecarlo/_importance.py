@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jax import lax
 from jax.typing import ArrayLike
 
-from kljax import _checks
+from kljax import _checks, _records
 from kljax._special import nan_where
 from kljax.montecarlo._core import option
 from kljax.montecarlo._estimate import effective_sample_size
@@ -29,6 +29,9 @@ class ImportanceWeights(NamedTuple):
     weights: jax.Array
     clipped: jax.Array
     ess: jax.Array
+
+
+_records.exported(ImportanceWeights)
 
 
 def importance_weights(

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jax.scipy.special import logsumexp
 from jax.typing import ArrayLike
 
-from kljax import _checks, generators
+from kljax import _checks, _records, generators
 from kljax._kernels import sums
 from kljax._special import expm1, nan_where
 from kljax.generators import Generator
@@ -36,6 +36,9 @@ class TopK(NamedTuple):
     value: jax.Array
     mass_p: jax.Array
     mass_q: jax.Array
+
+
+_records.exported(TopK)
 
 
 def topk(

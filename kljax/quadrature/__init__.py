@@ -1,28 +1,33 @@
 """Divergences by deterministic quadrature: you hold two log-densities of one real variable, an angle or an integer.
 
-    log_p, log_q, hints ─▶ panels ─refine─▶ nodes and weights ─▶ Σ weight · q f(p/q)  ─▶ (value, error)
+    log_p, log_q, hints ─▶ panels ─refine─▶ Σ weight · q f(p/q) ─▶ (value, error)
+                                   └▶ nodes and weights, held still ─▶ derivatives
 
 The line is cut at the hints into panels with a Gauss–Kronrod pair of 10 and 21 points; towards a finite end and towards
 infinity the variable runs exponentially, which tames integrable singularities and heavy tails. The worst panels are
 halved until the two rules agree. Integers are summed, in blocks that are halved likewise.
 
-Nodes and weights are then constants, so a derivative of the integral is the same sum over the derivative of the
-integrand, in forward and reverse mode. The ends of an interval may move: the nodes move with them. Inside it, what
-bends where a parameter says, as a Laplace density does at its location, lacks the bend's own part of the second
-derivative there; what jumps, as at the end of a density's support that lies inside the interval, lacks that of the
-first too. Write such a pair in a variable in which the place stands still. Both densities must have all their mass in
-the support; where one has none it is -∞.
+For derivatives nodes and weights are constants, so that the derivative of the integral is the same sum over the
+derivative of the integrand, in forward and reverse mode. The ends of an interval may move: the nodes move with them.
+Inside it, what bends where a parameter says, as a Laplace density does at its location, lacks the bend's own part of
+the second derivative there; what jumps, as at the end of a density's support that lies inside the interval, lacks
+that of the first too. Write such a pair in a variable in which the place stands still; between families, as in
+``kljax.kl(TruncatedNormal(…), Normal(…))``, the jumps at the ends of supports are counted, to second order. Both
+densities must have all their mass in the support; where one has none it is -∞.
 
 The error bound adds up what the two rules disagree by, what some ulps in each log-density and in each node do, and the
 uncertainty of what lies beyond the last node; what a log-density loses inside, as in lgamma(10⁶), it cannot know. It is
 infinite if a density does not integrate to one over the nodes, as when a narrow mode was missed: say where it is by
 ``center`` and ``scale``. An integral is infinite where a density misses mass that makes it so, and where the integrand
 times the distance does not decay: if over the whole reach (1e150 in float64, 1e18 in float32, or down to some ulps from
-a finite end) it would lose less than a factor √e at the rate seen at the outermost nodes. Close to an end other than
-zero floating-point numbers are coarse, and an integrable singularity there costs digits, which the bound shows; log-
-densities of a transformed variable, log x or logit x, have the same divergences.
+a finite end) it would lose less than a factor √e at the rate seen at the outermost nodes. Where a log-density
+overflows before the integrand has decayed, as a Gumbel variable's does in float32, the rest is extrapolated. Close to
+end other than zero floating-point numbers are coarse, and an integrable singularity there costs digits, which the
+bound shows; log-densities of a transformed variable, log x or logit x, have the same divergences.
 
-Densities that close over something are traced on every call: put repeated calls under ``jax.jit``.
+A program is made for the functions that are given, and kept for as long as they live: the same ones need no other
+unless what they refer to has changed. Parameters that change are best given by ``args``, which both functions take
+after the points. What a density computes from its parameters alone stands outside of the refinement, once.
 """
 
 from typing import TYPE_CHECKING

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from kljax import _checks
+from kljax import _checks, _records
 from kljax.quadrature._domain import Hints
 
 LogDensity = Callable[[jax.Array], ArrayLike]
@@ -30,7 +30,11 @@ class Integral(NamedTuple):
     error: jax.Array
 
 
-@dataclasses.dataclass(frozen=True)
+_records.exported(Integral)
+
+
+@_records.comparable
+@dataclasses.dataclass(frozen=True, eq=False)
 class Support:
     """Where a variable lives: the bounds, and whether it runs round a circle or over the integers.
 
@@ -49,6 +53,7 @@ class Support:
 
 
 jax.tree_util.register_dataclass(Support, data_fields=["low", "high"], meta_fields=["kind"])
+_records.exported(Support)
 
 circle = Support(-math.pi, math.pi, "circle")
 """Angles, from -π to π; the log-densities must have period 2π, and a full period is integrated."""

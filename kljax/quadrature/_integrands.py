@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, TypeVar, dataclass_transform
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 
 from kljax.generators import Generator
 from kljax.generators._record import parameter_tangent, summand, weighted_slopes
@@ -58,6 +59,12 @@ def _summand_jvp(primals, tangents):
     return _summand(generator, log_p, log_q, log_weight), tangent
 
 
+def _unit(logs: jax.Array, log_weight: jax.Array) -> jax.Array:
+    """The logarithm of the unit of a summand: 1, and less where both masses would underflow beside a huge ratio."""
+    lift = 0.7 * math.log(float(jnp.finfo(logs.dtype).tiny))
+    return lax.stop_gradient(jnp.where(logs.max(0) + log_weight < lift, lift, jnp.zeros_like(log_weight)))
+
+
 def _slopes(generator: Generator, value: jax.Array, logs: jax.Array, log_weight: jax.Array) -> jax.Array:
     """The derivatives of the summand in log p and in log q, to the accuracy that an error bound needs."""
     # They are p f'(p/q) and, the summand being homogeneous, the rest of it.
@@ -84,12 +91,12 @@ class Divergence:
 
     def terms(self, logs: jax.Array, log_weight: jax.Array, extras: jax.Array) -> Terms:
         """From log-densities [2, …]; ``extras`` are the values of the functions that are averaged, here none."""
-        value = _summand(self.generator, logs[0], logs[1], log_weight)[None]
-        return Terms(value, jnp.zeros_like(value))
+        unit = _unit(logs, log_weight)
+        return Terms(_summand(self.generator, logs[0], logs[1], log_weight - unit)[None], unit[None])
 
     def slopes(self, terms: Terms, logs: jax.Array, log_weight: jax.Array) -> jax.Array:
         """The derivatives in the log-densities, [mains, densities, …], in units of e^exponent."""
-        return _slopes(self.generator, terms.value[0], logs, log_weight)
+        return _slopes(self.generator, terms.value[0], logs, log_weight - terms.exponent[0])
 
 
 @_record
@@ -106,13 +113,14 @@ class Power:
         missed = (logs[0] > -jnp.inf) & (logs[1] == -jnp.inf) & (jnp.asarray(order) >= 1.0) & (log_weight > -jnp.inf)
         power = jnp.where(inside, 1.0, jnp.where(missed, jnp.inf, 0.0)).astype(a.dtype)
         exponent = jnp.where(inside, order * a + (1.0 - order) * b + log_weight, jnp.where(missed, 0.0, -jnp.inf))
-        value = _summand(self.generator, logs[0], logs[1], log_weight)
-        return Terms(jnp.stack([value, power]), jnp.stack([jnp.zeros_like(exponent), exponent]))
+        unit = _unit(logs, log_weight)
+        value = _summand(self.generator, logs[0], logs[1], log_weight - unit)
+        return Terms(jnp.stack([value, power]), jnp.stack([unit, exponent]))
 
     def slopes(self, terms: Terms, logs: jax.Array, log_weight: jax.Array) -> jax.Array:
         """As in ``Divergence``."""
         (order,) = self.generator.parameters
-        one = _slopes(self.generator, terms.value[0], logs, log_weight)
+        one = _slopes(self.generator, terms.value[0], logs, log_weight - terms.exponent[0])
         return jnp.concatenate([one, jnp.stack([order * terms.value[1], (1.0 - order) * terms.value[1]])[None]])
 
 

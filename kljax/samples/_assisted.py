@@ -71,8 +71,9 @@ def combine(evidence: Evidence, functional: Functional, count_x: int, count_y: i
     tx, ty = data.at_x.everywhere, evidence.log_weights
     ess = effective(ty)
     influence = heavy_variance(functional.influence_x(tx)) / count_x
-    ceiling = 0.5 * math.log(count_y) + log_mean(ty)
-    influence += np.var(functional.influence_y(np.minimum(ty, ceiling))) / np.exp(2 * log_mean(ty)) / count_y
+    # Weights of mean one where they are unbounded, and none above √m, which m points can't show.
+    weights = ty - log_mean(ty) if one_sided else ty
+    influence += float(np.var(functional.influence_y(np.minimum(weights, 0.5 * math.log(count_y))))) / count_y
 
     share = 4.0 / (width + 4.0)
     curvature = min(functional.curvature, functional_scale(functional, truths.mean(), evidence))

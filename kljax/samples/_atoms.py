@@ -23,6 +23,8 @@ OFTEN = 5
 SHARE = 0.001
 FEW_VALUES = 30
 UNSEEN = 0.01
+STANDS_OUT = 6.0
+ROUNDED = 0.02
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,7 +63,8 @@ def label(x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> Labelled:
         different = np.bincount(place[once], minlength=len(values))
         tied = (different > 1) & ~atoms
         if tied.any():
-            rounded.append(at)
+            if counts[tied].sum() > ROUNDED * count:  # below it, two draws of a float32 met
+                rounded.append(at)
             low, high = _cells(values)
             inside = rng.random(count) * (high - low)[place] + low[place]
             spread[:, at] = np.where(tied[place] | (tied.mean() > 0.5), inside, pooled[:, at])
@@ -100,8 +103,11 @@ def _atoms(values: np.ndarray, place: np.ndarray, counts: np.ndarray, count_x: i
     rest = counts[~often].sum()
     if len(values) <= FEW_VALUES and rest <= 0.05 * total:
         return np.ones(len(values), bool)
-    recur = counts[(counts > 1) & ~often].sum()
-    many = often.sum() > FEW_VALUES or (often.sum() > 3 and recur > 0.3 * rest)
+    recurring = counts[(counts > 1) & ~often]
+    if recurring.sum() > 0.3 * rest and rest > 0.05 * total:
+        # Rounding makes most values recur: then an atom is what does so far more often than the others.
+        often &= counts >= STANDS_OUT * recurring.mean()
+    many = often.sum() > FEW_VALUES
     if not many:
         return often
     if alone and rest <= 0.05 * total:

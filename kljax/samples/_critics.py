@@ -20,17 +20,6 @@ from kljax.samples._surrogates import fit_pair
 Arrays = jax.Array
 
 
-def record(*static: str) -> Any:
-    """A frozen dataclass that is a pytree, some of whose fields are static."""
-
-    def made(kind: Any) -> Any:
-        kind = dataclasses.dataclass(frozen=True)(kind)
-        names = [one.name for one in dataclasses.fields(kind)]
-        return jax.tree_util.register_dataclass(kind, [one for one in names if one not in static], list(static))
-
-    return made
-
-
 @jax.jit
 def evaluate(critic: Any, rows: jax.Array) -> jax.Array:
     """A critic at rows."""
@@ -47,7 +36,8 @@ def standardise(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 # ---------------------------------------------------------------------------------------------------------
 
 
-@record()
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
 class Quadratic:
     """w·(1, z, z zᵀ): all log-ratios of normal distributions, and of some others."""
 
@@ -100,7 +90,8 @@ def fit_quadratic(x: np.ndarray, y: np.ndarray) -> Quadratic:
 # ----------------------------------------------------------------------------------------------
 
 
-@record("degrees")
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
 class Density:
     """log p̂ of a fitted model, in JAX."""
 
@@ -108,7 +99,7 @@ class Density:
     mixtures: tuple[Arrays, ...]  # log weights, means, scales, [d, K]
     factor: Arrays
     table: tuple[Arrays, Arrays]
-    degrees: float
+    degrees: float = dataclasses.field(metadata={"static": True})
 
     def __call__(self, rows: jax.Array) -> jax.Array:
         """log p̂ of rows [n, d]."""
@@ -175,12 +166,13 @@ def density(model: Model) -> Density:
         arrays(maps.centre, maps.spread, maps.tail, maps.order, maps.shift, maps.scale),
         arrays(*(one[:, :used] for one in (marginals.log_weights, marginals.means, marginals.scales))),
         jnp.asarray(model.copula.factor, float),
-        arrays(*table),
+        (jnp.asarray(table[0], float), jnp.asarray(table[1], float)),
         float(model.copula.degrees),
     )
 
 
-@record()
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
 class OfModels:
     """log p̂ - log q̂ of two fitted models."""
 
@@ -201,7 +193,8 @@ def fit_copulas(x: np.ndarray, y: np.ndarray) -> OfModels:
 # -----------------------------------------------------------------------------------------------------------
 
 
-@record("mix")
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
 class Kernels:
     """log of p/q from the relative ratio r = p/(a p + (1 - a) q) = Σ θ_l k(x, c_l) ≥ 0, as (1 - a) r/(1 - a r)."""
 
@@ -210,7 +203,7 @@ class Kernels:
     points: Arrays
     bandwidth: Arrays
     theta: Arrays
-    mix: float
+    mix: float = dataclasses.field(metadata={"static": True})
 
     def __call__(self, rows: jax.Array) -> jax.Array:
         """log p/q of rows [n, d]."""
@@ -241,8 +234,10 @@ def fit_kernels(x: np.ndarray, y: np.ndarray, rng: np.random.Generator, mix: flo
     _, bandwidth, ridge = best
     kx, ky = _gaussian(x_, points, bandwidth, np), _gaussian(y_, points, bandwidth, np)
     theta = _least_squares(kx, ky, mix, ridge)
-    arrays = (jnp.asarray(one, float) for one in (centre, scale, points, bandwidth, theta))
-    return Kernels(*arrays, mix)
+    centre_, scale_, points_, width, theta_ = (
+        jnp.asarray(one, float) for one in (centre, scale, points, bandwidth, theta)
+    )
+    return Kernels(centre_, scale_, points_, width, theta_, mix)
 
 
 def _least_squares(kx: np.ndarray, ky: np.ndarray, mix: float, ridge: float) -> np.ndarray:
@@ -259,7 +254,8 @@ def _score(kx: np.ndarray, ky: np.ndarray, mix: float, theta: np.ndarray) -> flo
 # ------------------------------------------------------------------------------------------------------------
 
 
-@record()
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
 class Chain:
     """The sum of several log-ratios, log p_0/p_1 + log p_1/p_2 + …"""
 

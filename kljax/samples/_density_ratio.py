@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import itertools
 import math
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from jax.typing import ArrayLike
 from kljax.generators import Generator
 from kljax.montecarlo import Estimate
 from kljax.samples import _input
-from kljax.samples._critics import Chain, evaluate, fit_copulas, fit_kernels, fit_quadratic, record, waypoints
+from kljax.samples._critics import Chain, evaluate, fit_copulas, fit_kernels, fit_quadratic, waypoints
 from kljax.samples._estimate import estimate
 
 MODELS = ("quadratic", "copula", "mlp", "rulsif", "telescoping")
@@ -39,7 +40,8 @@ class Calibration(NamedTuple):
     slope: jax.Array
 
 
-@record()
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
 class Ratio:
     """log p/q as a function, fitted to samples; a pytree, so that it passes through jit.
 

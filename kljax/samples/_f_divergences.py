@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import math
-
-import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from kljax import _checks, generators
 from kljax.generators import Generator
-from kljax.montecarlo import Estimate
 from kljax.samples import _functionals
 from kljax.samples._atoms import label
 from kljax.samples._divergence import begin, continuous, settings, with_dropped
-from kljax.samples._estimate import SampleEstimate, estimate
+from kljax.samples._estimate import SampleEstimate
 from kljax.samples._functionals import Functional
 
 K = (2, 4, 8)
 QUERIES = 16_384
 
 
-def _evaluate(
+def evaluate(
     x: ArrayLike,
     y: ArrayLike,
     functional: Functional,
@@ -32,6 +28,7 @@ def _evaluate(
     nan: str,
     progress: bool,
 ) -> SampleEstimate:
+    """Any functional of two samples without recurring values."""
     chosen = settings(method, k, surrogates, max_queries, nan, progress)
     x_, y_, rng, dropped = begin(x, y, key, chosen)
     split = label(x_, y_, rng)
@@ -87,7 +84,7 @@ def jeffreys(
         >>> print(low < 0.5 < high)
         True
     """
-    return _evaluate(x, y, _functionals.jeffreys, key, method, k, surrogates, max_queries, nan, progress)
+    return evaluate(x, y, _functionals.jeffreys, key, method, k, surrogates, max_queries, nan, progress)
 
 
 def f_divergence(
@@ -139,7 +136,7 @@ def f_divergence(
     """
     _checks.instance("generator", generator, Generator, "a generator, such as kljax.generators.le_cam")
     functional = _functionals.of_generator(generator, generator.name)
-    return _evaluate(x, y, functional, key, method, k, surrogates, max_queries, nan, progress)
+    return evaluate(x, y, functional, key, method, k, surrogates, max_queries, nan, progress)
 
 
 def jensen_shannon(
@@ -186,7 +183,7 @@ def jensen_shannon(
     """
     _checks.number("weight", weight, low=0.0, high=1.0, open_low=True, open_high=True)
     functional = _functionals.of_generator(generators.jensen_shannon(weight), "Jensen–Shannon")
-    return _evaluate(x, y, functional, key, method, k, surrogates, max_queries, nan, progress)
+    return evaluate(x, y, functional, key, method, k, surrogates, max_queries, nan, progress)
 
 
 def squared_hellinger(
@@ -230,7 +227,7 @@ def squared_hellinger(
         True
     """
     functional = _functionals.of_generator(generators.squared_hellinger, "the squared Hellinger distance")
-    return _evaluate(x, y, functional, key, method, k, surrogates, max_queries, nan, progress)
+    return evaluate(x, y, functional, key, method, k, surrogates, max_queries, nan, progress)
 
 
 def total_variation(
@@ -276,127 +273,4 @@ def total_variation(
         True
     """
     functional = _functionals.of_generator(generators.total_variation, "total variation")
-    return _evaluate(x, y, functional, key, method, k, surrogates, max_queries, nan, progress)
-
-
-def alpha(
-    x: ArrayLike,
-    y: ArrayLike,
-    *,
-    order: float,
-    key: ArrayLike | None = None,
-    method: str = "auto",
-    k: int | tuple[int, ...] = K,
-    surrogates: int = 8,
-    max_queries: int = QUERIES,
-    nan: str = "raise",
-    progress: bool = False,
-) -> SampleEstimate:
-    """A_α = (∫ p^α q^(1-α) - 1)/(α(α - 1)), Amari's α-divergence, from samples x of p and y of q alone.
-
-    Args:
-        x: Samples of p, [n, d] or [n], of any floating dtype.
-        y: Samples of q, [m, d] or [m].
-        order: α. Between 0 and 1 the divergence is bounded; outside it hangs on the largest ratios, see ``ess``.
-        key: A key of ``jax.random``. It is required.
-        method: As in ``f_divergence``.
-        k: As in ``kl``.
-        surrogates: As in ``kl``.
-        max_queries: As in ``kl``, of x and of y.
-        nan: As in ``kl``.
-        progress: As in ``kl``.
-
-    Returns:
-        A ``SampleEstimate`` in nats.
-
-    Raises:
-        ValueError: As ``kl``, and where values recur, so that there is no density ratio.
-        TypeError: As ``kl``.
-
-    Example:
-        >>> import jax
-        >>> from kljax import samples
-        >>> x, y = jax.random.normal(jax.random.key(0), (2, 800, 2))
-        >>> low, high = samples.alpha(x + 1.0, y, order=0.5, key=jax.random.key(1)).interval()
-        >>> print(low < 0.8848 < high)  # 4 H²
-        True
-    """
-    _checks.number("order", order)
-    functional = _functionals.alpha(float(order))
-    return _evaluate(x, y, functional, key, method, k, surrogates, max_queries, nan, progress)
-
-
-def renyi(
-    x: ArrayLike,
-    y: ArrayLike,
-    *,
-    order: float,
-    key: ArrayLike | None = None,
-    method: str = "auto",
-    k: int | tuple[int, ...] = K,
-    surrogates: int = 8,
-    max_queries: int = QUERIES,
-    nan: str = "raise",
-    progress: bool = False,
-) -> SampleEstimate:
-    """R_α(p‖q) = log(∫ p^α q^(1-α))/(α - 1), Rényi's divergence, from samples x of p and y of q alone.
-
-    It is a function of ``alpha``, and its error is that one's times the slope. Where ∫ p^α q^(1-α) is not known from 0
-    the standard error is infinite.
-
-    Args:
-        x: Samples of p, [n, d] or [n], of any floating dtype.
-        y: Samples of q, [m, d] or [m].
-        order: α > 0; at 1 it is KL.
-        key: A key of ``jax.random``. It is required.
-        method: As in ``f_divergence``.
-        k: As in ``kl``.
-        surrogates: As in ``kl``.
-        max_queries: As in ``kl``, of x and of y.
-        nan: As in ``kl``.
-        progress: As in ``kl``.
-
-    Returns:
-        A ``SampleEstimate`` in nats.
-
-    Raises:
-        ValueError: As ``kl``, if ``order`` is not positive, and where values recur, so that there is no density ratio.
-        TypeError: As ``kl``.
-
-    Example:
-        >>> import jax
-        >>> from kljax import samples
-        >>> x, y = jax.random.normal(jax.random.key(0), (2, 800, 2))
-        >>> low, high = samples.renyi(x + 1.0, y, order=0.5, key=jax.random.key(1)).interval()
-        >>> print(low < 0.5 < high)
-        True
-
-    References:
-        van Erven & Harremoës (2014), "Rényi divergence and Kullback-Leibler divergence".
-    """
-    _checks.number("order", order, low=0.0, open_low=True)
-    found = alpha(
-        x,
-        y,
-        order=order,
-        key=key,
-        method=method,
-        k=k,
-        surrogates=surrogates,
-        max_queries=max_queries,
-        nan=nan,
-        progress=progress,
-    )
-    if order == 1.0:
-        return found
-
-    def moved(one: Estimate) -> Estimate:
-        # ∫ p^α q^(1-α) = 1 + α(α - 1) A, of which R is the logarithm over α - 1
-        integral = 1.0 + order * (order - 1.0) * float(one.value)
-        if integral <= 0.0:
-            return estimate(math.inf, math.inf, float(one.ess))
-        return estimate(math.log(integral) / (order - 1.0), order * float(one.stderr) / integral, float(one.ess))
-
-    value, stderr, ess = moved(Estimate(found.value, found.stderr, found.ess))
-    methods = {name: moved(one) for name, one in found.methods.items()}
-    return found._replace(value=value, stderr=jnp.asarray(stderr), ess=ess, methods=methods, limits=(0.0, math.inf))
+    return evaluate(x, y, functional, key, method, k, surrogates, max_queries, nan, progress)

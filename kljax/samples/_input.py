@@ -119,7 +119,7 @@ def generator(key: ArrayLike | None) -> np.random.Generator:
             "key is traced by jit, grad or vmap, but estimates from samples run on the host. Call them outside."
         )
     try:
-        words = np.asarray(jax.random.bits(key, (4,), "uint32"))  # type: ignore[arg-type]
+        words = np.asarray(jax.random.bits(key, (4,), "uint32"))
     except jax.errors.TracerArrayConversionError:
         raise TypeError(
             "key or samples are traced by jit or vmap, but estimates from samples run on the host. Call them outside."

@@ -9,10 +9,10 @@ is fitted again, give T*. So
     value = T - mean T*,    p = (1 + #{T* ≥ T})/(B + 1),
     stderr² = Var(T*) + max(Var_x(log p̂ - log q̂) - v, 0)/n:
 
-the spread where the model is true, and what the log-ratio varies beyond what the estimate of p̂ makes it vary, v. That is
-ψ'(2m) inside a sample and more in the tails; in samples of the model it is mean Var*(log p̂* - log q̂*), in those of
-another it may be less, and v lies halfway between. Fitting again is what makes p right: a test against fitted parameters
-as though they were known hardly ever rejects.
+the spread where the model is true, and what the log-ratio varies beyond what the estimate of p̂ makes it vary, v. That
+is ψ'(2m) inside a sample and more in the tails; in samples of the model it is mean Var*(log p̂* - log q̂*), in those of
+another it may be less, and v lies halfway between. Fitting again is what makes p right: a test against fitted
+parameters as though they were known hardly ever rejects.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from kljax.samples._ranking import generator, read_points
 
 PIECE = 4_000_000  # numbers of the samples that are held at once
 LEVEL = 0.05
+FEWEST = 39  # with fewer samples no p-value of two could be below the level
 
 
 class ModelFit(NamedTuple):
@@ -76,7 +77,7 @@ class ModelFit(NamedTuple):
         words = f"p = {self.p_value:.2g}" + (f", by Anderson-Darling {tests[1]:.2g}" if len(tests) > 1 else "")
         if np.isinf(float(self.value)):
             said = f"Not {self.family}: it gives some points no probability at all."
-        elif min(tests) * len(tests) >= LEVEL:
+        elif min(tests) * len(tests) > LEVEL:
             said = f"{self.family} is not refuted by {float(self.ess):.0f} points ({words}); "
             said += f"if it is wrong, then by {high:.2g} nats a point at most."
         elif low > 0.0:
@@ -110,10 +111,10 @@ def model_kl(
         key: A JAX random key.
         family: What ``model``, a distribution, is a fit of to these x: it is fitted again to each sample. Without it a
             distribution is taken as known beforehand.
-        resamples: How many samples are drawn.
+        resamples: How many samples are drawn, at least 39.
 
     Returns:
-        ``ModelFit``, with ``value`` and ``stderr`` in nats a point, ``p_value``, ``anderson_darling`` and a ``verdict``.
+        ``ModelFit``: ``value`` and ``stderr`` in nats a point, ``p_value``, ``anderson_darling`` and a ``verdict``.
 
     Raises:
         TypeError: If the model can't be fitted or drawn from, or ``key`` is no key.
@@ -134,8 +135,8 @@ def model_kl(
     """
     points = read_points(x)
     rng, keys = generator(_key(key)), jax.random.split(key)
-    if isinstance(resamples, bool) or not hasattr(resamples, "__index__") or resamples < 19:
-        raise ValueError(f"resamples must be a whole number of at least 19; got {resamples!r}.")
+    if isinstance(resamples, bool) or not hasattr(resamples, "__index__") or resamples < FEWEST:
+        raise ValueError(f"resamples must be a whole number of at least {FEWEST}; got {resamples!r}.")
     given = _models.read("model", model)
     again = given if given.fitted else None if family is None else _models.read("family", family)
     if again is not None and not again.fitted:

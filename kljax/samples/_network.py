@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import Any
 
@@ -10,14 +11,15 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from kljax.samples._critics import OfModels, evaluate, record, standardise
+from kljax.samples._critics import OfModels, evaluate, standardise
 
 STEPS, BATCH, RATE = 1500, 256, 2e-3
 CHECKS = 15
 HELD_OUT = 0.15
 
 
-@record("graph")
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
 class Network:
     """offset(x) + net((x - centre)/scale)."""
 
@@ -25,7 +27,7 @@ class Network:
     scale: jax.Array
     state: Any
     offset: OfModels | None
-    graph: Any
+    graph: Any = dataclasses.field(metadata={"static": True})
 
     def __call__(self, rows: jax.Array) -> jax.Array:
         """log p/q of rows [n, d]."""
@@ -70,7 +72,7 @@ def fit_network(
     graph, state = nnx.split(module)
     if init is not None:
         graph, state, centre, scale = init.graph, init.state, np.asarray(init.centre), np.asarray(init.scale)
-    begun = Network(*(jnp.asarray(one, float) for one in (centre, scale)), state, None, graph)
+    begun = Network(jnp.asarray(centre, float), jnp.asarray(scale, float), state, None, graph)
     held_x, held_y = (rng.random(len(one)) < HELD_OUT for one in (x, y))
     parts = [jnp.asarray(one, float) for one in (x[~held_x], y[~held_y], x[held_x], y[held_y])]
     shifts = [jnp.zeros(len(one)) if offset is None else evaluate(offset, one) for one in parts]

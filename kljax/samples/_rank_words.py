@@ -118,8 +118,8 @@ class Ranking:
             lead, noise = self._lead()
             if lead < noise:
                 found.append(
-                    f"Of {len(self.rows)} models the best leads the middle one by {lead:.3g} nats a point, and the best "
-                    f"of so many equal ones would by {noise:.3g} by chance alone."
+                    f"Of {len(self.rows)} models the best leads the middle one by {lead:.3g} nats a point, and the "
+                    f"best of so many equal ones would by {noise:.3g} by chance alone."
                 )
         return tuple(found)
 
@@ -142,9 +142,10 @@ class Ranking:
             if math.isinf(surely):
                 return f"{self.best} works best: all others give some points no probability at all."
             return f"{self.best} works best, by {surely:.1f} standard errors and more."
-        listed = ", ".join(f"{row.name} ({_words.plus_minus(*map(float, row.behind[:2]))} behind)" for row in tied)
-        cannot = "can't be told from it" if len(tied) < len(others) else "none of the others can be told from it"
-        return f"{self.best} works best, but {cannot}: {listed} nats a point."
+        listed = ", ".join(
+            f"{row.name} ({_words.plus_minus(*map(float, row.behind[:2]))} nats a point behind)" for row in tied
+        )
+        return f"{self.best} works best, but these can't be told from it: {listed}."
 
     def _apart(self, row: Row) -> bool:
         """By two standard errors, and by so much in all that the error bar can be trusted."""

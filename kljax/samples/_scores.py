@@ -26,7 +26,7 @@ def normal_scores(rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     out = np.empty((count, width))
     values = ndtri(np.arange(1, count + 1) / (count + 1.0))
     for at in range(width):
-        order = np.lexsort((rng.random(count), rows[:, at]))
+        order = np.lexsort(np.stack([rng.random(count), rows[:, at]]))
         out[order, at] = values
     return out
 

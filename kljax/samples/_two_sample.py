@@ -109,7 +109,7 @@ def mmd(
         >>> from kljax import samples
         >>> x, y = jax.random.normal(jax.random.key(0), (2, 100, 3))
         >>> found = samples.mmd(x, y + 1.0, permutations=99, key=jax.random.key(1))
-        >>> print(float(found.p_value))
+        >>> print(f"{found.p_value:.2f}")
         0.01
 
     References:
@@ -247,4 +247,4 @@ def _p_value(
     yy = everywhere.sum() - xx - 2.0 * xy
     found = (xx - own * n) / (n * (n - 1)) + (yy - own * m) / (m * (m - 1)) - 2.0 * xy / (n * m)
     slack = 1e-5 * jnp.abs(found).max()  # the same labels in another order round differently
-    return (1.0 + (found[1:] >= found[0] - slack).sum()) / (1.0 + permutations)
+    return (1.0 + (found[1:] >= found[0] - slack).sum(dtype=x.dtype)) / (1.0 + permutations)

@@ -45,6 +45,7 @@ def _wrapped(table: Any, name: str, kinds: Mapping[str, str]) -> Source | None:
 
     from kljax.tables._frames import frame
     from kljax.tables._narwhals import Engine
+    from kljax.tables._spark import Spark
 
     if isinstance(table, pa.RecordBatch):
         table = pa.Table.from_batches([table])
@@ -52,7 +53,8 @@ def _wrapped(table: Any, name: str, kinds: Mapping[str, str]) -> Source | None:
         return frame(table, name, kinds)
     wrapped = nw.from_native(table, pass_through=True)
     if isinstance(wrapped, nw.LazyFrame):
-        return Engine(wrapped, name, kinds)
+        spark = wrapped.implementation.is_pyspark() or wrapped.implementation.is_pyspark_connect()
+        return Spark(wrapped, name, kinds) if spark else Engine(wrapped, name, kinds)
     if isinstance(wrapped, nw.DataFrame):
         return frame(table, name, kinds)
     if hasattr(table, "__arrow_c_stream__") and not hasattr(table, "to_frame"):

@@ -2,7 +2,8 @@
 
 A guide of equal bins says where in the edges a value lies. With f(x) = ⌊(x - low) scale⌋, which rounding leaves
 monotone, every edge in a lower bin than x is below x and every one in a higher bin above it; only edges in x's own bin
-need a look. Most bins hold none or one; values in the others, and beyond the guide, are searched for.
+need a look. Most bins hold none or one; values in the others are searched for. Those beyond the guide are in its
+outermost bins.
 """
 
 from __future__ import annotations
@@ -70,7 +71,6 @@ class _Guide:
         self._below = np.minimum(np.cumsum(number) - number, len(edges) - 1).astype(np.intp)
         self._next = edges[self._below]
         self._search = number > 1
-        self._search[[0, -1]] = True
 
     def _bins(self, values: np.ndarray) -> np.ndarray:
         with np.errstate(over="ignore"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
@@ -40,13 +41,17 @@ class Margins:
 
 
 class Gaussians:
-    """log q/p of two Gaussians, their covariances drawn towards the pooled one by d/n."""
+    """log q/p of two Gaussians: with one covariance for both tables, and with their own, drawn to it by d/n.
+
+    The first has d parameters where the second has some d²/2, and where only means moved it is the better guess.
+    """
 
     def __init__(self, scores_p: np.ndarray, scores_q: np.ndarray) -> None:
         d = scores_p.shape[1]
         self._means = [scores.mean(axis=0) for scores in (scores_p, scores_q)]
         own = [np.cov(scores, rowvar=False, bias=True).reshape(d, d) for scores in (scores_p, scores_q)]
         pooled = (own[0] + own[1]) / 2 + 1e-3 * np.eye(d)
+        self._common = np.linalg.inv(pooled)
         self._precisions, self._logdets = [], []
         for cov, scores in zip(own, (scores_p, scores_q), strict=True):
             weight = min(1.0, d / len(scores))
@@ -58,46 +63,63 @@ class Gaussians:
         return self.view(scores).whole()
 
     def view(self, scores: np.ndarray) -> View:
-        """These rows under both Gaussians."""
-        centred = [scores - mean for mean in self._means]
-        turned = [x @ precision for x, precision in zip(centred, self._precisions, strict=True)]
-        return View(centred, turned, self._precisions, self._logdets)
+        """These rows under the Gaussians."""
+        shift = self._means[1] - self._means[0]
+        middle = (scores - (self._means[0] + self._means[1]) / 2) @ self._common
+        forms = [Form(middle, self._common @ shift, middle @ shift, self._common)]
+        for mean, precision in zip(self._means, self._precisions, strict=True):
+            centred = scores - mean
+            turned = centred @ precision
+            forms.append(Form(turned, turned, np.einsum("ij,ij->i", centred, turned), precision))
+        return View(forms, self._logdets)
+
+
+class Form(NamedTuple):
+    """x'Λy for rows x and one or as many y.
+
+    Attributes:
+        first: Λx, [rows, d].
+        second: Λy, [rows, d] or [d].
+        value: x'Λy, [rows].
+        precision: Λ, [d, d].
+    """
+
+    first: np.ndarray
+    second: np.ndarray
+    value: np.ndarray
+    precision: np.ndarray
+
+    def without(self, scores: np.ndarray) -> np.ndarray:
+        """The same for the marginal of the other scores: x'Λy - (Λx)_j Λ_jj⁻¹ (Λy)_j."""
+        inverse = np.linalg.inv(self.precision[np.ix_(scores, scores)])
+        return self.value - np.sum(self.first[:, scores] @ inverse * self.second[..., scores], axis=1)
 
 
 class View:
-    """Rows under two Gaussians, with all columns or without some."""
+    """Rows under Gaussians, with all scores or without some."""
 
-    def __init__(
-        self,
-        centred: list[np.ndarray],
-        turned: list[np.ndarray],
-        precisions: list[np.ndarray],
-        logdets: list[float],
-    ) -> None:
-        self._turned, self._precisions, self._logdets = turned, precisions, logdets
-        self._forms = [np.einsum("ij,ij->i", x, y) for x, y in zip(centred, turned, strict=True)]
+    def __init__(self, forms: list[Form], logdets: list[float]) -> None:
+        self._forms, self._logdets = forms, logdets
 
     def whole(self) -> np.ndarray:
-        """With all columns."""
-        return _log_ratio(self._forms, self._logdets)
+        """The two log-ratios, [rows, 2]."""
+        return _log_ratios([form.value for form in self._forms], self._logdets)
 
     def without(self, scores: np.ndarray) -> np.ndarray:
-        """Without the scores of these numbers."""
+        """The same without the scores of these numbers."""
         if len(scores) == 0:
             return self.whole()
-        forms, logdets = [], []
-        for form, turned, precision, logdet in zip(
-            self._forms, self._turned, self._precisions, self._logdets, strict=True
-        ):
-            block = precision[np.ix_(scores, scores)]
-            out = turned[:, scores]
-            forms.append(form - np.einsum("ij,ij->i", out @ np.linalg.inv(block), out))
-            logdets.append(logdet + float(np.linalg.slogdet(block)[1]))
-        return _log_ratio(forms, logdets)
+        logdets = [
+            logdet + float(np.linalg.slogdet(form.precision[np.ix_(scores, scores)])[1])
+            for form, logdet in zip(self._forms[1:], self._logdets, strict=True)
+        ]
+        return _log_ratios([form.without(scores) for form in self._forms], logdets)
 
 
-def _log_ratio(forms: list[np.ndarray], logdets: list[float]) -> np.ndarray:
-    return np.clip((forms[0] - forms[1] + logdets[0] - logdets[1]) / 2, -_LARGEST, _LARGEST)
+def _log_ratios(values: list[np.ndarray], logdets: list[float]) -> np.ndarray:
+    linear, of_p, of_q = values
+    own = (of_p - of_q + logdets[0] - logdets[1]) / 2
+    return np.clip(np.stack([linear, own], axis=1), -_LARGEST, _LARGEST)
 
 
 class Votes:

@@ -67,6 +67,7 @@ summary:focus-visible,.x:focus-visible{outline:3px solid var(--cur);outline-offs
 .b{background:var(--soft);border-radius:3px;min-width:5rem}
 .b i{display:block;height:.5rem;border-radius:2px;background:var(--cur)}
 .b i+i{background:none;border:1.5px solid var(--ref);margin-top:2px}
+.heat tbody th{min-width:7rem;overflow-wrap:break-word}
 .heat i{display:inline-block;width:1.1em;height:.9em;margin:0 .3em 0 .8em}
 .q0{fill:var(--s0);background:var(--s0)}.q1{fill:var(--h1);background:var(--h1)}.q2{fill:var(--h2);background:var(--h2)}
 .q3{fill:var(--h3);background:var(--h3)}.q4{fill:var(--h4);background:var(--h4)}
