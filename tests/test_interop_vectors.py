@@ -63,7 +63,7 @@ def _lower(d: Any, rows: Any) -> Any:
 @pytest.mark.parametrize("name", TFP)
 def test_tfp(name: str) -> None:
     module = pytest.importorskip("tensorflow_probability.substrates.jax.distributions")
-    with jax.numpy_rank_promotion("allow"):
+    with jax.numpy_rank_promotion("allow"), jax.numpy_dtype_promotion("standard"):
         theirs, kind = TFP[name][0](module), TFP[name][1]
         draw = theirs.sample(seed=jax.random.key(0))
         exact = theirs.log_prob(draw)
@@ -75,7 +75,7 @@ def test_tfp(name: str) -> None:
 @pytest.mark.filterwarnings("ignore")
 def test_distrax() -> None:
     distrax = pytest.importorskip("distrax")
-    with jax.numpy_rank_promotion("allow"):
+    with jax.numpy_rank_promotion("allow"), jax.numpy_dtype_promotion("standard"):
         loc, diagonal, factor = k([0.0, 1.0]), k([1.0, 2.0]), k([[0.5], [0.3]])
         for theirs in (
             distrax.MultivariateNormalDiagPlusLowRank(loc=loc, scale_diag=diagonal, scale_u_matrix=factor),

@@ -89,8 +89,8 @@ def _matrix_normal(value: Any) -> Any:
 def _wishart(value: Any) -> Any:
     if getattr(value, "input_output_cholesky", False):
         raise NotImplementedError("TFP's Wishart of Cholesky factors has no counterpart in kljax.families.")
-    low = number(value.scale())
-    return families.Wishart(number(value.df), low)
+    low = number(value.scale.to_dense())
+    return families.Wishart(number(value.df), low @ jnp.swapaxes(low, -1, -2))
 
 
 def _skellam(value: Any) -> Any:
