@@ -106,7 +106,7 @@ def _atoms(values: np.ndarray, place: np.ndarray, counts: np.ndarray, count_x: i
     recurring = counts[(counts > 1) & ~often]
     if recurring.sum() > 0.3 * rest and rest > 0.05 * total:
         # Rounding makes most values recur: then an atom is what does so far more often than the others.
-        often &= counts >= STANDS_OUT * recurring.mean()
+        often &= counts >= STANDS_OUT * counts[counts > 1].mean()
     many = often.sum() > FEW_VALUES
     if not many:
         return often
