@@ -21,7 +21,6 @@ import numpy as np
 from kljax._error_free import two_diff as two_diff
 from kljax._error_free import two_product as two_product
 from kljax._error_free import two_sum as two_sum
-
 from kljax._safe import exp_within, nan_where
 
 
