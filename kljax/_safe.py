@@ -19,3 +19,8 @@ def finite_or_nan(x: jax.Array) -> jax.Array:
 def exp_within(t: jax.Array) -> jax.Array:
     """eᵗ as a slope: what overflows saturates, so that times a zero tangent it is zero."""
     return jnp.exp(jnp.minimum(t, 88.7 if t.dtype == jnp.float32 else 709.7))
+
+
+def saturated(x: jax.Array, top: float) -> jax.Array:
+    """x within ±top. Its derivative is chosen, not multiplied by 0 or 1: beyond, it is 0 also where that of x is ∞."""
+    return jnp.where(x > top, top, jnp.where(x < -top, -top, x))

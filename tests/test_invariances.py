@@ -45,9 +45,11 @@ def test_a_masked_outcome_is_left_out(module: str, label: str, dtype: str) -> No
         filled, fill_gradients = both(*(np.where(mask, one, nothing) for one in (a, b)))
         rows = verb(MODULES[module], a, b, where=mask)
         left = [verb(MODULES[module], a[i][mask[i]], b[i][mask[i]]) for i in range(len(a))]
-    assert value == filled
+    # The same numbers, but for sums that XLA fuses in another order where a mask comes in.
+    np.testing.assert_allclose(value, filled, rtol=4 * _eps(dtype))
     for found, expected in zip(gradients, fill_gradients, strict=True):
-        assert (np.asarray(found) == np.where(mask, expected, 0.0)).all()
+        np.testing.assert_allclose(found, np.where(mask, expected, 0.0), rtol=8 * _eps(dtype), atol=4 * _eps(dtype))
+        assert (np.asarray(found)[~mask] == 0.0).all()
     # Leaving out changes the order of the sums only.
     assert np.allclose(rows, np.array(left), rtol=32 * _eps(dtype), atol=32 * _eps(dtype))
 

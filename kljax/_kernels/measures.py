@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jax.scipy.special import logsumexp
 
 from kljax._kernels.powers import capped, order_slope
-from kljax._safe import exp_within, nan_where
+from kljax._safe import exp_within, nan_where, saturated
 from kljax._special import expm1, expm1_ratio, log1p, log_ratio, tiny, two_diff, two_product, two_sum
 from kljax.generators import Generator, alpha
 from kljax.generators._forms import Scalar, bind, dynamic, is_static, tame
@@ -48,7 +48,7 @@ def _at_edge(p: jax.Array, q: jax.Array, dead: jax.Array) -> tuple[jax.Array, ja
 def _finite(x: jax.Array, part: float = 1.0) -> jax.Array:
     """Overflow saturates, so that an infinite slope times a zero tangent is zero and not NaN."""
     top = part * float(jnp.finfo(x.dtype).max)
-    return jnp.clip(jnp.where(jnp.isnan(x), 0.0, x), -top, top)
+    return saturated(jnp.where(jnp.isnan(x), 0.0, x), top)
 
 
 def _pinned(slope: jax.Array, here: jax.Array, limit: Scalar) -> jax.Array:

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from kljax._kernels.blocks import by_blocks, fresh, single_or_double, strategy, sum_and_largest, sum_over
-from kljax._safe import finite_or_nan
+from kljax._safe import finite_or_nan, saturated
 from kljax._special import divide, expm1_minus_x_near, log1p, two_diff, two_product, two_sum
 from kljax.generators._forms import Scalar
 from kljax.generators._masses import mass_gap
@@ -246,8 +246,8 @@ def balance(p: jax.Array, slopes: jax.Array) -> jax.Array:
     A gradient sums to zero; the entry of an outcome that holds more than half of p is what the others leave. Slopes
     that overflow saturate, so that their sum is finite, and early enough that their own derivatives do not overflow.
     """
-    top = 2.0**-24 * float(jnp.finfo(p.dtype).max) / p.shape[-1]
-    slopes = jnp.clip(slopes, -top, top)
+    top = 2.0**-10 * float(jnp.finfo(p.dtype).max) / p.shape[-1]
+    slopes = saturated(slopes, top)
     dominant = p > 0.5
     gradient = jnp.where(dominant, 0.0, slopes - p * slopes.sum(-1, keepdims=True))
     return jnp.where(dominant, -gradient.sum(-1, keepdims=True), gradient)

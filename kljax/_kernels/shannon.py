@@ -13,7 +13,7 @@ from kljax._kernels.powers import order_slope
 from kljax._kernels.rows import Temperature, centre, closed, logit_tangent, normalise, scaled, statistics
 from kljax._kernels.rows import weights as exp_weights
 from kljax._kernels.sums import row_tangent
-from kljax._safe import finite_or_nan
+from kljax._safe import finite_or_nan, saturated
 from kljax._special import divide, expm1, expm1_ratio, log1p, log1p_excess, two_diff
 from kljax.generators._masses import mass_gap
 
@@ -113,8 +113,8 @@ def _renyi_entropy_jvp(primals, tangents):
     tilted = jnp.where(absent, 0.0, jnp.exp(order * level + beta * value[..., None]))
     apart = (tilted - p) / jnp.where(small & (beta == 0.0), 1.0, beta)
     top = float(jnp.finfo(p.dtype).max)
-    slope = jnp.clip(-order * jnp.where(small, p * y * expm1_ratio(beta * y), apart), -top, top)
-    in_order = -jnp.clip(order_slope(order, -value, tilted, log_p), -top, top) * d_order
+    slope = saturated(-order * jnp.where(small, p * y * expm1_ratio(beta * y), apart), top)
+    in_order = -saturated(order_slope(order, -value, tilted, log_p), top) * d_order
     return value, (jnp.where(absent, 0.0, slope) * d_log_p).sum(-1) + in_order
 
 

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from kljax import _checks, _records, _special
+from kljax._safe import saturated
 from kljax.generators._forms import Form, Scalar, bind, dynamic, is_static, partial_derivative, tame
 from kljax.generators._masses import ByMass, masses
 
@@ -126,7 +127,7 @@ def _perspective_jvp(primals, tangents):
     p, q, r = jnp.exp(log_p - lift), jnp.exp(log_q - lift), _difference(log_p, log_q)
     top = float(jnp.finfo(p.dtype).max)
     in_log_p, in_log_q, in_parameters = (
-        jnp.clip(_lifted(one, lift), -top, top)  # what overflows saturates, so that no product with it is NaN
+        saturated(_lifted(one, lift), top)  # what overflows saturates, so that no product with it is NaN
         for one in (*weighted_slopes(generator, p, q, r), parameter_tangent(generator, d_generator, p, q, r))
     )
     tangent = in_log_p * d_log_p + in_log_q * d_log_q + in_parameters
@@ -164,8 +165,8 @@ def weighted_slopes(
         larger = jnp.maximum(p, q)
         s = jnp.where(larger == 0.0, 0.0, inside)  # what has underflowed in both has no say
         value, growth = jax.jvp(lambda s: generator.balanced(s, *generator.parameters), (s,), (jnp.ones_like(s),))
-        top = 2.0**-24 * float(jnp.finfo(s.dtype).max)  # saturates before its own derivative overflows
-        value, growth = jnp.clip(value, -top, top), jnp.clip(growth, -top, top)
+        top = 2.0**-10 * float(jnp.finfo(s.dtype).max)  # saturates before its own derivative overflows
+        value, growth = saturated(value, top), saturated(growth, top)
         below = s <= 0.0
         both = value + jnp.where(below, -growth, growth)
         in_log_p, in_log_q = larger * jnp.where(below, growth, both), larger * jnp.where(below, both, -growth)

@@ -10,7 +10,7 @@ from kljax import _checks, _values, generators
 from kljax._checks import Axis
 from kljax._entry import entry
 from kljax._kernels import measures, measures_chernoff, powers, shannon
-from kljax._safe import nan_where
+from kljax._safe import nan_where, saturated
 from kljax._special import log_ratio, tiny
 from kljax.generators import Generator
 
@@ -99,7 +99,7 @@ def chernoff(p, q, where, *, axis: Axis = -1):
 def _saturated(x: jax.Array) -> jax.Array:
     """x, or a finite number where it overflows, so that a zero tangent stays zero."""
     top = 0.125 * float(jnp.finfo(x.dtype).max)
-    return jnp.clip(x, -top, top)
+    return saturated(x, top)
 
 
 @jax.custom_jvp
