@@ -38,7 +38,7 @@ def jensen_shannon_distance(
         >>> from kljax import probs
         >>> p, q = jnp.array([0.25, 0.75]), jnp.array([0.5, 0.5])
         >>> round(float(probs.jensen_shannon_distance(p, q)), 4)
-        0.1838
+        0.1839
 
     References:
         Endres & Schindelin (2003), "A new metric for probability distributions"; Österreicher & Vajda (2003), "A new
