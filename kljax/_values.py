@@ -78,7 +78,9 @@ def concrete(value: Any) -> np.ndarray | None:
         found = value
     else:
         return None
-    return found if found.dtype in (np.float32, np.float64) else found.astype(np.float32)
+    if found.dtype in (np.float32, np.float64):
+        return found
+    return None if found.dtype.kind in "biucOSU" else found.astype(np.float32)  # refused elsewhere, or half precision
 
 
 def _summed(rows: np.ndarray) -> np.ndarray:

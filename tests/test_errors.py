@@ -25,10 +25,12 @@ REQUIRED: dict[str, dict[str, Any]] = {
     "alpha": {"order": 0.5},
     "f_divergence": {"generator": generators.kl},
 }
-SINGLE = ("entropy", "generalized_jensen_shannon")
+SINGLE = ("entropy", "generalized_jensen_shannon", "perplexity")
+JOINT = {"conditional_entropy", "mutual_information"}  # of tables, without an axis: tests/test_joint.py
+VERBS = [name for name in probs.__all__ if name not in JOINT]
 MODULES = pytest.mark.parametrize("module", [logits, probs], ids=["logits", "probs"])
-PAIRED = pytest.mark.parametrize("name", [name for name in probs.__all__ if name not in SINGLE])
-EVERY = pytest.mark.parametrize("name", probs.__all__)
+PAIRED = pytest.mark.parametrize("name", [name for name in VERBS if name not in SINGLE])
+EVERY = pytest.mark.parametrize("name", VERBS)
 
 
 def _call(module: Any, name: str, p: Any = P, q: Any = P, **keywords: Any) -> Any:
@@ -79,7 +81,8 @@ def test_an_operand_that_is_no_floating_point_array(module: Any, name: str, wron
     if name in SINGLE:
         _raises(TypeError, lambda: _call(module, name, operand), f"{only} {expected}", came)
     else:
-        _raises(TypeError, lambda: _call(module, name, operand), f"{first} {expected}", came)
+        if (module, name, wrong) != (logits, "cross_entropy", "integer"):  # these are class labels
+            _raises(TypeError, lambda: _call(module, name, operand), f"{first} {expected}", came)
         _raises(TypeError, lambda: _call(module, name, q=operand), f"{second} {expected}", came)
 
 
@@ -87,9 +90,8 @@ def test_an_operand_that_is_no_floating_point_array(module: Any, name: str, wron
 @EVERY
 @MODULES
 def test_an_operand_that_is_no_array(module: Any, name: str, operand: Any) -> None:
-    # These do not reach the library's checks: jit itself says which argument, and of which type, is no array.
     first, second, only = NAMES[module]
-    came = "str" if isinstance(operand, list) else type(operand).__name__
+    came = {list: "list of str", str: "'half'", object: "object"}[type(operand)]
     for place, call in (
         (only if name in SINGLE else first, lambda: _call(module, name, operand)),
         (
@@ -97,7 +99,7 @@ def test_an_operand_that_is_no_array(module: Any, name: str, operand: Any) -> No
             lambda: _call(module, name, *([operand] if name in SINGLE else [P, operand])),
         ),
     ):
-        _raises(TypeError, call, rf"path {place}\b", "array", f"'{came}'")
+        _raises(TypeError, call, rf"^{place} must be a floating-point array; got", came)
 
 
 @EVERY
@@ -111,7 +113,7 @@ def test_an_operand_without_outcomes(module: Any, name: str) -> None:
 @MODULES
 def test_an_operand_without_dimensions(module: Any, name: str) -> None:
     one = np.float32(0.5)
-    _raises(ValueError, lambda: _call(module, name, one, one), "axis must", "-1|0")
+    _raises(ValueError, lambda: _call(module, name, one, one), "single numbers", "axis of outcomes")
 
 
 @EVERY
@@ -139,7 +141,7 @@ WRONG_AXES = {
 
 
 @pytest.mark.parametrize("wrong", WRONG_AXES)
-@pytest.mark.parametrize("name", [name for name in probs.__all__ if name != "generalized_jensen_shannon"])
+@pytest.mark.parametrize("name", [name for name in VERBS if name != "generalized_jensen_shannon"])
 @MODULES
 def test_an_axis_that_is_none(module: Any, name: str, wrong: str) -> None:
     kind, axis, said = WRONG_AXES[wrong]
@@ -293,4 +295,4 @@ def test_negative_probabilities_do_not_raise_otherwise(name: str) -> None:
     broken = jnp.asarray(P).at[0, 0].set(-0.25)
     value = _call(probs, name, broken, P)
     alone = value.ndim == 0 or name == "generalized_jensen_shannon"
-    assert alone or bool(jnp.isfinite(value[1])), "a bad row must not spoil the others"
+    assert alone or bool(jnp.isfinite(value[1]).all()), "a bad row must not spoil the others"

@@ -15,9 +15,10 @@ from kljax._special import kl_term
 from kljax.probs._information import cross_entropy, entropy
 
 
-@entry(_values.nothing, "p", "q", static=())
-def _kl_terms(p: ArrayLike, q: ArrayLike, where: ArrayLike | None) -> jax.Array:
+@entry(_values.probabilities, "p", "q")
+def _kl_terms(p: ArrayLike, q: ArrayLike, where: ArrayLike | None, *, axis: Axis = -1) -> jax.Array:
     p, q = _checks.broadcast(p=_checks.floating("p", p), q=_checks.floating("q", q))
+    _checks.last(p, _checks.axes(axis, p.ndim))  # raises without an outcome
     mask = _checks.mask(where, p.shape)
     if mask is not None:
         p, q = jnp.where(mask, p, 0.0), jnp.where(mask, q, 0.0)
@@ -25,7 +26,9 @@ def _kl_terms(p: ArrayLike, q: ArrayLike, where: ArrayLike | None) -> jax.Array:
     return jnp.where((p < 0.0) | (q < 0.0), jnp.nan, kl_term(p, q))
 
 
-def kl_terms(p: ArrayLike, q: ArrayLike, *, where: ArrayLike | None = None) -> jax.Array:
+def kl_terms(
+    p: ArrayLike, q: ArrayLike, *, axis: Axis = -1, where: ArrayLike | None = None, measure: bool = False
+) -> jax.Array:
     """p log(p/q) - p + q ≥ 0, what each outcome adds to KL(p‖q): the terms sum to ``probs.kl(p, q)``.
 
     None is negative, so that they can be ranked and drawn as shares of the whole; -p + q sums to nothing over
@@ -34,13 +37,15 @@ def kl_terms(p: ArrayLike, q: ArrayLike, *, where: ArrayLike | None = None) -> j
     Args:
         p: Probabilities, or a non-negative measure, of any floating dtype.
         q: The same; broadcasts against ``p``.
+        axis: The axis, or axes, of the outcomes; the terms themselves do not depend on it.
         where: Boolean mask that broadcasts to the operands; the terms of other outcomes are 0.
+        measure: Whether the rows are measures on purpose: then no warning says that they do not sum to 1.
 
     Returns:
         The terms in nats, of the broadcast shape. float32, or float64 if an operand is.
 
     Raises:
-        ValueError: If the shapes do not broadcast.
+        ValueError: If the shapes do not broadcast, ``axis`` is out of range.
         TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
 
     Example:
@@ -52,7 +57,7 @@ def kl_terms(p: ArrayLike, q: ArrayLike, *, where: ArrayLike | None = None) -> j
     References:
         Csiszár (1991), "Why least squares and maximum entropy?", for the generalised divergence.
     """
-    return _kl_terms(p, q, where)
+    return _kl_terms(p, q, where, axis=axis, measure=measure)
 
 
 def perplexity(
