@@ -128,3 +128,11 @@ def reduced(value: jax.Array, keep: jax.Array | None, weights: ArrayLike | None,
         return total
     mass = factor.sum()
     return jnp.where(mass == 0.0, 0.0, total / jnp.where(mass == 0.0, 1.0, mass))
+
+
+def after(value: jax.Array, tokens: ArrayLike | None, weights: ArrayLike | None, reduction: Reduction) -> jax.Array:
+    """What is made of numbers of tokens, of which the masked are 0 already, weighted and reduced."""
+    if tokens is None and weights is None and reduction is None:
+        return value
+    check_reduction(reduction)
+    return reduced(value, None if tokens is None else token_mask(tokens, value.shape), weights, reduction)

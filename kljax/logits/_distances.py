@@ -6,6 +6,7 @@ import jax
 from jax.typing import ArrayLike
 
 from kljax._checks import Axis, AxisName
+from kljax._entry import Reduction, after
 from kljax._roots import root
 from kljax.logits._f_divergences import squared_hellinger
 from kljax.logits._kullback_leibler import jensen_shannon
@@ -19,6 +20,9 @@ def jensen_shannon_distance(
     where: ArrayLike | None = None,
     temperature: ArrayLike = 1.0,
     axis_name: AxisName | None = None,
+    tokens: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    reduction: Reduction = None,
 ) -> jax.Array:
     """√JS(p, q) = √(½ KL(p‖m) + ½ KL(q‖m)), m = ½(p + q), the Jensen–Shannon distance, a metric.
 
@@ -32,6 +36,11 @@ def jensen_shannon_distance(
         where: Boolean mask that broadcasts to the operands; outcomes where it is false have probability zero in both.
         temperature: Divides both logits; a positive number, may be traced.
         axis_name: The mesh axis over which the outcomes are split, inside ``jax.shard_map``.
+        tokens: Boolean mask of the tokens, the members of the batch; where it is false a token's value and gradient
+            are 0, whatever it holds. (``where`` is for outcomes.)
+        weights: Factors of the tokens' values, broadcast to their shape; a token of weight 0 is left out.
+        reduction: ``None`` for a number each token, "sum" for the weighted sum, "mean" for that over the sum of the
+            weights (0 if that is 0).
 
     Returns:
         The distance, one number per batch element: the broadcast shape without ``axis``. float32, or float64 if an
@@ -52,9 +61,12 @@ def jensen_shannon_distance(
         Endres & Schindelin (2003), "A new metric for probability distributions"; Österreicher & Vajda (2003), "A new
         class of metric divergences on probability spaces and its applicability in statistics".
     """
-    return root(
-        jensen_shannon(logits_p, logits_q, axis=axis, where=where, temperature=temperature, axis_name=axis_name)
+    found = root(
+        jensen_shannon(
+            logits_p, logits_q, axis=axis, where=where, temperature=temperature, axis_name=axis_name, tokens=tokens
+        )
     )
+    return after(found, tokens, weights, reduction)
 
 
 def hellinger_distance(
@@ -65,6 +77,9 @@ def hellinger_distance(
     where: ArrayLike | None = None,
     temperature: ArrayLike = 1.0,
     axis_name: AxisName | None = None,
+    tokens: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    reduction: Reduction = None,
 ) -> jax.Array:
     """H(p, q) = √(½ Σ (√p - √q)²), the Hellinger distance, a metric.
 
@@ -78,6 +93,11 @@ def hellinger_distance(
         where: Boolean mask that broadcasts to the operands; outcomes where it is false have probability zero in both.
         temperature: Divides both logits; a positive number, may be traced.
         axis_name: The mesh axis over which the outcomes are split, inside ``jax.shard_map``.
+        tokens: Boolean mask of the tokens, the members of the batch; where it is false a token's value and gradient
+            are 0, whatever it holds. (``where`` is for outcomes.)
+        weights: Factors of the tokens' values, broadcast to their shape; a token of weight 0 is left out.
+        reduction: ``None`` for a number each token, "sum" for the weighted sum, "mean" for that over the sum of the
+            weights (0 if that is 0).
 
     Returns:
         The distance, one number per batch element: the broadcast shape without ``axis``. float32, or float64 if an
@@ -97,6 +117,9 @@ def hellinger_distance(
     References:
         Hellinger (1909); Le Cam (1986), "Asymptotic Methods in Statistical Decision Theory", ch. 4.
     """
-    return root(
-        squared_hellinger(logits_p, logits_q, axis=axis, where=where, temperature=temperature, axis_name=axis_name)
+    found = root(
+        squared_hellinger(
+            logits_p, logits_q, axis=axis, where=where, temperature=temperature, axis_name=axis_name, tokens=tokens
+        )
     )
+    return after(found, tokens, weights, reduction)

@@ -6,13 +6,22 @@ import jax
 from jax.typing import ArrayLike
 
 from kljax._checks import Axis
+from kljax._entry import Reduction, after
 from kljax._roots import root
 from kljax.probs._f_divergences import squared_hellinger
 from kljax.probs._kullback_leibler import jensen_shannon
 
 
 def jensen_shannon_distance(
-    p: ArrayLike, q: ArrayLike, *, axis: Axis = -1, where: ArrayLike | None = None
+    p: ArrayLike,
+    q: ArrayLike,
+    *,
+    axis: Axis = -1,
+    where: ArrayLike | None = None,
+    measure: bool = False,
+    tokens: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    reduction: Reduction = None,
 ) -> jax.Array:
     """√JS(p, q) = √(½ KL(p‖m) + ½ KL(q‖m)), m = ½(p + q), the Jensen–Shannon distance, a metric.
 
@@ -24,6 +33,12 @@ def jensen_shannon_distance(
         q: The same; broadcasts against ``p``.
         axis: The axis, or axes, of the outcomes.
         where: Boolean mask that broadcasts to the operands; outcomes where it is false are left out.
+        measure: Whether the rows are measures on purpose: then no warning says that they do not sum to 1.
+        tokens: Boolean mask of the tokens, the members of the batch; where it is false a token's value and gradient
+            are 0, whatever it holds. (``where`` is for outcomes.)
+        weights: Factors of the tokens' values, broadcast to their shape; a token of weight 0 is left out.
+        reduction: ``None`` for a number each token, "sum" for the weighted sum, "mean" for that over the sum of the
+            weights (0 if that is 0).
 
     Returns:
         The distance, one number per batch element: the broadcast shape without ``axis``. float32, or float64 if an
@@ -44,10 +59,21 @@ def jensen_shannon_distance(
         Endres & Schindelin (2003), "A new metric for probability distributions"; Österreicher & Vajda (2003), "A new
         class of metric divergences on probability spaces and its applicability in statistics".
     """
-    return root(jensen_shannon(p, q, axis=axis, where=where))
+    found = root(jensen_shannon(p, q, axis=axis, where=where, measure=measure, tokens=tokens))
+    return after(found, tokens, weights, reduction)
 
 
-def hellinger_distance(p: ArrayLike, q: ArrayLike, *, axis: Axis = -1, where: ArrayLike | None = None) -> jax.Array:
+def hellinger_distance(
+    p: ArrayLike,
+    q: ArrayLike,
+    *,
+    axis: Axis = -1,
+    where: ArrayLike | None = None,
+    measure: bool = False,
+    tokens: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    reduction: Reduction = None,
+) -> jax.Array:
     """H(p, q) = √(½ Σ (√p - √q)²), the Hellinger distance, a metric.
 
     It lies in [0, 1] and is 1 where p and q have no outcome in common. At p = q, where a distance has a kink, its slope
@@ -58,6 +84,12 @@ def hellinger_distance(p: ArrayLike, q: ArrayLike, *, axis: Axis = -1, where: Ar
         q: The same; broadcasts against ``p``.
         axis: The axis, or axes, of the outcomes.
         where: Boolean mask that broadcasts to the operands; outcomes where it is false are left out.
+        measure: Whether the rows are measures on purpose: then no warning says that they do not sum to 1.
+        tokens: Boolean mask of the tokens, the members of the batch; where it is false a token's value and gradient
+            are 0, whatever it holds. (``where`` is for outcomes.)
+        weights: Factors of the tokens' values, broadcast to their shape; a token of weight 0 is left out.
+        reduction: ``None`` for a number each token, "sum" for the weighted sum, "mean" for that over the sum of the
+            weights (0 if that is 0).
 
     Returns:
         The distance, one number per batch element: the broadcast shape without ``axis``. float32, or float64 if an
@@ -77,4 +109,5 @@ def hellinger_distance(p: ArrayLike, q: ArrayLike, *, axis: Axis = -1, where: Ar
     References:
         Hellinger (1909); Le Cam (1986), "Asymptotic Methods in Statistical Decision Theory", ch. 4.
     """
-    return root(squared_hellinger(p, q, axis=axis, where=where))
+    found = root(squared_hellinger(p, q, axis=axis, where=where, measure=measure, tokens=tokens))
+    return after(found, tokens, weights, reduction)
