@@ -193,7 +193,7 @@ def test_entropies_and_moments_of_vectors_are_those_of_draws(name: str) -> None:
         draws = one.sample(jax.random.key(1), (4000,))
         logs = np.asarray(jax.jit(lambda one, x: one.log_prob(x))(one, draws))
         entropy = float(one.entropy())
-        mean, deviation = one.mean, one.stddev
+        draws, mean, deviation = jax.tree.map(np.asarray, (draws, one.mean, one.stddev))
     assert abs(-logs.mean() - entropy) <= 6.0 * logs.std() / np.sqrt(4000)
     for found, exact, spread in zip(*map(jax.tree.leaves, (draws, mean, deviation)), strict=True):
         assert (np.abs(found.mean(0) - exact) <= 6.0 * spread / np.sqrt(4000) + 1e-9).all()

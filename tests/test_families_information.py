@@ -89,13 +89,20 @@ OTHERS = {
     "Bernoulli": lambda: families.Bernoulli(0.3),
     "Categorical": lambda: families.Categorical(jnp.array([0.25, 0.75])),
     "Cauchy": lambda: families.Cauchy(0.0, 1.0),
+    "DirichletMultinomial": lambda: families.DirichletMultinomial(4, jnp.array([1.5, 2.5])),
+    "DiscreteUniform": lambda: families.DiscreteUniform(0.0, 5.0),
     "HalfCauchy": lambda: families.HalfCauchy(1.0),
+    "LKJ": lambda: families.LKJ(3, 1.5),
     "LogUniform": lambda: families.LogUniform(1.0, 2.0),
+    "Multinomial": lambda: families.Multinomial(4, jnp.array([0.25, 0.75])),
+    "NormalGamma": lambda: families.NormalGamma(0.5, 2.0, 3.0, 1.5),
+    "NormalInverseWishart": lambda: families.NormalInverseWishart(jnp.array([0.5, -0.5]), 2.0, 5.0, jnp.eye(2)),
     "OneHotCategorical": lambda: families.OneHotCategorical(jnp.array([0.25, 0.75])),
     "PowerSpherical": lambda: families.PowerSpherical(DIRECTION, 2.0),
     "SphericalUniform": lambda: families.SphericalUniform(3),
     "TruncatedNormal": lambda: families.TruncatedNormal(0.0, 1.0, -1.0, 2.0),
     "Uniform": lambda: families.Uniform(0.25, 0.75),
+    "Zipf": lambda: families.Zipf(2.5),
 }
 
 
