@@ -29,7 +29,7 @@ class Calibration(NamedTuple):
 
     Attributes:
         mean_weight: The mean of p/q over y; 1 if the ratio is right, and far below where p has mass that y doesn't
-        show.
+            show.
         stderr: Its standard error.
         slope: By what factor log p/q should be multiplied so that it predicts best which sample a row is from: below 1
             the ratio is overconfident, above 1 too cautious.

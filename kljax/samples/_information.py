@@ -77,8 +77,7 @@ def mutual_information(
 
     Raises:
         ValueError: If the numbers of rows differ, there are too few, entries are NaN or infinite or columns constant,
-        or
-            an option is unknown.
+            or an option is unknown.
         TypeError: If a sample is not of a floating dtype or is traced, or ``key`` is missing.
 
     Example:

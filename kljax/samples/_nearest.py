@@ -61,8 +61,8 @@ def nearest(
         >>> from kljax import samples
         >>> points = jnp.array([[0.0, 0.0], [1.0, 0.0], [0.0, 3.0]])
         >>> distances, indices = samples.nearest(points, points, 1, exclude_self=True)
-        >>> print(distances[:, 0], indices[:, 0])
-        [1. 1. 3.] [1 0 0]
+        >>> print(*distances[:, 0], "from", *indices[:, 0])
+        1.0 1.0 3.0 from 1 0 0
 
     References:
         Johnson, Douze & Jégou (2021), "Billion-scale similarity search with GPUs" (blocked exact search).

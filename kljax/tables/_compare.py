@@ -104,8 +104,10 @@ def compare(
         >>> before = {"height": rng.normal(170, 10, 1000), "eyes": rng.choice(["blue", "brown"], 1000)}
         >>> after = {"height": rng.normal(174, 10, 1000), "eyes": rng.choice(["blue", "brown"], 1000)}
         >>> comparison = tables.compare(before, after)
-        >>> [(column.name, column.verdict) for column in comparison.columns]
-        [('height', 'different'), ('eyes', 'same')]
+        >>> for column in comparison.columns:
+        ...     print(column.name, column.verdict)
+        height different
+        eyes same
     """
     settings = Settings(
         None if columns is None else tuple(columns),

@@ -51,8 +51,10 @@ def profile(
         >>> import numpy as np
         >>> from kljax import tables
         >>> p = tables.profile({"x": np.arange(100), "colour": ["red", "blue"] * 50})
-        >>> [(column.name, column.kind, len(column.counts)) for column in p.columns]
-        [('x', 'number', 102), ('colour', 'category', 2)]
+        >>> for column in p.columns:
+        ...     print(column.name, column.kind, len(column.counts))
+        x number 102
+        colour category 2
     """
     kinds = dict(kinds or {})
     source = opened(table, "reference", names=None if names is None else tuple(names), kinds=kinds)
