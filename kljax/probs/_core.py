@@ -88,7 +88,19 @@ def _infinite(p: jax.Array, q: jax.Array) -> jax.Array:
     p, q, r = (jnp.take_along_axis(x, at, -1)[..., 0] for x in (p, q, r))
     # Where no ratio is above 1, or the largest is infinite, nothing depends on a single outcome.
     inside = (r > 0.0) & (r < jnp.inf)
-    return jnp.where(inside, measures.ratio(jnp.where(inside, p, 1.0), jnp.where(inside, q, 1.0)), jnp.maximum(r, 0.0))
+    return jnp.where(inside, _largest(jnp.where(inside, p, 1.0), jnp.where(inside, q, 1.0)), jnp.maximum(r, 0.0))
+
+
+@jax.custom_jvp
+def _largest(p: jax.Array, q: jax.Array) -> jax.Array:
+    """log(p/q), whose second derivative saturates."""
+    return measures.ratio(p, q)
+
+
+@_largest.defjvp
+def _largest_jvp(primals, tangents):
+    (p, q), (dp, dq) = primals, tangents
+    return _largest(p, q), _inverse(p) * dp - _inverse(q) * dq
 
 
 @of_pair
