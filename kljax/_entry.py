@@ -19,6 +19,7 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from kljax import _checks, _operands
+from kljax._prompt import prompt
 
 Look = Callable[[tuple[str, ...], Any, Any, Any], None]
 Reduction = Literal["sum", "mean"] | None
@@ -26,17 +27,19 @@ REDUCTIONS = (None, "sum", "mean")
 
 
 def entry(
-    look: Look, *operands: str, fill: float = 0.0, static: tuple[str, ...] = ("axis",)
+    look: Look, *operands: str, fill: float = 0.0, static: tuple[str, ...] = ("axis",), few: int = 0
 ) -> Callable[[Callable[..., Any]], Any]:
     """A decorator of cores ``core(operands..., other arrays, *, axis)``; ``look`` warns of values that can't be meant.
 
-    With ``measure=True`` nothing is looked at. ``fill`` is what a masked token holds instead of its own.
+    With ``measure=True`` nothing is looked at. ``fill`` is what a masked token holds instead of its own. Up to ``few``
+    numbers a large program is compiled promptly.
     """
 
     def decorate(core: Callable[..., Any]) -> Callable[..., Any]:
         names = [*inspect.signature(core).parameters]
         static_names = [name for name in static if name in names]
         jitted = jax.jit(core, static_argnames=static_names)
+        run = prompt(core, static_argnames=tuple(static_names), few=few) if few else jitted
         where_at = names.index("where") if "where" in names else None
         count = len(operands)
 
@@ -70,7 +73,7 @@ def entry(
                 where = None if where_at is None else given[where_at]
                 look(operands, arrays, _shown(where, tokens, options.get("axis", -1)), options.get("axis", -1))
             if tokens is None and weights is None and reduction is None:
-                return jitted(*arrays, *given[count:], **options)
+                return run(*arrays, *given[count:], **options)
             check_reduction(reduction)
             return over_tokens(arrays, given[count:], tokens, weights, reduction=reduction, **options)
 

@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 
 from kljax import quadrature
+from kljax._prompt import prompt
 from kljax._special import divide, kl_term, log_ratio
 from kljax.families._binomial import trials_of
 from kljax.families._fit import fit_by_likelihood
@@ -78,6 +79,7 @@ class BetaBinomial:
         ends = jnp.where((a < 1.0) & (b >= 1.0), 0.0, jnp.where((a >= 1.0) & (b < 1.0), n, jnp.nan))
         return jnp.where(peaked, jnp.minimum(inner, n), ends)
 
+    @prompt
     def entropy(self) -> jax.Array:
         """-Σ p log p, summed."""
         width = jnp.sqrt(self.variance) + 1.0

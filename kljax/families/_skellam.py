@@ -18,6 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from kljax import quadrature
+from kljax._prompt import prompt
 from kljax._special import kl_term
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._quantiles import quantile_by_bisection, standard_deviation, summed_cdf
@@ -75,6 +76,7 @@ class Skellam:
     stddev = standard_deviation
     fit = fit_by_likelihood
 
+    @prompt
     def entropy(self) -> jax.Array:
         """-Σ p log p, summed."""
         width = self.stddev + 1.0

@@ -12,6 +12,7 @@ from jax import lax
 
 from kljax import quadrature
 from kljax._bessel import bessel_ratio, bessel_ratio_complement, bregman_log_i0, log_i0, log_i0e
+from kljax._prompt import prompt
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._quantiles import quantile_by_bisection
 from kljax.families._record import at_points, family, filled, lifted, non_negative, real
@@ -109,6 +110,7 @@ def kl_von_mises(p: VonMises, q: VonMises) -> jax.Array:
 
 
 @jax.custom_jvp
+@prompt
 def _standard(key: jax.Array, concentration: jax.Array) -> jax.Array:
     """Angles about zero, by rejection from a wrapped Cauchy distribution (Best & Fisher 1979)."""
     k = concentration

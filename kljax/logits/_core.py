@@ -155,7 +155,7 @@ def _infinite(a: jax.Array, b: jax.Array, scale: jax.Array | None) -> jax.Array:
     return jnp.where(largest <= 0.0, 0.0, largest)
 
 
-@of_pair
+@entry(_values.logits, "logits_p", "logits_q", few=4096)  # a search, whose program is large
 def chernoff(logits_p, logits_q, where, scale, *, axis: Axis = -1):
     return powers.chernoff(*pair(logits_p, logits_q, where, scale, axis))
 

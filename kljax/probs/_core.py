@@ -103,7 +103,7 @@ def _largest_jvp(primals, tangents):
     return _largest(p, q), _inverse(p) * dp - _inverse(q) * dq
 
 
-@of_pair
+@entry(_values.probabilities, "p", "q", fill=1.0, few=4096)  # a search, whose program is large
 def chernoff(p, q, where, *, axis: Axis = -1):
     return measures_chernoff.chernoff(*_lessened(*pair(p, q, where, axis)))
 
