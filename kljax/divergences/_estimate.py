@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -87,15 +88,23 @@ def estimate(
         raise ValueError(f"One draw of p and of q must have the same shape; got {shapes[0]} and {shapes[1]}.")
     if is_family(p) and is_family(q):
         p, q = aligned(p, q)
-    if draws is None:
-        assert key is not None
-        pairs = zip((p, q), jax.random.split(key), strict=True)
-        given = [_logs.draw(one, each, (num_samples // 2,)) for one, each in pairs]
-    else:
-        given = _made_outside(draws)
-    fixed = [lax.stop_gradient(x) for x in given]
-    logs = [(_logs.log_prob(p, x), _logs.log_prob(q, x)) for x in fixed]
-    return _summarise(generator, *logs)
+        if draws is None:
+            return _from_families(num_samples // 2, p, q, generator, key)
+    return _from_draws(p, q, generator, _drawn(p, q, key, num_samples // 2) if draws is None else _made_outside(draws))
+
+
+@functools.partial(prompt, static_argnums=(0,))
+def _from_families(each: int, p: Any, q: Any, generator: Generator, key: Any) -> Estimate:
+    return _from_draws(p, q, generator, _drawn(p, q, key, each))
+
+
+def _drawn(p: Any, q: Any, key: Any, each: int) -> list[Any]:
+    return [_logs.draw(one, its, (each,)) for one, its in zip((p, q), jax.random.split(key), strict=True)]
+
+
+def _from_draws(p: Any, q: Any, generator: Generator, draws: list[Any]) -> Estimate:
+    fixed = [lax.stop_gradient(x) for x in draws]
+    return _summarise(generator, *((_logs.log_prob(p, x), _logs.log_prob(q, x)) for x in fixed))
 
 
 def _made_outside(draws: Any) -> list[Any]:
