@@ -83,6 +83,26 @@ def test_renyi_just_below(order: float) -> None:
         assert abs(float(value) - right) <= 8 * EPS * right
 
 
+@pytest.mark.parametrize("order", [1e4, 1e6, 8e6])
+def test_slopes_of_renyi_at_large_orders(order: float) -> None:
+    # (α - 1) R has only eps (α - 1) R of its digits, that is of the weight of the largest ratio.
+    rng = np.random.default_rng(0)
+    p, q = rng.dirichlet(np.ones(3), (2, 24)).astype(np.float32)
+    ratio = np.sort(np.log(p.astype(float) / q), -1)
+    keep = ratio[:, -1] - ratio[:, -2] > 0.01  # one outcome decides
+    in_p, in_q = jax.grad(lambda p, q: probs.renyi(p, q, order=order, measure=True).sum(), (0, 1))(p[keep], q[keep])
+    with mpmath.workdps(60):
+        for row_p, row_q, found_p, found_q in zip(p[keep], q[keep], in_p, in_q, strict=True):
+            x, y = ([mpmath.mpf(float(one)) for one in row] for row in (row_p, row_q))
+            alpha = mpmath.mpf(order)
+            terms = [a**alpha * b ** (1 - alpha) for a, b in zip(x, y, strict=True)]
+            total, mass = sum(terms), sum(x)
+            right_p = [float(alpha / (alpha - 1) * (t / total / a - 1 / mass)) for t, a in zip(terms, x, strict=True)]
+            right_q = [float(1 / mass - t / total / b) for t, b in zip(terms, y, strict=True)]
+            np.testing.assert_allclose(found_p, right_p, rtol=0, atol=16 * EPS * max(map(abs, right_p)))
+            np.testing.assert_allclose(found_q, right_q, rtol=0, atol=16 * EPS * max(map(abs, right_q)))
+
+
 # --- Monte Carlo summands that overflow ----------------------------------------------------------------------
 
 
