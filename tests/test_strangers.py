@@ -131,6 +131,29 @@ def test_summands_beyond_float32(verb: str, options: dict[str, float], estimator
     assert abs(float(single.value) - float(double.value)) <= 1e-4 * abs(float(double.value))
 
 
+@pytest.mark.parametrize("verb", ["squared_hellinger", "jensen_shannon", "total_variation", "kl", "alpha"])
+def test_fitted_estimates_beside_a_draw_beyond_the_range(verb: str) -> None:
+    # The intercept of least squares: the huge draw decides the slope and leaves nothing of itself.
+    log_p, log_q = np.array([-1.0, -1.5, -90.0, -2.0], np.float32), np.array([-1.1, -1.0, -1.0, -2.5], np.float32)
+    options = {"order": 0.5} if verb == "alpha" else {}
+    found = getattr(montecarlo, verb)(log_p, log_q, estimator="fitted", **options)
+    with mpmath.workdps(100):
+        ratios = [mpmath.mpf(float(a)) - mpmath.mpf(float(b)) for a, b in zip(log_p, log_q, strict=True)]
+        terms = {
+            "squared_hellinger": lambda r: 1 - mpmath.exp(-r / 2),
+            "alpha": lambda r: 4 * (1 - mpmath.exp(-r / 2)),
+            "total_variation": lambda r: max(mpmath.mpf(0), 1 - mpmath.exp(-r)),
+            "kl": lambda r: r,
+            "jensen_shannon": lambda r: mpmath.log(2) * (1 + mpmath.exp(-r)) / 2
+            - (mpmath.log(1 + mpmath.exp(-r)) + mpmath.exp(-r) * mpmath.log(1 + mpmath.exp(r))) / 2,
+        }[verb]
+        s, h = [terms(r) for r in ratios], [mpmath.exp(-r) - 1 for r in ratios]
+        one, two = sum(h), sum(x * x for x in h)
+        right = sum(a * (two - b * one) for a, b in zip(s, h, strict=True)) / (len(h) * two - one * one)
+    np.testing.assert_allclose(found.value, float(right), rtol=1e-4, atol=1e-6)
+    assert np.isfinite(found.stderr)
+
+
 # --- padded rows: one rule for where -------------------------------------------------------------------------
 
 
