@@ -432,7 +432,9 @@ def test_slopes_of_renyi_at_large_orders_by_quadrature() -> None:
     both = jax.jit(jax.value_and_grad(lambda s, order: kljax.renyi(Normal(0.0, s), Laplace(0.0, 1.0), order=order)))
     for order, slack in ((1e3, 2e-3), (INF, 1e-4)):
         value, slope = both(jnp.float32(0.7), jnp.float32(order))
-        np.testing.assert_allclose(value, 0.245 - math.log(0.7) + 0.5 * math.log(2.0 / math.pi), rtol=0.01 if order < INF else 2e-6)
+        np.testing.assert_allclose(
+            value, 0.245 - math.log(0.7) + 0.5 * math.log(2.0 / math.pi), rtol=0.01 if order < INF else 2e-6
+        )
         np.testing.assert_allclose(slope, 0.7 - 1.0 / 0.7, rtol=slack)
 
 

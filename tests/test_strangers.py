@@ -144,8 +144,10 @@ def test_fitted_estimates_beside_a_draw_beyond_the_range(verb: str) -> None:
             "alpha": lambda r: 4 * (1 - mpmath.exp(-r / 2)),
             "total_variation": lambda r: max(mpmath.mpf(0), 1 - mpmath.exp(-r)),
             "kl": lambda r: r,
-            "jensen_shannon": lambda r: mpmath.log(2) * (1 + mpmath.exp(-r)) / 2
-            - (mpmath.log(1 + mpmath.exp(-r)) + mpmath.exp(-r) * mpmath.log(1 + mpmath.exp(r))) / 2,
+            "jensen_shannon": lambda r: (
+                mpmath.log(2) * (1 + mpmath.exp(-r)) / 2
+                - (mpmath.log(1 + mpmath.exp(-r)) + mpmath.exp(-r) * mpmath.log(1 + mpmath.exp(r))) / 2
+            ),
         }[verb]
         s, h = [terms(r) for r in ratios], [mpmath.exp(-r) - 1 for r in ratios]
         one, two = sum(h), sum(x * x for x in h)
