@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -113,11 +114,17 @@ def mask(where: ArrayLike | None, shape: tuple[int, ...]) -> jax.Array | None:
         ) from None
 
 
-def occupied(rows: jax.Array, mask: jax.Array, nothing: float, sure: float) -> jax.Array:
-    """Rows with ``nothing`` outside the mask; a row with no outcome left has one, which is ``sure``, and costs 0."""
+def occupied(rows: jax.Array, mask: jax.Array, nothing: float, sure: float, axis_name: Any = None) -> jax.Array:
+    """Rows with ``nothing`` outside the mask; a row with no outcome left has one, which is ``sure``, and costs 0.
+
+    Of rows that are split along a mesh axis the first device has that one.
+    """
     first = lax.broadcasted_iota(jnp.int32, mask.shape, mask.ndim - 1) == 0
-    kept = jnp.where(mask, rows, nothing)
-    return jnp.where(~mask.any(-1, keepdims=True) & first, sure, kept)
+    some = mask.any(-1, keepdims=True)
+    if axis_name is not None:
+        some = lax.psum(some.astype(jnp.int32), axis_name) > 0
+        first &= lax.axis_index(axis_name) == 0
+    return jnp.where(~some & first, sure, jnp.where(mask, rows, nothing))
 
 
 def number(

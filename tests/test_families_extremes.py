@@ -409,6 +409,11 @@ SUPREMA: list[tuple[Any, Any, float]] = [
     ),
     (Wishart(4.0, jnp.eye(2)), Wishart(4.0, 2.0 * jnp.eye(2)), 4.0 * _LOG_2),
     (Wishart(5.0, jnp.eye(2)), Wishart(4.0, jnp.eye(2)), INF),
+    # By quadrature: the largest ratio inside, at an end, and of counts.
+    (Normal(0.0, 1.0), Laplace(0.0, 1.0), 0.5 * math.log(2.0 / math.pi) + 0.5),
+    (Cauchy(0.0, 1.0), Cauchy(0.0, 2.0), _LOG_2),
+    (Laplace(0.0, 1.0), Normal(0.0, 1.0), INF),
+    (families.DiscreteUniform(0, 3), families.DiscreteUniform(0, 5), math.log(1.5)),
 ]
 
 
@@ -420,6 +425,17 @@ def test_renyi_of_order_infinity(case: int) -> None:
         np.testing.assert_allclose(found(order), exact, rtol=8e-6, atol=1e-7)
     slopes = jax.grad(lambda p: kljax.renyi(p, q, order=INF))(p)
     assert not any(np.isnan(one).any() for one in jax.tree.leaves(slopes))
+
+
+def test_slopes_of_renyi_at_large_orders_by_quadrature() -> None:
+    # The largest ratio stands at s², where log p/q is s²/2 - log s + ½ log 2/π.
+    both = jax.jit(jax.value_and_grad(lambda s, order: kljax.renyi(Normal(0.0, s), Laplace(0.0, 1.0), order=order)))
+    for order, slack in ((1e3, 2e-3), (INF, 1e-4)):
+        value, slope = both(jnp.float32(0.7), jnp.float32(order))
+        np.testing.assert_allclose(
+            value, 0.245 - math.log(0.7) + 0.5 * math.log(2.0 / math.pi), rtol=0.01 if order < INF else 2e-6
+        )
+        np.testing.assert_allclose(slope, 0.7 - 1.0 / 0.7, rtol=slack)
 
 
 @pytest.mark.parametrize("kind", thinned((Normal, Laplace, Cauchy, Gumbel, Moyal, LogNormal), (Normal,)))

@@ -37,6 +37,7 @@ def pair(
     axis: Axis,
     *,
     keep_half: bool = False,
+    axis_name: Any = None,
 ) -> tuple[jax.Array, jax.Array, jax.Array | None]:
     """The two operands as rows of one shape; outcomes outside ``where`` get probability zero in both."""
     a = _checks.floating("logits_p", logits_p, keep_half=keep_half)
@@ -44,22 +45,22 @@ def pair(
     a, b = _checks.broadcast(logits_p=a, logits_q=b)
     mask = _checks.mask(where, a.shape)
     axes = _checks.axes(axis, a.ndim)
-    a, b = (_rows(x, mask, axes) for x in (a, b))
+    a, b = (_rows(x, mask, axes, axis_name) for x in (a, b))
     wide = a.dtype if a.dtype.itemsize >= 4 else jnp.float32
     return a, b, None if scale is None else scale.astype(wide)
 
 
-def _rows(x: jax.Array, mask: jax.Array | None, axes: tuple[int, ...]) -> jax.Array:
+def _rows(x: jax.Array, mask: jax.Array | None, axes: tuple[int, ...], axis_name: Any = None) -> jax.Array:
     rows = _checks.last(x, axes)
-    return rows if mask is None else _checks.occupied(rows, _checks.last(mask, axes), -jnp.inf, 0.0)
+    return rows if mask is None else _checks.occupied(rows, _checks.last(mask, axes), -jnp.inf, 0.0, axis_name)
 
 
 def single(
-    logits: ArrayLike, where: ArrayLike | None, scale: jax.Array | None, axis: Axis
+    logits: ArrayLike, where: ArrayLike | None, scale: jax.Array | None, axis: Axis, *, axis_name: Any = None
 ) -> tuple[jax.Array, jax.Array | None]:
     """One operand as rows."""
     a = _checks.floating("logits", logits)
-    rows = _rows(a, _checks.mask(where, a.shape), _checks.axes(axis, a.ndim))
+    rows = _rows(a, _checks.mask(where, a.shape), _checks.axes(axis, a.ndim), axis_name)
     return rows, None if scale is None else scale.astype(a.dtype)
 
 
@@ -112,7 +113,7 @@ def split(
 @functools.partial(jax.jit, static_argnums=(0, 1), static_argnames=("axis",))
 def _split(functional, axis_name, given, logits, where, scale, *, axis: Axis):
     gather: Any = pair if len(logits) == 2 else single
-    found = gather(*logits, where, scale, axis)
+    found = gather(*logits, where, scale, axis, axis_name=axis_name)
     *rows, scale = found
     if scale is not None:
         # An excluded outcome stays so, and sends nothing to the temperature.
