@@ -189,6 +189,16 @@ def instance(name: str, value: object, kind: type, expected: str) -> None:
         raise TypeError(f"{name} must be {expected}; got {value!r}.")
 
 
+def key(name: str, value: object) -> None:
+    """Raises unless ``value`` is one key of ``jax.random``, of the new or the old kind."""
+    dtype, shape = getattr(value, "dtype", None), getattr(value, "shape", None)
+    typed = dtype is not None and jnp.issubdtype(dtype, jax.dtypes.prng_key)
+    if (typed and shape == ()) or (dtype == np.uint32 and shape is not None and len(shape) == 1):
+        return
+    got = repr(value) if shape is None else f"{dtype} of shape {shape}"
+    raise TypeError(f"{name} must be a key, as jax.random.key(0); got {got}.")
+
+
 def simplex(name: str, value: ArrayLike | None) -> ArrayLike | None:
     """``value`` itself; weights given as numbers rather than traced must be non-negative and sum to 1."""
     if value is None or isinstance(value, jax.core.Tracer):

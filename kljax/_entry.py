@@ -98,7 +98,10 @@ def token_mask(tokens: ArrayLike, shape: tuple[int, ...]) -> jax.Array:
     """``tokens`` as a boolean array of the tokens' shape."""
     array = jnp.asarray(tokens)
     if array.dtype != jnp.bool_:
-        raise TypeError(f"tokens must be boolean; got {array.dtype} with shape {array.shape}.")
+        raise TypeError(
+            f"tokens must be boolean; got {array.dtype} with shape {array.shape}. Of a mask of ones and zeros pass "
+            "tokens.astype(bool); factors go to weights=."
+        )
     return _per_token("tokens", array, shape)
 
 

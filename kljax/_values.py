@@ -82,6 +82,11 @@ def entries(value: Any) -> np.ndarray | None:
     return found if 0 < found.size <= LARGEST or (found.size and _asked.get() != "no") else None
 
 
+def in_traced_code(value: Any) -> bool:
+    """Whether this is traced, and to be looked at nevertheless."""
+    return isinstance(value, jax.core.Tracer) and _asked.get() == "traced"
+
+
 def concrete(value: Any) -> np.ndarray | None:
     """The entries as floating-point numbers, if they are there to be looked at."""
     found = entries(value)
@@ -131,6 +136,24 @@ def concrete_mask(where: Any) -> np.ndarray | None:
 
 def nothing(names: tuple[str, ...], operands: Any, where: Any, axis: Any) -> None:
     """Of operands of which nothing is known to be meant."""
+
+
+def labels(classes: Any, rows: Any, axis: Any, tokens: Any) -> None:
+    """Warns of class labels that name no outcome, such as the -100 by which other libraries mark padding."""
+    found, shape = entries(classes), np.shape(rows)
+    if found is None or not isinstance(axis, int) or not -len(shape) <= axis < len(shape):
+        return
+    count = shape[axis]
+    if found.min() >= 0 and found.max() < count:
+        return
+    if tokens is not None:
+        mask = concrete_mask(tokens)
+        if mask is None or mask.shape != found.shape or not ((found < 0) | (found >= count))[mask].any():
+            return
+    warn(
+        f"kljax.logits.{{verb}}: there are labels outside [0, {count}), which cost infinitely much. If they mark "
+        "padding, pass tokens=labels >= 0."
+    )
 
 
 def tables_of_probabilities(names: tuple[str, ...], operands: Any, where: Any, _: Any) -> None:

@@ -18,6 +18,7 @@ from jax import lax
 from jax.nn import logsumexp
 
 from kljax import _checks, divergences
+from kljax._names import advised
 from kljax.divergences import _pairs
 from kljax.families import Mixture, MultivariateNormal, Normal
 from kljax.families._categorical import _log_chances
@@ -40,6 +41,7 @@ class Bounds(NamedTuple):
     upper: jax.Array
 
 
+@advised
 def kl(p: Any, q: Any) -> Bounds:
     """KL(p‖q) of two mixtures lies between these: the best of the bounds of this module that the components allow.
 
@@ -78,6 +80,7 @@ def kl(p: Any, q: Any) -> Bounds:
     return Bounds(jnp.maximum(lower, 0.0), jnp.minimum(upper, above))
 
 
+@advised
 def hershey_olsen(p: Any, q: Any) -> jax.Array:
     """KL(p‖q) ≤ min Σ φ_ab [log(φ_ab/ψ_ab) + KL(p_a‖q_b)] over couplings Σ_b φ_ab = w_a, Σ_a ψ_ab = v_b.
 
@@ -110,6 +113,7 @@ def hershey_olsen(p: Any, q: Any) -> jax.Array:
     return _of_pair(_hershey_olsen, p, q)
 
 
+@advised
 def durrieu(p: Any, q: Any) -> Bounds:
     """Bounds on KL(p‖q) from the components' divergences, entropies and overlaps ∫ p_a q_b.
 
@@ -150,6 +154,7 @@ def durrieu(p: Any, q: Any) -> Bounds:
     return _of_pair(_durrieu, p, q)
 
 
+@advised
 def kolchinsky_tracey(p: Any, *, order: float = 0.5) -> Bounds:
     """The entropy of a mixture lies between Σ w_a H(p_a) - Σ w_a log Σ w_b exp(-D(p_a‖p_b)) for two distances D.
 

@@ -13,6 +13,7 @@ from kljax.divergences import _degenerate, _pairs, _powers, _structure
 from kljax.divergences._register import converted, of_generator, registered, registrable
 from kljax.families._normal_variation import TOTAL_VARIATION
 from kljax.generators import Generator
+from kljax.generators._record import check as check_generator
 
 
 @registrable
@@ -44,7 +45,7 @@ def f_divergence(p: Any, q: Any, generator: Generator) -> jax.Array:
     References:
         Csiszár (1967), "Information-type measures of difference of probability distributions".
     """
-    _checks.instance("generator", generator, Generator, "a record of kljax.generators")
+    check_generator("generator", generator)
     own = of_generator(generator, p, q)
     if own is not None:
         return own

@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from kljax.families._kinds import definite
 from kljax.families._matrices import (
     cholesky,
     columns,
@@ -44,7 +45,7 @@ class ComplexNormal:
     """
 
     loc: Any = complex_valued(ndim=1)
-    covariance: Any = complex_valued(ndim=2)
+    covariance: Any = definite(complex=True)
 
     def _check(self) -> None:
         square("ComplexNormal", "covariance", self.covariance)

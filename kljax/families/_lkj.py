@@ -19,7 +19,7 @@ from kljax.families._lines import Line, concentrations, summed
 from kljax.families._matrices import adjoint, diagonal, embedded, identity, multiply
 from kljax.families._quantiles import standard_deviation
 from kljax.families._record import at_points, batch_shape, count, dtype_of, family, filled, positive
-from kljax.families._wishart import definite
+from kljax.families._wishart import factored
 from kljax.quadrature import Support
 
 
@@ -68,7 +68,7 @@ class LKJ:
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at correlation matrices x, [..., n, n]; -∞ where they are not positive definite."""
         x, at = at_points(x, self)
-        legal, root = definite(x)
+        legal, root = factored(x)
         # Of ones on the diagonal log det R = Σ log(1 - s), s the squares of the factor's entries to the left.
         left = jnp.square(jnp.tril(root, -1)).sum(-1)
         near = left < 0.5

@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from kljax._special import divide
+from kljax.families._kinds import definite, lower_triangular
 from kljax.families._matrices import (
     adjoint,
     cholesky,
@@ -39,7 +40,7 @@ def _noise(key: jax.Array, like: jax.Array, samples: int) -> jax.Array:
 class Cholesky:
     """Σ = L L'; what stands above the diagonal of L is not looked at."""
 
-    tril: Any = real(ndim=2)
+    tril: Any = lower_triangular()
 
     def _check(self) -> None:
         square("Cholesky", "tril", self.tril)
@@ -72,7 +73,7 @@ class Cholesky:
 class Covariance:
     """Σ itself; its symmetric part is taken."""
 
-    matrix: Any = real(ndim=2)
+    matrix: Any = definite()
 
     def _check(self) -> None:
         square("Covariance", "matrix", self.matrix)
@@ -104,7 +105,7 @@ class Covariance:
 class Precision:
     """Σ⁻¹ = Λ; its symmetric part is taken."""
 
-    matrix: Any = real(ndim=2)
+    matrix: Any = definite()
 
     def _check(self) -> None:
         square("Precision", "matrix", self.matrix)

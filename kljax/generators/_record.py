@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import math
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from kljax import _checks, _records, _special
+from kljax import _checks, _names, _records, _special
 from kljax._safe import saturated
 from kljax.generators._forms import Form, Scalar, bind, dynamic, is_static, partial_derivative, tame
 from kljax.generators._masses import ByMass, masses
@@ -76,6 +77,25 @@ class Generator:
     def conjugate(self, t: ArrayLike) -> jax.Array:
         """f*(t) = sup_u ut - f(u), the convex conjugate; +∞ beyond lim f(u)/u."""
         return _conjugate(self, _checks.floating("t", t))
+
+
+def check(name: str, value: object) -> None:
+    """Raises unless ``value`` is a record of ``kljax.generators``; says how to come by one."""
+    if isinstance(value, Generator):
+        return
+    advice = ""
+    if isinstance(value, str):
+        from kljax import generators
+
+        found = _names.meant(value, generators.__all__, _names.VERBS)
+        advice = f" Pass the record itself, kljax.generators.{found or 'kl'}."
+    elif getattr(value, "__module__", "").startswith("kljax.generators"):
+        made: Any = value
+        arguments = ", ".join(inspect.signature(made).parameters)
+        advice = f" Call it first: generators.{made.__name__}({arguments})."
+    elif callable(value):
+        advice = " Of a convex function f make one: kljax.generators.from_function(f, name=…)."
+    raise TypeError(f"{name} must be a record of kljax.generators, such as generators.kl; got {value!r}.{advice}")
 
 
 def _flatten(generator: Generator) -> tuple[tuple[Any, ...], _records.Structure]:

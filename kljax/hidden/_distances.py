@@ -10,6 +10,7 @@ from jax.typing import ArrayLike
 
 from kljax import _checks
 from kljax._checks import AxisName
+from kljax._names import advised
 from kljax._roots import root
 from kljax.hidden._core import REDUCTIONS, Result
 from kljax.hidden._f_divergences import squared_hellinger
@@ -49,6 +50,7 @@ def _distance(
     return (distances, logs) if with_log_partitions else distances
 
 
+@advised
 def jensen_shannon_distance(
     head_p: Operand,
     head_q: Operand,
@@ -109,6 +111,7 @@ def jensen_shannon_distance(
     return _distance(jensen_shannon, (head_p, head_q), where, weights, reduction, with_log_partitions, **options)
 
 
+@advised
 def hellinger_distance(
     head_p: Operand,
     head_q: Operand,

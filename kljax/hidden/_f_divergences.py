@@ -9,12 +9,15 @@ from jax.typing import ArrayLike
 from kljax import _checks, generators
 from kljax._checks import AxisName
 from kljax._kernels.functionals import F_DIVERGENCE, KL, RENYI
+from kljax._names import advised
 from kljax.generators import Generator
+from kljax.generators._record import check as check_generator
 from kljax.hidden import _core
 from kljax.hidden._core import Result
 from kljax.hidden._head import Operand
 
 
+@advised
 def f_divergence(
     head_p: Operand,
     head_q: Operand,
@@ -68,7 +71,7 @@ def f_divergence(
     References:
         Csiszár (1967), "Information-type measures of difference of probability distributions"; Ali & Silvey (1966).
     """
-    _checks.instance("generator", generator, Generator, "a record of kljax.generators, such as generators.kl")
+    check_generator("generator", generator)
     return _core.evaluate(
         KL if generator == generators.kl else F_DIVERGENCE,
         {"head_p": head_p, "head_q": head_q},
@@ -84,6 +87,7 @@ def f_divergence(
     )
 
 
+@advised
 def total_variation(
     head_p: Operand,
     head_q: Operand,
@@ -149,6 +153,7 @@ def total_variation(
     )
 
 
+@advised
 def squared_hellinger(
     head_p: Operand,
     head_q: Operand,
@@ -214,6 +219,7 @@ def squared_hellinger(
     )
 
 
+@advised
 def alpha(
     head_p: Operand,
     head_q: Operand,
@@ -281,6 +287,7 @@ def alpha(
     )
 
 
+@advised
 def renyi(
     head_p: Operand,
     head_q: Operand,

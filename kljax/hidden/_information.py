@@ -10,11 +10,13 @@ from jax.typing import ArrayLike
 
 from kljax._checks import AxisName
 from kljax._kernels.functionals import CROSS_ENTROPY, ENTROPY, LABELS, LOG_PARTITION
+from kljax._names import advised
 from kljax.hidden import _core
 from kljax.hidden._core import Result
 from kljax.hidden._head import Head, Operand
 
 
+@advised
 def entropy(
     head: Operand,
     *,
@@ -77,6 +79,7 @@ def entropy(
     )
 
 
+@advised
 def cross_entropy(
     head_p: Operand | ArrayLike,
     head_q: Operand,
@@ -162,6 +165,7 @@ def cross_entropy(
     )
 
 
+@advised
 def log_partition(
     head: Operand,
     *,

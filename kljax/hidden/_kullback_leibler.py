@@ -7,11 +7,13 @@ from jax.typing import ArrayLike
 from kljax import _checks, generators
 from kljax._checks import AxisName
 from kljax._kernels.functionals import F_DIVERGENCE, KL
+from kljax._names import advised
 from kljax.hidden import _core
 from kljax.hidden._core import Result
 from kljax.hidden._head import Operand
 
 
+@advised
 def kl(
     head_p: Operand,
     head_q: Operand,
@@ -77,6 +79,7 @@ def kl(
     )
 
 
+@advised
 def jensen_shannon(
     head_p: Operand,
     head_q: Operand,
@@ -148,6 +151,7 @@ def jensen_shannon(
     )
 
 
+@advised
 def skew_kl(
     head_p: Operand,
     head_q: Operand,

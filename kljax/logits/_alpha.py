@@ -8,9 +8,11 @@ from jax.typing import ArrayLike
 from kljax import _checks, generators
 from kljax._checks import Axis, AxisName
 from kljax._entry import Reduction
+from kljax._names import advised
 from kljax.logits import _core
 
 
+@advised
 def alpha(
     logits_p: ArrayLike,
     logits_q: ArrayLike,
@@ -76,6 +78,7 @@ def alpha(
     )
 
 
+@advised
 def tsallis(
     logits_p: ArrayLike,
     logits_q: ArrayLike,

@@ -7,11 +7,13 @@ from jax.typing import ArrayLike
 
 from kljax._checks import Axis, AxisName
 from kljax._entry import Reduction, after
+from kljax._names import advised
 from kljax._roots import root
 from kljax.logits._f_divergences import squared_hellinger
 from kljax.logits._kullback_leibler import jensen_shannon
 
 
+@advised
 def jensen_shannon_distance(
     logits_p: ArrayLike,
     logits_q: ArrayLike,
@@ -69,6 +71,7 @@ def jensen_shannon_distance(
     return after(found, tokens, weights, reduction)
 
 
+@advised
 def hellinger_distance(
     logits_p: ArrayLike,
     logits_q: ArrayLike,

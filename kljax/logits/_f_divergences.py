@@ -5,13 +5,16 @@ from __future__ import annotations
 import jax
 from jax.typing import ArrayLike
 
-from kljax import _checks, generators
+from kljax import generators
 from kljax._checks import Axis, AxisName
 from kljax._entry import Reduction
+from kljax._names import advised
 from kljax.generators import Generator
+from kljax.generators._record import check as check_generator
 from kljax.logits import _core
 
 
+@advised
 def squared_hellinger(
     logits_p: ArrayLike,
     logits_q: ArrayLike,
@@ -73,6 +76,7 @@ def squared_hellinger(
     )
 
 
+@advised
 def total_variation(
     logits_p: ArrayLike,
     logits_q: ArrayLike,
@@ -134,6 +138,7 @@ def total_variation(
     )
 
 
+@advised
 def chi_squared(
     logits_p: ArrayLike,
     logits_q: ArrayLike,
@@ -197,6 +202,7 @@ def chi_squared(
     )
 
 
+@advised
 def le_cam(
     logits_p: ArrayLike,
     logits_q: ArrayLike,
@@ -258,6 +264,7 @@ def le_cam(
     )
 
 
+@advised
 def f_divergence(
     logits_p: ArrayLike,
     logits_q: ArrayLike,
@@ -308,7 +315,7 @@ def f_divergence(
     References:
         Csiszár (1967), "Information-type measures of difference of probability distributions"; Ali & Silvey (1966).
     """
-    _checks.instance("generator", generator, Generator, "a record of kljax.generators, such as generators.kl")
+    check_generator("generator", generator)
     return _core.evaluate(
         logits_p,
         logits_q,

@@ -8,14 +8,16 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from kljax import _checks
+from kljax import _checks, _values
 from kljax._checks import Axis, AxisName
 from kljax._entry import Reduction
 from kljax._kernels import functionals
+from kljax._names import advised
 from kljax.logits import _core
 from kljax.logits._labels import labels_of
 
 
+@advised
 def entropy(
     logits: ArrayLike,
     *,
@@ -90,6 +92,7 @@ def entropy(
     )
 
 
+@advised
 def cross_entropy(
     logits_p: ArrayLike,
     logits_q: ArrayLike,
@@ -145,6 +148,7 @@ def cross_entropy(
             raise ValueError(
                 "axis_name is not for labels; of outcomes split over devices call kljax.hidden.cross_entropy."
             )
+        _values.labels(labels, logits_q, axis, tokens)
         scale = _core.temperature(temperature)
         return _core.label_cross_entropy(
             logits_q, labels, where, scale, axis=axis, tokens=tokens, weights=weights, reduction=reduction
@@ -175,6 +179,7 @@ def cross_entropy(
     )
 
 
+@advised
 def generalized_jensen_shannon(
     logits: ArrayLike,
     *,

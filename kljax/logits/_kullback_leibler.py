@@ -8,9 +8,11 @@ from jax.typing import ArrayLike
 from kljax import _checks, generators
 from kljax._checks import Axis, AxisName
 from kljax._entry import Reduction
+from kljax._names import advised
 from kljax.logits import _core
 
 
+@advised
 def kl(
     logits_p: ArrayLike,
     logits_q: ArrayLike,
@@ -74,6 +76,7 @@ def kl(
     )
 
 
+@advised
 def jeffreys(
     logits_p: ArrayLike,
     logits_q: ArrayLike,
@@ -135,6 +138,7 @@ def jeffreys(
     )
 
 
+@advised
 def jensen_shannon(
     logits_p: ArrayLike,
     logits_q: ArrayLike,
@@ -203,6 +207,7 @@ def jensen_shannon(
     )
 
 
+@advised
 def skew_kl(
     logits_p: ArrayLike,
     logits_q: ArrayLike,

@@ -10,9 +10,11 @@ from kljax._checks import Axis, AxisName
 from kljax._entry import Reduction
 from kljax._kernels import functionals
 from kljax._kernels.powers import renyi_generator
+from kljax._names import advised
 from kljax.logits import _core
 
 
+@advised
 def renyi(
     logits_p: ArrayLike,
     logits_q: ArrayLike,
@@ -106,6 +108,7 @@ def renyi(
     )
 
 
+@advised
 def bhattacharyya(
     logits_p: ArrayLike,
     logits_q: ArrayLike,
@@ -168,6 +171,7 @@ def bhattacharyya(
     return 0.5 * half
 
 
+@advised
 def chernoff_information(
     logits_p: ArrayLike,
     logits_q: ArrayLike,

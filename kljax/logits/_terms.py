@@ -12,6 +12,7 @@ from kljax import _checks, _values
 from kljax._checks import Axis
 from kljax._entry import entry
 from kljax._kernels import terms
+from kljax._names import advised
 from kljax.logits import _core
 from kljax.logits._information import cross_entropy, entropy
 
@@ -37,6 +38,7 @@ def _kl_terms(
     return jnp.moveaxis(merged, tuple(range(-count, 0)), axes)
 
 
+@advised
 def kl_terms(
     logits_p: ArrayLike,
     logits_q: ArrayLike,
@@ -75,6 +77,7 @@ def kl_terms(
     return _kl_terms(logits_p, logits_q, where, _core.temperature(temperature), axis=axis)
 
 
+@advised
 def perplexity(
     logits: ArrayLike,
     logits_q: ArrayLike | None = None,

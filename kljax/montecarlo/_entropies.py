@@ -13,6 +13,7 @@ from jax.typing import ArrayLike
 
 from kljax import _checks
 from kljax._checks import Axis
+from kljax._names import advised
 from kljax._safe import nan_where
 from kljax._special import expm1
 from kljax.montecarlo._draws import Draws, DrawsFrom, prepare, source
@@ -20,6 +21,7 @@ from kljax.montecarlo._estimate import Estimate, effective_sample_size, standard
 from kljax.montecarlo._information import log_mean_power, renyi
 
 
+@advised
 def bhattacharyya(
     log_p: ArrayLike,
     log_q: ArrayLike,
@@ -65,6 +67,7 @@ def bhattacharyya(
     return Estimate(0.5 * found.value, 0.5 * found.stderr, found.ess)
 
 
+@advised
 def entropy(
     log_p: ArrayLike,
     *,
@@ -155,6 +158,7 @@ def _weighted_mean(draws: Draws, log_weight: jax.Array, level: jax.Array) -> tup
     return value, jnp.where(huge[..., None], 0.0, draws.number[..., None] * terms - finite)
 
 
+@advised
 def cross_entropy(
     log_p: ArrayLike,
     log_q: ArrayLike,
@@ -212,6 +216,7 @@ def _cross_entropy(log_p, log_q, log_m, where, *, came_from, axis, normalise):
     return _finish(draws, jnp.where(missed.any(-1), jnp.inf, -mean), moved)
 
 
+@advised
 def log_normalizer(log_p: ArrayLike, log_m: ArrayLike, *, axis: Axis = 0, where: ArrayLike | None = None) -> Estimate:
     """log Z = log E_m[p/m], the logarithm of the mass ∫ p of an unnormalised p, from its logarithm at draws from m.
 

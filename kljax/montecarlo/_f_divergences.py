@@ -6,12 +6,15 @@ from jax.typing import ArrayLike
 
 from kljax import _checks, generators
 from kljax._checks import Axis
+from kljax._names import advised
 from kljax.generators import Generator
+from kljax.generators._record import check as check_generator
 from kljax.montecarlo import _core, _plain
 from kljax.montecarlo._draws import DrawsFrom
 from kljax.montecarlo._estimate import Estimate
 
 
+@advised
 def f_divergence(
     log_p: ArrayLike,
     log_q: ArrayLike,
@@ -61,10 +64,11 @@ def f_divergence(
         Owen (2013), "Monte Carlo theory, methods and examples", chapters 8 and 9 (control variates and importance
         sampling).
     """
-    _checks.instance("generator", generator, Generator, "a record of kljax.generators")
+    check_generator("generator", generator)
     return _core.evaluate(log_p, log_q, generator, estimator, draws_from, self_normalized, axis, where)
 
 
+@advised
 def squared_hellinger(
     log_p: ArrayLike,
     log_q: ArrayLike,
@@ -120,6 +124,7 @@ def squared_hellinger(
     )
 
 
+@advised
 def total_variation(
     log_p: ArrayLike,
     log_q: ArrayLike,
@@ -174,6 +179,7 @@ def total_variation(
     )
 
 
+@advised
 def chi_squared(
     log_p: ArrayLike,
     log_q: ArrayLike,
@@ -229,6 +235,7 @@ def chi_squared(
     )
 
 
+@advised
 def le_cam(
     log_p: ArrayLike,
     log_q: ArrayLike,
@@ -275,6 +282,7 @@ def le_cam(
     )
 
 
+@advised
 def alpha(
     log_p: ArrayLike,
     log_q: ArrayLike,
@@ -335,6 +343,7 @@ def alpha(
     )
 
 
+@advised
 def tsallis(
     log_p: ArrayLike,
     log_q: ArrayLike,

@@ -11,6 +11,7 @@ from jax import lax
 from jax.typing import ArrayLike
 
 from kljax import _checks, _records
+from kljax._names import advised
 from kljax._safe import nan_where
 from kljax.montecarlo._core import option
 from kljax.montecarlo._estimate import effective_sample_size
@@ -34,6 +35,7 @@ class ImportanceWeights(NamedTuple):
 _records.exported(ImportanceWeights)
 
 
+@advised
 def importance_weights(
     log_p: ArrayLike,
     log_m: ArrayLike,

@@ -13,6 +13,7 @@ from jax.typing import ArrayLike
 from kljax import _checks, generators
 from kljax._checks import Axis
 from kljax._kernels import powers
+from kljax._names import advised
 from kljax._special import expm1, expm1_ratio
 from kljax.generators._mixture import log1p_ratio
 from kljax.montecarlo import _core
@@ -20,6 +21,7 @@ from kljax.montecarlo._draws import DrawsFrom, prepare, source
 from kljax.montecarlo._estimate import Estimate, effective_sample_size, standard_error
 
 
+@advised
 def renyi(
     log_p: ArrayLike,
     log_q: ArrayLike,

@@ -6,12 +6,14 @@ from jax.typing import ArrayLike
 
 from kljax import _checks, generators
 from kljax._checks import Axis
+from kljax._names import advised
 from kljax.generators._forms import is_static
 from kljax.montecarlo import _core, _plain
 from kljax.montecarlo._draws import DrawsFrom
 from kljax.montecarlo._estimate import Estimate
 
 
+@advised
 def kl(
     log_p: ArrayLike,
     log_q: ArrayLike,
@@ -80,6 +82,7 @@ def kl(
     )
 
 
+@advised
 def jeffreys(
     log_p: ArrayLike,
     log_q: ArrayLike,
@@ -124,6 +127,7 @@ def jeffreys(
     return _core.evaluate(log_p, log_q, generators.jeffreys, estimator, draws_from, self_normalized, axis, where)
 
 
+@advised
 def jensen_shannon(
     log_p: ArrayLike,
     log_q: ArrayLike,
@@ -192,6 +196,7 @@ def _inside(weight: object) -> bool:
     return not is_static(weight) or 0 < weight < 1  # type: ignore[operator]
 
 
+@advised
 def skew_kl(
     log_p: ArrayLike,
     log_q: ArrayLike,

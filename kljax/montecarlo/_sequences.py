@@ -18,6 +18,7 @@ from jax.typing import ArrayLike
 
 from kljax import _checks, generators
 from kljax._kernels import sums
+from kljax._names import advised
 from kljax._safe import nan_where
 from kljax._special import expm1
 from kljax.montecarlo._core import option, terms_of
@@ -25,6 +26,7 @@ from kljax.montecarlo._core import option, terms_of
 GRADIENTS = ("reverse_kl", "forward_kl", "value", "none")
 
 
+@advised
 def token_kl(
     log_p: ArrayLike,
     log_q: ArrayLike,
@@ -145,6 +147,7 @@ def _surrogate(gradient: str, a: jax.Array, b: jax.Array) -> tuple[jax.Array, ja
     return r, -jnp.ones_like(r)
 
 
+@advised
 def token_kl_of_logits(
     logits_p: ArrayLike,
     logits_q: ArrayLike,
@@ -215,6 +218,7 @@ def _token_kl_of_logits(logits_p, logits_q, weights, where, *, gradient):
     return value if present is None else jnp.where(present, value, 0.0)
 
 
+@advised
 def sequence_sum(
     terms: ArrayLike,
     *,

@@ -17,9 +17,11 @@ from jax.typing import ArrayLike
 
 from kljax import _checks, _records, generators
 from kljax._kernels import sums
+from kljax._names import advised
 from kljax._safe import nan_where
 from kljax._special import expm1
 from kljax.generators import Generator
+from kljax.generators._record import check as check_generator
 from kljax.montecarlo._core import option
 
 TAILS = ("bucket", "uniform", "renormalized", "conditional")
@@ -42,6 +44,7 @@ class TopK(NamedTuple):
 _records.exported(TopK)
 
 
+@advised
 def topk(
     log_p: ArrayLike,
     indices: ArrayLike,
@@ -101,7 +104,7 @@ def topk(
         observations" (data processing).
     """
     option("tail", tail, TAILS)
-    _checks.instance("generator", generator, Generator, "a record of kljax.generators")
+    check_generator("generator", generator)
     return _topk(log_p, indices, logits_q, generator, where, tail=tail)
 
 

@@ -8,9 +8,11 @@ from jax.typing import ArrayLike
 from kljax import _checks, generators
 from kljax._checks import Axis
 from kljax._entry import Reduction
+from kljax._names import advised
 from kljax.probs import _core
 
 
+@advised
 def alpha(
     p: ArrayLike,
     q: ArrayLike,
@@ -66,6 +68,7 @@ def alpha(
     )
 
 
+@advised
 def tsallis(
     p: ArrayLike,
     q: ArrayLike,

@@ -7,11 +7,13 @@ from jax.typing import ArrayLike
 
 from kljax._checks import Axis
 from kljax._entry import Reduction, after
+from kljax._names import advised
 from kljax._roots import root
 from kljax.probs._f_divergences import squared_hellinger
 from kljax.probs._kullback_leibler import jensen_shannon
 
 
+@advised
 def jensen_shannon_distance(
     p: ArrayLike,
     q: ArrayLike,
@@ -63,6 +65,7 @@ def jensen_shannon_distance(
     return after(found, tokens, weights, reduction)
 
 
+@advised
 def hellinger_distance(
     p: ArrayLike,
     q: ArrayLike,

@@ -5,13 +5,16 @@ from __future__ import annotations
 import jax
 from jax.typing import ArrayLike
 
-from kljax import _checks, generators
+from kljax import generators
 from kljax._checks import Axis
 from kljax._entry import Reduction
+from kljax._names import advised
 from kljax.generators import Generator
+from kljax.generators._record import check as check_generator
 from kljax.probs import _core
 
 
+@advised
 def squared_hellinger(
     p: ArrayLike,
     q: ArrayLike,
@@ -71,6 +74,7 @@ def squared_hellinger(
     )
 
 
+@advised
 def total_variation(
     p: ArrayLike,
     q: ArrayLike,
@@ -130,6 +134,7 @@ def total_variation(
     )
 
 
+@advised
 def chi_squared(
     p: ArrayLike,
     q: ArrayLike,
@@ -183,6 +188,7 @@ def chi_squared(
     )
 
 
+@advised
 def le_cam(
     p: ArrayLike,
     q: ArrayLike,
@@ -234,6 +240,7 @@ def le_cam(
     )
 
 
+@advised
 def f_divergence(
     p: ArrayLike,
     q: ArrayLike,
@@ -283,7 +290,7 @@ def f_divergence(
     References:
         Csiszár (1967), "Information-type measures of difference of probability distributions"; Ali & Silvey (1966).
     """
-    _checks.instance("generator", generator, Generator, "a record of kljax.generators, such as generators.kl")
+    check_generator("generator", generator)
     return _core.f_divergence(
         p, q, generator, where, axis=axis, measure=measure, tokens=tokens, weights=weights, reduction=reduction
     )

@@ -11,9 +11,11 @@ from jax.typing import ArrayLike
 from kljax import _checks
 from kljax._checks import Axis
 from kljax._entry import Reduction
+from kljax._names import advised
 from kljax.probs import _core
 
 
+@advised
 def entropy(
     p: ArrayLike,
     *,
@@ -70,6 +72,7 @@ def entropy(
     )
 
 
+@advised
 def cross_entropy(
     p: ArrayLike,
     q: ArrayLike,
@@ -121,6 +124,7 @@ def cross_entropy(
     )
 
 
+@advised
 def generalized_jensen_shannon(
     p: ArrayLike,
     *,

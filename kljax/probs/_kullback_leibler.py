@@ -8,9 +8,11 @@ from jax.typing import ArrayLike
 from kljax import _checks, generators
 from kljax._checks import Axis
 from kljax._entry import Reduction
+from kljax._names import advised
 from kljax.probs import _core
 
 
+@advised
 def kl(
     p: ArrayLike,
     q: ArrayLike,
@@ -64,6 +66,7 @@ def kl(
     )
 
 
+@advised
 def jeffreys(
     p: ArrayLike,
     q: ArrayLike,
@@ -123,6 +126,7 @@ def jeffreys(
     )
 
 
+@advised
 def jensen_shannon(
     p: ArrayLike,
     q: ArrayLike,
@@ -181,6 +185,7 @@ def jensen_shannon(
     )
 
 
+@advised
 def skew_kl(
     p: ArrayLike,
     q: ArrayLike,

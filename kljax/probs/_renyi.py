@@ -9,9 +9,11 @@ from kljax import _checks
 from kljax._checks import Axis
 from kljax._entry import Reduction
 from kljax._kernels.powers import renyi_generator
+from kljax._names import advised
 from kljax.probs import _core
 
 
+@advised
 def renyi(
     p: ArrayLike,
     q: ArrayLike,
@@ -76,6 +78,7 @@ def renyi(
     )
 
 
+@advised
 def bhattacharyya(
     p: ArrayLike,
     q: ArrayLike,
@@ -136,6 +139,7 @@ def bhattacharyya(
     return 0.5 * half
 
 
+@advised
 def chernoff_information(
     p: ArrayLike,
     q: ArrayLike,

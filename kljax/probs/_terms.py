@@ -11,6 +11,7 @@ from jax.typing import ArrayLike
 from kljax import _checks, _values
 from kljax._checks import Axis
 from kljax._entry import entry
+from kljax._names import advised
 from kljax._special import kl_term
 from kljax.probs._information import cross_entropy, entropy
 
@@ -26,6 +27,7 @@ def _kl_terms(p: ArrayLike, q: ArrayLike, where: ArrayLike | None, *, axis: Axis
     return jnp.where((p < 0.0) | (q < 0.0), jnp.nan, kl_term(p, q))
 
 
+@advised
 def kl_terms(
     p: ArrayLike, q: ArrayLike, *, axis: Axis = -1, where: ArrayLike | None = None, measure: bool = False
 ) -> jax.Array:
@@ -60,6 +62,7 @@ def kl_terms(
     return _kl_terms(p, q, where, axis=axis, measure=measure)
 
 
+@advised
 def perplexity(
     p: ArrayLike,
     q: ArrayLike | None = None,

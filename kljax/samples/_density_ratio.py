@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
+from kljax._names import advised
 from kljax.generators import Generator
 from kljax.montecarlo import Estimate
 from kljax.samples import _input
@@ -142,6 +143,7 @@ class Ratio:
         return int(centre.shape[0])
 
 
+@advised
 def density_ratio(
     x: ArrayLike,
     y: ArrayLike,

@@ -16,6 +16,7 @@ import numpy as np
 from jax.typing import ArrayLike
 from scipy.special import digamma, polygamma
 
+from kljax._names import advised
 from kljax.samples import _functionals, _input
 from kljax.samples._assisted import combine, heavy_variance
 from kljax.samples._atoms import label
@@ -31,6 +32,7 @@ FEW = 200  # below this many points on a line spacings are better than neighbour
 EVERYTHING = (-math.inf, math.inf)
 
 
+@advised
 def entropy(
     x: ArrayLike,
     *,
@@ -159,6 +161,7 @@ def _dependence(
     return Evidence(data, drawn, np.zeros(count), 0.0, *times)
 
 
+@advised
 def cross_entropy(
     x: ArrayLike,
     y: ArrayLike,

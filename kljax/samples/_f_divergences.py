@@ -5,6 +5,7 @@ from __future__ import annotations
 from jax.typing import ArrayLike
 
 from kljax import _checks, generators
+from kljax._names import advised
 from kljax.generators import Generator
 from kljax.samples import _functionals
 from kljax.samples._atoms import label
@@ -44,6 +45,7 @@ def evaluate(
     return with_dropped(found, dropped)
 
 
+@advised
 def jeffreys(
     x: ArrayLike,
     y: ArrayLike,
@@ -87,6 +89,7 @@ def jeffreys(
     return evaluate(x, y, _functionals.jeffreys, key, method, k, surrogates, max_queries, nan, progress)
 
 
+@advised
 def f_divergence(
     x: ArrayLike,
     y: ArrayLike,
@@ -139,6 +142,7 @@ def f_divergence(
     return evaluate(x, y, functional, key, method, k, surrogates, max_queries, nan, progress)
 
 
+@advised
 def jensen_shannon(
     x: ArrayLike,
     y: ArrayLike,
@@ -186,6 +190,7 @@ def jensen_shannon(
     return evaluate(x, y, functional, key, method, k, surrogates, max_queries, nan, progress)
 
 
+@advised
 def squared_hellinger(
     x: ArrayLike,
     y: ArrayLike,
@@ -230,6 +235,7 @@ def squared_hellinger(
     return evaluate(x, y, functional, key, method, k, surrogates, max_queries, nan, progress)
 
 
+@advised
 def total_variation(
     x: ArrayLike,
     y: ArrayLike,

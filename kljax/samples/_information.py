@@ -24,6 +24,7 @@ from jax.typing import ArrayLike
 from scipy.spatial import cKDTree
 from scipy.special import digamma
 
+from kljax._names import advised
 from kljax.samples import _functionals, _input
 from kljax.samples._assisted import Corrected, combine
 from kljax.samples._classifier import classify
@@ -39,6 +40,7 @@ KSG_K = 5
 BLOCK = 256
 
 
+@advised
 def mutual_information(
     x: ArrayLike,
     y: ArrayLike,

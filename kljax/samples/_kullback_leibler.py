@@ -7,6 +7,7 @@ import math
 import numpy as np
 from jax.typing import ArrayLike
 
+from kljax._names import advised
 from kljax.samples import _functionals
 from kljax.samples._atoms import Labelled, harmonic, label
 from kljax.samples._divergence import Settings, begin, continuous, settings, with_dropped
@@ -16,6 +17,7 @@ MOST_CELLS = 64
 UNSEEN = 0.05
 
 
+@advised
 def kl(
     x: ArrayLike,
     y: ArrayLike,

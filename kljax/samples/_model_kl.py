@@ -26,6 +26,7 @@ from jax.typing import ArrayLike
 from scipy import special
 
 from kljax import _words
+from kljax._names import advised
 from kljax.families._record import is_family
 from kljax.samples import _distribution_function, _models, _spacings
 from kljax.samples._models import Fits, Model
@@ -90,6 +91,7 @@ class ModelFit(NamedTuple):
         return self.verdict
 
 
+@advised
 def model_kl(
     x: ArrayLike,
     model: Any,

@@ -9,6 +9,7 @@ from jax.typing import ArrayLike
 from scipy.spatial import cKDTree
 
 from kljax import _checks
+from kljax._names import advised
 from kljax.samples._progress import progress_bar
 from kljax.samples._search import search
 
@@ -18,6 +19,7 @@ TREE_PAIRS = 400_000  # below this many pairs it costs less than compiling
 CHUNK = 4096
 
 
+@advised
 def nearest(
     queries: ArrayLike,
     points: ArrayLike,

@@ -8,12 +8,14 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from kljax import _checks
+from kljax._names import advised
 from kljax.montecarlo import Estimate
 from kljax.samples import _functionals
 from kljax.samples._estimate import SampleEstimate, estimate
 from kljax.samples._f_divergences import QUERIES, K, evaluate
 
 
+@advised
 def alpha(
     x: ArrayLike,
     y: ArrayLike,
@@ -61,6 +63,7 @@ def alpha(
     return evaluate(x, y, functional, key, method, k, surrogates, max_queries, nan, progress)
 
 
+@advised
 def renyi(
     x: ArrayLike,
     y: ArrayLike,

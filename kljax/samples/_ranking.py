@@ -17,6 +17,7 @@ from jax.typing import ArrayLike
 from scipy import optimize, special
 
 from kljax import _checks
+from kljax._names import advised
 from kljax.samples import _models
 from kljax.samples._log_scores import difference, estimate, mean
 from kljax.samples._loo import UNRELIABLE, leave_one_out
@@ -25,6 +26,7 @@ from kljax.samples._rank_words import Ranking, Row
 RESAMPLES = 1000
 
 
+@advised
 def rank_models(
     x: ArrayLike,
     models: Any,

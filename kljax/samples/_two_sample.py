@@ -22,6 +22,7 @@ from jax import lax
 from jax.typing import ArrayLike
 
 from kljax import _checks
+from kljax._names import advised
 from kljax.samples._nearest import _as_rows
 
 KERNELS = ("energy", "gaussian", "imq")
@@ -46,6 +47,7 @@ class Discrepancy(NamedTuple):
     p_value: jax.Array
 
 
+@advised
 def energy_distance(x: ArrayLike, y: ArrayLike, *, permutations: int = 0, key: ArrayLike | None = None) -> Discrepancy:
     """2 E‖X - Y‖ - E‖X - X'‖ - E‖Y - Y'‖, zero only for p = q; from all pairs, unbiased.
 
@@ -75,6 +77,7 @@ def energy_distance(x: ArrayLike, y: ArrayLike, *, permutations: int = 0, key: A
     return _discrepancy(x, y, "energy", "median", permutations, key)
 
 
+@advised
 def mmd(
     x: ArrayLike,
     y: ArrayLike,

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from kljax._names import advised
 from kljax.tables import _calibration, _column, _joint, _kinds, _verdict, _words
 from kljax.tables._counting import Counts, count
 from kljax.tables._open import opened
@@ -49,6 +50,7 @@ class Settings:
                 raise ValueError(f"{name} must be a positive number, not {getattr(self, name)!r}")
 
 
+@advised
 def compare(
     reference: Any,
     current: Any,

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from kljax._names import advised
 from kljax.tables._compare import Settings, corrected, drafted, finished
 from kljax.tables._open import opened
 from kljax.tables._profile import Profile
@@ -13,6 +14,7 @@ from kljax.tables._records import Comparison, Timeline
 from kljax.tables._source import Source
 
 
+@advised
 def timeline(
     reference: Any,
     batches: Any,
