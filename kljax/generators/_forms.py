@@ -30,7 +30,7 @@ def remembered(build: Callable[P, T]) -> Callable[P, T]:
     @functools.wraps(build)
     def call(*args: P.args, **kwargs: P.kwargs) -> T:
         plain = all(type(one) in (float, int, bool) for one in (*args, *kwargs.values()))
-        return kept(*args, **kwargs) if plain else build(*args, **kwargs)
+        return kept(*args, **kwargs) if plain else build(*args, **kwargs)  # type: ignore[arg-type]
 
     return call
 
