@@ -1,6 +1,6 @@
 """What newcomers do: 56 plausible mistakes, each with the words that name the fix, or with the right answer.
 
-A case is (call, what happens, words or value): a number is what must come out, an exception or warning what must be said.
+A case is (call, what happens, words or value): a number is what must come out, an exception or warning what is said.
 """
 
 from __future__ import annotations
