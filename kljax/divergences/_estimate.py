@@ -12,6 +12,7 @@ from jax.typing import ArrayLike
 
 from kljax import _checks, generators, interop
 from kljax._names import advised
+from kljax._types import Law
 from kljax.families import _logs
 from kljax.families._record import Distribution, aligned, is_family
 from kljax.generators import Generator
@@ -23,8 +24,8 @@ from kljax.montecarlo._estimate import effective_sample_size, standard_error
 
 @advised
 def estimate(
-    p: Any,
-    q: Any,
+    p: Law,
+    q: Law,
     *,
     key: jax.Array | None = None,
     draws: tuple[ArrayLike, ArrayLike] | None = None,

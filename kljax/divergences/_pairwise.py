@@ -14,6 +14,7 @@ from jax import lax
 
 from kljax import _names
 from kljax._names import advised
+from kljax._types import Law
 from kljax.divergences import _pairs, _register, _structure
 from kljax.divergences._kullback_leibler import jeffreys, kl
 from kljax.families._features import FEATURES
@@ -24,7 +25,7 @@ TILE_ENTRIES = 1 << 19  # of one operand, broadcast to the pairs of a tile
 
 
 @advised
-def pairwise(verb: Callable[..., jax.Array], ps: Any, qs: Any, **options: Any) -> jax.Array:
+def pairwise(verb: Callable[..., jax.Array], ps: Law, qs: Law, **options: Any) -> jax.Array:
     """The matrix D(pᵢ‖qⱼ) of all pairs of two batches.
 
     For ``kl`` and ``jeffreys`` of Categorical, OneHotCategorical, Dirichlet, MultivariateNormal and Independent Normal

@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from kljax._types import Entries
 from kljax.families._kinds import definite
 from kljax.families._matrices import (
     adjoint,
@@ -48,8 +49,8 @@ class InverseWishart:
         0.7647
     """
 
-    df: Any = positive()
-    scale: Any = definite()
+    df: Entries = positive()
+    scale: Entries = definite()
 
     def _check(self) -> None:
         square("InverseWishart", "scale", self.scale)

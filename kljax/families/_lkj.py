@@ -14,6 +14,7 @@ import jax.numpy as jnp
 
 from kljax._gamma import digamma_gap, log_gamma_gap
 from kljax._special import log1p
+from kljax._types import Entries
 from kljax.families._beta import kl_of_dirichlets
 from kljax.families._lines import Line, concentrations, summed
 from kljax.families._matrices import adjoint, diagonal, embedded, identity, multiply
@@ -41,7 +42,7 @@ class LKJ:
     """
 
     dimension: Any = count(whole=True)
-    concentration: Any = positive(1.0)
+    concentration: Entries = positive(1.0)
 
     def _check(self) -> None:
         if not isinstance(self.dimension, float) or self.dimension < 2.0:

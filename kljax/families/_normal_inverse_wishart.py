@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from kljax._special import itakura_saito_term
+from kljax._types import Entries
 from kljax.families._inverse_wishart import InverseWishart, kl_inverse_wishart
 from kljax.families._kinds import definite
 from kljax.families._matrices import cholesky, identity, log_det, multiply, norm_squared, solve_lower, square
@@ -40,10 +41,10 @@ class NormalInverseWishart:
         Gelman, Carlin, Stern, Dunson, Vehtari & Rubin (2013), "Bayesian data analysis", section 3.6.
     """
 
-    loc: Any = real(ndim=1)
-    strength: Any = positive()
-    df: Any = positive()
-    scale: Any = definite()
+    loc: Entries = real(ndim=1)
+    strength: Entries = positive()
+    df: Entries = positive()
+    scale: Entries = definite()
 
     def _check(self) -> None:
         square("NormalInverseWishart", "scale", self.scale)

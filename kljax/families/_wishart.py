@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from kljax._gamma import bregman_phi, digamma
 from kljax._special import divide, kl_term, log1p_excess, relative_gap, two_product, x_minus_log1p
+from kljax._types import Entries
 from kljax.families._deviances import gamma_entropy
 from kljax.families._kinds import definite
 from kljax.families._matrices import (
@@ -46,8 +47,8 @@ class Wishart:
         6.3014
     """
 
-    df: Any = positive()
-    scale: Any = definite()
+    df: Entries = positive()
+    scale: Entries = definite()
 
     def _check(self) -> None:
         square("Wishart", "scale", self.scale)

@@ -11,6 +11,7 @@ from jax.typing import ArrayLike
 from kljax._checks import AxisName
 from kljax._kernels.functionals import CROSS_ENTROPY, ENTROPY, LABELS, LOG_PARTITION
 from kljax._names import advised
+from kljax._types import Reduction, Rows, Strategy
 from kljax.hidden import _core
 from kljax.hidden._core import Result
 from kljax.hidden._head import Head, Operand
@@ -21,10 +22,10 @@ def entropy(
     head: Operand,
     *,
     temperature: ArrayLike = 1.0,
-    where: ArrayLike | None = None,
-    weights: ArrayLike | None = None,
-    reduction: str | None = None,
-    strategy: str | None = None,
+    where: Rows | None = None,
+    weights: Rows | None = None,
+    reduction: Reduction = None,
+    strategy: Strategy | None = None,
     chunk: int | None = None,
     axis_name: AxisName | None = None,
     with_log_partitions: bool = False,
@@ -85,10 +86,10 @@ def cross_entropy(
     head_q: Operand,
     *,
     temperature: ArrayLike = 1.0,
-    where: ArrayLike | None = None,
-    weights: ArrayLike | None = None,
-    reduction: str | None = None,
-    strategy: str | None = None,
+    where: Rows | None = None,
+    weights: Rows | None = None,
+    reduction: Reduction = None,
+    strategy: Strategy | None = None,
     chunk: int | None = None,
     axis_name: AxisName | None = None,
     with_log_partitions: bool = False,
@@ -170,10 +171,10 @@ def log_partition(
     head: Operand,
     *,
     temperature: ArrayLike = 1.0,
-    where: ArrayLike | None = None,
-    weights: ArrayLike | None = None,
-    reduction: str | None = None,
-    strategy: str | None = None,
+    where: Rows | None = None,
+    weights: Rows | None = None,
+    reduction: Reduction = None,
+    strategy: Strategy | None = None,
     chunk: int | None = None,
     axis_name: AxisName | None = None,
 ) -> jax.Array:

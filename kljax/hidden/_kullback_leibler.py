@@ -8,6 +8,7 @@ from kljax import _checks, generators
 from kljax._checks import AxisName
 from kljax._kernels.functionals import F_DIVERGENCE, KL
 from kljax._names import advised
+from kljax._types import Reduction, Rows, Strategy
 from kljax.hidden import _core
 from kljax.hidden._core import Result
 from kljax.hidden._head import Operand
@@ -19,10 +20,10 @@ def kl(
     head_q: Operand,
     *,
     temperature: ArrayLike = 1.0,
-    where: ArrayLike | None = None,
-    weights: ArrayLike | None = None,
-    reduction: str | None = None,
-    strategy: str | None = None,
+    where: Rows | None = None,
+    weights: Rows | None = None,
+    reduction: Reduction = None,
+    strategy: Strategy | None = None,
     chunk: int | None = None,
     axis_name: AxisName | None = None,
     with_log_partitions: bool = False,
@@ -87,10 +88,10 @@ def jensen_shannon(
     weight: ArrayLike = 0.5,
     scaled: bool = False,
     temperature: ArrayLike = 1.0,
-    where: ArrayLike | None = None,
-    weights: ArrayLike | None = None,
-    reduction: str | None = None,
-    strategy: str | None = None,
+    where: Rows | None = None,
+    weights: Rows | None = None,
+    reduction: Reduction = None,
+    strategy: Strategy | None = None,
     chunk: int | None = None,
     axis_name: AxisName | None = None,
     with_log_partitions: bool = False,
@@ -158,10 +159,10 @@ def skew_kl(
     *,
     weight: ArrayLike,
     temperature: ArrayLike = 1.0,
-    where: ArrayLike | None = None,
-    weights: ArrayLike | None = None,
-    reduction: str | None = None,
-    strategy: str | None = None,
+    where: Rows | None = None,
+    weights: Rows | None = None,
+    reduction: Reduction = None,
+    strategy: Strategy | None = None,
     chunk: int | None = None,
     axis_name: AxisName | None = None,
     with_log_partitions: bool = False,

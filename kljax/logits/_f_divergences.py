@@ -9,6 +9,7 @@ from kljax import generators
 from kljax._checks import Axis, AxisName
 from kljax._entry import Reduction
 from kljax._names import advised
+from kljax._types import Rows
 from kljax.generators import Generator
 from kljax.generators._record import check as check_generator
 from kljax.logits import _core
@@ -16,15 +17,15 @@ from kljax.logits import _core
 
 @advised
 def squared_hellinger(
-    logits_p: ArrayLike,
-    logits_q: ArrayLike,
+    logits_p: Rows,
+    logits_q: Rows,
     *,
     axis: Axis = -1,
-    where: ArrayLike | None = None,
+    where: Rows | None = None,
     temperature: ArrayLike = 1.0,
     axis_name: AxisName | None = None,
-    tokens: ArrayLike | None = None,
-    weights: ArrayLike | None = None,
+    tokens: Rows | None = None,
+    weights: Rows | None = None,
     reduction: Reduction = None,
 ) -> jax.Array:
     """H²(p, q) = ½ Σ (√p - √q)², the squared Hellinger distance.
@@ -78,15 +79,15 @@ def squared_hellinger(
 
 @advised
 def total_variation(
-    logits_p: ArrayLike,
-    logits_q: ArrayLike,
+    logits_p: Rows,
+    logits_q: Rows,
     *,
     axis: Axis = -1,
-    where: ArrayLike | None = None,
+    where: Rows | None = None,
     temperature: ArrayLike = 1.0,
     axis_name: AxisName | None = None,
-    tokens: ArrayLike | None = None,
-    weights: ArrayLike | None = None,
+    tokens: Rows | None = None,
+    weights: Rows | None = None,
     reduction: Reduction = None,
 ) -> jax.Array:
     """TV(p, q) = ½ Σ |p - q|, the total variation distance.
@@ -140,15 +141,15 @@ def total_variation(
 
 @advised
 def chi_squared(
-    logits_p: ArrayLike,
-    logits_q: ArrayLike,
+    logits_p: Rows,
+    logits_q: Rows,
     *,
     axis: Axis = -1,
-    where: ArrayLike | None = None,
+    where: Rows | None = None,
     temperature: ArrayLike = 1.0,
     axis_name: AxisName | None = None,
-    tokens: ArrayLike | None = None,
-    weights: ArrayLike | None = None,
+    tokens: Rows | None = None,
+    weights: Rows | None = None,
     reduction: Reduction = None,
 ) -> jax.Array:
     """χ²(p‖q) = Σ (p - q)²/q, Pearson's χ² divergence.
@@ -204,15 +205,15 @@ def chi_squared(
 
 @advised
 def le_cam(
-    logits_p: ArrayLike,
-    logits_q: ArrayLike,
+    logits_p: Rows,
+    logits_q: Rows,
     *,
     axis: Axis = -1,
-    where: ArrayLike | None = None,
+    where: Rows | None = None,
     temperature: ArrayLike = 1.0,
     axis_name: AxisName | None = None,
-    tokens: ArrayLike | None = None,
-    weights: ArrayLike | None = None,
+    tokens: Rows | None = None,
+    weights: Rows | None = None,
     reduction: Reduction = None,
 ) -> jax.Array:
     """LC(p, q) = ½ Σ (p - q)²/(p + q), Le Cam's (triangular) divergence.
@@ -266,16 +267,16 @@ def le_cam(
 
 @advised
 def f_divergence(
-    logits_p: ArrayLike,
-    logits_q: ArrayLike,
+    logits_p: Rows,
+    logits_q: Rows,
     generator: Generator,
     *,
     axis: Axis = -1,
-    where: ArrayLike | None = None,
+    where: Rows | None = None,
     temperature: ArrayLike = 1.0,
     axis_name: AxisName | None = None,
-    tokens: ArrayLike | None = None,
-    weights: ArrayLike | None = None,
+    tokens: Rows | None = None,
+    weights: Rows | None = None,
     reduction: Reduction = None,
 ) -> jax.Array:
     """D_f(p‖q) = Σ q f(p/q), the f-divergence of a generator.

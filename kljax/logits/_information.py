@@ -13,21 +13,22 @@ from kljax._checks import Axis, AxisName
 from kljax._entry import Reduction
 from kljax._kernels import functionals
 from kljax._names import advised
+from kljax._types import Rows
 from kljax.logits import _core
 from kljax.logits._labels import labels_of
 
 
 @advised
 def entropy(
-    logits: ArrayLike,
+    logits: Rows,
     *,
     order: ArrayLike = 1.0,
     axis: Axis = -1,
-    where: ArrayLike | None = None,
+    where: Rows | None = None,
     temperature: ArrayLike = 1.0,
     axis_name: AxisName | None = None,
-    tokens: ArrayLike | None = None,
-    weights: ArrayLike | None = None,
+    tokens: Rows | None = None,
+    weights: Rows | None = None,
     reduction: Reduction = None,
 ) -> jax.Array:
     """H(p) = -Σ p log p, Shannon's entropy; with ``order`` Rényi's, log(Σ p^α)/(1 - α).
@@ -94,15 +95,15 @@ def entropy(
 
 @advised
 def cross_entropy(
-    logits_p: ArrayLike,
-    logits_q: ArrayLike,
+    logits_p: Rows,
+    logits_q: Rows,
     *,
     axis: Axis = -1,
-    where: ArrayLike | None = None,
+    where: Rows | None = None,
     temperature: ArrayLike = 1.0,
     axis_name: AxisName | None = None,
-    tokens: ArrayLike | None = None,
-    weights: ArrayLike | None = None,
+    tokens: Rows | None = None,
+    weights: Rows | None = None,
     reduction: Reduction = None,
 ) -> jax.Array:
     """H(p, q) = -Σ p log q, the cross-entropy; with integer labels y for p, -log q_y.
@@ -181,12 +182,12 @@ def cross_entropy(
 
 @advised
 def generalized_jensen_shannon(
-    logits: ArrayLike,
+    logits: Rows,
     *,
-    weights: ArrayLike | None = None,
+    weights: Rows | None = None,
     stack_axis: int = 0,
     axis: Axis = -1,
-    where: ArrayLike | None = None,
+    where: Rows | None = None,
     temperature: ArrayLike = 1.0,
 ) -> jax.Array:
     """JS(p₁, …, p_K) = Σ w_k KL(p_k‖m), m = Σ w_k p_k, the Jensen–Shannon divergence of many distributions.

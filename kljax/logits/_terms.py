@@ -13,13 +13,14 @@ from kljax._checks import Axis
 from kljax._entry import entry
 from kljax._kernels import terms
 from kljax._names import advised
+from kljax._types import Rows
 from kljax.logits import _core
 from kljax.logits._information import cross_entropy, entropy
 
 
 @entry(_values.logits, "logits_p", "logits_q")
 def _kl_terms(
-    logits_p: ArrayLike, logits_q: ArrayLike, where: ArrayLike | None, scale: jax.Array | None, *, axis: Axis
+    logits_p: Rows, logits_q: ArrayLike, where: ArrayLike | None, scale: jax.Array | None, *, axis: Axis
 ) -> jax.Array:
     given = [_checks.floating(name, one) for name, one in (("logits_p", logits_p), ("logits_q", logits_q))]
     a, b = _checks.broadcast(logits_p=given[0], logits_q=given[1])
@@ -40,11 +41,11 @@ def _kl_terms(
 
 @advised
 def kl_terms(
-    logits_p: ArrayLike,
-    logits_q: ArrayLike,
+    logits_p: Rows,
+    logits_q: Rows,
     *,
     axis: Axis = -1,
-    where: ArrayLike | None = None,
+    where: Rows | None = None,
     temperature: ArrayLike = 1.0,
 ) -> jax.Array:
     """p log(p/q) - p + q ≥ 0, what each outcome adds to KL(p‖q): the terms sum to ``logits.kl``.
@@ -79,11 +80,11 @@ def kl_terms(
 
 @advised
 def perplexity(
-    logits: ArrayLike,
-    logits_q: ArrayLike | None = None,
+    logits: Rows,
+    logits_q: Rows | None = None,
     *,
     axis: Axis = -1,
-    where: ArrayLike | None = None,
+    where: Rows | None = None,
     temperature: ArrayLike = 1.0,
 ) -> jax.Array:
     """exp H(p), or exp H(p, q): of how many equally likely outcomes the entropy, or the cross-entropy, would be that.

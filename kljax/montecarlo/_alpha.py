@@ -7,6 +7,7 @@ from jax.typing import ArrayLike
 from kljax import _checks, generators
 from kljax._checks import Axis
 from kljax._names import advised
+from kljax._types import Estimator, Rows
 from kljax.montecarlo import _core, _plain
 from kljax.montecarlo._draws import DrawsFrom
 from kljax.montecarlo._estimate import Estimate
@@ -14,15 +15,15 @@ from kljax.montecarlo._estimate import Estimate
 
 @advised
 def alpha(
-    log_p: ArrayLike,
-    log_q: ArrayLike,
+    log_p: Rows,
+    log_q: Rows,
     *,
     order: ArrayLike,
-    estimator: str = "k3",
+    estimator: Estimator = "k3",
     draws_from: DrawsFrom = "p",
     self_normalized: bool = False,
     axis: Axis = 0,
-    where: ArrayLike | None = None,
+    where: Rows | None = None,
 ) -> Estimate:
     """A_α(p‖q) = (∫ p^α q^(1-α) - 1)/(α(α - 1)), Amari's α-divergence, from log p and log q at draws.
 
@@ -75,15 +76,15 @@ def alpha(
 
 @advised
 def tsallis(
-    log_p: ArrayLike,
-    log_q: ArrayLike,
+    log_p: Rows,
+    log_q: Rows,
     *,
     order: ArrayLike,
-    estimator: str = "k3",
+    estimator: Estimator = "k3",
     draws_from: DrawsFrom = "p",
     self_normalized: bool = False,
     axis: Axis = 0,
-    where: ArrayLike | None = None,
+    where: Rows | None = None,
 ) -> Estimate:
     """T_a(p‖q) = (∫ p^a q^(1-a) - 1)/(a - 1), Tsallis' relative entropy, from log p and log q at draws.
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from jax.typing import ArrayLike
-
 from kljax import generators
 from kljax._checks import Axis
 from kljax._names import advised
+from kljax._types import Estimator, Rows
 from kljax.generators import Generator
 from kljax.generators._record import check as check_generator
 from kljax.montecarlo import _core, _plain
@@ -16,15 +15,15 @@ from kljax.montecarlo._estimate import Estimate
 
 @advised
 def f_divergence(
-    log_p: ArrayLike,
-    log_q: ArrayLike,
+    log_p: Rows,
+    log_q: Rows,
     *,
     generator: Generator,
-    estimator: str = "k3",
+    estimator: Estimator = "k3",
     draws_from: DrawsFrom = "p",
     self_normalized: bool = False,
     axis: Axis = 0,
-    where: ArrayLike | None = None,
+    where: Rows | None = None,
 ) -> Estimate:
     """D_f(p‖q) = E_q[f(p/q)], any f-divergence, from log p and log q at draws.
 
@@ -70,14 +69,14 @@ def f_divergence(
 
 @advised
 def squared_hellinger(
-    log_p: ArrayLike,
-    log_q: ArrayLike,
+    log_p: Rows,
+    log_q: Rows,
     *,
-    estimator: str = "k3",
+    estimator: Estimator = "k3",
     draws_from: DrawsFrom = "p",
     self_normalized: bool = False,
     axis: Axis = 0,
-    where: ArrayLike | None = None,
+    where: Rows | None = None,
 ) -> Estimate:
     """H²(p, q) = ½ ∫ (√p - √q)², the squared Hellinger distance, from log p and log q at draws.
 
@@ -126,14 +125,14 @@ def squared_hellinger(
 
 @advised
 def total_variation(
-    log_p: ArrayLike,
-    log_q: ArrayLike,
+    log_p: Rows,
+    log_q: Rows,
     *,
-    estimator: str = "k3",
+    estimator: Estimator = "k3",
     draws_from: DrawsFrom = "p",
     self_normalized: bool = False,
     axis: Axis = 0,
-    where: ArrayLike | None = None,
+    where: Rows | None = None,
 ) -> Estimate:
     """TV(p, q) = ½ ∫ |p - q|, the total variation distance, from log p and log q at draws.
 
@@ -181,14 +180,14 @@ def total_variation(
 
 @advised
 def chi_squared(
-    log_p: ArrayLike,
-    log_q: ArrayLike,
+    log_p: Rows,
+    log_q: Rows,
     *,
-    estimator: str = "k3",
+    estimator: Estimator = "k3",
     draws_from: DrawsFrom = "p",
     self_normalized: bool = False,
     axis: Axis = 0,
-    where: ArrayLike | None = None,
+    where: Rows | None = None,
 ) -> Estimate:
     """χ²(p‖q) = ∫ (p - q)²/q, Pearson's χ² divergence, from log p and log q at draws.
 
@@ -237,14 +236,14 @@ def chi_squared(
 
 @advised
 def le_cam(
-    log_p: ArrayLike,
-    log_q: ArrayLike,
+    log_p: Rows,
+    log_q: Rows,
     *,
-    estimator: str = "k3",
+    estimator: Estimator = "k3",
     draws_from: DrawsFrom = "p",
     self_normalized: bool = False,
     axis: Axis = 0,
-    where: ArrayLike | None = None,
+    where: Rows | None = None,
 ) -> Estimate:
     """LC(p, q) = ½ ∫ (p - q)²/(p + q), Le Cam's divergence, from log p and log q at draws.
 

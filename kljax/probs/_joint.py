@@ -10,6 +10,7 @@ from kljax import _checks, _values
 from kljax._entry import entry
 from kljax._kernels import joint as _joint
 from kljax._names import advised
+from kljax._types import Rows
 
 
 def _table(joint: ArrayLike, where: ArrayLike | None) -> jax.Array:
@@ -62,7 +63,7 @@ def mutual_information(joint: ArrayLike, *, where: ArrayLike | None = None, meas
 
 @advised
 def conditional_entropy(
-    joint: ArrayLike, *, given: int = -2, where: ArrayLike | None = None, measure: bool = False
+    joint: Rows, *, given: int = -2, where: ArrayLike | None = None, measure: bool = False
 ) -> jax.Array:
     """H(B|A) = Σ J log(a/J), what is left to learn of the column once the row is known.
 

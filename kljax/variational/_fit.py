@@ -15,6 +15,7 @@ from jax import lax
 
 from kljax import _checks
 from kljax._names import advised
+from kljax._types import GradientEstimator
 from kljax.variational import _draws, _gradients
 from kljax.variational._frame import fit_frame, log_weights
 from kljax.variational._guides import Guide, Params
@@ -36,7 +37,7 @@ def fit(
     *,
     key: jax.Array,
     objective: Objective | None = None,
-    gradient: str | None = None,
+    gradient: GradientEstimator | None = None,
     optimizer: optax.GradientTransformation | None = None,
     steps: int | None = None,
     num_draws: int = 64,
