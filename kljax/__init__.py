@@ -117,17 +117,19 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name in _MODULES:
-        return importlib.import_module(f"kljax.{name}")
-    if name in _VERBS:
-        value = getattr(importlib.import_module("kljax.divergences"), name)
-    elif name in _OTHERS:
-        value = getattr(importlib.import_module(f"kljax.{_OTHERS[name]}"), name)
-    else:
-        value = importlib.import_module("kljax._names").unknown(__name__, __all__)(name)  # raises
-    globals()[name] = value
-    return value
+if not TYPE_CHECKING:  # a type checker is to refuse what is not there
+
+    def __getattr__(name: str) -> Any:
+        if name in _MODULES:
+            return importlib.import_module(f"kljax.{name}")
+        if name in _VERBS:
+            value = getattr(importlib.import_module("kljax.divergences"), name)
+        elif name in _OTHERS:
+            value = getattr(importlib.import_module(f"kljax.{_OTHERS[name]}"), name)
+        else:
+            value = importlib.import_module("kljax._names").unknown(__name__, __all__)(name)  # raises
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

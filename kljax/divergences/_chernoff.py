@@ -14,6 +14,7 @@ from jax import lax
 
 from kljax import _checks
 from kljax._prompt import prompt
+from kljax._types import Law
 from kljax.divergences import _atoms, _pairs, _powers, _structure
 from kljax.divergences._register import registrable
 from kljax.families._categorical import tables
@@ -25,7 +26,7 @@ Found = tuple[jax.Array, jax.Array]
 
 
 @registrable
-def chernoff_information(p: Any, q: Any, *, with_order: bool = False) -> jax.Array | Found:
+def chernoff_information(p: Law, q: Law, *, with_order: bool = False) -> jax.Array | Found:
     """C = max over α in [0, 1] of -log ∫ p^α q^(1-α), Chernoff's information.
 
     The best achievable exponent of the error of deciding between p and q from many draws. In an exponential family it

@@ -12,18 +12,22 @@ from jax import lax
 from jax.typing import ArrayLike
 
 from kljax import _checks, generators, interop
+from kljax._names import advised
 from kljax._prompt import prompt
+from kljax._types import Law
 from kljax.families import _logs
 from kljax.families._record import Distribution, aligned, is_family
 from kljax.generators import Generator
+from kljax.generators._record import check as check_generator
 from kljax.montecarlo import Estimate
 from kljax.montecarlo._core import terms_of
 from kljax.montecarlo._estimate import effective_sample_size, standard_error
 
 
+@advised
 def estimate(
-    p: Any,
-    q: Any,
+    p: Law,
+    q: Law,
     *,
     key: jax.Array | None = None,
     draws: tuple[ArrayLike, ArrayLike] | None = None,
@@ -70,9 +74,11 @@ def estimate(
     References:
         Owen (2013), "Monte Carlo theory, methods and examples", section 9.11 (mixture sampling).
     """
-    _checks.instance("generator", generator, Generator, "a record of kljax.generators")
+    check_generator("generator", generator)
     if (key is None) == (draws is None):
         raise TypeError(f"Exactly one of key and draws must be given; got {'neither' if key is None else 'both'}.")
+    if key is not None:
+        _checks.key("key", key)
     p, q = (interop.convert(one) or one for one in (p, q))
     for name, one in (("p", p), ("q", q)):
         # With draws made outside nothing needs to be sampled.

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax
 from jax.typing import ArrayLike
 
 from kljax import _checks, generators
+from kljax._types import Law
 from kljax.divergences import _atoms, _pairs, _structure
 from kljax.divergences._f_divergences import f_divergence
 from kljax.divergences._register import converted, registered, registrable
@@ -15,7 +14,7 @@ from kljax.families._record import filled
 
 
 @registrable
-def kl(p: Any, q: Any) -> jax.Array:
+def kl(p: Law, q: Law) -> jax.Array:
     """KL(p‖q) = E_p[log p(x) - log q(x)], the Kullback–Leibler divergence.
 
     Exactly inf where q misses mass that p has, exactly 0 for p = q.
@@ -47,7 +46,7 @@ def kl(p: Any, q: Any) -> jax.Array:
 
 
 @registrable
-def jeffreys(p: Any, q: Any) -> jax.Array:
+def jeffreys(p: Law, q: Law) -> jax.Array:
     """J = KL(p‖q) + KL(q‖p), Jeffreys' divergence.
 
     Args:
@@ -75,7 +74,7 @@ def jeffreys(p: Any, q: Any) -> jax.Array:
 
 
 @registrable
-def jensen_shannon(p: Any, q: Any, *, weight: ArrayLike = 0.5, scaled: bool = False) -> jax.Array:
+def jensen_shannon(p: Law, q: Law, *, weight: ArrayLike = 0.5, scaled: bool = False) -> jax.Array:
     """JS_w = w KL(p‖m) + (1 - w) KL(q‖m), m = w p + (1 - w) q; ``scaled`` divides by w(1 - w).
 
     Args:
@@ -106,7 +105,7 @@ def jensen_shannon(p: Any, q: Any, *, weight: ArrayLike = 0.5, scaled: bool = Fa
 
 
 @registrable
-def cross_entropy(p: Any, q: Any) -> jax.Array:
+def cross_entropy(p: Law, q: Law) -> jax.Array:
     """H(p, q) = -E_p[log q(x)] = H(p) + KL(p‖q).
 
     Args:
@@ -144,7 +143,7 @@ def cross_entropy(p: Any, q: Any) -> jax.Array:
 
 
 @registrable
-def entropy(p: Any) -> jax.Array:
+def entropy(p: Law) -> jax.Array:
     """H(p) = -E_p[log p(x)], Shannon's; of a density it may be negative.
 
     Args:

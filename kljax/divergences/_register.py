@@ -16,7 +16,7 @@ from typing import Any, ParamSpec, TypeVar
 import jax
 import jax.numpy as jnp
 
-from kljax import interop
+from kljax import _names, interop
 from kljax.divergences._powers import power_of
 from kljax.families import MultivariateLogitNormal
 from kljax.families._closed_forms import KL
@@ -57,18 +57,28 @@ def registrable(verb: Callable[P, R]) -> Callable[P, R]:
     signature = inspect.signature(verb)
     operands = ("p",) if name in _OF_ONE else ("p", "q")
 
+    answer = _names.advised(verb)
+
     @functools.wraps(verb)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
         if _FORMS:
-            given = signature.bind(*args, **kwargs).arguments
+            try:
+                given = signature.bind(*args, **kwargs).arguments
+            except TypeError:
+                return answer(*args, **kwargs)  # which says what does not fit
             found = [converted(given.pop(one)) for one in operands]
             form = registered(name, *found)
             if form is not None:
                 return form(*found, **given)
-        return verb(*args, **kwargs)
+        return answer(*args, **kwargs)
 
     _VERBS[name] = call
     return call
+
+
+def names() -> tuple[str, ...]:
+    """The names of the verbs on distributions."""
+    return tuple(_VERBS)
 
 
 def converted(value: Any) -> Any:

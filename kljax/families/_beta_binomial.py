@@ -18,6 +18,7 @@ import jax.numpy as jnp
 from kljax import quadrature
 from kljax._prompt import prompt
 from kljax._special import divide, kl_term, log_ratio
+from kljax._types import Entries
 from kljax.families._binomial import trials_of
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._quantiles import quantile_by_bisection, standard_deviation, summed_cdf
@@ -39,8 +40,8 @@ class BetaBinomial:
     """
 
     total_count: Any = count(whole=True)
-    concentration1: Any = positive()
-    concentration0: Any = positive()
+    concentration1: Entries = positive()
+    concentration0: Entries = positive()
 
     def log_prob(self, x: Any) -> jax.Array:
         """The log-probability of x; -∞ for what is none of the integers 0, …, n."""

@@ -11,6 +11,7 @@ from jax.scipy.special import erf, erfinv
 
 from kljax._ratios import spread_term
 from kljax._special import divide
+from kljax._types import Entries
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._quantiles import at_shares, mode_zero, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive
@@ -27,7 +28,7 @@ class HalfNormal:
         0.7258
     """
 
-    scale: Any = positive(1.0)
+    scale: Entries = positive(1.0)
 
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at x; -∞ outside the support."""

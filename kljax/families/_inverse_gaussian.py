@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jax.scipy.special import log_ndtr, ndtr
 
 from kljax._special import divide, horner, itakura_saito_term, relative_gap, tiny
+from kljax._types import Entries
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._implicit import implicit
 from kljax.families._quantiles import quantile_by_bisection, standard_deviation
@@ -30,8 +31,8 @@ class InverseGaussian:
         0.7628
     """
 
-    loc: Any = positive()
-    concentration: Any = positive(1.0)
+    loc: Entries = positive()
+    concentration: Entries = positive(1.0)
 
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at x; -∞ outside the support."""

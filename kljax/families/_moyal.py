@@ -11,6 +11,7 @@ from jax.scipy.special import erfc, erfinv, ndtri
 
 from kljax._gamma import bregman_log_gamma, log_gamma_gap
 from kljax._special import divide, expm1_minus_x, itakura_saito_term, relative_gap
+from kljax._types import Entries
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._gumbel import EULER
 from kljax.families._located import standardised
@@ -29,8 +30,8 @@ class Moyal:
         2.0541
     """
 
-    loc: Any = real(0.0)
-    scale: Any = positive(1.0)
+    loc: Entries = real(0.0)
+    scale: Entries = positive(1.0)
 
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at x."""

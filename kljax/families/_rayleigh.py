@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from kljax._ratios import spread_term
 from kljax._special import divide, log_ratio
+from kljax._types import Entries
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._gumbel import EULER
 from kljax.families._quantiles import at_shares, standard_deviation
@@ -27,7 +28,7 @@ class Rayleigh:
         0.9420
     """
 
-    scale: Any = positive(1.0)
+    scale: Entries = positive(1.0)
 
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at x; -∞ outside the support."""

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import log_ndtr, ndtr
 
+from kljax._types import Entries
 from kljax.families import _integrals
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._quantiles import quantile_by_bisection, standard_deviation
@@ -35,9 +36,9 @@ class SkewNormal:
         Azzalini (1985), "A class of distributions which includes the normal ones".
     """
 
-    loc: Any = real(0.0)
-    scale: Any = positive(1.0)
-    slant: Any = real(0.0)
+    loc: Entries = real(0.0)
+    scale: Entries = positive(1.0)
+    slant: Entries = real(0.0)
 
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at x."""

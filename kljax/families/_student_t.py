@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from kljax._special import divide, log1p, x_minus_log1p
+from kljax._types import Entries
 from kljax.families._deviances import half_step, half_step_slope
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._incomplete import incomplete_beta
@@ -28,9 +29,9 @@ class StudentT:
         1.7735
     """
 
-    df: Any = positive()
-    loc: Any = real(0.0)
-    scale: Any = positive(1.0)
+    df: Entries = positive()
+    loc: Entries = real(0.0)
+    scale: Entries = positive(1.0)
 
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at x."""

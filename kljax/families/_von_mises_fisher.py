@@ -11,6 +11,7 @@ import jax.numpy as jnp
 
 from kljax._bessel import bessel_ratio, bessel_ratio_slope, bregman_log_bessel, log_bessel_i, log_bessel_ie
 from kljax._prompt import prompt
+from kljax._types import Entries
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._quantiles import standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, non_negative, real
@@ -32,8 +33,8 @@ class VonMisesFisher:
         2.0516
     """
 
-    mean_direction: Any = real(ndim=1)
-    concentration: Any = non_negative()
+    mean_direction: Entries = real(ndim=1)
+    concentration: Entries = non_negative()
 
     def _check(self) -> None:
         dimension("VonMisesFisher", self.mean_direction.shape[-1])

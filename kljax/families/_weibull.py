@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from kljax._gamma import log_gamma_1p
 from kljax._special import divide, expm1, expm1_minus_x, log_ratio
+from kljax._types import Entries
 from kljax.families._deviances import log_gamma_bend
 from kljax.families._edges import at_end, growing
 from kljax.families._fit import fit_by_likelihood
@@ -30,8 +31,8 @@ class Weibull:
         0.5955
     """
 
-    concentration: Any = positive()
-    scale: Any = positive(1.0)
+    concentration: Entries = positive()
+    scale: Entries = positive(1.0)
 
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at x; -∞ outside the support."""

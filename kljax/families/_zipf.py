@@ -11,6 +11,7 @@ import numpy as np
 
 from kljax._prompt import prompt
 from kljax._special import log1p
+from kljax._types import Entries
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._lines import Line, between
 from kljax.families._quantiles import _least, quantile_by_bisection, standard_deviation
@@ -32,7 +33,7 @@ class Zipf:
         -0.4977 0.2563
     """
 
-    power: Any = real()
+    power: Entries = real()
 
     def log_prob(self, x: Any) -> jax.Array:
         """The log-probability of x; -∞ for what is no integer ≥ 1."""

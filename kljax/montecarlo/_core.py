@@ -10,11 +10,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jax.typing import ArrayLike
 
 from kljax import _checks
 from kljax._checks import Axis
 from kljax._kernels import normalise, statistics, sums
+from kljax._types import Rows
 from kljax.generators import Generator
 from kljax.generators._masses import mass_gap
 from kljax.generators._record import summand, weighted_slopes
@@ -27,14 +27,14 @@ NO_FORM = Plain()
 
 
 def evaluate(
-    log_p: ArrayLike,
-    log_q: ArrayLike,
+    log_p: Rows,
+    log_q: Rows,
     generator: Generator,
     estimator: str,
     draws_from: DrawsFrom,
     self_normalized: bool,
     axis: Axis,
-    where: ArrayLike | None,
+    where: Rows | None,
     plain: Plain = NO_FORM,
     parameters: tuple[Any, ...] = (),
     names: tuple[str, ...] = ESTIMATORS,

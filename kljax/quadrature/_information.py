@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +11,7 @@ from jax import lax
 from jax.typing import ArrayLike
 
 from kljax import _checks, _special, generators
+from kljax._names import advised
 from kljax.generators import Generator
 from kljax.quadrature import _integrands, _run
 from kljax.quadrature._arguments import Domain, Integral, LogDensity, Places
@@ -20,6 +20,7 @@ from kljax.quadrature._measures import Totals
 Finish = Callable[[Totals], Integral]
 
 
+@advised
 def renyi(
     log_p: LogDensity,
     log_q: LogDensity,
@@ -73,6 +74,7 @@ def renyi(
     return finish(_run.totals(functions, integrand, support, center, scale, points, args))
 
 
+@advised
 def bhattacharyya(
     log_p: LogDensity,
     log_q: LogDensity,
@@ -120,6 +122,7 @@ def bhattacharyya(
     return Integral(0.5 * value, 0.5 * error)
 
 
+@advised
 def cross_entropy(
     log_p: LogDensity,
     log_q: LogDensity,
@@ -167,6 +170,7 @@ def cross_entropy(
     return _run.plain(_run.totals(functions, _integrands.CrossEntropy(), support, center, scale, points, args))
 
 
+@advised
 def entropy(
     log_p: LogDensity,
     *,
@@ -211,6 +215,7 @@ def entropy(
     return _run.plain(_run.totals({"log_p": log_p}, _integrands.Entropy(), support, center, scale, points, args))
 
 
+@advised
 def expectation(
     function: Callable[[jax.Array], ArrayLike],
     log_p: LogDensity,

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 
 from kljax import _checks, generators
 from kljax.generators import Generator
+from kljax.generators._record import check as check_generator
 
 Coefficients = Callable[[jax.Array, jax.Array], jax.Array]
 
@@ -214,7 +215,7 @@ def f_divergence(generator: Generator) -> Objective:
         Geffner and Domke (2021), "On the difficulty of unbiased alpha divergence minimization"; Bauer and Mnih (2021),
         "Generalized doubly reparameterized gradient estimators".
     """
-    _checks.instance("generator", generator, Generator, "a record of kljax.generators")
+    check_generator("generator", generator)
     return _of_generator(generator, generator.name)
 
 
