@@ -169,8 +169,8 @@ def outcomes(
         >>> from kljax import plot
         >>> ax = plot.figure().subplots()
         >>> ax = plot.outcomes([0.5, 0.3, 0.2], [0.5, 0.1, 0.4], labels=["yes", "no", "perhaps"], count=2, ax=ax)
-        >>> [text.get_text() for text in ax.get_yticklabels()]
-        ['no', 'perhaps', '1 other']
+        >>> print(*(text.get_text() for text in ax.get_yticklabels()), sep=" | ")
+        no | perhaps | 1 other
 
     References:
         Kullback & Leibler (1951), "On information and sufficiency".
@@ -229,8 +229,8 @@ def column(found: Any, *, ax: Axes | None = None) -> Axes:
         >>> before = {"colour": ["red", "blue", "blue", "green"] * 50}
         >>> now = {"colour": ["red", "red", "blue", "green"] * 50}
         >>> ax = plot.column(tables.compare(before, now).column("colour"), ax=plot.figure().subplots())
-        >>> [text.get_text() for text in ax.get_xticklabels()]
-        ['blue', 'red', 'green']
+        >>> print(*(text.get_text() for text in ax.get_xticklabels()), sep=" | ")
+        blue | red | green
 
     References:
         Kullback & Leibler (1951), "On information and sufficiency".

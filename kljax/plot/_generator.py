@@ -58,8 +58,8 @@ def generator(f: Generator, *, ax: Axes | None = None) -> Axes:
     Example:
         >>> from kljax import generators, plot
         >>> ax = plot.generator(generators.pearson, ax=plot.figure().subplots())
-        >>> [line.get_label() for line in ax.get_lines()]
-        ['f(u): f(0) = 1, f(u)/u → ∞', '½ f″(1)(u − 1)², f″(1) = 2']
+        >>> print(*(line.get_label() for line in ax.get_lines()), sep=" | ")
+        f(u): f(0) = 1, f(u)/u → ∞ | ½ f″(1)(u − 1)², f″(1) = 2
 
     References:
         Liese & Vajda (2006), "On divergences and informations in statistics and information theory", section III.
@@ -101,8 +101,8 @@ def conjugate(f: Generator, *, ax: Axes | None = None) -> Axes:
     Example:
         >>> from kljax import generators, plot
         >>> ax = plot.conjugate(generators.jensen_shannon(), ax=plot.figure().subplots())
-        >>> [line.get_label() for line in ax.get_lines()]
-        ['f*(t)', 't', 'infinite beyond t = 0.347']
+        >>> print(*(line.get_label() for line in ax.get_lines()), sep=" | ")
+        f*(t) | t | infinite beyond t = 0.347
 
     References:
         Nguyen, Wainwright & Jordan (2010), "Estimating divergence functionals and the likelihood ratio by convex risk

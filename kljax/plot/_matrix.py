@@ -50,8 +50,8 @@ def pairwise(
         >>> three = Normal(jnp.array([0.0, 1.0, 3.0]), 1.0)
         >>> matrix = kljax.pairwise(kljax.kl, three, three)
         >>> ax = plot.pairwise(matrix, names=["a", "b", "c"], ax=plot.figure().subplots())
-        >>> [text.get_text() for text in ax.texts]
-        ['0', '0.5', '4.5', '0.5', '0', '2', '4.5', '2', '0']
+        >>> print(*(text.get_text() for text in ax.texts), sep=" | ")
+        0 | 0.5 | 4.5 | 0.5 | 0 | 2 | 4.5 | 2 | 0
 
     References:
         Amari & Nagaoka (2000), "Methods of Information Geometry", section 3.2, for √D as a distance.
