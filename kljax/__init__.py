@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from kljax import interop as interop
     from kljax import logits as logits
     from kljax import montecarlo as montecarlo
+    from kljax import plot as plot
     from kljax import probs as probs
     from kljax import quadrature as quadrature
     from kljax import samples as samples
@@ -61,7 +62,7 @@ __version__ = "0.1.0"
 
 _MODULES = (
     *("bounds", "bregman", "counts", "expfam", "families", "generators", "geometry", "hidden", "interop"),
-    *("logits", "montecarlo", "probs", "quadrature", "samples", "tables", "testing", "variational"),
+    *("logits", "montecarlo", "plot", "probs", "quadrature", "samples", "tables", "testing", "variational"),
 )
 _VERBS = (
     *("Estimate", "alpha", "bhattacharyya", "chernoff_information", "chi_squared", "cross_entropy", "entropy"),
@@ -103,6 +104,7 @@ __all__ = [
     "montecarlo",
     "mutual_information",
     "pairwise",
+    "plot",
     "probs",
     "quadrature",
     "register",
