@@ -37,9 +37,7 @@ INK, PALE = "#1a1a1a", "#e6e6e6"
 BLUE, ORANGE, GREEN, PINK, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#808080"
 STYLE = {
     "figure.dpi": 100,
-    "figure.facecolor": "none",
-    "axes.facecolor": "none",
-    "savefig.facecolor": "none",
+    "savefig.transparent": True,
     "font.size": 10,
     "font.family": "sans-serif",
     "axes.titlesize": 11,
