@@ -1,7 +1,7 @@
-"""Figures of the tutorials: drawn by the pages' own code, written as SVG for light and dark paper, checked for freshness.
+"""Figures of the tutorials: drawn by the pages' own code, as SVG for light and dark paper, and checked for freshness.
 
-A page's Python blocks run in one namespace, as in the tests. The figures that are open at its end are the page's figures,
-in the order of their making: ``figures/PAGE-1.svg`` and ``figures/PAGE-1-dark.svg``. ``figures/fresh.json`` keeps what
+A page's Python blocks run in one namespace, as in the tests. The figures that are open at its end are the page's, in
+the order of their making: ``figures/PAGE-1.svg`` and ``figures/PAGE-1-dark.svg``. ``figures/fresh.json`` keeps what
 they were made from, the page's code, and what they show, some numbers of each figure; ``tests/test_documentation.py``
 compares both with what it gets when it runs the page. So the site is built without running anything.
 
@@ -108,7 +108,9 @@ def faults(page: Path, figures: list[Figure]) -> list[str]:
     found = []
     for k, (figure, before) in enumerate(zip(figures, kept["numbers"], strict=True), 1):
         now = numbers(figure)
-        if len(now) != len(before) or not np.allclose(now, before, rtol=0.05, atol=0.02 * max(map(abs, before), default=1)):
+        if len(now) != len(before) or not np.allclose(
+            now, before, rtol=0.05, atol=0.02 * max(map(abs, before), default=1)
+        ):
             found.append(f"figure {k} of {page.name} shows other numbers than the stored one; {again}")
     return found
 

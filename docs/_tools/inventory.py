@@ -19,8 +19,10 @@ NAMES = {
     "jax.typing.ArrayLike": JAX,
     "jax.typing.DTypeLike": JAX,
     "numpy.ndarray": NUMPY,
-    **{f"collections.abc.{name}": PYTHON.replace("{}", "collections.abc", 1)
-       for name in ("Callable", "Hashable", "Iterable", "Mapping", "Sequence")},
+    **{
+        f"collections.abc.{name}": PYTHON.replace("{}", "collections.abc", 1)
+        for name in ("Callable", "Hashable", "Iterable", "Mapping", "Sequence")
+    },
     **{f"typing.{name}": PYTHON.replace("{}", "typing", 1) for name in ("Any", "Literal", "NamedTuple")},
     **{name: PYTHON.replace("{}", "functions", 1) for name in ("bool", "float", "int")},
     **{name: PYTHON.replace("{}", "stdtypes", 1) for name in ("dict", "list", "str", "tuple")},

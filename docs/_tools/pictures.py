@@ -8,6 +8,7 @@ pictures of the home page are computed here.
 
 from __future__ import annotations
 
+import itertools
 import re
 import sys
 from pathlib import Path
@@ -33,7 +34,7 @@ def rows(page: str, heading: str) -> list[list[str]]:
         for line in found.group().splitlines()
     ]
     table = [lines[0], *lines[2:]]
-    for above, line in zip(table[1:], table[2:], strict=False):
+    for above, line in itertools.pairwise(table[1:]):
         line[0] = line[0] or above[0]
     return table
 
@@ -50,12 +51,12 @@ def directions() -> Figure:
     mean = float((x * p).sum() / p.sum())
     deviation = float(np.sqrt(((x - mean) ** 2 * p).sum() / p.sum()))  # forward KL matches the moments
     best = min(
-        (
+
             (float((q * (np.log(q + 1e-300) - np.log(p + 1e-300))).sum()), loc, scale)
             for loc in np.linspace(-4, 4, 81)
             for scale in np.linspace(0.3, 3, 55)
             for q in [normal(x, loc, scale)]
-        )
+
     )
     fig, axes = plt.subplots(1, 2, figsize=(8.4, 2.7), sharey=True)
     for ax, (loc, scale), colour, words in (
@@ -152,7 +153,12 @@ def accuracy() -> Figure:
             reach = [min(e, 1e17) for kind in kinds if (e := worst_of(found[kind][one])) is not None]
             ax.plot([min(reach), max(reach)], [places[one]] * 2, color=BLUE if one == "kljax" else ORANGE, linewidth=1)
         ax.axvline(1 / 1.2e-7, color=GREY, linestyle=":", linewidth=1)
-        ax.set(xscale="log", xlim=(0.5, 1e18), title=f"KL's {title.lower()}: worst error, in eps", yticks=list(places.values()))
+        ax.set(
+            xscale="log",
+            xlim=(0.5, 1e18),
+            title=f"KL's {title.lower()}: worst error, in eps",
+            yticks=list(places.values()),
+        )
         ax.set_yticklabels(list(places))
         ax.set_xticks([1, 1e4, 1e8, 1e12, 1e16])
         ax.minorticks_off()
@@ -174,7 +180,12 @@ def speed() -> Figure:
         for line in block.group().splitlines()[3:]:
             cells = [cell.strip().replace("**", "") for cell in line.strip("|").split("|")]
             measured[cells[0]] = (float(cells[2]), float(cells[4]))
-        names = ("kljax, forward", "kljax, forward, q near p", "kljax, with the gradient", "kljax, with the gradient, q near p")
+        names = (
+            "kljax, forward",
+            "kljax, forward, q near p",
+            "kljax, with the gradient",
+            "kljax, with the gradient, q near p",
+        )
         for k, name in enumerate(reversed(names)):
             small, large = measured[name]
             ax.barh(k + 0.19, small, 0.36, color=BLUE)

@@ -52,33 +52,60 @@ MODULES: dict[str, tuple[str, tuple[Group, ...]]] = {
     "kljax.logits": ("logits or log-probabilities", VERBS),
     "kljax.hidden": (
         "hidden states and an output projection",
-        (
-            *(one._replace(names=(*one.names, "Head", "log_partition")) if one.file == "kl" else one for one in VERBS),
-        ),
+        (*(one._replace(names=(*one.names, "Head", "log_partition")) if one.file == "kl" else one for one in VERBS),),
     ),
     "kljax.families": (
         "distributions",
         (
-            group("On the real line", "real", "Normal StudentT Laplace Cauchy Logistic Gumbel Moyal SkewNormal "
-                  "GeneralizedExtremeValue GeneralizedPareto"),
-            group("Positive", "positive", "Gamma LogNormal Exponential Weibull InverseGamma InverseGaussian Chi Chi2 "
-                  "HalfNormal HalfCauchy Rayleigh Pareto FisherSnedecor Lindley"),
-            group("On an interval", "interval", "Beta Uniform TruncatedNormal Kumaraswamy LogitNormal LogUniform "
-                  "Triangular ContinuousBernoulli VonMises"),
-            group("Outcomes and counts", "counts", "Categorical Bernoulli Poisson Binomial NegativeBinomial Geometric "
-                  "OneHotCategorical Multinomial BetaBinomial DirichletMultinomial DiscreteUniform Skellam Logarithmic Zipf"),
-            group("Vectors, matrices, directions", "vectors", "MultivariateNormal Dirichlet Wishart InverseWishart "
-                  "MatrixNormal LKJ NormalGamma NormalInverseWishart GeneralizedDirichlet MultivariateLogitNormal "
-                  "ComplexNormal VonMisesFisher PowerSpherical SphericalUniform"),
-            group("Made of others", "made", "Mixture Transformed Independent Product Masked Empirical Delta Fitted Distribution"),
+            group(
+                "On the real line",
+                "real",
+                "Normal StudentT Laplace Cauchy Logistic Gumbel Moyal SkewNormal "
+                "GeneralizedExtremeValue GeneralizedPareto",
+            ),
+            group(
+                "Positive",
+                "positive",
+                "Gamma LogNormal Exponential Weibull InverseGamma InverseGaussian Chi Chi2 "
+                "HalfNormal HalfCauchy Rayleigh Pareto FisherSnedecor Lindley",
+            ),
+            group(
+                "On an interval",
+                "interval",
+                "Beta Uniform TruncatedNormal Kumaraswamy LogitNormal LogUniform "
+                "Triangular ContinuousBernoulli VonMises",
+            ),
+            group(
+                "Outcomes and counts",
+                "counts",
+                "Categorical Bernoulli Poisson Binomial NegativeBinomial Geometric "
+                "OneHotCategorical Multinomial BetaBinomial DirichletMultinomial DiscreteUniform Skellam "
+                "Logarithmic Zipf",
+            ),
+            group(
+                "Vectors, matrices, directions",
+                "vectors",
+                "MultivariateNormal Dirichlet Wishart InverseWishart "
+                "MatrixNormal LKJ NormalGamma NormalInverseWishart GeneralizedDirichlet MultivariateLogitNormal "
+                "ComplexNormal VonMisesFisher PowerSpherical SphericalUniform",
+            ),
+            group(
+                "Made of others",
+                "made",
+                "Mixture Transformed Independent Product Masked Empirical Delta Fitted Distribution",
+            ),
             group("Bijectors", "bijectors", "Bijector Affine Exp Log Sigmoid Softplus Tanh Chain"),
         ),
     ),
     "kljax.montecarlo": (
         "log-densities at draws",
         (
-            group("Tokens and sequences", "tokens", "token_kl token_kl_of_logits sequence_sum importance_weights "
-                  "ImportanceWeights topk TopK AdaptiveKL adaptive_kl_step DualKL dual_kl_step"),
+            group(
+                "Tokens and sequences",
+                "tokens",
+                "token_kl token_kl_of_logits sequence_sum importance_weights "
+                "ImportanceWeights topk TopK AdaptiveKL adaptive_kl_step DualKL dual_kl_step",
+            ),
             group("Kullback–Leibler", "kl", "kl Estimate jeffreys skew_kl cross_entropy entropy log_normalizer"),
             *VERBS[1:],
         ),
@@ -87,10 +114,16 @@ MODULES: dict[str, tuple[str, tuple[Group, ...]]] = {
         "samples only",
         (
             group("Kullback–Leibler", "kl", "kl SampleEstimate jeffreys cross_entropy entropy nearest"),
-            group("Other divergences", "divergences", "jensen_shannon total_variation squared_hellinger renyi alpha f_divergence"),
+            group(
+                "Other divergences",
+                "divergences",
+                "jensen_shannon total_variation squared_hellinger renyi alpha f_divergence",
+            ),
             group("Information", "information", "mutual_information"),
             group("Which model, and how far", "models", "rank_models Ranking Row Calibration model_kl ModelFit"),
-            group("Ratios, energy distance, MMD", "ratios", "density_ratio Ratio Discrepancy energy_distance mmd Seconds"),
+            group(
+                "Ratios, energy distance, MMD", "ratios", "density_ratio Ratio Discrepancy energy_distance mmd Seconds"
+            ),
         ),
     ),
     "kljax.counts": (
@@ -111,26 +144,48 @@ MODULES: dict[str, tuple[str, tuple[Group, ...]]] = {
         "an unnormalised target",
         (
             group("Fit", "fit", "fit FitResult Moments Seconds Target from_numpyro from_joint"),
-            group("Guides", "guides", "full_rank mean_field low_rank laplace gaussian_mixture coupling_flow "
-                  "autoregressive_flow family custom Guide Frame Params"),
-            group("Objectives", "objectives", "elbo forward_kl renyi chi_squared_bound importance_weighted jensen_shannon "
-                  "f_divergence Objective ESTIMATORS"),
-            group("Your own loop", "loop", "init initial_params step State Step value_and_grad moment_projection "
-                  "pareto_smoothed ParetoSmoothed"),
+            group(
+                "Guides",
+                "guides",
+                "full_rank mean_field low_rank laplace gaussian_mixture coupling_flow "
+                "autoregressive_flow family custom Guide Frame Params",
+            ),
+            group(
+                "Objectives",
+                "objectives",
+                "elbo forward_kl renyi chi_squared_bound importance_weighted jensen_shannon "
+                "f_divergence Objective ESTIMATORS",
+            ),
+            group(
+                "Your own loop",
+                "loop",
+                "init initial_params step State Step value_and_grad moment_projection pareto_smoothed ParetoSmoothed",
+            ),
         ),
     ),
     "kljax.generators": (
         "a convex f",
         (
-            group("Catalogue", "catalogue", "kl reverse_kl jeffreys jensen_shannon skew_kl skew_reverse_kl total_variation "
-                  "squared_hellinger pearson neyman le_cam alpha cressie_read tsallis t_power arithmetic_geometric "
-                  "log1p_abs modified_gan squared_log"),
+            group(
+                "Catalogue",
+                "catalogue",
+                "kl reverse_kl jeffreys jensen_shannon skew_kl skew_reverse_kl total_variation "
+                "squared_hellinger pearson neyman le_cam alpha cressie_read tsallis t_power arithmetic_geometric "
+                "log1p_abs modified_gan squared_log",
+            ),
             group("Build your own", "build", "Generator from_function reverse symmetrise skew scale combine"),
         ),
     ),
     "kljax.quadrature": (
         "two log-densities of one variable",
-        (group("Kullback–Leibler", "kl", "kl Integral Support integers circle jeffreys skew_kl cross_entropy entropy expectation"), *VERBS[1:]),
+        (
+            group(
+                "Kullback–Leibler",
+                "kl",
+                "kl Integral Support integers circle jeffreys skew_kl cross_entropy entropy expectation",
+            ),
+            *VERBS[1:],
+        ),
     ),
     "kljax.bregman": ("points, or matrices", ()),
     "kljax.expfam": ("natural parameters", ()),
@@ -142,7 +197,19 @@ MODULES: dict[str, tuple[str, tuple[Group, ...]]] = {
     "kljax.testing": ("checks of your own", ()),
 }
 # What every family has, and Distribution describes.
-COMMON = ("cdf", "entropy", "event_shape", "fit", "log_partition", "log_prob", "mean", "mode", "natural", "quantile", "sample")
+COMMON = (
+    "cdf",
+    "entropy",
+    "event_shape",
+    "fit",
+    "log_partition",
+    "log_prob",
+    "mean",
+    "mode",
+    "natural",
+    "quantile",
+    "sample",
+)
 COMMON += ("stddev", "support", "variance")
 # The same objects as in kljax, where they are documented.
 ELSEWHERE = {"kljax.divergences": "kljax"}
@@ -162,8 +229,10 @@ def every_module() -> dict[str, tuple[str, tuple[Group, ...]]]:
         if "._" not in name and name not in found and name not in ELSEWHERE:
             found[name] = ("", ())
     return {
-        name: one for name, one in found.items()
-        if (ROOT / (name.replace(".", "/") + ".py")).exists() or (ROOT / name.replace(".", "/") / "__init__.py").exists()
+        name: one
+        for name, one in found.items()
+        if (ROOT / (name.replace(".", "/") + ".py")).exists()
+        or (ROOT / name.replace(".", "/") / "__init__.py").exists()
     }
 
 
@@ -199,7 +268,10 @@ def pages() -> tuple[dict[str, str], str]:
     """The pages by path below docs/api, and the navigation."""
     made: dict[str, str] = {}
     nav = ["  - Reference:\n", "      - Find a function: api/index.md\n"]
-    index = ["# Find a function\n", "\nBy what you hold, then by the divergence; the most used first. The search finds names, too.\n"]
+    index = [
+        "# Find a function\n",
+        "\nBy what you hold, then by the divergence; the most used first. The search finds names, too.\n",
+    ]
     for module, (held, _) in every_module().items():
         short, groups = module.removeprefix("kljax.").replace(".", "_"), groups_of(module)
         alone = len(groups) == 1
@@ -210,9 +282,11 @@ def pages() -> tuple[dict[str, str], str]:
         if alone:
             lines += ["\n", *(directive(module, name) for name in groups[0].names)]
             nav.append(f'      - "{label}": api/{short}.md\n')
-            index.append("\n" + " · ".join(f"[`{name}`]({short}.md#{module}.{name})" for name in groups[0].names) + "\n")
+            index.append(
+                "\n" + " · ".join(f"[`{name}`]({short}.md#{module}.{name})" for name in groups[0].names) + "\n"
+            )
         else:
-            nav += [f'      - "{label}":\n', f"          - api/{short}.md\n"]
+            nav += [f'      - "{label}":\n', f"          - Overview: api/{short}.md\n"]
             for one in groups:
                 path = f"{short}/{one.file}.md"
                 lines.append(f"\n## [{one.title}]({path})\n\n| | |\n|---|---|\n")
@@ -231,7 +305,9 @@ def pages() -> tuple[dict[str, str], str]:
 def stale() -> list[str]:
     """What differs from what would be written."""
     made, nav = pages()
-    found = [path for path, text in made.items() if not (API / path).exists() or (API / path).read_text("utf-8") != text]
+    found = [
+        path for path, text in made.items() if not (API / path).exists() or (API / path).read_text("utf-8") != text
+    ]
     found += [str(path.relative_to(API)) for path in API.rglob("*.md") if str(path.relative_to(API)) not in made]
     text = CONFIG.read_text("utf-8")
     return found + ([] if text.split(BEGIN)[1].split(END)[0] == nav else ["mkdocs.yml"])

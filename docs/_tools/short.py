@@ -2,7 +2,7 @@
 
 - A default that is a private name or takes more than a few words is shown as ``…``; what it means stands in the Args.
 - A constant whose value is a record over several lines, or names something private, is shown without it.
-- Private attributes and methods are left out by mkdocstrings itself; dunder names too.
+- A section "Example:" is read as "Examples:", which is one of code; the singular would be prose, and ">>>" a quotation.
 """
 
 from __future__ import annotations
@@ -23,6 +23,11 @@ def is_short(value: str) -> bool:
 
 class Short(griffe.Extension):
     """Shortens what signatures and constants show."""
+
+    def on_instance(self, *, obj: griffe.Object, **_: Any) -> None:
+        """Makes sections of examples sections of code."""
+        if obj.docstring is not None:
+            obj.docstring.value = re.sub(r"^Example:$", "Examples:", obj.docstring.value, flags=re.MULTILINE)
 
     def on_function_instance(self, *, func: griffe.Function, **_: Any) -> None:
         """Shortens defaults; names of private sentinels become an ellipsis."""
