@@ -51,12 +51,10 @@ def directions() -> Figure:
     mean = float((x * p).sum() / p.sum())
     deviation = float(np.sqrt(((x - mean) ** 2 * p).sum() / p.sum()))  # forward KL matches the moments
     best = min(
-
-            (float((q * (np.log(q + 1e-300) - np.log(p + 1e-300))).sum()), loc, scale)
-            for loc in np.linspace(-4, 4, 81)
-            for scale in np.linspace(0.3, 3, 55)
-            for q in [normal(x, loc, scale)]
-
+        (float((q * (np.log(q + 1e-300) - np.log(p + 1e-300))).sum()), loc, scale)
+        for loc in np.linspace(-4, 4, 81)
+        for scale in np.linspace(0.3, 3, 55)
+        for q in [normal(x, loc, scale)]
     )
     fig, axes = plt.subplots(1, 2, figsize=(8.4, 2.7), sharey=True)
     for ax, (loc, scale), colour, words in (

@@ -37,7 +37,7 @@ def group(title: str, file: str, names: str) -> Group:
 
 # Divergences have the same names in each module that has them.
 VERBS = (
-    group("Kullback–Leibler", "kl", "kl kl_terms jeffreys skew_kl cross_entropy entropy perplexity"),
+    group("kl: Kullback–Leibler", "kl", "kl kl_terms jeffreys skew_kl cross_entropy entropy perplexity"),
     group("Jensen–Shannon", "jensen_shannon", "jensen_shannon jensen_shannon_distance generalized_jensen_shannon"),
     group("Distances and χ²", "distances", "total_variation squared_hellinger hellinger_distance chi_squared le_cam"),
     group("Rényi, α, Tsallis, Chernoff", "powers", "renyi alpha tsallis bhattacharyya chernoff_information"),
@@ -106,14 +106,14 @@ MODULES: dict[str, tuple[str, tuple[Group, ...]]] = {
                 "token_kl token_kl_of_logits sequence_sum importance_weights "
                 "ImportanceWeights topk TopK AdaptiveKL adaptive_kl_step DualKL dual_kl_step",
             ),
-            group("Kullback–Leibler", "kl", "kl Estimate jeffreys skew_kl cross_entropy entropy log_normalizer"),
+            group("kl: Kullback–Leibler", "kl", "kl Estimate jeffreys skew_kl cross_entropy entropy log_normalizer"),
             *VERBS[1:],
         ),
     ),
     "kljax.samples": (
         "samples only",
         (
-            group("Kullback–Leibler", "kl", "kl SampleEstimate jeffreys cross_entropy entropy nearest"),
+            group("kl: Kullback–Leibler", "kl", "kl SampleEstimate jeffreys cross_entropy entropy nearest"),
             group(
                 "Other divergences",
                 "divergences",
@@ -180,7 +180,7 @@ MODULES: dict[str, tuple[str, tuple[Group, ...]]] = {
         "two log-densities of one variable",
         (
             group(
-                "Kullback–Leibler",
+                "kl: Kullback–Leibler",
                 "kl",
                 "kl Integral Support integers circle jeffreys skew_kl cross_entropy entropy expectation",
             ),
@@ -291,7 +291,7 @@ def pages() -> tuple[dict[str, str], str]:
                 path = f"{short}/{one.file}.md"
                 lines.append(f"\n## [{one.title}]({path})\n\n| | |\n|---|---|\n")
                 lines += [f"| [`{n}`]({path}#{module}.{n}) | {first_line(module, n)} |\n" for n in one.names]
-                boost = "---\nsearch:\n  boost: 2\n---\n\n" if "kl" in one.names else ""
+                boost = f"---\nsearch:\n  boost: {4 if module == 'kljax' else 2}\n---\n\n" if one.file == "kl" else ""
                 made[path] = f"{boost}# {one.title} · {label}\n\n" + "".join(directive(module, n) for n in one.names)
                 nav.append(f'          - "{one.title}": api/{path}\n')
                 names = " · ".join(f"[`{n}`]({path}#{module}.{n})" for n in one.names)

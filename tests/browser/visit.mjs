@@ -79,11 +79,12 @@ for (const address of plan.pages)
 
 if (plan.queries?.length) {
   const [page] = await open("", "light", 1400);
-  await page.click("[for=__search]");
+  await page.focus("[data-md-component=search-query]");
   for (const query of plan.queries) {
     await page.$eval("[data-md-component=search-query]", (field) => { field.value = ""; });
     await page.type("[data-md-component=search-query]", query);
-    await new Promise((later) => setTimeout(later, 1200));
+    await page.waitForSelector(`.md-search-result__link[href*="h=${query.split(/[ .]/)[0].toLowerCase()}"]`, { timeout: 60000 }).catch(() => {});
+    await new Promise((later) => setTimeout(later, 1500));
     found.results[query] = await page.$$eval(".md-search-result__link", (links) => links.slice(0, 5).map((link) => link.href));
     found.results[query] = found.results[query].map((address) => address.replace(base, ""));
   }
