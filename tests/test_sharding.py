@@ -71,8 +71,9 @@ def test_the_example(tmp_path: Path) -> None:
     assert "each holds 32 of 256 rows" in done.stdout
     split, alone = (float(x) for x in re.findall(r"after it: (\S+) over all devices, (\S+) on one", done.stdout)[0])
     assert split == pytest.approx(alone, rel=1e-4)
-    losses = [float(line.split(",")[1]) for line in (tmp_path / "losses.csv").read_text().splitlines()[1:]]
+    losses = [float(line.split(",")[1]) for line in (tmp_path / "distil_sharded.csv").read_text().splitlines()[1:]]
     assert len(losses) == 4
+    assert (tmp_path / "distil_sharded.png").stat().st_size > 20_000
     assert losses[-1] < losses[0]
 
 
