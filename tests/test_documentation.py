@@ -6,9 +6,11 @@ import ast
 import contextlib
 import doctest
 import importlib
+import importlib.util
 import inspect
 import io
 import itertools
+import json
 import re
 import tomllib
 import types
@@ -25,6 +27,9 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "kljax"
 FILES = sorted(PACKAGE.rglob("*.py"))
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+TOOLS = ROOT / "docs" / "_tools"
+# Tutorials that take more than some seconds to compile; that their figures are of their present code is always checked.
+LONG = ("directions", "feedback", "fits", "information_gain", "many_devices", "two_samples", "which_model", "your_own")
 SECTION = re.compile(r"^(Args|Returns|Raises|Example|Examples|References|Attributes|Notes?):$", re.MULTILINE)
 
 
@@ -213,26 +218,111 @@ def code_blocks(text: str, language: str) -> list[tuple[int, str]]:
 
 
 def run_page(text: str, filename: str) -> None:
-    """Runs a page's Python blocks in one namespace; ``print(...)  # shown`` must print what is shown."""
+    """Runs a page's Python blocks in one namespace.
+
+    ``print(...)  # shown`` must print what is shown; a block followed by a block of ``text`` must print that text.
+    """
     namespace: dict = {}
+    outputs = {text[: m.start()].count("\n"): m.group(1) for m in re.finditer(OUTPUT, text)}
     for line, code in code_blocks(text, "python"):
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):
             exec(compile("\n" * (line - 1) + code, filename, "exec"), namespace)
         shown = re.findall(r"^ *print\(.*\)  # (.*)$", code, re.MULTILINE)
-        assert printed.getvalue().splitlines() == shown, f"{filename}:{line} does not print what it shows"
+        wanted = outputs.get(line + code.count("\n") - 1)
+        right = printed.getvalue().splitlines() == shown if wanted is None else printed.getvalue() == wanted
+        assert right, f"{filename}:{line} does not print what it shows but {printed.getvalue()!r}"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+# The text that follows a block of code at once, from the end of that block on.
+OUTPUT = re.compile(r"(?<=^```)\n\n```text\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def tool(name: str) -> types.ModuleType:
+    """A script of docs/_tools as a module."""
+    spec = importlib.util.spec_from_file_location(name, TOOLS / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def tutorial(page: Path) -> bool:
+    return page.parent.name == "tutorials"
+
+
+def slow_pages() -> list:
+    return [
+        pytest.param(
+            page, id=str(page.relative_to(ROOT)), marks=pytest.mark.full if tutorial(page) and page.stem in LONG else ()
+        )
+        for page in PAGES
+    ]
+
+
+@pytest.mark.parametrize("page", slow_pages())
 @pytest.mark.usefixtures("as_a_user")
 def test_code_on_the_pages_runs(page):
-    run_page(page.read_text(encoding="utf-8"), str(page))
+    if not tutorial(page):
+        run_page(page.read_text(encoding="utf-8"), str(page))
+        return
+    figures = tool("figures")
+    with figures.plt.rc_context(figures.STYLE):
+        try:
+            run_page(page.read_text(encoding="utf-8"), str(page))
+            found = figures.faults(page, figures.open_figures())
+        finally:
+            figures.plt.close("all")
+    assert not found, "\n".join(found)
+
+
+def test_the_figures_of_the_tutorials_are_of_their_present_code():
+    figures = tool("figures")
+    kept = json.loads(figures.FRESH.read_text(encoding="utf-8"))
+    pages = {page.stem: page for page in PAGES if tutorial(page) and figures.code_of(page)}
+    assert set(kept) == set(pages)
+    for name, page in pages.items():
+        assert kept[name]["code"] == figures.digest(page), f"draw {name} again: python docs/_tools/figures.py"
+        count = len(kept[name]["numbers"])
+        assert count > 0
+        for k in range(1, count + 1):
+            for ending in ("", "-dark"):
+                assert (figures.FIGURES / f"{name}-{k}{ending}.svg").stat().st_size < 200_000
+                assert f"figures/{name}-{k}{ending}.svg" in page.read_text(encoding="utf-8")
+
+
+def test_a_stale_figure_is_found():
+    figures = tool("figures")
+    page = figures.TUTORIALS / "vae.md"
+    with figures.plt.rc_context(figures.STYLE):
+        figure, ax = figures.plt.subplots()
+        ax.plot([0.0, 1.0], [0.0, 1.0])
+        try:
+            assert figures.faults(page, []) != []
+            assert "other numbers" in figures.faults(page, [figure])[0]
+        finally:
+            figures.plt.close("all")
+
+
+def test_the_pages_of_the_reference_are_of_the_present_names():
+    assert not tool("reference").stale(), "write them again: python docs/_tools/reference.py"
+
+
+def test_every_public_name_is_on_one_page_of_the_reference():
+    reference = tool("reference")
+    written = "\n".join(page.read_text(encoding="utf-8") for page in sorted(reference.API.rglob("*.md")))
+    directives = re.findall(r"^::: ([\w.]+)$", written, re.MULTILINE)
+    assert len(directives) == len(set(directives))
+    names = {f"{m}.{n}" for m in PUBLIC_MODULES if m not in reference.ELSEWHERE for n in reference.public(m)}
+    assert set(directives) == names | (set(PUBLIC_MODULES) - set(reference.ELSEWHERE))
 
 
 def test_the_page_runner_can_fail():
     run_page("```python\nprint(1 + 1)  # 2\n```\n", "right")
     with pytest.raises(AssertionError, match="wrong:2"):
         run_page("```python\nprint(1 + 1)  # 3\n```\n", "wrong")
+    run_page("```python\nprint(1)\nprint(2)\n```\n\n```text\n1\n2\n```\n", "right")
+    with pytest.raises(AssertionError, match="wrong:2"):
+        run_page("```python\nprint(1)\nprint(2)\n```\n\n```text\n1\n3\n```\n", "wrong")
     with pytest.raises(NameError):
         run_page("```python\nx = 1\n```\n\n```python\ny = x + z\n```\n", "broken")
 
@@ -288,13 +378,6 @@ def test_the_quick_start_has_two_blocks_that_stand_alone():
     assert (ROOT / "examples" / "fit_q_to_p.py").is_file()
     # .ci/run takes the last line of the second block for the tests and the lines above it for the setup.
     assert blocks[1][-1].endswith("-m pytest -n auto")
-
-
-def test_the_site_documents_every_public_module():
-    directives = set(
-        re.findall(r"^::: ([\w.]+)$", "\n".join(p.read_text(encoding="utf-8") for p in PAGES), re.MULTILINE)
-    )
-    assert directives >= set(PUBLIC_MODULES) - {"kljax"}
 
 
 def test_the_version_is_the_same_everywhere():
