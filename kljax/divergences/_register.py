@@ -48,6 +48,7 @@ _BY_NAME: dict[str, tuple[str, bool]] = {
     "le_cam": ("le_cam", False),
     "jensen_shannon": ("jensen_shannon", False),
     "scaled_jensen_shannon": ("jensen_shannon", False),
+    "skew_kl": ("skew_kl", False),
 }
 
 

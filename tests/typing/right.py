@@ -41,4 +41,4 @@ def estimates() -> jax.Array:
 
 
 if __name__ == "__main__":
-    print(rows().shape, distributions().shape, estimates().shape)
+    print(rows().shape, distributions().shape, estimates().shape)  # noqa: T201
