@@ -341,7 +341,6 @@ def bhattacharyya(
         axis_name=axis_name,
         with_log_partitions=with_log_partitions,
     )
-    if with_log_partitions:
-        value, logs = found
-        return 0.5 * value, logs
+    if isinstance(found, tuple):
+        return 0.5 * found[0], found[1]
     return 0.5 * found
