@@ -21,7 +21,6 @@ FAMILIES: dict[str, tuple[float, ...]] = {
     "Exponential": (2.0,),
     "FisherSnedecor": (4.0, 5.0),
     "Gamma": (3.0, 2.0),
-    "GeneralizedExtremeValue": (0.0, 1.0, 0.0),
     "Geometric": (0.5,),
     "Gumbel": (1.0, 1.0),
     "HalfCauchy": (1.0,),
