@@ -32,11 +32,11 @@ FAMILIES: dict[str, tuple[float, ...]] = {
     "LogNormal": (0.0, 1.0),
     "Logistic": (0.0, 1.0),
     "Moyal": (0.0, 1.0),
-    "Normal": (0.0, 1.0),
+    "Normal": (0.0, 0.1),
     "Pareto": (3.0, 2.0),
     "Poisson": (1.0,),
     "Rayleigh": (1.0,),
-    "SkewNormal": (0.0, 1.0, 1.0),
+    "SkewNormal": (0.0, 1.0, 1e15),
     "StudentT": (5.0, 0.0, 1.0),
     "Weibull": (2.0, 1.0),
 }
