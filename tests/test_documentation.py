@@ -316,6 +316,16 @@ def test_every_public_name_is_on_one_page_of_the_reference():
     assert set(directives) == names | (set(PUBLIC_MODULES) - set(reference.ELSEWHERE))
 
 
+def test_the_gallery_has_every_example_and_lines_that_are_in_them():
+    text = (ROOT / "docs" / "gallery.md").read_text(encoding="utf-8")
+    examples = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "examples").glob("[a-z]*.py")}
+    assert set(re.findall(r"`(\w+\.py)`", text)) == set(examples)
+    whole = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "examples").glob("*.py"))
+    shown = [line for _, code in code_blocks(text, "py") for line in code.splitlines() if line.strip()]
+    assert len(shown) >= len(examples)
+    assert not [line for line in shown if line.strip() not in whole]
+
+
 def test_the_page_runner_can_fail():
     run_page("```python\nprint(1 + 1)  # 2\n```\n", "right")
     with pytest.raises(AssertionError, match="wrong:2"):
