@@ -380,18 +380,55 @@ def test_the_table_of_generators_has_them_all():
 def test_the_quick_start_has_two_blocks_that_stand_alone():
     section = (ROOT / "README.md").read_text(encoding="utf-8").split("## Quick start\n")[1].split("\n## ")[0]
     blocks = [code.splitlines() for _, code in code_blocks(section, "shell")]
-    assert section.count("```") == 4
-    assert len(blocks) == 2
-    assert all(block[0] == "python3 -m venv .venv" for block in blocks)
-    assert all(line.startswith(".venv/bin/") for block in blocks for line in block[1:])
-    assert "examples/fit_q_to_p.py" in blocks[0][-1]
+    assert section.count("```") == 8
+    assert blocks[:2] == [["make example"], ["make test"]]
+    # Below them the same without make, which .ci/run takes where there is none.
+    by_hand = blocks[2:]
+    assert len(by_hand) == 2
+    assert all(block[0] == "python3 -m venv .venv" for block in by_hand)
+    assert all(line.startswith(".venv/bin/") for block in by_hand for line in block[1:])
+    assert "examples/fit_q_to_p.py" in by_hand[0][-1]
     assert (ROOT / "examples" / "fit_q_to_p.py").is_file()
-    # .ci/run takes the last line of the second block for the tests and the lines above it for the setup.
-    assert blocks[1][-1].endswith("-m pytest -n auto")
+    assert by_hand[1][-1].endswith("-m pytest -n auto")
+
+
+def test_make_runs_what_stands_below_it():
+    """The lines by hand and the Makefile's recipes are the same commands."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    section = (ROOT / "README.md").read_text(encoding="utf-8").split("## Quick start\n")[1].split("\n## ")[0]
+    for name, extra, (_, code) in zip(
+        ("example", "test"), ("examples", "test"), code_blocks(section, "shell")[2:], strict=True
+    ):
+        venv, install, command = code.splitlines()
+        assert venv.replace("python3", "$(PYTHON)").replace(".venv", "$(ENV)") in makefile
+        assert install.replace(".venv/bin/", "$(BIN)/").replace(f"[{extra}]", "[$*]") in makefile
+        assert f"\n{name}: $(ENV)/has-{extra} ## " in makefile
+        command = command.replace(".venv/bin/", "$(BIN)/")
+        assert f"\t{command}" in makefile.replace("$(PYTEST)", "$(BIN)/python -m pytest -n auto")
+
+
+def test_the_readme_can_stand_on_a_package_index():
+    """Every link is absolute, and leads to what pyproject.toml says is the project's."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    own = project["urls"]["Repository"], project["urls"]["Documentation"]
+    raw = own[0].replace("github.com", "raw.githubusercontent.com") + "/main/"
+    links = re.findall(r"\]\(([^)]*)\)", readme)
+    assert len(links) >= 3
+    for link in links:
+        assert link.startswith((*own, raw)), link
+        for start in (raw, f"{own[0]}/blob/main/"):
+            if link.startswith(start):
+                assert (ROOT / link.removeprefix(start)).is_file(), link
+    picture = ROOT / links[0].removeprefix(raw)
+    assert picture.stat().st_size < 150_000
 
 
 def test_the_version_is_the_same_everywhere():
-    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
-    assert f"\nversion: {version}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
-    assert re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)[1] == version
-    assert getattr(kljax, "__version__", version) == version
+    """It is written in the package alone; the citation and the last release of the changelog follow."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert settings["project"]["dynamic"] == ["version"]
+    assert settings["tool"]["hatch"]["version"]["path"] == "kljax/__init__.py"
+    assert f"\nversion: {kljax.__version__}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    releases = re.findall(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert releases[:2] == ["Unreleased", kljax.__version__] or releases == ["Unreleased"]
