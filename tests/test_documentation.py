@@ -29,7 +29,17 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 TOOLS = ROOT / "docs" / "_tools"
 # Tutorials that take more than some seconds to compile; that their figures are of their present code is always checked.
-LONG = ("directions", "feedback", "fits", "information_gain", "many_devices", "two_samples", "which_model", "your_own")
+LONG = (
+    "directions",
+    "distil",
+    "feedback",
+    "fits",
+    "information_gain",
+    "many_devices",
+    "two_samples",
+    "which_model",
+    "your_own",
+)
 SECTION = re.compile(r"^(Args|Returns|Raises|Example|Examples|References|Attributes|Notes?):$", re.MULTILINE)
 
 
