@@ -29,7 +29,17 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 TOOLS = ROOT / "docs" / "_tools"
 # Tutorials that take more than some seconds to compile; that their figures are of their present code is always checked.
-LONG = ("directions", "feedback", "fits", "information_gain", "many_devices", "two_samples", "which_model", "your_own")
+LONG = (
+    "directions",
+    "distil",
+    "feedback",
+    "fits",
+    "information_gain",
+    "many_devices",
+    "two_samples",
+    "which_model",
+    "your_own",
+)
 SECTION = re.compile(r"^(Args|Returns|Raises|Example|Examples|References|Attributes|Notes?):$", re.MULTILINE)
 
 
@@ -314,6 +324,16 @@ def test_every_public_name_is_on_one_page_of_the_reference():
     assert len(directives) == len(set(directives))
     names = {f"{m}.{n}" for m in PUBLIC_MODULES if m not in reference.ELSEWHERE for n in reference.public(m)}
     assert set(directives) == names | (set(PUBLIC_MODULES) - set(reference.ELSEWHERE))
+
+
+def test_the_gallery_has_every_example_and_lines_that_are_in_them():
+    text = (ROOT / "docs" / "gallery.md").read_text(encoding="utf-8")
+    examples = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "examples").glob("[a-z]*.py")}
+    assert set(re.findall(r"`(\w+\.py)`", text)) == set(examples)
+    whole = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "examples").glob("*.py"))
+    shown = [line for _, code in code_blocks(text, "py") for line in code.splitlines() if line.strip()]
+    assert len(shown) >= len(examples)
+    assert not [line for line in shown if line.strip() not in whole]
 
 
 def test_the_page_runner_can_fail():
