@@ -24,7 +24,6 @@ HERE = Path(__file__).parent
 
 def start(*arguments: str) -> subprocess.Popen[str]:
     environment = {**os.environ, "JAX_PLATFORMS": "cpu", "PYTHONPATH": str(HERE.parent)}
-    environment.pop("XLA_FLAGS", None)
     command = [sys.executable, "-W", "error", str(HERE / "sharded.py"), *arguments]
     return subprocess.Popen(command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 

@@ -22,7 +22,7 @@ LAYERS = {
     for layer, units in enumerate(
         [
             ["_error_free", "_safe"],
-            ["_checked", "_checks", "_names", "_records", "_special", "_words"],
+            ["_checked", "_checks", "_names", "_prompt", "_records", "_special", "_words"],
             ["_bessel", "_gamma", "_ratios", "_roots", "_values"],
             ["_operands", "_watch"],
             ["_entry"],

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from kljax import _checks
+from kljax._prompt import prompt
 from kljax.divergences import _atoms, _pairs, _powers, _structure
 from kljax.divergences._register import registrable
 from kljax.families._categorical import tables
@@ -86,12 +87,12 @@ def _of_pair(p: Any, q: Any, parts: _structure.Parts | None) -> Found:
 # --- in closed form -----------------------------------------------------------------------------------------
 
 
-@functools.partial(jax.jit, static_argnums=0)
+@functools.partial(prompt, static_argnums=(0,))
 def _closed(row: Callable[[Any, Any], Line], p: Any, q: Any, start: jax.Array) -> Found:
     return of_lines([row(p, q)], start)
 
 
-@functools.partial(jax.jit, static_argnums=0)
+@functools.partial(prompt, static_argnums=(0,))
 def _by_parts(axes: int, pairs: list[tuple[Any, Any]], start: jax.Array) -> Found:
     lines = [LINES[type(p), type(q)](p, q) for p, q in pairs]
     for _ in range(axes):

@@ -11,6 +11,7 @@ from jax import lax
 from jax.typing import ArrayLike
 
 from kljax import _checks, generators, interop
+from kljax._prompt import prompt
 from kljax.families import _logs
 from kljax.families._record import Distribution, aligned, is_family
 from kljax.generators import Generator
@@ -109,7 +110,7 @@ def _made_outside(draws: Any) -> list[Any]:
     return given
 
 
-@jax.jit
+@prompt
 def _summarise(generator: Generator, at_p: tuple[jax.Array, jax.Array], at_q: tuple[jax.Array, jax.Array]) -> Estimate:
     terms, weights_p, weights_q = zip(*(_terms(generator, *logs) for logs in (at_p, at_q)), strict=True)
     value = 0.5 * (terms[0].mean(-1) + terms[1].mean(-1))

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from kljax import interop
+from kljax._prompt import prompt
 from kljax.divergences import _atoms, _degenerate, _structure, _supports
 from kljax.families import _integrals
 from kljax.families._bernoulli import Bernoulli
@@ -69,7 +70,7 @@ def _kl(p: Any, q: Any) -> jax.Array:
     return closed(form, p, q) if holds else integrate("kl", p, q)
 
 
-@functools.partial(jax.jit, static_argnums=0)
+@functools.partial(prompt, static_argnums=(0,))
 def closed(form: Any, p: Any, q: Any) -> jax.Array:
     """A form of two records, compiled."""
     value: jax.Array = form(p, q)
@@ -119,7 +120,7 @@ def _named(space: Support) -> str:
     return _NAMES.get(space.kind, space.kind)
 
 
-@functools.partial(jax.jit, static_argnums=0)
+@functools.partial(prompt, static_argnums=(0,))
 def _quadrature(verb: str, p: Any, q: Any, options: dict[str, Any]) -> Integral:
     integrand, finish = quadrature.recipe(verb, **options)
     found: Integral = finish(_integrals.totals(integrand, [p, q]))
