@@ -21,7 +21,7 @@ from jax import lax
 F = TypeVar("F", bound=Callable[..., Any])
 
 FEW = 64
-"""Operands of up to so many numbers in all are few: for more the run is worth what the compiler does."""
+"""So many numbers in all operands are few for a quadrature: for more its run is worth what the compiler does."""
 _OPTIONS: tuple[dict[str, Any], ...] = (
     {
         "xla_backend_optimization_level": 0,
@@ -33,27 +33,32 @@ _OPTIONS: tuple[dict[str, Any], ...] = (
 )
 
 
-def prompt(function: F, *, static_argnums: tuple[int, ...] = ()) -> F:
-    """``function`` compiled, in little time where it will not run for long."""
-    compiled = functools.partial(jax.jit, function, static_argnums=static_argnums)
+def prompt(
+    function: F, *, static_argnums: tuple[int, ...] = (), static_argnames: tuple[str, ...] = (), few: int = FEW
+) -> F:
+    """``function`` compiled, in little time where its operands have no more than ``few`` numbers."""
+    compiled = functools.partial(jax.jit, function, static_argnums=static_argnums, static_argnames=static_argnames)
     well = compiled()
     quickly: Any = None
 
     @functools.wraps(function)
-    def call(*args: Any) -> Any:
+    def call(*args: Any, **kwargs: Any) -> Any:
         nonlocal quickly
-        if not _few([one for at, one in enumerate(args) if at not in static_argnums]) or not _outermost():
-            return well(*args)
+        operands = [one for at, one in enumerate(args) if at not in static_argnums]
+        operands += [one for name, one in kwargs.items() if name not in static_argnames]
+        if not _are_few(operands, few) or not _outermost():
+            return well(*args, **kwargs)
         if quickly is None:
             quickly = compiled(compiler_options=_options())
-        return quickly(*args)
+        return quickly(*args, **kwargs)
 
+    call._cache_size = lambda: well._cache_size() + (quickly._cache_size() if quickly else 0)  # type: ignore[attr-defined]
     return cast("F", call)
 
 
-def _few(operands: Any) -> bool:
+def _are_few(operands: Any, few: int) -> bool:
     leaves = jax.tree.leaves(operands)
-    return not any(isinstance(one, jax.core.Tracer) for one in leaves) and sum(map(np.size, leaves)) <= FEW
+    return not any(isinstance(one, jax.core.Tracer) for one in leaves) and sum(map(np.size, leaves)) <= few
 
 
 def _outermost() -> bool:

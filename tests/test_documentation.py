@@ -21,7 +21,7 @@ import jax.numpy as jnp
 import pytest
 
 import kljax
-from kljax import generators, logits, probs
+from kljax import generators, hidden, logits, probs
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "kljax"
@@ -442,3 +442,20 @@ def test_the_version_is_the_same_everywhere():
     assert f"\nversion: {kljax.__version__}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
     releases = re.findall(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
     assert releases[:2] == ["Unreleased", kljax.__version__] or releases == ["Unreleased"]
+
+
+def test_the_table_of_functions_and_modules_is_true() -> None:
+    text = (ROOT / "docs" / "choose.md").read_text(encoding="utf-8").partition("## Which function stands where?")[2]
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("|")]
+    modules = [name.strip("`") for name in rows[0][1:]]
+    units = [importlib.import_module("kljax" if name == "kljax" else f"kljax.{name}") for name in modules]
+    listed = [row[0].strip("`") for row in rows[2:]]
+    assert len(listed) == len(set(listed)) > 20
+    assert {"kl", *_verbs(probs), *_verbs(hidden)} <= set(listed) | {"log_partition"}
+    for name, *dots in rows[2:]:
+        there = [name.strip("`") in unit.__all__ for unit in units]
+        assert [dot == "●" for dot in dots] == there, name
+
+
+def _verbs(module: object) -> set[str]:
+    return {name for name in module.__all__ if name.islower()}  # type: ignore[attr-defined]

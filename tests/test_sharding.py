@@ -41,6 +41,11 @@ def test_logits_inside_shard_map(check_vma: int, sweep_size: Callable[[int, int]
     finish(start("over_axis", str(check_vma), str(sweep_size(0, 1))))
 
 
+@pytest.mark.parametrize("check_vma", [1, pytest.param(0, marks=pytest.mark.full)])
+def test_rows_without_outcomes_inside_shard_map(check_vma: int) -> None:
+    finish(start("masked_over_axis", str(check_vma), "0"))
+
+
 @pytest.mark.one_in(2)
 @pytest.mark.slow
 @pytest.mark.parametrize("check_vma", [1, 0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from typing import Any
 
@@ -23,6 +24,9 @@ from kljax.quadrature import _information as quadrature
 
 def distribution(name: str, value: Any) -> Any:
     """The value itself, if it is a record of ours, else the record of a known package's distribution."""
+    if isinstance(value, type) and is_family(value):
+        listed = ", ".join(one.name for one in dataclasses.fields(value))
+        raise TypeError(f"{name} got the class {value.__name__}. Give it parameters: {value.__name__}({listed}).")
     if is_family(value):
         return value
     record = interop.convert(value)

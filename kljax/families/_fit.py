@@ -113,7 +113,7 @@ def _data(
     return jnp.moveaxis(flat, 0, 1), jnp.moveaxis(counts.reshape(lead[0], -1), 0, 1), lead[1:]
 
 
-@functools.partial(prompt, static_argnums=(0, 1))
+@functools.partial(prompt, static_argnums=(0, 1), few=10_000)
 def _all(cls: Any, fixed: Any, samples: jax.Array, counts: jax.Array, traced: dict[str, jax.Array]) -> Fitted:
     return jax.vmap(lambda x, w: _one(cls, dict(fixed), x, w, traced))(samples, counts)
 

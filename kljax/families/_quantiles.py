@@ -95,6 +95,7 @@ def _least(holds: Any, like: jax.Array) -> jax.Array:
     return number(high)
 
 
+@prompt
 def summed_cdf(self: Any, x: Any) -> jax.Array:
     """Σ p(k) over the integers k ≤ x, from the end that is nearer."""
     x, at = at_points(x, self)
