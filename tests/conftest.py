@@ -45,30 +45,47 @@ def _compile_quickly() -> None:
             return
 
 
+# One line of oracles, one gradient and the boundaries of every package: what ``-m quick`` runs, and nothing else.
+QUICK = {
+    "test_structure.py": (),
+}
+
+
 def pytest_configure(config: pytest.Config) -> None:
     if not config.getoption("--full"):
         _compile_quickly()
+    # A file on one worker: what it compiles is compiled once.
+    if getattr(config.option, "numprocesses", None) and config.option.dist == "load":
+        config.option.dist = "loadfile"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--full", action="store_true", help="run the sweeps over all their points, not a reduced set")
 
 
+def _by_default(item: pytest.Item, config: pytest.Config) -> bool:
+    """Whether a test runs without ``--full``: it does if asked for by its own name, too."""
+    if item.get_closest_marker("full"):
+        return False
+    named = item.get_closest_marker("by_default")
+    return named is None or item.callspec.id in named.args or item.nodeid in config.args  # type: ignore[attr-defined]
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves out what is marked ``full``, and most cases of what is marked ``one_in``, unless asked for."""
+    """Marks what is quick; leaves out what is marked ``full`` and the cases that ``by_default`` does not name."""
+    whole = collections.defaultdict(set)
+    for item in items:
+        if named := item.get_closest_marker("by_default"):
+            whole[item.nodeid.partition("[")[0], named.args].add(item.callspec.id)
+    if not any("::" in argument for argument in config.args):
+        for (function, named), found in whole.items():
+            if missing := set(named) - found:
+                raise pytest.UsageError(f"{function} has no case {sorted(missing)}, which by_default names")
     if config.getoption("--full"):
         return
-    kept, left_out = [], []
-    seen: collections.Counter[str] = collections.Counter()
-    for item in items:
-        stride = item.get_closest_marker("one_in")
-        function = item.nodeid.partition("[")[0]
-        if item.get_closest_marker("full"):
-            left_out.append(item)
-            continue
-        (kept if stride is None or seen[function] % stride.args[0] == 0 else left_out).append(item)
-        seen[function] += 1
-    config.hook.pytest_deselected(items=left_out)
+    kept = [item for item in items if _by_default(item, config)]
+    config.hook.pytest_deselected(items=[item for item in items if not _by_default(item, config)])
     items[:] = kept
 
 

@@ -37,6 +37,7 @@ INFORMATION = (
         spread=True,
     ),
 )
+@pytest.mark.by_default("Normal-float32")
 def test_chernoff_information(name: str, dtype: Any) -> None:
     case, eps = CASES[name], float(np.finfo(dtype).eps)
     pairs = case.pairs()[:3]

@@ -167,7 +167,7 @@ SWEEP = [
 
 
 @pytest.mark.parametrize(("name", "dtype"), SWEEP)
-@pytest.mark.one_in(4)
+@pytest.mark.by_default("Bernoulli-float32", "Geometric, logits-float32", "Categorical-float32")
 def test_kl_and_its_gradient(name: str, dtype: Any) -> None:
     p, q, pairs = SIDES[name]
     a, b = (np.asarray([pair[side] for pair in pairs], dtype) for side in (0, 1))
@@ -209,7 +209,7 @@ EDGES = [
 
 @pytest.mark.parametrize("dtype", [np.float32, pytest.param(np.float64, marks=pytest.mark.full)])
 @pytest.mark.parametrize(("name", "pairs"), EDGES, ids=[name for name, _ in EDGES])
-@pytest.mark.one_in(3)
+@pytest.mark.by_default("Bernoulli-float32", "Geometric-float32")
 def test_the_ends_of_the_parameters(name: str, pairs: Any, dtype: Any) -> None:
     case = CASES[name]
     a, b = (np.asarray([[pair[side]] for pair in pairs], dtype) for side in (0, 1))
@@ -253,7 +253,7 @@ DRAWN = {
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=pytest.mark.full if name == "NegativeBinomial" else ()) for name in DRAWN]
 )
-@pytest.mark.one_in(4)
+@pytest.mark.by_default("Geometric, logits", "VonMises")
 def test_probabilities_samples_and_moments(name: str) -> None:
     case = CASES[name]
     with jax.enable_x64(True):
@@ -291,6 +291,7 @@ ONE_OF_A_KIND = ("Bernoulli", "Geometric, logits", "NegativeBinomial", "Categori
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=() if name in ONE_OF_A_KIND else pytest.mark.full) for name in CASES]
 )
+@pytest.mark.by_default("Bernoulli", "Geometric, logits")
 def test_natural_parameters_give_the_same_divergence(name: str) -> None:
     case = CASES[name]
     with jax.enable_x64(True):
@@ -406,6 +407,7 @@ def test_other_pairs_on_the_integers() -> None:
     np.testing.assert_allclose(float(found), float(by_hand), rtol=1e-6)
 
 
+@pytest.mark.full
 def test_other_divergences_of_categories_are_those_of_their_rows() -> None:
     a, b = jnp.array([0.1, 0.2, 0.7]), jnp.array([0.3, 0.3, 0.4])
     p, q = families.Categorical(a), families.OneHotCategorical(b)

@@ -44,7 +44,7 @@ DOUBLE = ["Gamma", "Normal", "VonMises", "MultivariateNormal, Cholesky", "Multiv
     ("name", "dtype"),
     TRIALS + thinned([(name, np.float64) for name in CASES], [(name, np.float64) for name in DOUBLE], spread=True),
 )
-@pytest.mark.one_in(28)
+@pytest.mark.by_default("Bernoulli-float32", "Moyal-float32")
 def test_renyi_and_its_gradient(name: str, dtype: Any) -> None:
     case, eps = CASES[name], float(np.finfo(dtype).eps)
     pairs = case.pairs() if case.start else list(case.more)
@@ -130,7 +130,7 @@ VERBS: dict[str, tuple[Callable[..., Any], float, Callable[[mpf], mpf]]] = {
 
 
 @pytest.mark.parametrize("name", RELATED)
-@pytest.mark.one_in(3)
+@pytest.mark.by_default("Gamma")
 def test_the_verbs_follow_from_the_powers(name: str) -> None:
     book, kind, p, far = RELATED[name]
     for dtype in (np.float32, np.float64):
@@ -170,6 +170,7 @@ def test_what_diverges_is_infinite_without_a_gradient() -> None:
     assert kljax.chi_squared(*covariances) == jnp.inf
 
 
+@pytest.mark.full
 def test_limits_of_counts_and_chances() -> None:
     """Where one of the two is certain, ∫pᵅq¹⁻ᵅ is one term."""
     zero, two = families.Poisson(0.0), families.Poisson(2.0)

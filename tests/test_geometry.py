@@ -110,6 +110,7 @@ def gauss(seed: int, *shape: int) -> np.ndarray:
     return np.random.default_rng(seed).normal(size=shape)
 
 
+@pytest.mark.full
 def test_the_information_of_vectors_is_the_textbooks() -> None:
     eps = 2.0**-52
     a, concentration = gauss(0, 4), np.array([0.5, 2.0, 3.5])
@@ -331,6 +332,7 @@ def test_units_of_the_parameters_do_not_matter_to_the_dense_solver() -> None:
     np.testing.assert_allclose([found["loc"], found["scale"]], [1e-12, 0.5e-12], rtol=1e-9)
 
 
+@pytest.mark.full
 def test_a_network_learns_with_natural_gradient_trust_region_and_line_search_in_one_chain() -> None:
     params, _, states = network()
     params = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32), params)
@@ -373,6 +375,7 @@ def test_a_network_learns_with_natural_gradient_trust_region_and_line_search_in_
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.by_default("float32")
 def test_a_step_is_cut_to_the_radius(dtype: Any) -> None:
     """For normal distributions of one variance KL is ½(length/σ)²: the scale is known."""
 

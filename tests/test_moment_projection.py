@@ -119,6 +119,7 @@ VECTORS = {
 
 
 @pytest.mark.parametrize("name", thinned([*SAMPLED, *VECTORS], ["Normal", "Gamma", "Beta", "VonMises", "Poisson"]))
+@pytest.mark.by_default("Normal", "Poisson", "Gamma")
 def test_of_weighted_samples_the_gradient_is_zero_and_neighbours_are_worse(name: str) -> None:
     """KL(p‖q) is, up to a constant, the weighted mean of -log q at the samples."""
     rng = np.random.default_rng(7)
@@ -182,6 +183,7 @@ def test_small_spreads_keep_their_digits_in_float32() -> None:
     np.testing.assert_allclose(inverse, 1 / (1 / exact - 1 / exact.mean()).mean(), rtol=1e-4)
 
 
+@pytest.mark.full
 def test_derivatives_are_those_of_differences() -> None:
     rng = np.random.default_rng(3)
     with jax.enable_x64(True):

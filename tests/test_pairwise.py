@@ -77,7 +77,6 @@ def batches(case: str, close: float | None) -> tuple[Any, tuple[np.ndarray, ...]
     return make, p, tuple(np.concatenate(both).astype(np.float32) for both in zip(moved, rest, strict=True))
 
 
-@pytest.mark.one_in(4)
 @pytest.mark.parametrize(
     ("case", "close"),
     thinned(
@@ -86,6 +85,7 @@ def batches(case: str, close: float | None) -> tuple[Any, tuple[np.ndarray, ...]
         spread=True,
     ),
 )
+@pytest.mark.by_default("Categorical-None", "MultivariateNormal-0.01")
 def test_every_entry_keeps_its_digits(case: str, close: float | None) -> None:
     make, p, q = batches(case, close)
     got = np.asarray(kljax.pairwise(kljax.kl, make(*p), make(*q)))

@@ -121,6 +121,7 @@ def test_terms_of_logits_are_exact_in_value_and_gradient(gradient: str) -> None:
 
 @pytest.mark.parametrize("kind", ["k1", "k3", "logits"])
 @pytest.mark.parametrize("sampled_from", ["policy", "other prefix", "other sequence"])
+@pytest.mark.by_default("policy-k1", "policy-logits", "other prefix-k3", "other sequence-k1")
 def test_sums_over_sequences_have_the_gradient_of_the_divergence_of_sequences(kind: str, sampled_from: str) -> None:
     sampler = POLICY if sampled_from == "policy" else SAMPLER
 
@@ -201,6 +202,7 @@ def _slopes(gradient: str, log_p: jax.Array, log_q: jax.Array, **options: Any) -
 
 
 @pytest.mark.parametrize("gradient", ["reverse_kl", "forward_kl", "value", "none"])
+@pytest.mark.by_default("none", "value", "forward_kl")
 def test_boundaries_of_tokens(gradient: str) -> None:
     log_p = jnp.array([-1.0, -jnp.inf, -jnp.inf, -1.0, -200.0, -1.0, jnp.nan, -1.0])
     log_q = jnp.array([-jnp.inf, -1.0, -jnp.inf, -1.0, -1.0, -200.0, jnp.inf, -2.0])

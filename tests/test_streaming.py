@@ -121,6 +121,7 @@ def _run(path: str, a: jax.Array, b: jax.Array) -> list[np.ndarray]:
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float64"])
+@pytest.mark.by_default("float32", "bfloat16")
 def test_values_and_gradients(dtype: str) -> None:
     with jax.enable_x64(dtype == "float64"):
         a, b = _finite_rows(dtype)
@@ -295,6 +296,7 @@ def _other(generator: generators.Generator, path: str) -> list[tuple[np.ndarray,
     [generators.jensen_shannon(0.3), pytest.param(generators.alpha(1.5), marks=pytest.mark.full)],
     ids=lambda generator: generator.name,
 )
+@pytest.mark.full
 def test_other_divergences_agree_with_the_path_by_passes(generator: generators.Generator) -> None:
     for one, other in zip(*(_other(generator, path) for path in ("one", "several")), strict=True):
         np.testing.assert_array_equal(np.isnan(one[0]), np.isnan(other[0]))

@@ -41,6 +41,7 @@ def test_it_draws_and_reports(trained):
     assert trained.saved["samples"].shape == (72, 64)
 
 
+@pytest.mark.full
 def test_a_run_that_was_stopped_goes_on_to_the_same_end(trained, tmp_path, monkeypatch):
     monkeypatch.setattr(vae_digits, "SAVE_EVERY", 0.0)
     usual = vae_digits.Checkpoint.save

@@ -139,6 +139,7 @@ def test_scales_that_differ_by_a_million_need_no_tuning():
 @pytest.mark.slow
 @pytest.mark.skipif(not POSTERIORS.exists(), reason="the reference posteriors are not beside the checkout")
 @pytest.mark.parametrize("name", ["eight_nc", "eight_c", "arK", "mesquite", "sblrc", "gaussmix"])
+@pytest.mark.by_default("eight_nc", "eight_c", "arK", "mesquite", "sblrc")
 def test_reference_posteriors(name):
     """Within 0.02 nats of the best full-rank Gaussian known, by the defaults and at most 10⁵ gradients."""
     path = Path(__file__).parents[1] / "benchmarks" / "_posteriors.py"
@@ -228,6 +229,7 @@ def test_samples_of_a_guide_have_its_density(name):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", thinned(["mixture", "coupling", "autoregressive"], ["mixture", "coupling"]))
+@pytest.mark.by_default("mixture")
 def test_flexible_guides_come_nearer_to_a_curved_target(name, best):
     guide = {**GUIDES, "coupling": variational.coupling_flow, "autoregressive": variational.autoregressive_flow}[name](
         2
@@ -271,6 +273,7 @@ def test_a_fit_is_a_pure_function_that_maps_over_problems():
     np.testing.assert_allclose(means, locs[1], atol=1e-3)
 
 
+@pytest.mark.full
 def test_stochastic_steps_map_over_problems_too():
     def one(loc):
         guide = variational.mean_field(1)
@@ -309,6 +312,7 @@ def test_the_forward_kl_covers_where_the_reverse_kl_retreats():
     np.testing.assert_allclose(scales(variational.elbo()), 0.6, rtol=0.1)
 
 
+@pytest.mark.full
 def test_any_family_is_a_guide():
     def log_density(x):
         return families.Gamma(3.0, 2.0).log_prob(x)
