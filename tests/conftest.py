@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import hypothesis
 import jax
@@ -90,8 +91,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(scope="session")
-def sweep_size(request: pytest.FixtureRequest) -> Callable[[int, int], int]:
-    """``sweep_size(reduced, full)``: how many points a sweep covers; ``full`` of them under ``--full``."""
+def sweep_size(request: pytest.FixtureRequest) -> Callable[[Any, Any], Any]:
+    """``sweep_size(reduced, full)``: the points that a sweep covers, or how many; ``full`` under ``--full``."""
     chosen = request.config.getoption("--full")
     return lambda reduced, full: full if chosen else reduced
 

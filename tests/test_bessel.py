@@ -70,7 +70,7 @@ LIMITS = {"A'": 32.0, "B": 48.0, "∂y": 32.0, "∂x": 32.0}
 
 
 @pytest.mark.parametrize("order", ORDERS)
-@pytest.mark.by_default("float32-0.0", "float32-500.0", "float64-20.0")
+@pytest.mark.by_default("float32-0.0", "float32-500.0")
 def test_values_and_derivatives(order, dtype, sweep_size):
     y, x = pairs(dtype, order, sweep_size(10, 60))
     function = lambda y, x: _bessel.bregman_log_bessel(order, y, x)  # noqa: E731
@@ -142,7 +142,7 @@ def test_a_better_known_difference(dtype):
 
 
 @pytest.mark.parametrize("order", [0.0, 500.0])
-@pytest.mark.by_default("float32-0.0")
+@pytest.mark.full
 def test_the_ends(order, dtype):
     huge = 0.5 * float(jnp.finfo(dtype).max)
     points = jnp.asarray([0.0, float(jnp.finfo(dtype).tiny), 1.0, 1e9, huge, inf], dtype)

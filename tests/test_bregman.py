@@ -194,6 +194,7 @@ def test_events_of_any_shape_and_structure(dtype):
 
 
 @ONE_DTYPE
+@pytest.mark.full
 def test_divergence_under_the_transformations(dtype):
     x, y = jnp.asarray([[1.0, 2.0], [3.0, 0.5]], dtype), jnp.asarray([1.5, 2.5], dtype)
 
@@ -529,7 +530,7 @@ def test_centroids_with_closed_forms(dtype):
     np.testing.assert_allclose(bregman.symmetrized_centroid(burg, points, **options), between, rtol=rtol)
 
 
-@pytest.mark.by_default("float32")
+@pytest.mark.full
 def test_equal_weights_are_the_default(dtype):
     points, *_ = stacks(dtype)
     rtol = 16 * float(jnp.finfo(dtype).eps)

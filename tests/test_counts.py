@@ -391,6 +391,7 @@ def test_traced_counts_give_what_concrete_ones_do(method):
     np.testing.assert_allclose(found.stderr, eager.stderr, atol=48 * EPS32)
 
 
+@pytest.mark.full
 def test_traced_pairs_and_tables_give_what_concrete_ones_do():
     x, y = np.array([[30, 5, 0, 1, 7], [3, 3, 3, 0, 0]]), np.array([[10, 20, 3, 0, 9], [3, 3, 3, 1, 0]])
     table = np.array([[30, 10, 1], [12, 48, 0]])

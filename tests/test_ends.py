@@ -114,6 +114,7 @@ def test_kl_from_a_truncated_normal_to_second_order() -> None:
         np.testing.assert_allclose(bend, second, rtol=1e-8, atol=1e-9)
 
 
+@pytest.mark.full
 def test_families_inside_others() -> None:
     """The same number in a mixture, masked, in products, moved, in a matrix of pairs, from elsewhere, and mapped."""
     truth = -math.log(math.erf(math.sqrt(0.5)))

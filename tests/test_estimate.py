@@ -41,6 +41,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES)
+@pytest.mark.by_default("normal", "hellinger")
 def test_values_and_gradients_are_unbiased_and_the_error_bar_holds(case: str) -> None:
     p, q, generator, textbook = CASES[case]
     at = jnp.asarray(1.25 if case != "poisson" else 4.5)

@@ -37,7 +37,7 @@ def trained(tmp_path_factory):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("example", ["fitted", "trained"])
-@pytest.mark.by_default("trained")
+@pytest.mark.full
 def test_an_example_draws_and_says_where_its_time_went(example, request):
     made = request.getfixturevalue(example)
     assert made.figure.read_bytes().startswith(b"\x89PNG\r\n\x1a\n")

@@ -169,6 +169,7 @@ def test_bhattacharyya_and_hellinger(dtype):
 
 @ONE_DTYPE
 @pytest.mark.parametrize("name", thinned(["gamma", "categorical"], ["categorical"]))
+@pytest.mark.full
 def test_equal_parameters_are_exactly_no_distance_apart(name, dtype):
     p, _ = pair(name, 1.0, dtype)
     for verb, (ours, _, orders) in verbs(name).items():
@@ -254,6 +255,7 @@ def test_far_apart(dtype):
 
 
 @ONE_DTYPE
+@pytest.mark.full
 def test_weights_and_orders_at_the_ends(dtype):
     a = MEMBERS["categorical"][0]
     p, q = pair("categorical", 0.7, dtype)
@@ -309,6 +311,7 @@ def test_batches_orders_and_structures(dtype):
 
 
 @ONE_DTYPE
+@pytest.mark.full
 def test_moments(dtype):
     name = "gaussian"
     a = MEMBERS[name][0]

@@ -172,6 +172,7 @@ def test_measures_and_their_gradients(name: str, dtype: str) -> None:
     assert error <= LIMIT, f"{name}: {what} is {error:.3g} eps off at {where}"
 
 
+@pytest.mark.full
 def test_relative_accuracy_of_tiny_slopes_in_degrees_of_freedom() -> None:
     with jax.enable_x64(True), mpmath.workdps(60):
         known = MEASURES["StudentT"]
@@ -229,6 +230,7 @@ def _by_sticks(x: list[mpf], a: list[mpf], b: list[mpf]) -> mpf:
     return total
 
 
+@pytest.mark.full
 def test_the_reported_numbers() -> None:
     """Exact values from 60 digits, to 64 eps."""
     root = jnp.asarray([[2.0, 0.5], [0.5, 1.0]])

@@ -98,6 +98,7 @@ def test_log_densities(name: str) -> None:
                     assert abs(found - exact) <= 64 * eps * max(1, abs(exact)), (parameters, x, found, exact)
 
 
+@pytest.mark.full
 def test_nothing_is_there_outside() -> None:
     for name, x in {
         "BetaBinomial": 0.5,

@@ -130,7 +130,7 @@ VERBS: dict[str, tuple[Callable[..., Any], float, Callable[[mpf], mpf]]] = {
 
 
 @pytest.mark.parametrize("name", RELATED)
-@pytest.mark.by_default("Gamma")
+@pytest.mark.full
 def test_the_verbs_follow_from_the_powers(name: str) -> None:
     book, kind, p, far = RELATED[name]
     for dtype in (np.float32, np.float64):
@@ -155,6 +155,7 @@ def test_the_verbs_follow_from_the_powers(name: str) -> None:
                     assert abs(mpf(float(value)) - expected) <= 64 * eps * abs(expected), (verb, pair)
 
 
+@pytest.mark.full
 def test_what_diverges_is_infinite_without_a_gradient() -> None:
     p, q = families.Normal(0.0, 1.0), families.Normal(jnp.array([0.0, 1.0]), jnp.array([0.5, 0.75]))
     value, slope = jax.value_and_grad(lambda p: kljax.chi_squared(p, q)[0])(p)

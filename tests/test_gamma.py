@@ -150,7 +150,7 @@ def test_a_better_known_difference(dtype):
         assert not np.any(slopes[2])
 
 
-@pytest.mark.by_default("float32")
+@pytest.mark.full
 def test_the_ends(dtype):
     tiny, huge = float(jnp.finfo(dtype).tiny), 0.5 * float(jnp.finfo(dtype).max)
     points = jnp.asarray([0.0, inf, tiny, huge, 1.0, 2.0], dtype)

@@ -308,6 +308,7 @@ def test_call_at_zero_and_infinity_gives_the_limits(name):
     assert jnp.isnan(missing)
 
 
+@pytest.mark.full
 def test_the_derivative_of_f_at_zero_is_that_of_the_smallest_number():
     """Finite and of the right sign where f(0) is finite; zero where it is not."""
     assert jax.grad(generators.pearson)(0.0) == -2.0

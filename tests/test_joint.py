@@ -53,6 +53,9 @@ def table(rng, shape, distance, dtype):
 
 @DTYPES
 @pytest.mark.parametrize("distance", [1.0, 1e-2, 1e-4, 1e-6])
+@pytest.mark.by_default(
+    "1.0-float32", "0.01-float32", "0.01-float64", "0.0001-float32", "0.0001-float64", "1e-06-float32", "1e-06-float64"
+)
 def test_information_keeps_its_digits_near_independence(dtype, distance):
     """Eight roundings of the terms and their sum; where u - 1 rounds to a few digits of J itself, no more."""
     eps = float(np.finfo(dtype).eps)

@@ -191,6 +191,7 @@ def test_the_entropies_take_the_same_rows(choice: str, monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
+@pytest.mark.full
 def test_the_compiled_program_walks_long_rows_in_blocks_with_little_scratch(dtype: Any) -> None:
     if jax.default_backend() != "cpu" or jax.device_count() != 1:
         pytest.skip("about one CPU")
@@ -221,6 +222,7 @@ def test_equal_parameters_compile_once() -> None:
     assert _core.f_divergence._cache_size() == before + 1
 
 
+@pytest.mark.full
 def test_sharded_rows_are_not_gathered() -> None:
     program = """
         import jax, jax.numpy as jnp, numpy as np

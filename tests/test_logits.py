@@ -176,7 +176,7 @@ def test_cross_entropy_and_its_gradients(kind: str, dtype: Any) -> None:
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("kind", ["normal", "±50", "near"])
-@pytest.mark.by_default("near-float32")
+@pytest.mark.full
 def test_chernoff_information_and_its_order(kind: str, dtype: Any) -> None:
     with jax.enable_x64(dtype == np.float64):
         a, b = _rows(kind, 4, dtype)
@@ -219,6 +219,7 @@ def test_half_precision_is_read_exactly_and_computed_in_single() -> None:
         assert slope.dtype == dtype
 
 
+@pytest.mark.full
 def test_temperature_divides_the_logits() -> None:
     rng = np.random.default_rng(3)
     a, b = rng.standard_normal((2, 4, 9)).astype(np.float32)

@@ -90,7 +90,7 @@ def _one_draw(name: str, log_p: Any, log_q: Any, **options: Any) -> Any:
 
 
 @pytest.mark.parametrize("name", TEXTBOOK)
-@pytest.mark.by_default("kl", "le_cam")
+@pytest.mark.by_default("kl")
 def test_the_means_over_all_outcomes_are_the_divergence_and_its_gradient(name: str) -> None:
     """The gradient in the logits of both is held against central differences of the textbook's sum."""
     estimators = ("k3", "k1") if name in PLAIN else ("k3",)
@@ -163,7 +163,7 @@ def _all_outcomes(p: np.ndarray, scale: int = 20) -> np.ndarray:
 
 
 @pytest.mark.parametrize("order", [0.5, 1.0, 1.000001])
-@pytest.mark.by_default("0.5")
+@pytest.mark.full
 def test_functions_of_means_are_exact_on_draws_of_exact_proportions(order: float) -> None:
     with jax.enable_x64(True):
         near = order == 1.000001  # ∫p = 1 holds to rounding, and that is divided by α - 1
@@ -245,6 +245,7 @@ def test_a_fitted_control_has_the_least_variance() -> None:
     assert spread["fitted"] < 0.9 * min(spread["k1"], spread["k3"]), spread
 
 
+@pytest.mark.full
 def test_the_effective_sample_size_is_that_of_the_weights() -> None:
     log_p, log_q, log_m = (jnp.log(jnp.asarray(one, jnp.float32)) for one in (P, Q, M))
 

@@ -156,6 +156,7 @@ def test_independent_normals_are_normal_vectors() -> None:
     np.testing.assert_array_equal(found, kljax.pairwise(kljax.kl, vectors, vectors))
 
 
+@pytest.mark.full
 def test_no_array_of_all_pairs_times_one_distribution_is_made() -> None:
     shape = jax.ShapeDtypeStruct((256, 512), jnp.float32)
 

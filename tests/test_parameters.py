@@ -139,7 +139,7 @@ def test_traced_weights_and_orders_at_the_boundary(module: str, dtype: str) -> N
 
 
 @pytest.mark.parametrize("module", MODULES)
-@pytest.mark.by_default("logits")
+@pytest.mark.full
 def test_weights_of_the_divergence_of_many(module: str) -> None:
     rng = np.random.default_rng(15)
     with jax.enable_x64(True):

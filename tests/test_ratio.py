@@ -102,6 +102,7 @@ def test_the_ratio_of_normals(model):
 
 
 @pytest.mark.slow
+@pytest.mark.full
 def test_kernels_bound_the_ratio():
     x, y = pair(4, 600, 1)
     ratio = samples.density_ratio(x, y, key=KEY, model="rulsif")

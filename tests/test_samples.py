@@ -63,7 +63,7 @@ PAIRS = [(few, 1, 0.5), (few, 8, 0.5), (heavy, 3, 3 * T5), (lumps, 5, None)]
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("draw", "width", "truth"), PAIRS)
-@pytest.mark.by_default("few-1-0.5", "heavy-3-0.14054601801981592")
+@pytest.mark.by_default("few-1-0.5")
 def test_kl_is_nearly_unbiased_and_its_interval_holds(draw, width, truth, sweep_size):
     """Of 16 intervals that hold 95 times in 100, 13 do with probability 0.99; a bias of 3 errors of the mean is
     chance.
@@ -112,6 +112,7 @@ def test_at_ten_thousand_points(name, width, bias):
 
 
 @pytest.mark.slow
+@pytest.mark.full
 def test_of_samples_of_one_distribution_the_interval_holds_zero():
     found = [samples.kl(*rows(s, 400, 3).reshape(2, 200, 3), key=KEY, method="neighbors") for s in range(20)]
     assert sum(covers(one, 0.0, 2.0) for one in found) >= 17
@@ -330,7 +331,7 @@ def numerically(name: str) -> float:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", OTHERS)
-@pytest.mark.by_default("total_variation", "jensen_shannon", "alpha", "cross_entropy", "renyi of order 1")
+@pytest.mark.by_default("total_variation", "alpha", "cross_entropy", "renyi of order 1")
 def test_the_other_divergences(name):
     verb, truth = OTHERS[name]
     truth = numerically(name) if truth is None else truth
@@ -418,6 +419,7 @@ def test_information_of_correlated_columns(width, correlation, bend):
 
 
 @pytest.mark.slow
+@pytest.mark.full
 def test_information_that_winds_is_said_to_be_at_least_so_much():
     def wind(z: np.ndarray) -> np.ndarray:
         angle = np.square(z).sum(1)

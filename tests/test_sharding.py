@@ -49,7 +49,7 @@ def test_rows_without_outcomes_inside_shard_map(check_vma: int) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("check_vma", [1, 0])
-@pytest.mark.by_default("1")
+@pytest.mark.full
 def test_hidden_inside_shard_map(check_vma: int, sweep_size: Callable[[int, int], int]) -> None:
     finish(start("hidden_over_axis", str(check_vma), str(sweep_size(0, 1))))
 
@@ -66,6 +66,7 @@ def test_several_processes() -> None:
     finish(*(start("process", str(index), "2", port) for index in range(2)))
 
 
+@pytest.mark.full
 def test_the_example(tmp_path: Path) -> None:
     few = ["--steps", "4", "--outcomes", "256", "--tokens", "16", "--no-progress", "--out", str(tmp_path)]
     script = HERE.parent / "examples" / "distil_sharded.py"

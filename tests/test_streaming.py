@@ -121,7 +121,7 @@ def _run(path: str, a: jax.Array, b: jax.Array) -> list[np.ndarray]:
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float64"])
-@pytest.mark.by_default("float32", "bfloat16")
+@pytest.mark.by_default("float32")
 def test_values_and_gradients(dtype: str) -> None:
     with jax.enable_x64(dtype == "float64"):
         a, b = _finite_rows(dtype)
@@ -321,6 +321,7 @@ def test_the_platform_decides_when_xla_lowers() -> None:
     assert widest == {"cpu": 1, "tpu": 1, "cuda": 4, "rocm": 4}
 
 
+@pytest.mark.full
 def test_the_cpu_program_is_that_of_the_passes(monkeypatch: pytest.MonkeyPatch) -> None:
     if jax.default_backend() != "cpu":
         pytest.skip("about the CPU")

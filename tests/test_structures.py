@@ -327,6 +327,7 @@ def test_mixtures_of_numbers_have_every_divergence(verb: str, kind: Any, dtype: 
         np.testing.assert_allclose(found[i], exact, rtol=limit, err_msg=str(i))
 
 
+@pytest.mark.full
 def test_derivatives_of_mixtures() -> None:
     with jax.enable_x64(True):
         w, m, s = (np.array(one) for one in ((0.25, 0.75), (-1.0, 2.0), (1.0, 0.5)))

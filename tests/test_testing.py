@@ -43,7 +43,7 @@ SHIPPED = {
 
 
 @pytest.mark.parametrize("name", SHIPPED)
-@pytest.mark.by_default("kl", "total_variation", "log1p_abs", "combine")
+@pytest.mark.by_default("total_variation", "log1p_abs", "combine")
 def test_the_shipped_generators_keep_the_laws(name):
     check_generator(SHIPPED[name], dtypes=SINGLE)
 
@@ -77,6 +77,7 @@ def test_the_shipped_verbs_keep_the_laws(module, name, options):
     check_divergence(functools.partial(getattr(module, name), **options), domain=domain, dtypes=SINGLE)
 
 
+@pytest.mark.full
 def test_a_divergence_is_checked_against_an_oracle_and_in_double_precision_too():
     def textbook(p, q):
         with mp.workdps(60):
@@ -146,6 +147,7 @@ def test_a_broken_generator_is_caught_and_the_law_named(law, generator):
     assert f"“{law}”" in str(failure.value)
 
 
+@pytest.mark.full
 def test_a_broken_gradient_of_the_summand_is_caught():
     @jax.custom_jvp
     def wrong(r):
@@ -245,11 +247,7 @@ BROKEN_DIVERGENCES = [
 
 
 @pytest.mark.parametrize(("law", "divergence"), BROKEN_DIVERGENCES, ids=[law for law, _ in BROKEN_DIVERGENCES])
-@pytest.mark.by_default(
-    "one number per row, in the dtype of the operands0",
-    "D(p, p) has no gradient",
-    "a shift of the logits changes nothing",
-)
+@pytest.mark.by_default("one number per row, in the dtype of the operands0", "D(p, p) has no gradient")
 def test_a_broken_divergence_is_caught_and_the_law_named(law, divergence):
     with pytest.raises(AssertionError) as failure:
         check_divergence(divergence, domain="logits", dtypes=SINGLE)

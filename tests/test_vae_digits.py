@@ -22,6 +22,7 @@ def trained(tmp_path_factory):
     return run(vae_digits.main, "vae_digits", tmp_path_factory.mktemp("vae"), *FEW)
 
 
+@pytest.mark.full
 def test_it_draws_and_reports(trained):
     assert trained.figure.read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
     assert trained.figure.stat().st_size > 20_000

@@ -257,6 +257,7 @@ def test_latents_may_be_any_pytree():
     np.testing.assert_allclose(result.log_prob(one), result.log_prob(drawn)[0, 0], rtol=1e-6)
 
 
+@pytest.mark.full
 def test_a_fit_is_a_pure_function_that_maps_over_problems():
     locs = jnp.array([[0.0, 1.0], [5.0, -3.0], [100.0, 0.1]])
 
@@ -331,6 +332,7 @@ def test_any_family_is_a_guide():
     np.testing.assert_allclose(jnp.exp(result.params.free.rate), 4.0, rtol=0.05)
 
 
+@pytest.mark.full
 def test_an_objective_that_q_must_cover():
     """Of a normal target an exponential q misses half, which no draw of q would show."""
     guide = variational.family(families.Exponential(1.0))
