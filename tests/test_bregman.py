@@ -318,6 +318,16 @@ def test_named_divergences_against_their_definitions(name, dtype):
 
 
 @pytest.mark.parametrize("beta", [-3.5, -1.0, -1e-5, 0.0, 1e-6, 0.5, 0.999, 1.0, 1.0001, 1.5, 2.0, 3.0, 7.25])
+@pytest.mark.by_default(
+    "float32--3.5",
+    "float64--1e-05",
+    "float32-0.0",
+    "float64-0.5",
+    "float64-1.0",
+    "float32-1.0001",
+    "float32-2.0",
+    "float64-7.25",
+)
 def test_beta_divergence_against_its_definition(beta, dtype):
     x, y = pairs_of_points(dtype)
     a, b = exact(x), exact(y)
@@ -478,6 +488,7 @@ def test_axes_and_masks(dtype):
 
 
 @ONE_DTYPE
+@pytest.mark.full
 def test_the_named_ones_are_bregman_divergences(dtype):
     x, y = jnp.asarray([0.5, 2.0, 1.0], dtype), jnp.asarray([0.7, 1.0, 1.001], dtype)
     root = jnp.asarray([[2.0, 0.5, 0.0], [0.5, 1.0, 0.2], [0.0, 0.2, 3.0]], dtype)
@@ -544,7 +555,7 @@ def test_equal_weights_are_the_default(dtype):
 
 
 @pytest.mark.parametrize("centroid", [bregman.left_centroid, bregman.symmetrized_centroid])
-@pytest.mark.by_default("symmetrized_centroid")
+@pytest.mark.full
 def test_centroids_minimise_what_they_say(centroid):
     with jax.enable_x64(True):
         points, weights, _ = stacks(jnp.dtype("float64"))

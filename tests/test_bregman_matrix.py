@@ -172,7 +172,7 @@ def state(rank, seed, *, n=3, is_complex=True):
 
 
 @pytest.mark.parametrize("is_complex", [False, True], ids=["real", "complex"])
-@pytest.mark.by_default("float32-real")
+@pytest.mark.full
 def test_singular_states(is_complex, dtype):
     kind = (jnp.complex128 if dtype == jnp.float64 else jnp.complex64) if is_complex else dtype
     pure, other, mixed = (jnp.asarray(state(rank, rank, is_complex=is_complex), kind) for rank in (1, 2, 3))

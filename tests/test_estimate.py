@@ -106,6 +106,7 @@ class OnlyDensity:
         return -0.5 * jnp.square(x - 1.0) - 0.5 * math.log(2.0 * math.pi)
 
 
+@pytest.mark.full
 def test_draws_made_outside() -> None:
     p, q = Normal(0.0, 1.0), Normal(1.0, 1.0)
     key = jax.random.key(5)

@@ -285,6 +285,7 @@ def test_an_order_beyond_the_natural_parameter_space_is_infinite(dtype):
 
 
 @ONE_DTYPE
+@pytest.mark.full
 def test_batches_orders_and_structures(dtype):
     a = MEMBERS["gaussian"][0]
     rng = np.random.default_rng(2)

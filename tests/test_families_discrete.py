@@ -253,7 +253,7 @@ DRAWN = {
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=pytest.mark.full if name == "NegativeBinomial" else ()) for name in DRAWN]
 )
-@pytest.mark.by_default("Geometric, logits", "VonMises")
+@pytest.mark.by_default("Geometric, logits")
 def test_probabilities_samples_and_moments(name: str) -> None:
     case = CASES[name]
     with jax.enable_x64(True):
@@ -548,6 +548,7 @@ def test_bad_input_names_the_argument() -> None:
         kljax.kl(families.OneHotCategorical(three), families.Poisson(1.0))
 
 
+@pytest.mark.full
 def test_records_are_pytrees_with_the_count_in_their_structure() -> None:
     one = families.Binomial(5, logits=jnp.zeros(3))
     assert [leaf.shape for leaf in jax.tree.leaves(one)] == [(3,)]

@@ -338,7 +338,7 @@ PADDED: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("name", thinned(PADDED, ("Normal", "Gamma")))
-@pytest.mark.by_default("Normal")
+@pytest.mark.full
 def test_masked_members_may_hold_anything(name: str) -> None:
     make, mask = PADDED[name], jnp.array([True, False])
 

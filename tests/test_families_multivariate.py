@@ -497,7 +497,7 @@ def test_the_derivatives_of_draws_are_those_of_the_mean(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["Dirichlet", "MultivariateNormal, covariance"])
-@pytest.mark.by_default("Dirichlet")
+@pytest.mark.full
 def test_natural_parameters_give_the_same_divergence(name: str) -> None:
     with jax.enable_x64(True):
         p, q = (CASES[name].p(*map(jnp.asarray, one)) for one in CASES[name].pairs()[0])
@@ -506,6 +506,7 @@ def test_natural_parameters_give_the_same_divergence(name: str) -> None:
         np.testing.assert_allclose(found, kljax.kl(p, q), rtol=1e-12)
 
 
+@pytest.mark.full
 def test_pairs_of_normal_distributions_known_in_different_forms() -> None:
     rng = np.random.default_rng(40)
     loc, factor, scale = rng.normal(size=4), rng.normal(size=(4, 2)), np.array([0.5, 1.5, 2.5, 1.0])

@@ -192,6 +192,7 @@ def test_limits_of_counts_and_chances() -> None:
     assert all(np.isfinite(one).all() for one in jax.tree.leaves(slopes))
 
 
+@pytest.mark.full
 def test_orders_are_differentiable_and_mapped() -> None:
     p, q = families.Gamma(2.0, 1.0), families.Gamma(3.0, 1.5)
     orders = jnp.array([0.25, 0.75, 1.5])

@@ -195,6 +195,7 @@ def network() -> tuple[Any, Any, np.ndarray]:
     return params, jax.tree.map(lambda leaf: gauss(5, *leaf.shape), params), gauss(6, 5, 3)
 
 
+@pytest.mark.full
 def test_a_product_with_the_information_of_a_network_is_that_of_its_jacobian() -> None:
     """F = mean of Jᵀ(diag p - p pᵀ)J over the states, J the derivative of the logits."""
     params, vector, states = network()
@@ -214,6 +215,7 @@ def test_a_product_with_the_information_of_a_network_is_that_of_its_jacobian() -
     np.testing.assert_allclose(matrix, expected, rtol=1e-11, atol=1e-14)
 
 
+@pytest.mark.full
 def test_the_order_of_the_arguments_does_not_matter_and_other_divergences_have_their_own_multiple() -> None:
     p = special.softmax(gauss(7, 4))
     divergences = {lambda p, q: logits.kl(q, p): 1.0, logits.chi_squared: 2.0, logits.jensen_shannon: 0.25}

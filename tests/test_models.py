@@ -385,6 +385,7 @@ def test_a_wrong_family_is_rejected(draw, least_by_kl, least_by_tails):
     assert by_tails >= least_by_tails
 
 
+@pytest.mark.full
 def test_the_distance_to_a_wrong_family_is_the_truth():
     """Gamma(4) to the nearest normal distribution, with its mean and variance; 30 samples of 300."""
     truth = integrate.quad(

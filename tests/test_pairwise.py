@@ -104,6 +104,7 @@ def test_every_entry_keeps_its_digits(case: str, close: float | None) -> None:
 @pytest.mark.parametrize(
     "case", thinned(["Categorical", "MultivariateNormal, diagonal", "Dirichlet"], ["MultivariateNormal, diagonal"])
 )
+@pytest.mark.full
 def test_itself_is_zero_on_the_diagonal_and_gradients_agree(case: str) -> None:
     draw, make = CASES[case]
     p = tuple(jnp.asarray(one, jnp.float32) for one in draw(0, 20))

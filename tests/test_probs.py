@@ -222,6 +222,7 @@ def test_nothing_is_nan_or_negative(verb: str, dtype: Any) -> None:
 # --- Rényi's divergence of measures ---------------------------------------------------------------------------
 
 
+@pytest.mark.full
 def test_renyi_is_continuous_in_the_order_and_has_a_slope_in_it() -> None:
     with jax.enable_x64(True):
         p, q = jnp.asarray([0.5, 1.5, 2.0, 0.0]), jnp.asarray([0.25, 0.5, 0.125, 0.5])

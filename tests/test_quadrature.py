@@ -351,6 +351,7 @@ def test_an_end_of_the_support_that_moves():
         np.testing.assert_allclose(second, jax.grad(jax.grad(closed))(b), rtol=1e-10)
 
 
+@pytest.mark.full
 def test_batches_vmap_and_eager_agree():
     loc = jnp.array([0.0, 1.0, 2.0])
 

@@ -201,6 +201,7 @@ def test_a_batch_under_jit() -> None:
     np.testing.assert_allclose(mapped, stats.gamma.cdf(1.5, [0.5, 2.0]), rtol=1e-5)
 
 
+@pytest.mark.full
 def test_categories_points_mixtures_and_images() -> None:
     with jax.enable_x64(True):
         rows = families.Categorical(logits=jnp.log(jnp.array([[0.2, 0.5, 0.3], [0.6, 0.0, 0.4]])))

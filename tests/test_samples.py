@@ -163,6 +163,7 @@ def test_intervals_are_nested_and_clipped(agreed):
 
 
 @pytest.mark.slow
+@pytest.mark.full
 def test_a_key_makes_the_answer_and_methods_alone_are_parts_of_it(agreed):
     x, y = shifted(0, 1200, 7)
     again = samples.kl(x, y, key=KEY, method="neighbors")
@@ -204,6 +205,7 @@ def test_far_apart_says_that_y_cannot_show_it():
 
 
 @pytest.mark.slow
+@pytest.mark.full
 def test_a_query_budget_keeps_the_whole_samples():
     x, y = shifted(2, 3000, 2)
     few = samples.kl(x, y, key=KEY, method="neighbors", max_queries=300)

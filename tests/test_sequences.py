@@ -223,6 +223,7 @@ def test_boundaries_of_tokens(gradient: str) -> None:
     assert jnp.isnan(montecarlo.token_kl(log_p, log_q, gradient=gradient)[6])
 
 
+@pytest.mark.full
 def test_log_probabilities_that_are_none_give_nan_and_weights_carry_no_gradient() -> None:
     above = jnp.array([jnp.inf, -1.0, jnp.nan, -1.0])
     below = jnp.array([-1.0, jnp.inf, -1.0, -1.0])
@@ -247,6 +248,7 @@ def test_log_probabilities_that_are_none_give_nan_and_weights_carry_no_gradient(
         assert jax.grad(term)(jnp.ones(1)) == 0.0
 
 
+@pytest.mark.full
 def test_rows_that_miss_a_token_have_no_nan_in_any_gradient() -> None:
     whole, cut = jnp.array([[0.0, 1.0, 2.0]]), jnp.array([[0.0, -jnp.inf, 1.0]])
     for gradient in ("reverse_kl", "forward_kl"):

@@ -59,6 +59,7 @@ def test_jit_partitions_without_gathering_logits() -> None:
     finish(start("partitioned"))
 
 
+@pytest.mark.full
 def test_several_processes() -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -248,6 +248,7 @@ def test_other_divergences_take_the_same_statistics(monkeypatch: pytest.MonkeyPa
     assert (gap <= 64 * 2.0**-23 * size).all(), gap / size * 2**23
 
 
+@pytest.mark.full
 def test_jensen_shannon_of_half_precision(monkeypatch: pytest.MonkeyPatch) -> None:
     _take(monkeypatch, "one")
     rng = np.random.default_rng(0)

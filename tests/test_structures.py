@@ -231,6 +231,7 @@ def test_one_bijector_on_both_sides_changes_no_divergence() -> None:
     )
 
 
+@pytest.mark.full
 def test_bijectors_invert_and_know_their_slope() -> None:
     x = jnp.array([-30.0, -2.0, -0.5, 0.25, 3.0, 20.0])
     with jax.enable_x64(True):

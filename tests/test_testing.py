@@ -54,6 +54,7 @@ def test_squared_log_keeps_all_but_convexity():
         check_generator(generators.squared_log, dtypes=SINGLE)
 
 
+@pytest.mark.full
 def test_a_generator_is_checked_in_double_precision_too():
     check_generator(generators.le_cam)
     assert not jax.config.jax_enable_x64
@@ -71,7 +72,7 @@ OFTEN = [("kl", {}), ("total_variation", {})]
 
 @pytest.mark.parametrize("module", [probs, logits], ids=["probs", "logits"])
 @pytest.mark.parametrize(("name", "options"), thinned(VERBS, OFTEN, spread=True), ids=[name for name, _ in VERBS])
-@pytest.mark.by_default("kl-probs")
+@pytest.mark.full
 def test_the_shipped_verbs_keep_the_laws(module, name, options):
     domain = module.__name__.rpartition(".")[2]
     check_divergence(functools.partial(getattr(module, name), **options), domain=domain, dtypes=SINGLE)

@@ -185,6 +185,7 @@ def test_masked_positions_and_outcomes_that_are_none() -> None:
         assert jnp.isfinite(one[0]).all()
 
 
+@pytest.mark.full
 def test_batches_dtypes_and_vmap() -> None:
     log_p = jnp.asarray(_top(_softmax(TEACHER), INDICES), jnp.float32)
     student, at = jnp.asarray(STUDENT, jnp.float32), jnp.asarray(INDICES)

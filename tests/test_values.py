@@ -269,6 +269,7 @@ def test_entropies_are_reduced_too(module):
     assert module.cross_entropy(rows, rows, weights=jnp.zeros(2), reduction="mean") == 0.0
 
 
+@pytest.mark.full
 def test_class_labels_are_integers_one_a_row():
     rng = np.random.default_rng(1)
     b = jnp.asarray(rng.normal(size=(5, 4)) * 3, jnp.float32)

@@ -365,6 +365,7 @@ def test_a_guide_of_ones_own():
     assert result.log_prob(jnp.zeros((4, 2))).shape == (4, 2)
 
 
+@pytest.mark.full
 def test_a_discrete_guide_of_ones_own():
     def log_prob(params, x):
         return jax.nn.log_softmax(params)[x]
@@ -391,6 +392,7 @@ def test_laplace_is_the_normal_distribution_at_the_mode():
     assert "No mode was found" in without.verdict
 
 
+@pytest.mark.full
 def test_a_checkpoint_goes_on_where_it_stopped(tmp_path):
     fit = functools.partial(variational.fit, banana, variational.gaussian_mixture(2, components=2), key=KEY, steps=150)
     whole = fit()
