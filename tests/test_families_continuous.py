@@ -325,10 +325,15 @@ def held(found: Any, slopes: Any, expected: Any, p: np.ndarray, q: np.ndarray, c
 @pytest.mark.parametrize(("name", "dtype"), in_turns([name for name in CASES if TEXTBOOK[name].kl]))
 @pytest.mark.by_default(
     "Chi-float64",
+    "Chi2-float32",
     "ContinuousBernoulli-float64",
+    "HalfCauchy-float32",
     "InverseGaussian-float64",
+    "Kumaraswamy-float32",
     "Lindley-float64",
+    "LogUniform-float32",
     "LogitNormal-float64",
+    "Moyal-float32",
     "TruncatedNormal-float64",
 )
 def test_kl_and_its_gradient(name: str, dtype: Any) -> None:

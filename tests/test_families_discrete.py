@@ -167,7 +167,9 @@ SWEEP = [
 
 
 @pytest.mark.parametrize(("name", "dtype"), SWEEP)
-@pytest.mark.by_default("Bernoulli-float32", "Geometric, logits-float32", "Categorical-float32")
+@pytest.mark.by_default(
+    "Bernoulli-float32", "Geometric, logits-float32", "Logarithmic-float32", "VonMises-float32", "Categorical-float32"
+)
 def test_kl_and_its_gradient(name: str, dtype: Any) -> None:
     p, q, pairs = SIDES[name]
     a, b = (np.asarray([pair[side] for pair in pairs], dtype) for side in (0, 1))

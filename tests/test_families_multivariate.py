@@ -317,7 +317,14 @@ DOUBLE = ["Dirichlet", "MultivariateNormal, low rank", "PowerSpherical, VonMises
     TRIALS + thinned([(name, np.float64) for name in CASES], [(name, np.float64) for name in DOUBLE], spread=True),
 )
 @pytest.mark.by_default(
-    "ComplexNormal-float32", "MultivariateNormal, diagonal-float32", "Wishart-float32", "Dirichlet-float64"
+    "ComplexNormal-float32",
+    "Dirichlet-float64",
+    "InverseWishart-float32",
+    "MatrixNormal-float32",
+    "MultivariateNormal, diagonal-float32",
+    "MultivariateNormal, covariance-float32",
+    "VonMisesFisher-float32",
+    "Wishart-float32",
 )
 def test_kl_and_its_gradient(name: str, dtype: Any) -> None:
     case, eps = CASES[name], float(np.finfo(dtype).eps)
