@@ -70,6 +70,7 @@ SPOKEN = {
     "reverse_kl": "reverse KL",
     "jensen_shannon": "Jensen–Shannon",
 }
+TICKS = [digit * 10.0**power for power in range(-5, 2) for digit in (1, 3)]
 NUMBERS = ["KL(t‖s)", "KL(s‖t)", "JS(t, s)", "tokens/s", "usual tokens/s", "MB", "usual MB"]
 HEADER = ["model", "perplexity", "bits/char", *NUMBERS]
 
@@ -304,11 +305,14 @@ def draw(rows: list[list[Any]], curves: dict[str, np.ndarray]) -> common.Figure:
                 note = f"least: {SPOKEN[name]}, {value:.3f}"
                 far.annotate(note, (value, at + 0.16 * (place - 1.5)), (-8, 0), textcoords="offset points",
                              va="center", ha="right", fontsize=8)  # fmt: skip
-        far.text(0.0, at - 0.42, label, weight="bold", fontsize=8, transform=far.get_yaxis_transform())
+        far.text(0.02, at - 0.42, label, weight="bold", fontsize=8, transform=far.get_yaxis_transform())
     far.set(title="Held-out tokens: how far each student is from the teacher", xlabel="nats a token", yticks=[])
     far.set(xscale="log", ylim=(2.6, -0.6))
-    far.margins(x=0.25)
-    common.plain_logarithmic(far.xaxis, np.array([value for row in rows[1:] for value in row[3:6]]))
+    values = [value for row in rows[1:] for value in row[3:6]]
+    low, high = min(values) / 8.0, 1.5 * max(values)  # room for the notes on the left
+    far.set_xlim(low, high)
+    far.set_xticks([one for one in TICKS if low < one < high], [f"{one:g}" for one in TICKS if low < one < high])
+    far.set_xticks([], minor=True)
     measured = [row for row in rows if row[8] != ""]
     for place, row in enumerate(measured):
         for at, (column, filled) in enumerate(((8, True), (9, False))):
@@ -321,7 +325,7 @@ def draw(rows: list[list[Any]], curves: dict[str, np.ndarray]) -> common.Figure:
             cost.bar_label(bar, [note], fontsize=8, padding=4)
     cost.set_yticks(range(len(measured)), [SPOKEN[row[0]] for row in measured])
     cost.set(title="A step of training: temporary memory", xlabel="MB", ylim=(len(measured) - 0.5, -0.5))
-    cost.set_xlim(0.0, 2.2 * max(row[9] for row in measured))
+    cost.set_xlim(0.0, 2.5 * max(row[9] for row in measured))
     return drawn
 
 

@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from kljax.divergences import pairwise as pairwise
     from kljax.divergences import register as register
     from kljax.divergences import renyi as renyi
+    from kljax.divergences import skew_kl as skew_kl
     from kljax.divergences import squared_hellinger as squared_hellinger
     from kljax.divergences import total_variation as total_variation
     from kljax.divergences import tsallis as tsallis
@@ -67,7 +68,7 @@ _MODULES = (
 _VERBS = (
     *("Estimate", "alpha", "bhattacharyya", "chernoff_information", "chi_squared", "cross_entropy", "entropy"),
     *("estimate", "f_divergence", "hellinger_distance", "jeffreys", "jensen_shannon"),
-    *("jensen_shannon_distance", "kl", "le_cam", "mutual_information", "pairwise", "register", "renyi"),
+    *("jensen_shannon_distance", "kl", "le_cam", "mutual_information", "pairwise", "register", "renyi", "skew_kl"),
     *("squared_hellinger", "total_variation", "tsallis"),
 )
 _OTHERS = {"ValueWarning": "_values", "bits": "_units", "checked": "_watch"}
@@ -110,6 +111,7 @@ __all__ = [
     "register",
     "renyi",
     "samples",
+    "skew_kl",
     "squared_hellinger",
     "tables",
     "testing",

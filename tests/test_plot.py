@@ -325,6 +325,18 @@ def test_a_fit_in_three_coordinates_its_loss_and_its_verdict(draws):
     figure.draw_without_rendering()
 
 
+def test_a_fit_of_one_number_is_one_panel(draws):
+    figure = plot.figure()
+    axes = plot.fit(a_fit(0.2, draws), show={"first": lambda v: v[:, 0]}, figure=figure)
+    assert axes.shape == (1, 1)
+    assert axes[0, 0].get_xlabel() == "first"
+    assert [text.get_text() for text in axes[0, 0].get_legend().get_texts()] == [
+        "the target, by importance weights",
+        "q",
+    ]
+    figure.draw_without_rendering()
+
+
 def test_a_bad_fit_has_no_weights_to_draw_the_target_by(draws):
     axes = plot.fit(a_fit(0.9, draws), figure=plot.figure())
     assert not axes[0, 0].collections

@@ -192,6 +192,16 @@ def test_a_row_with_no_outcome_left_costs_nothing(module: Any, sweep_size: Any) 
         assert jnp.isnan(logits.kl(jnp.full(3, -INF), p[0]))
 
 
+def test_the_ends_of_the_dtype_as_the_page_says() -> None:
+    even = jnp.zeros(2)
+    assert logits.kl(even, jnp.array([3e38, -3e38])) == INF
+    np.testing.assert_allclose(logits.kl(even, jnp.array([1.7e38, -1.7e38])), 1.7e38, rtol=4 * EPS)
+    p, q = jnp.array([0.5, 0.5]), jnp.array([1e-39, 1.0])
+    assert probs.kl(p, q) == INF
+    np.testing.assert_allclose(probs.kl(q, p), np.log(2.0), rtol=4 * EPS)
+    np.testing.assert_array_equal(probs.jensen_shannon(p, q), probs.jensen_shannon(p, jnp.array([0.0, 1.0])))
+
+
 # --- copies --------------------------------------------------------------------------------------------------
 
 

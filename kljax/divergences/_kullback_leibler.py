@@ -105,6 +105,37 @@ def jensen_shannon(p: Law, q: Law, *, weight: ArrayLike = 0.5, scaled: bool = Fa
 
 
 @registrable
+def skew_kl(p: Law, q: Law, *, weight: ArrayLike) -> jax.Array:
+    """KL(p‖w p + (1 - w) q), the skew divergence; w = 0 is KL(p‖q) and w = 1 is zero.
+
+    It is finite for w > 0, at most -log w, also where q misses what p has.
+
+    Args:
+        p: The first distribution, a record of ``kljax.families``.
+        q: The second; batches of parameters broadcast.
+        weight: w in [0, 1], the weight of p in the mixture; a Python number, or a traced scalar.
+
+    Returns:
+        The divergence in nats, [batch...].
+
+    Raises:
+        TypeError: If p or q is not a distribution.
+        NotImplementedError: If there is neither a closed form nor a variable of one dimension to integrate over.
+        ValueError: If the batches do not broadcast, or ``weight`` is a Python number outside [0, 1].
+
+    Example:
+        >>> import kljax
+        >>> from kljax.families import Normal
+        >>> print(f"{kljax.skew_kl(Normal(0.0, 1.0), Normal(1.0, 1.0), weight=0.1):.4f}")
+        0.3699
+
+    References:
+        Lee (1999), "Measures of distributional similarity".
+    """
+    return f_divergence(p, q, generators.skew_kl(_checks.parameter("weight", weight)))
+
+
+@registrable
 def cross_entropy(p: Law, q: Law) -> jax.Array:
     """H(p, q) = -E_p[log q(x)] = H(p) + KL(p‖q).
 

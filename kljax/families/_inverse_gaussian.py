@@ -40,7 +40,8 @@ class InverseGaussian:
         legal = (x >= tiny(x)) & (x < jnp.inf)
         safe = jnp.where(legal, x, at.loc)
         log_x = jnp.log(safe)
-        away = divide(at.concentration, safe) * jnp.square(divide(safe - at.loc, at.loc))
+        gap = divide(safe - at.loc, at.loc)
+        away = divide(gap, safe) * at.concentration * gap  # λ/x may underflow where the square overflows
         inside = 0.5 * (jnp.log(at.concentration) - math.log(2.0 * math.pi) - 3.0 * log_x - away)
         return jnp.where(legal, inside, -jnp.inf)
 

@@ -110,7 +110,7 @@ def _tail_jvp(primals, tangents):
     up, down = 1.0 + near * near, 1.0 + inverse * inverse
     s = jnp.where(far, 1.0 / down, near * near / up)
     over = jnp.where(far, inverse / down, near / up)  # s/y
-    direct = log1p(inverse * inverse) - 2.0 * jnp.log(jnp.abs(inverse)) - s
+    direct = log1p(inverse * inverse) + 2.0 * jnp.log(jnp.where(far, jnp.abs(y), 1.0)) - s
     in_df = 0.5 * (jnp.where(far, direct, x_minus_log1p(-jnp.where(far, 0.0, s))) - s / df)
     return _tail(z, df), in_df * ddf + divide((df + 1.0) * over, jnp.sqrt(df)) * dz
 

@@ -46,8 +46,8 @@ class Weibull:
         near = jnp.abs(power) < 1.0
         # kz - exp(kz) = -1 - e(kz), and (k - 1)z - log λ = kz - log x: whichever of both loses nothing.
         close = -jnp.log(y) - 1.0 - expm1_minus_x(jnp.where(near, power, 0.0))
-        far = jnp.where(k < 0.5, power - jnp.log(y), (k - 1.0) * z - jnp.log(at.scale)) - jnp.exp(power)
-        inside = jnp.log(k) + jnp.where(near, close, far)
+        far = jnp.where(k < 0.5, power - jnp.log(y), (k - 1.0) * z - jnp.log(at.scale))
+        inside = jnp.log(k) + jnp.where(near, close, far - growing(jnp.exp(power), power))
         return jnp.where(legal, at_end(x == 0.0, k - 1.0, inside), -jnp.inf)
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:

@@ -14,7 +14,7 @@ from kljax._checks import Axis
 from kljax._entry import check_reduction, entry, reduced, token_mask
 from kljax._kernels import functionals, normalise, over_axis, powers, shannon, statistics, sums
 from kljax._kernels import labels as label_kernel
-from kljax._safe import nan_where
+from kljax._safe import largest, nan_where
 from kljax.generators import Generator
 
 of_pair = entry(_values.logits, "logits_p", "logits_q")
@@ -151,9 +151,9 @@ def renyi_infinity(logits_p, logits_q, where, scale, *, axis: Axis = -1):
 def _infinite(a: jax.Array, b: jax.Array, scale: jax.Array | None) -> jax.Array:
     rows = statistics(a, b, scale)
     _, _, r = normalise(a, b, scale, rows)
-    largest = jnp.where((a == -jnp.inf) & ~jnp.isnan(r), -jnp.inf, r).max(-1)
+    ratio = largest(jnp.where((a == -jnp.inf) & ~jnp.isnan(r), -jnp.inf, r))
     # At p = q every outcome is the largest, and the subgradient 0 is taken.
-    return jnp.where(largest <= 0.0, 0.0, largest)
+    return jnp.where(ratio <= 0.0, 0.0, ratio)
 
 
 @entry(_values.logits, "logits_p", "logits_q", few=4096)  # a search, whose program is large
@@ -191,7 +191,7 @@ def min_entropy(logits, where, scale, *, axis: Axis = -1):
 
 
 def _least(a: jax.Array, scale: jax.Array | None) -> jax.Array:
-    return -shannon.log_softmax(a, scale, *shannon.log_norm(a, scale)).max(-1)
+    return -largest(shannon.log_softmax(a, scale, *shannon.log_norm(a, scale)))
 
 
 @of_pair

@@ -132,9 +132,11 @@ def _span(one: Any) -> tuple[float, float]:
         reach = 3.0 * (third - first)
         if reach > 0.0:
             low, high = max(low, first - reach), min(high, third + reach)
-    else:
+    elif hasattr(one, "mean") and hasattr(one, "variance"):
         middle, reach = float(one.mean), 4.0 * float(jnp.sqrt(one.variance))
         low, high = middle - reach, middle + reach
+    else:
+        low = high = math.nan
     if not math.isfinite(low) or not math.isfinite(high):
         raise ValueError(f"x must say where to draw {type(one).__name__}, which has neither quantiles nor moments.")
     bottom, top = float(one.support.low), float(one.support.high)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -169,7 +171,7 @@ def _rounded_up(count: int) -> int:
     return -(-count // step) * step
 
 
-def _as_rows(name: str, value: object) -> jax.Array:
+def _as_rows(name: str, value: Any) -> jax.Array:
     array = _checks.floating(name, value)
     if array.ndim not in (1, 2) or 0 in array.shape:
         raise ValueError(f"{name} must have shape [points, columns], or [points] on a line; got shape {array.shape}.")
