@@ -125,16 +125,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if named := item.get_closest_marker("by_default"):
             whole[item.nodeid.partition("[")[0], named.args].add(item.callspec.id)
     if not any("::" in argument for argument in config.args):
-        for (function, named), found in whole.items():
-            if missing := set(named) - found:
-                raise pytest.UsageError(f"{function} has no case {sorted(missing)}, which by_default names")
-        if missing := [
+        missing = [f"{function}[{case}]" for (function, named), found in whole.items() for case in {*named} - found]
+        here = {file for file, _ in tests}
+        missing += [
             f"{file}::{test}"
             for file, named in QUICK.items()
             for test in named
-            if any(file == one for one, _ in tests) and (file, test) not in tests
-        ]:
-            raise pytest.UsageError(f"no test is called {missing}, which tests/quick.py names")
+            if file in here and (file, test) not in tests
+        ]
+        if missing:
+            raise pytest.UsageError(f"by_default or tests/quick.py names what is no test or case: {sorted(missing)}")
     if config.getoption("--full"):
         return
     kept = [item for item in items if _by_default(item, config)]

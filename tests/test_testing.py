@@ -132,16 +132,6 @@ BROKEN_GENERATORS = [
 
 
 @pytest.mark.parametrize(("law", "generator"), BROKEN_GENERATORS, ids=[law for law, _ in BROKEN_GENERATORS])
-@pytest.mark.by_default(
-    "f(1) = 0",
-    "never NaN",
-    "f' is the derivative of f",
-    "f' never falls",
-    "f(0) is the limit1",
-    "symmetric means f(u) = u f(1/u)",
-    "f* = ∞ beyond lim f(u)/u",
-    "digits near u = 1 (of f')",
-)
 def test_a_broken_generator_is_caught_and_the_law_named(law, generator):
     with pytest.raises(AssertionError) as failure:
         check_generator(generator, dtypes=SINGLE)
