@@ -12,6 +12,7 @@ import mpmath
 import numpy as np
 import pytest
 from jax import export
+from scipy.special import multigammaln
 
 import kljax
 from kljax import families, generators, hidden, logits, montecarlo, probs, quadrature
@@ -72,6 +73,28 @@ def test_renyi_at_huge_orders_is_that_of_infinity(order: float, traced: bool) ->
     np.testing.assert_allclose(in_p, [2.0, 0.0, 0.0], atol=1e-6)
     np.testing.assert_allclose(in_q, [-5.0, 0.0, 0.0], atol=1e-5)
     assert (jax.grad(lambda p: probs.renyi(p, q, order=given))(q) == 0.0).all()
+
+
+def test_renyi_of_matrices_at_huge_orders() -> None:
+    """log sup p/q of inverse Wisharts, at X⁻¹ = (ν_p - ν_q)(Ψ_p - Ψ_q)⁻¹; of Wisharts likewise."""
+    first, second = np.array([[4.0, 0.5], [0.5, 3.0]]), np.array([[2.0, 0.5], [0.5, 1.0]])
+    df_p, df_q = 7.25, 4.0
+    rise = df_p - df_q
+
+    def level(df: float, scale: np.ndarray) -> float:
+        return float(df * np.log(np.linalg.det(scale) ** 0.5 / 2.0) - multigammaln(0.5 * df, 2))
+
+    right = level(df_p, first) - level(df_q, second)
+    right += rise * (np.log(rise) - 1.0 - 0.5 * np.log(np.linalg.det(first - second)))
+    at = jax.jit(lambda p, q, order: kljax.renyi(p, q, order=order))
+    scales = [jnp.asarray(x, jnp.float32) for x in (first, second)]
+    for order in (1e8, 3e8, INF):
+        p, q = (families.InverseWishart(jnp.float32(df), x) for df, x in zip((df_p, df_q), scales, strict=True))
+        assert abs(float(at(p, q, jnp.float32(order))) - right) <= 16 * EPS * right
+        # A difference that is singular but for rounding: infinite or large, not NaN.
+        scale = scales[1] + jnp.float32([[1.0, 0.7], [0.7, 0.49]])
+        p, q = (families.Wishart(jnp.float32(df), jnp.linalg.inv(x)) for df, x in ((6.0, scale), (4.0, scales[1])))
+        assert float(at(p, q, jnp.float32(order))) > 15.0
 
 
 @pytest.mark.parametrize("order", [1e3, 8e6])

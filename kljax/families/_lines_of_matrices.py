@@ -34,7 +34,7 @@ from kljax.families._matrix_normal import MatrixNormal
 from kljax.families._multivariate_normal import MultivariateNormal
 from kljax.families._scale_divergences import alike, low_rank_by_gaps, padded
 from kljax.families._scales import Cholesky, Covariance, Diagonal, LowRank, Precision, core
-from kljax.families._wishart import Wishart, kl_of_wisharts
+from kljax.families._wishart import Wishart, excess_of_means, kl_of_wisharts
 
 
 def _wide(s: jax.Array) -> jax.Array:
@@ -241,12 +241,21 @@ def _wisharts(df_p: jax.Array, df_q: jax.Array, p: jax.Array, q: jax.Array) -> L
     def at(s: jax.Array) -> jax.Array:
         return hermitian(between(p, q, _wide(s)))
 
+    def count(s: jax.Array) -> jax.Array:
+        return between(df_p, df_q, s)
+
+    def change(s: jax.Array, c: jax.Array) -> jax.Array:
+        return _wide(c) * congruent(cholesky(at(s)), p - q)
+
     def step(s: jax.Array, r: jax.Array, c: jax.Array) -> jax.Array:
-        change = _wide(c) * congruent(cholesky(at(s)), p - q)
-        return kl_of_wisharts(between(df_p, df_q, s), between(df_p, df_q, r), change, c * (df_p - df_q))
+        return kl_of_wisharts(count(s), count(r), change(s, c), c * (df_p - df_q))
 
     def inside(r: jax.Array) -> jax.Array:
-        return positive(between(df_p, df_q, r) - (p.shape[-1] - 1.0)) & ~_fails(at(r))
+        # Of the matrix that the step to r factors: one nearly singular may fail there and not at r itself.
+        end = jnp.clip(r, 0.0, 1.0)
+        c = r - end
+        excess = excess_of_means(count(end), count(r), change(end, c), c * (df_p - df_q))
+        return positive(count(r) - (p.shape[-1] - 1.0)) & ~_fails(excess + identity(excess))
 
     # p/q is a power of the determinant times an exponential.
     rise = df_p - df_q

@@ -179,9 +179,13 @@ def kl_of_wisharts(df_p: jax.Array, df_q: jax.Array, s: jax.Array, d: jax.Array 
     """KL of Wishart distributions from the excess S of V_q^-½ V_p V_q^-½ over I; d is ν_q - ν_p if known better."""
     n = s.shape[-1]
     d = df_q - df_p if d is None else d
-    gap = relative_gap(df_p, df_q, -d)
-    by_means = log_det_excess(s + gap[..., None, None] * (s + identity(s)))
+    by_means = log_det_excess(excess_of_means(df_p, df_q, s, d))
     return 0.5 * df_q * by_means + jnp.sum(_by_counts(n, 0.5 * df_p, 0.5 * df_q, 0.5 * d), -1)
+
+
+def excess_of_means(df_p: jax.Array, df_q: jax.Array, s: jax.Array, d: jax.Array) -> jax.Array:
+    """ν_p/ν_q (I + S) - I, of which neither term cancels where ν_q is far above ν_p and S as large; d = ν_q - ν_p."""
+    return divide(df_p, df_q)[..., None, None] * s + relative_gap(df_p, df_q, -d)[..., None, None] * identity(s)
 
 
 def _by_counts(n: int, x: jax.Array, y: jax.Array, d: jax.Array) -> jax.Array:
