@@ -39,6 +39,11 @@ def strategy(a: jax.Array) -> str:
     return choose(jax.default_backend(), jax.device_count(), a.dtype.itemsize, a.shape)
 
 
+def one_cpu() -> bool:
+    """Whether programs run on the one device of a CPU, where what lies in the cache costs least."""
+    return jax.default_backend() == "cpu" and jax.device_count() == 1
+
+
 def by_blocks(
     function: Callable[..., Any], carried: Any, *rows: Any, still: bool = False, block_bytes: int | None = None
 ) -> Any:

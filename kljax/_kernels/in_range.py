@@ -1,0 +1,194 @@
+"""Rows whose exponentials neither over- nor underflow, as nearly all do: a block of rows at a time, each logit once.
+
+    x = a/T, y = b/T ─▶ eˣ, eʸ, kept in the cache ─▶ Z_p, Z_q ─▶ r = (a - b)/T - R, R = log(Z_p/Z_q) ─▶ Σ P(p, q, r)
+
+A summand P of an f-divergence is homogeneous of degree one, so it takes p̂ = eˣ and q̂ = eʸ Z_p/Z_q as they are. R is
+off by δ, an eps or two, and is left so, because what it does is of second order: with w = P over the larger mass,
+
+    Σ M w(r + δ) = D + δ (Σ p f'(u) - Σ_{p>q} P) + ½ f''(1) δ² + …,   Σ p f'(u) = O(D),
+
+and a gradient in logits, slopes - q Σ slopes, loses what a slope has of a multiple of q. Where D is so small that δ²
+shows, where f has a kink, or where a sum says that a row was not in range, the caller takes the passes of ``rows``.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from kljax._kernels.blocks import by_blocks, single_or_double
+from kljax._kernels.rows import Rows, Temperature, balance, normalise, power_of_rows
+from kljax._special import two_diff
+from kljax.generators import Generator, jeffreys, kl, reverse_kl, total_variation
+from kljax.generators._forms import Scalar, is_static
+from kljax.generators._masses import mass_gap
+from kljax.generators._masses import masses as form_masses
+from kljax.generators._record import slopes_of_rows, weighted_slopes
+
+LEAST, MOST = 1e-6, 1e30  # of a sum of exponentials
+SHIFT = 4.0  # |log(Z_p/Z_q)| up to which its rounding is some eps
+HIGHEST = 8.0  # logit over temperature up to which the rounding of the quotient is no more than others
+LOWEST = {4: -80.0, 8: -700.0}  # logit from which e to it, and quotients by that, have all digits
+BOUND = 0.75  # of a bounded divergence's largest value, beyond which its slopes all but cancel
+
+
+def exponentials(a: jax.Array, b: jax.Array, temperature: Temperature) -> tuple[jax.Array, jax.Array]:
+    """(eˣ, eʸ)"""
+    x, y = (single_or_double(one) for one in (a, b))
+    if temperature is not None:
+        x, y = x / temperature, y / temperature
+    return jnp.exp(x), jnp.exp(y)
+
+
+def log_ratio(a: jax.Array, b: jax.Array, temperature: Temperature, shift: jax.Array) -> jax.Array:
+    """(a - b)/T - shift, finite where both are -∞."""
+    a, b = single_or_double(a), single_or_double(b)
+    head, tail = two_diff(a, b)
+    if temperature is not None:
+        head, tail = head / temperature, tail / temperature
+    return jnp.where(a == b, -shift, (head - shift) + tail)  # where both are -∞ the masses are 0
+
+
+def power_in_range(order: Scalar, p: jax.Array, q: jax.Array, r: jax.Array) -> jax.Array:
+    """pᵅq¹⁻ᵅ"""
+    if is_static(order) and order == 0.5:
+        return jnp.sqrt(p * q)
+    if is_static(order) and order == 2.0:
+        return p * (p / jnp.where(q == 0.0, 1.0, q))
+    return jnp.where(r > 0.0, p, q) * jnp.exp(jnp.where(r > 0.0, order - 1.0, order) * r)
+
+
+def masses(a: jax.Array, b: jax.Array, temperature: Temperature, rows: Rows) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """(p, q, log(p/q)) of rows in range."""
+    p, q = exponentials(a, b, temperature)
+    return p / rows.norm_p, q / rows.norm_q, log_ratio(a, b, temperature, rows.shift)
+
+
+def evaluate(
+    generator: Generator, a: jax.Array, b: jax.Array, temperature: Temperature
+) -> tuple[jax.Array, Rows, jax.Array]:
+    """(Σ q f(p/q), the statistics of the rows, whether these and the gradients from them have all digits), [..., 1]."""
+
+    def of_block(carried: Any, a: jax.Array, b: jax.Array) -> Any:
+        generator, temperature = carried
+        p, q = exponentials(a, b, temperature)
+        norm_p, norm_q = p.sum(-1, keepdims=True), q.sum(-1, keepdims=True)
+        quotient = norm_p / norm_q
+        shift = jnp.log(quotient)
+        r = log_ratio(a, b, temperature, shift)
+        scaled_q = q * quotient
+        value = _summand(generator, p, scaled_q, r).sum(-1, keepdims=True) / norm_p
+        zero = jnp.zeros_like(norm_p)
+        rows = Rows(zero, zero, norm_p, norm_q, shift, zero)
+        certain = _in_range(generator, a, b, p, q, temperature, rows) & _certain(generator, value, shift)
+        return value, *rows, certain
+
+    value, *rows, certain = by_blocks(of_block, (generator, temperature), a, b, still=True)
+    return value, Rows(*rows), certain
+
+
+def _summand(generator: Generator, p: jax.Array, q: jax.Array, r: jax.Array) -> jax.Array:
+    """q f(p/q); not finite where just one of p and q is missing."""
+    if generator.by_mass is None or generator.by_mass.summand is None:
+        return jnp.maximum(p, q) * generator.balanced(r, *generator.parameters)
+    power = functools.partial(power_in_range, p=p, q=q, r=r)
+    return generator.by_mass.summand(form_masses(p, q, r, power), *generator.parameters)
+
+
+def _in_range(
+    generator: Generator,
+    a: jax.Array,
+    b: jax.Array,
+    p: jax.Array,
+    q: jax.Array,
+    temperature: Temperature,
+    rows: Rows,
+) -> jax.Array:
+    certain = jnp.abs(rows.shift) <= SHIFT
+    for x, weight, norm in ((a, p, rows.norm_p), (b, q, rows.norm_q)):
+        certain &= (norm > LEAST) & (norm < MOST)
+        if _divides(generator):
+            x = single_or_double(x)
+            lowest = jnp.where(x == -jnp.inf, 0.0, x).min(-1, keepdims=True)
+            certain &= (lowest if temperature is None else lowest / temperature) > LOWEST[x.dtype.itemsize]
+        if temperature is not None:
+            certain &= weight.max(-1, keepdims=True) < math.exp(HIGHEST)
+    return certain
+
+
+def _divides(generator: Generator) -> bool:
+    """Whether an outcome may count for more than p |log(p/q)| or q |log(p/q)|, so that p and q must have digits."""
+    bounded = all(is_static(one) and one < math.inf for one in (generator.at_zero, generator.at_infinity))
+    return not (bounded or generator.name in (kl.name, reverse_kl.name, jeffreys.name))
+
+
+def _certain(generator: Generator, value: jax.Array, shift: jax.Array) -> jax.Array:
+    """Whether δ² does not show in the value, nor a bound in the slopes."""
+    eps = float(jnp.finfo(value.dtype).eps)
+    least = 32.0 * eps * (1.0 + shift * shift) * curvature(generator, value.dtype)
+    if generator.name == total_variation.name:
+        return (value >= least) | (value == 0.0)
+    bound = BOUND * (jnp.asarray(generator.at_zero, value.dtype) + jnp.asarray(generator.at_infinity, value.dtype))
+    return ((value >= least) & (value < jnp.inf) & (value <= bound)) | (value == 0.0)
+
+
+def curvature(generator: Generator, dtype: Any) -> jax.Array:
+    """f''(1) = df'/dr at r = 0; a third of eps⁻¹ of f(e) where that is 0, as of a kink."""
+    zero, one = jnp.zeros((), dtype), jnp.ones((), dtype)
+    _, slope = jax.jvp(lambda r: generator.derivative(r, *generator.parameters), (zero,), (one,))
+    kinked = 0.003 / float(jnp.finfo(dtype).eps) * generator.balanced(one, *generator.parameters)
+    return jnp.where(slope > 0.0, slope, kinked)
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
+def slopes(
+    sides: tuple[str, ...], generator: Generator, a: jax.Array, b: jax.Array, temperature: Temperature, rows: Rows
+) -> tuple[jax.Array, ...]:
+    """The gradients of an f-divergence in a/T and b/T, of those sides."""
+    p, q, r = masses(a, b, temperature, rows)
+    if generator.name == kl.name and sides == ("q",):
+        return (mass_gap(p, q, r),)
+    # The slopes of total variation are multiples of p and q, and what they lack of their bound costs nothing.
+    of_outcomes = slopes_of_rows if generator.name == total_variation.name else weighted_slopes
+    found = of_outcomes(generator, p, q, r, functools.partial(power_in_range, p=p, q=q, r=r))
+    return tuple(balance((p, q)["pq".index(side)], found["pq".index(side)]) for side in sides)
+
+
+@slopes.defjvp
+def _slopes_jvp(sides, primals, tangents):
+    *_, rows = primals
+
+    def general(generator, a, b, temperature):
+        p, q, r = normalise(a, b, temperature, rows)
+        found = slopes_of_rows(generator, p, q, r, power_of_rows(a, b, rows, temperature, p, q, r))
+        return tuple(balance((p, q)["pq".index(side)], found["pq".index(side)]) for side in sides)
+
+    return slopes(sides, *primals), jax.jvp(general, primals[:4], tangents[:4])[1]
+
+
+def tangent(
+    sides: tuple[str, ...],
+    generator: Generator,
+    a: jax.Array,
+    b: jax.Array,
+    temperature: Temperature,
+    rows: Rows,
+    steps: tuple[jax.Array, ...],
+) -> jax.Array:
+    """Σ slopes · steps, of shape [...]."""
+
+    @jax.checkpoint
+    def of_block(carried: Any, a: jax.Array, b: jax.Array, *rest: jax.Array) -> jax.Array:
+        generator, temperature = carried
+        rows, steps = Rows(*rest[:6]), rest[6:]
+        total: Any = 0.0
+        for slope, step in zip(slopes(sides, generator, a, b, temperature, rows), steps, strict=True):
+            step = step.astype(slope.dtype)
+            total += (slope * (step if temperature is None else step / temperature)).sum(-1)
+        return total
+
+    return by_blocks(of_block, (generator, temperature), a, b, *rows, *steps)
