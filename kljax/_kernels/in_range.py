@@ -25,7 +25,6 @@ from kljax._kernels.rows import Rows, Temperature, balance, normalise, power_of_
 from kljax._special import two_diff
 from kljax.generators import Generator, jeffreys, kl, reverse_kl, total_variation
 from kljax.generators._forms import Scalar, is_static
-from kljax.generators._masses import mass_gap
 from kljax.generators._masses import masses as form_masses
 from kljax.generators._record import slopes_of_rows, weighted_slopes
 
@@ -68,6 +67,25 @@ def masses(a: jax.Array, b: jax.Array, temperature: Temperature, rows: Rows) -> 
     return p / rows.norm_p, q / rows.norm_q, log_ratio(a, b, temperature, rows.shift)
 
 
+def sums(
+    a: jax.Array, b: jax.Array, temperature: Temperature, *, divides: bool
+) -> tuple[jax.Array, jax.Array, Rows, jax.Array]:
+    """(eˣ, eʸ, the statistics, whether the rows are in range); ``divides`` as of ``_divides``."""
+    p, q = exponentials(a, b, temperature)
+    norm_p, norm_q = p.sum(-1, keepdims=True), q.sum(-1, keepdims=True)
+    shift, zero = jnp.log(norm_p / norm_q), jnp.zeros_like(norm_p)
+    certain = jnp.abs(shift) <= SHIFT
+    for x, weight, norm in ((a, p, norm_p), (b, q, norm_q)):
+        certain &= (norm > LEAST) & (norm < MOST)
+        if divides:
+            x = single_or_double(x)
+            lowest = jnp.where(x == -jnp.inf, 0.0, x).min(-1, keepdims=True)
+            certain &= (lowest if temperature is None else lowest / temperature) > LOWEST[x.dtype.itemsize]
+        if temperature is not None:
+            certain &= weight.max(-1, keepdims=True) < math.exp(HIGHEST)
+    return p, q, Rows(zero, zero, norm_p, norm_q, shift, zero), certain
+
+
 def evaluate(
     generator: Generator, a: jax.Array, b: jax.Array, temperature: Temperature
 ) -> tuple[jax.Array, Rows, jax.Array]:
@@ -75,17 +93,11 @@ def evaluate(
 
     def of_block(carried: Any, a: jax.Array, b: jax.Array) -> Any:
         generator, temperature = carried
-        p, q = exponentials(a, b, temperature)
-        norm_p, norm_q = p.sum(-1, keepdims=True), q.sum(-1, keepdims=True)
-        quotient = norm_p / norm_q
-        shift = jnp.log(quotient)
-        r = log_ratio(a, b, temperature, shift)
-        scaled_q = q * quotient
-        value = _summand(generator, p, scaled_q, r).sum(-1, keepdims=True) / norm_p
-        zero = jnp.zeros_like(norm_p)
-        rows = Rows(zero, zero, norm_p, norm_q, shift, zero)
-        certain = _in_range(generator, a, b, p, q, temperature, rows) & _certain(generator, value, shift)
-        return value, *rows, certain
+        p, q, rows, certain = sums(a, b, temperature, divides=_divides(generator))
+        scaled_q = q * (rows.norm_p / rows.norm_q)
+        r = log_ratio(a, b, temperature, rows.shift)
+        value = _summand(generator, p, scaled_q, r).sum(-1, keepdims=True) / rows.norm_p
+        return value, *rows, certain & _certain(generator, value, rows.shift)
 
     value, *rows, certain = by_blocks(of_block, (generator, temperature), a, b, still=True)
     return value, Rows(*rows), certain
@@ -97,27 +109,6 @@ def _summand(generator: Generator, p: jax.Array, q: jax.Array, r: jax.Array) -> 
         return jnp.maximum(p, q) * generator.balanced(r, *generator.parameters)
     power = functools.partial(power_in_range, p=p, q=q, r=r)
     return generator.by_mass.summand(form_masses(p, q, r, power), *generator.parameters)
-
-
-def _in_range(
-    generator: Generator,
-    a: jax.Array,
-    b: jax.Array,
-    p: jax.Array,
-    q: jax.Array,
-    temperature: Temperature,
-    rows: Rows,
-) -> jax.Array:
-    certain = jnp.abs(rows.shift) <= SHIFT
-    for x, weight, norm in ((a, p, rows.norm_p), (b, q, rows.norm_q)):
-        certain &= (norm > LEAST) & (norm < MOST)
-        if _divides(generator):
-            x = single_or_double(x)
-            lowest = jnp.where(x == -jnp.inf, 0.0, x).min(-1, keepdims=True)
-            certain &= (lowest if temperature is None else lowest / temperature) > LOWEST[x.dtype.itemsize]
-        if temperature is not None:
-            certain &= weight.max(-1, keepdims=True) < math.exp(HIGHEST)
-    return certain
 
 
 def _divides(generator: Generator) -> bool:
@@ -146,12 +137,10 @@ def curvature(generator: Generator, dtype: Any) -> jax.Array:
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
 def slopes(
-    sides: tuple[str, ...], generator: Generator, a: jax.Array, b: jax.Array, temperature: Temperature, rows: Rows
+    sides: tuple[str, ...], generator: Generator, temperature: Temperature, a: jax.Array, b: jax.Array, rows: Rows
 ) -> tuple[jax.Array, ...]:
     """The gradients of an f-divergence in a/T and b/T, of those sides."""
     p, q, r = masses(a, b, temperature, rows)
-    if generator.name == kl.name and sides == ("q",):
-        return (mass_gap(p, q, r),)
     # The slopes of total variation are multiples of p and q, and what they lack of their bound costs nothing.
     of_outcomes = slopes_of_rows if generator.name == total_variation.name else weighted_slopes
     found = of_outcomes(generator, p, q, r, functools.partial(power_in_range, p=p, q=q, r=r))
@@ -162,7 +151,7 @@ def slopes(
 def _slopes_jvp(sides, primals, tangents):
     *_, rows = primals
 
-    def general(generator, a, b, temperature):
+    def general(generator, temperature, a, b):
         p, q, r = normalise(a, b, temperature, rows)
         found = slopes_of_rows(generator, p, q, r, power_of_rows(a, b, rows, temperature, p, q, r))
         return tuple(balance((p, q)["pq".index(side)], found["pq".index(side)]) for side in sides)
@@ -170,25 +159,16 @@ def _slopes_jvp(sides, primals, tangents):
     return slopes(sides, *primals), jax.jvp(general, primals[:4], tangents[:4])[1]
 
 
-def tangent(
-    sides: tuple[str, ...],
-    generator: Generator,
-    a: jax.Array,
-    b: jax.Array,
-    temperature: Temperature,
-    rows: Rows,
-    steps: tuple[jax.Array, ...],
-) -> jax.Array:
-    """Σ slopes · steps, of shape [...]."""
+def tangent(slopes: Any, carried: Any, operands: tuple[jax.Array, jax.Array], rows: Rows, steps: Any) -> jax.Array:
+    """Σ slopes · steps, of shape [...], for ``slopes(carried, a, b, rows)`` in a/T and b/T."""
 
     @jax.checkpoint
     def of_block(carried: Any, a: jax.Array, b: jax.Array, *rest: jax.Array) -> jax.Array:
-        generator, temperature = carried
-        rows, steps = Rows(*rest[:6]), rest[6:]
+        inner, temperature = carried
         total: Any = 0.0
-        for slope, step in zip(slopes(sides, generator, a, b, temperature, rows), steps, strict=True):
+        for slope, step in zip(slopes(inner, temperature, a, b, Rows(*rest[:6])), rest[6:], strict=True):
             step = step.astype(slope.dtype)
             total += (slope * (step if temperature is None else step / temperature)).sum(-1)
         return total
 
-    return by_blocks(of_block, (generator, temperature), a, b, *rows, *steps)
+    return by_blocks(of_block, carried, *operands, *rows, *steps)

@@ -28,14 +28,14 @@ from kljax.generators import Generator, kl
 from kljax.generators._record import parameter_tangent, slopes_of_rows, summand
 
 
-def _absent(tangent: Any) -> bool:
+def absent(tangent: Any) -> bool:
     """Whether a tangent is known to be zero when tracing, so that its side costs nothing."""
     return tangent is None or isinstance(tangent, SymbolicZero)
 
 
 def _some(tangents: Any, like: Any) -> Any:
     """Symbolic zeros made into arrays."""
-    return jax.tree.map(lambda t, x: jnp.zeros_like(x) if _absent(t) else t, tangents, like, is_leaf=_absent)
+    return jax.tree.map(lambda t, x: jnp.zeros_like(x) if absent(t) else t, tangents, like, is_leaf=absent)
 
 
 def row_tangent(primals: Any, tangents: Any, rows: Rows, slopes: Any, in_parameters: Any = None) -> Any:
@@ -45,9 +45,9 @@ def row_tangent(primals: Any, tangents: Any, rows: Rows, slopes: Any, in_paramet
     ``in_parameters(parameters, tangents, p, q, r)`` the tangent in the parameters. The map is checkpointed: of
     the long arrays only the logits are kept for the backward pass. Tangents known to be zero cost nothing.
     """
-    leaves, structure = jax.tree.flatten(tangents, is_leaf=_absent)
+    leaves, structure = jax.tree.flatten(tangents, is_leaf=absent)
     parameters, a, b, temperature = primals
-    d_parameters, da, db, dt = jax.tree.unflatten(structure, [None if _absent(leaf) else leaf for leaf in leaves])
+    d_parameters, da, db, dt = jax.tree.unflatten(structure, [None if absent(leaf) else leaf for leaf in leaves])
     moving = bool(jax.tree.leaves(d_parameters))
     if da is None and db is None and dt is None and not moving:
         return 0.0
@@ -149,14 +149,15 @@ def _with_rows_jvp(sides, primals, tangents):
     # dD = Σ ∂P/∂log p · d log p + Σ ∂P/∂log q · d log q, with P = q f(p/q). The statistics are for this rule
     # alone; they pass as constants.
     generator, _, _, temperature = primals
-    in_p, in_q = (not _absent(tangent) for tangent in tangents[1:3])
-    fixed = temperature is None and all(map(_absent, jax.tree.leaves(tangents[0], is_leaf=_absent)))
+    in_p, in_q = (not absent(tangent) for tangent in tangents[1:3])
+    fixed = temperature is None and all(map(absent, jax.tree.leaves(tangents[0], is_leaf=absent)))
     moved = ("p",) * in_p + ("q",) * in_q if fixed else ()
     value, rows, sums = _with_rows(tuple(sorted({*sides, *moved})), *primals)
 
-    still = all(map(_absent, jax.tree.leaves((tangents[0], tangents[3]), is_leaf=_absent)))
+    still = all(map(absent, jax.tree.leaves((tangents[0], tangents[3]), is_leaf=absent)))
 
     def several(a, b, da, db):
+        @jax.checkpoint
         def general(a, b, *steps):
             given = [tangents[0], tangents[1], tangents[2], tangents[3]]
             for at, step in zip([1] * in_p + [2] * in_q, steps, strict=True):
@@ -164,8 +165,10 @@ def _with_rows_jvp(sides, primals, tangents):
             parts = (generator, a, b, temperature), given, rows, slopes_of_rows, _in_parameters
             return jnp.zeros_like(value) + row_tangent(*parts)
 
+        @jax.checkpoint
         def quick(a, b, *steps):
-            return in_range.tangent(("p",) * in_p + ("q",) * in_q, generator, a, b, temperature, rows, steps)
+            slopes = functools.partial(in_range.slopes, ("p",) * in_p + ("q",) * in_q)
+            return in_range.tangent(slopes, (generator, temperature), (a, b), rows, steps)
 
         steps = [step for step in (da, db) if step is not None]
         if not (still and steps and one_cpu()):
