@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from kljax import generators, logits, probs
+from kljax import logits
 
 pytestmark = pytest.mark.skipif(jax.default_backend() != "cpu", reason="about XLA's CPU programs")
 
@@ -39,7 +39,9 @@ def costly(text: str) -> float:
             called = re.findall(r"(?:calls|to_apply|body|condition)=%?([\w.-]+)", rest)
             if kind == "conditional":
                 branches = re.search(r"branch_computations=\{([^}]*)\}", rest)
-                listed = branches[1].split(",") if branches else re.findall(r"(?:true|false)_computation=(%?[\w.-]+)", rest)
+                listed = (
+                    branches[1].split(",") if branches else re.findall(r"(?:true|false)_computation=(%?[\w.-]+)", rest)
+                )
                 total += min(count(one.strip(" %")) for one in listed)
             elif kind == "while":
                 turns = re.search(r'trip_count":\{"n":"(\d+)"', rest)
@@ -85,7 +87,9 @@ def test_exponentials_of_an_outcome(verb: str, options: dict[str, Any], most: fl
     assert 1.9 <= found <= most + 0.1
 
 
-@pytest.mark.parametrize(("verb", "options", "most"), [VERBS[0], VERBS[2], VERBS[7]], ids=["kl", "jensen_shannon", "renyi"])
+@pytest.mark.parametrize(
+    ("verb", "options", "most"), [VERBS[0], VERBS[2], VERBS[7]], ids=["kl", "jensen_shannon", "renyi"]
+)
 def test_the_gradient_makes_the_rows_once_more(verb: str, options: dict[str, Any], most: float) -> None:
     rows, outcomes = 16, 512
     compiled = program(getattr(logits, verb), (rows, outcomes), gradient=True, **options)
@@ -97,4 +101,4 @@ def test_the_gradient_makes_the_rows_once_more(verb: str, options: dict[str, Any
 def test_scratch_memory_is_a_fraction_of_an_operand(verb: str) -> None:
     shape = (64, 32768)
     compiled = program(getattr(logits, verb), shape, gradient=True)
-    assert compiled.memory_analysis().temp_size_in_bytes <= 1.2 * 4 * math.prod(shape)
+    assert compiled.memory_analysis().temp_size_in_bytes <= 0.3 * 4 * math.prod(shape)

@@ -23,7 +23,7 @@ import jax.numpy as jnp
 from kljax._kernels.blocks import by_blocks, single_or_double
 from kljax._kernels.rows import Rows, Temperature, balance, normalise, power_of_rows
 from kljax._special import two_diff
-from kljax.generators import Generator, jeffreys, kl, reverse_kl, total_variation
+from kljax.generators import Generator, jeffreys, kl, neyman, pearson, reverse_kl, total_variation
 from kljax.generators._forms import Scalar, is_static
 from kljax.generators._masses import masses as form_masses
 from kljax.generators._record import slopes_of_rows, weighted_slopes
@@ -31,7 +31,8 @@ from kljax.generators._record import slopes_of_rows, weighted_slopes
 LEAST, MOST = 1e-6, 1e30  # of a sum of exponentials
 SHIFT = 4.0  # |log(Z_p/Z_q)| up to which its rounding is some eps
 HIGHEST = 8.0  # logit over temperature up to which the rounding of the quotient is no more than others
-LOWEST = {4: -80.0, 8: -700.0}  # logit from which e to it, and quotients by that, have all digits
+LOWEST = {4: -80.0, 8: -700.0}  # logit from which e to it, and quotients by that, have all digits,
+LOWEST_OF_POWERS = -16.0  # and from which e^{βr} has, which is off by some |βr| eps
 BOUND = 0.75  # of a bounded divergence's largest value, beyond which its slopes all but cancel
 
 
@@ -68,19 +69,19 @@ def masses(a: jax.Array, b: jax.Array, temperature: Temperature, rows: Rows) -> 
 
 
 def sums(
-    a: jax.Array, b: jax.Array, temperature: Temperature, *, divides: bool
+    a: jax.Array, b: jax.Array, temperature: Temperature, *, lowest: float | None
 ) -> tuple[jax.Array, jax.Array, Rows, jax.Array]:
-    """(eˣ, eʸ, the statistics, whether the rows are in range); ``divides`` as of ``_divides``."""
+    """(eˣ, eʸ, the statistics, whether the rows are in range, none but absent outcomes lower than ``lowest``)."""
     p, q = exponentials(a, b, temperature)
     norm_p, norm_q = p.sum(-1, keepdims=True), q.sum(-1, keepdims=True)
     shift, zero = jnp.log(norm_p / norm_q), jnp.zeros_like(norm_p)
     certain = jnp.abs(shift) <= SHIFT
     for x, weight, norm in ((a, p, norm_p), (b, q, norm_q)):
         certain &= (norm > LEAST) & (norm < MOST)
-        if divides:
+        if lowest is not None:
             x = single_or_double(x)
-            lowest = jnp.where(x == -jnp.inf, 0.0, x).min(-1, keepdims=True)
-            certain &= (lowest if temperature is None else lowest / temperature) > LOWEST[x.dtype.itemsize]
+            least = jnp.where(x == -jnp.inf, 0.0, x).min(-1, keepdims=True)
+            certain &= (least if temperature is None else least / temperature) > lowest
         if temperature is not None:
             certain &= weight.max(-1, keepdims=True) < math.exp(HIGHEST)
     return p, q, Rows(zero, zero, norm_p, norm_q, shift, zero), certain
@@ -93,7 +94,7 @@ def evaluate(
 
     def of_block(carried: Any, a: jax.Array, b: jax.Array) -> Any:
         generator, temperature = carried
-        p, q, rows, certain = sums(a, b, temperature, divides=_divides(generator))
+        p, q, rows, certain = sums(a, b, temperature, lowest=_lowest(generator, a))
         scaled_q = q * (rows.norm_p / rows.norm_q)
         r = log_ratio(a, b, temperature, rows.shift)
         value = _summand(generator, p, scaled_q, r).sum(-1, keepdims=True) / rows.norm_p
@@ -111,10 +112,13 @@ def _summand(generator: Generator, p: jax.Array, q: jax.Array, r: jax.Array) -> 
     return generator.by_mass.summand(form_masses(p, q, r, power), *generator.parameters)
 
 
-def _divides(generator: Generator) -> bool:
-    """Whether an outcome may count for more than p |log(p/q)| or q |log(p/q)|, so that p and q must have digits."""
+def _lowest(generator: Generator, like: jax.Array) -> float | None:
+    """The least logit over temperature; ``None`` where no outcome counts for more than p |log(p/q)| or q |log(p/q)|."""
     bounded = all(is_static(one) and one < math.inf for one in (generator.at_zero, generator.at_infinity))
-    return not (bounded or generator.name in (kl.name, reverse_kl.name, jeffreys.name))
+    if bounded or generator.name in (kl.name, reverse_kl.name, jeffreys.name):
+        return None
+    rational = generator.by_mass is None or generator.name in (pearson.name, neyman.name)
+    return LOWEST[max(4, like.dtype.itemsize)] if rational else LOWEST_OF_POWERS
 
 
 def _certain(generator: Generator, value: jax.Array, shift: jax.Array) -> jax.Array:

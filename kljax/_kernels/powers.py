@@ -18,10 +18,11 @@ from jax.scipy.special import logsumexp
 
 from kljax import _checks
 from kljax._kernels import in_range
-from kljax._kernels.blocks import one_cpu
+from kljax._kernels.blocks import by_blocks, one_cpu
 from kljax._kernels.rows import (
     Rows,
     Temperature,
+    balance,
     centre,
     closed,
     exp_of_sum,
@@ -159,15 +160,18 @@ def _renyi_with_rows(
     generator: Generator, a: jax.Array, b: jax.Array, temperature: Temperature
 ) -> tuple[jax.Array, Rows, jax.Array]:
     """The value, the rows, and 1 where all are ``in_range``, else 0, of shape [..., 1]."""
-    (order,) = generator.parameters
+    order = generator.parameters[0]
 
     def passes(generator, a, b, *_):
+        def of_block(carried, a, b, *rows):
+            (generator, temperature), rows = carried, Rows(*rows)
+            p, q, r = normalise(a, b, temperature, rows)
+            power = power_of_rows(a, b, rows, temperature, p, q, r)
+            log_sum, _ = _log_sum(generator.parameters[0], a, b, rows, temperature)
+            return log_of_power_sum(generator, p, q, r, log_sum, power)
+
         rows = statistics(a, b, temperature)
-        p, q, r = normalise(a, b, temperature, rows)
-        power = power_of_rows(a, b, rows, temperature, p, q, r)
-        (order,) = generator.parameters
-        value = log_of_power_sum(generator, p, q, r, _log_sum(order, a, b, rows, temperature)[0], power)
-        return value, rows, jnp.zeros_like(rows.norm_p)
+        return by_blocks(of_block, (generator, temperature), a, b, *rows), rows, jnp.zeros_like(rows.norm_p)
 
     if not (is_static(order) and one_cpu()):
         return passes(generator, a, b)
@@ -199,7 +203,8 @@ def _slopes_in_range(
         mass, lift = (p, beta * (r - value)) if side == "p" else (q, order * r - beta * value)
         near = jnp.abs(lift) < 0.5
         apart = jnp.where(near, mass * expm1_near(jnp.where(near, lift, 0.0)), tilted - mass)
-        found.append(closed(mass, apart * (order / beta if side == "p" else -1.0)))
+        # Both sum to zero but for what R is off, which is a multiple of the mass.
+        found.append(balance(mass, apart * (order / beta if side == "p" else -1.0)))
     return tuple(found)
 
 

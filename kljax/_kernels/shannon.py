@@ -155,7 +155,7 @@ def _cross_entropy_with_rows(a: jax.Array, b: jax.Array, temperature: Temperatur
         return _cross_entropy_terms(a, b, temperature).sum(-1), *_no_rows(a)
 
     def of_block(temperature, a, b):
-        p, _, rows, certain = in_range.sums(a, b, temperature, divides=False)
+        p, _, rows, certain = in_range.sums(a, b, temperature, lowest=None)
         y = jnp.where((a == b) & (a == -jnp.inf), 0.0, single_or_double(b))
         y = y if temperature is None else y / temperature
         # Σ p (top - y) + log Σ exp(y - top), where nothing cancels
