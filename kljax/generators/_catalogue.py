@@ -21,7 +21,7 @@ from kljax._special import (
 from kljax.generators._atoms import exp_decay_excess, log_cosh, tanh
 from kljax.generators._build import reverse
 from kljax.generators._forms import Form, Scalar, above, below, graded
-from kljax.generators._masses import ByMass, Masses, over
+from kljax.generators._masses import ByMass, Masses, gap_over, over
 from kljax.generators._record import Generator
 
 _INF = math.inf
@@ -182,15 +182,15 @@ def _hellinger_of_size(size: jax.Array) -> jax.Array:
 
 
 def _hellinger_by_mass(m: Masses) -> jax.Array:
-    return 0.5 * m.gap * over(m.gap, m.p + m.q + 2.0 * m.power(0.5))
+    return 0.5 * m.gap * gap_over(m, lambda e: 2.0 + e + 2.0 * jnp.sqrt(1.0 + e), m.p + m.q + 2.0 * m.power(0.5))
 
 
 def _hellinger_in_log_p(m: Masses) -> jax.Array:
-    return -0.5 * m.p * over(m.gap, m.p + m.power(0.5))
+    return -0.5 * m.p * gap_over(m, lambda e: 1.0 + jnp.sqrt(1.0 + e), m.p + m.power(0.5))
 
 
 def _hellinger_in_log_q(m: Masses) -> jax.Array:
-    return 0.5 * m.q * over(m.gap, m.q + m.power(0.5))
+    return 0.5 * m.q * gap_over(m, lambda e: 1.0 + e + jnp.sqrt(1.0 + e), m.q + m.power(0.5))
 
 
 def _hellinger_tail(m: Masses) -> jax.Array:
@@ -282,18 +282,22 @@ def _le_cam_of_size(size: jax.Array) -> jax.Array:
     return 0.5 * jnp.square(expm1(-size)) / (1.0 + jnp.exp(-size))
 
 
+def _two_and(e: jax.Array) -> jax.Array:
+    return 2.0 + e
+
+
 def _le_cam_by_mass(m: Masses) -> jax.Array:
-    return 0.5 * m.gap * over(m.gap, m.p + m.q)
+    return 0.5 * m.gap * gap_over(m, _two_and, m.p + m.q)
 
 
 def _le_cam_in_log_p(m: Masses) -> jax.Array:
     total = m.p + m.q
-    return -0.5 * m.p * over(m.gap, total) * (1.0 + 2.0 * over(m.q, total))
+    return -0.5 * m.p * gap_over(m, _two_and, total) * (1.0 + 2.0 * over(m.q, total))
 
 
 def _le_cam_in_log_q(m: Masses) -> jax.Array:
     total = m.p + m.q
-    return 0.5 * m.q * over(m.gap, total) * (1.0 + 2.0 * over(m.p, total))
+    return 0.5 * m.q * gap_over(m, _two_and, total) * (1.0 + 2.0 * over(m.p, total))
 
 
 le_cam = Generator(

@@ -69,8 +69,23 @@ def masses(p: jax.Array, q: jax.Array, r: jax.Array, power: Callable[[Scalar], j
 
 def mass_gap(p: jax.Array, q: jax.Array, r: jax.Array) -> jax.Array:
     """q - p, from r where the two are close."""
+    near, relative = near_gap(r)
+    return jnp.where(near, p * relative, q - p)
+
+
+def near_gap(r: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """(whether p and q are close, then (q - p)/p)"""
     near = jnp.abs(r) < 0.5
-    return jnp.where(near, p * expm1_near(jnp.where(near, -r, 0.0)), q - p)
+    return near, expm1_near(jnp.where(near, -r, 0.0))
+
+
+def gap_over(m: Masses, near_total: Callable[[jax.Array], jax.Array], total: jax.Array) -> jax.Array:
+    """(q - p)/total; where the two are close of what both are over p, so that p's rounding does not enter.
+
+    ``near_total`` maps e = (q - p)/p to total/p.
+    """
+    near, relative = near_gap(m.r)
+    return over(jnp.where(near, relative, m.gap), jnp.where(near, near_total(relative), total))
 
 
 def over(x: jax.Array, total: jax.Array) -> jax.Array:
@@ -100,7 +115,9 @@ def exchanged(m: Masses) -> Masses:
 def _power_excess(m: Masses, order: float) -> jax.Array:
     """[p e(βr)/β + p e(-r)]/α for α ≥ ½, β = α - 1, e(t) = eᵗ - 1 - t, by pᵅq¹⁻ᵅ = p e^{βr} and q = p e⁻ʳ."""
     if order == 2.0:
-        return 0.5 * m.gap * over(m.gap, m.q)
+        far = jnp.abs(m.r) > 3.0
+        close = m.gap * gap_over(m, lambda e: 1.0 + e, jnp.where(far, 1.0, m.q))
+        return 0.5 * jnp.where(far, (m.power(order) - m.p) + (m.q - m.p), close)
     beta = order - 1.0
     power, lift = m.power(order), beta * m.r
     near, near_lift = jnp.abs(m.r) <= 1.0, jnp.abs(lift) <= 1.0
@@ -113,9 +130,15 @@ def _power_excess(m: Masses, order: float) -> jax.Array:
 def _power_gap(m: Masses, order: float) -> jax.Array:
     """(pᵅq¹⁻ᵅ - p)/(α - 1)"""
     beta = order - 1.0
+    power = m.power(order)
+    if order in (2.0, -1.0):  # -gap p/q and -½ gap (1 + q/p)
+        far = jnp.abs(m.r) > 3.0
+        by, mass = (m.p, m.q) if order == 2.0 else (m.q, m.p)
+        quotient = over(by, jnp.where(far, 1.0, mass))
+        return jnp.where(far, (power - m.p) / beta, -m.gap * (quotient if order == 2.0 else 0.5 + 0.5 * quotient))
     lift = beta * m.r
-    near = jnp.abs(lift) < 0.5
-    return jnp.where(near, m.p * expm1_near(jnp.where(near, lift, 0.0)), m.power(order) - m.p) / beta
+    near = jnp.abs(lift) < 1.0
+    return jnp.where(near, m.p * expm1_near(jnp.where(near, lift, 0.0)), power - m.p) / beta
 
 
 class PowerForms(NamedTuple):
