@@ -28,7 +28,8 @@ from kljax.generators._forms import Scalar, is_static
 from kljax.generators._masses import masses as form_masses
 from kljax.generators._record import slopes_of_rows, weighted_slopes
 
-LEAST, MOST = 1e-6, 1e30  # of a sum of exponentials
+LEAST, MOST = 1e-6, 1e25  # of a sum of exponentials
+TOP = 60.0  # of an exponent; e to it is above MOST
 SHIFT = 4.0  # |log(Z_p/Z_q)| up to which its rounding is some eps
 HIGHEST = 8.0  # logit over temperature up to which the rounding of the quotient is no more than others
 LOWEST = {4: -80.0, 8: -700.0}  # logit from which e to it, and quotients by that, have all digits,
@@ -37,20 +38,27 @@ BOUND = 0.75  # of a bounded divergence's largest value, beyond which its slopes
 
 
 def exponentials(a: jax.Array, b: jax.Array, temperature: Temperature) -> tuple[jax.Array, jax.Array]:
-    """(eˣ, eʸ)"""
+    """(eˣ, eʸ), no larger than a number above ``MOST``, so that nothing that is made of them overflows."""
     x, y = (single_or_double(one) for one in (a, b))
     if temperature is not None:
         x, y = x / temperature, y / temperature
-    return jnp.exp(x), jnp.exp(y)
+    return jnp.exp(jnp.minimum(x, TOP)), jnp.exp(jnp.minimum(y, TOP))
+
+
+def missing(a: jax.Array, b: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """(whether a or b is -∞, whether just one of them is)"""
+    no_p, no_q = a == -jnp.inf, b == -jnp.inf
+    return no_p | no_q, no_p ^ no_q
 
 
 def log_ratio(a: jax.Array, b: jax.Array, temperature: Temperature, shift: jax.Array) -> jax.Array:
-    """(a - b)/T - shift, finite where both are -∞."""
-    a, b = single_or_double(a), single_or_double(b)
+    """(a - b)/T - shift; finite where a or b is -∞."""
+    either, _ = missing(a, b)
+    a, b = (jnp.where(either, 0.0, single_or_double(x)) for x in (a, b))
     head, tail = two_diff(a, b)
     if temperature is not None:
         head, tail = head / temperature, tail / temperature
-    return jnp.where(a == b, -shift, (head - shift) + tail)  # where both are -∞ the masses are 0
+    return (head - shift) + tail
 
 
 def power_in_range(order: Scalar, p: jax.Array, q: jax.Array, r: jax.Array) -> jax.Array:
@@ -74,10 +82,11 @@ def sums(
     """(eˣ, eʸ, the statistics, whether the rows are in range, none but absent outcomes lower than ``lowest``)."""
     p, q = exponentials(a, b, temperature)
     norm_p, norm_q = p.sum(-1, keepdims=True), q.sum(-1, keepdims=True)
+    certain = (norm_p > LEAST) & (norm_p < MOST) & (norm_q > LEAST) & (norm_q < MOST)
+    norm_p, norm_q = (jnp.where(certain, norm, 1.0) for norm in (norm_p, norm_q))
     shift, zero = jnp.log(norm_p / norm_q), jnp.zeros_like(norm_p)
-    certain = jnp.abs(shift) <= SHIFT
-    for x, weight, norm in ((a, p, norm_p), (b, q, norm_q)):
-        certain &= (norm > LEAST) & (norm < MOST)
+    certain &= jnp.abs(shift) <= SHIFT
+    for x, weight in ((a, p), (b, q)):
         if lowest is not None:
             x = single_or_double(x)
             least = jnp.where(x == -jnp.inf, 0.0, x).min(-1, keepdims=True)
@@ -97,7 +106,9 @@ def evaluate(
         p, q, rows, certain = sums(a, b, temperature, lowest=_lowest(generator, a))
         scaled_q = q * (rows.norm_p / rows.norm_q)
         r = log_ratio(a, b, temperature, rows.shift)
-        value = _summand(generator, p, scaled_q, r).sum(-1, keepdims=True) / rows.norm_p
+        # Where just one is missing the passes know what that costs.
+        terms = jnp.where(missing(a, b)[1], jnp.inf, _summand(generator, p, scaled_q, r))
+        value = terms.sum(-1, keepdims=True) / rows.norm_p
         return value, *rows, certain & _certain(generator, value, rows.shift)
 
     value, *rows, certain = by_blocks(of_block, (generator, temperature), a, b, still=True)
@@ -105,7 +116,7 @@ def evaluate(
 
 
 def _summand(generator: Generator, p: jax.Array, q: jax.Array, r: jax.Array) -> jax.Array:
-    """q f(p/q); not finite where just one of p and q is missing."""
+    """q f(p/q)"""
     if generator.by_mass is None or generator.by_mass.summand is None:
         return jnp.maximum(p, q) * generator.balanced(r, *generator.parameters)
     power = functools.partial(power_in_range, p=p, q=q, r=r)
@@ -171,7 +182,8 @@ def tangent(slopes: Any, carried: Any, operands: tuple[jax.Array, jax.Array], ro
         inner, temperature = carried
         total: Any = 0.0
         for slope, step in zip(slopes(inner, temperature, a, b, Rows(*rest[:6])), rest[6:], strict=True):
-            step = step.astype(slope.dtype)
+            # Under vmap rows out of range come here too, whose slopes are then not taken.
+            slope, step = jnp.where(jnp.isfinite(slope), slope, 0.0), step.astype(slope.dtype)
             total += (slope * (step if temperature is None else step / temperature)).sum(-1)
         return total
 

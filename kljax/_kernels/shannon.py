@@ -156,12 +156,13 @@ def _cross_entropy_with_rows(a: jax.Array, b: jax.Array, temperature: Temperatur
 
     def of_block(temperature, a, b):
         p, _, rows, certain = in_range.sums(a, b, temperature, lowest=None)
-        y = jnp.where((a == b) & (a == -jnp.inf), 0.0, single_or_double(b))
+        either, one = in_range.missing(a, b)
+        y = jnp.where(either, 0.0, single_or_double(b))
         y = y if temperature is None else y / temperature
         # Σ p (top - y) + log Σ exp(y - top), where nothing cancels
         top = y.max(-1, keepdims=True)
-        level = jnp.log(rows.norm_q * jnp.exp(-top))
-        value = (p * (top - y)).sum(-1, keepdims=True) / rows.norm_p + level
+        level = jnp.log(rows.norm_q * jnp.exp(jnp.minimum(-top, in_range.TOP)))
+        value = jnp.where(one, jnp.inf, p * (top - y)).sum(-1, keepdims=True) / rows.norm_p + level
         return value, *rows, certain & (value > 0.25) & (value < jnp.inf)
 
     value, *rows, certain = by_blocks(of_block, temperature, a, b, still=True)
