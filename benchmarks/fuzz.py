@@ -106,10 +106,17 @@ def faults(module: str, label: str, p: np.ndarray, q: np.ndarray, found: Any) ->
     yield "NaN in the value", np.isnan(value)
     yield "NaN in the gradient", np.isnan(np.concatenate(gradient, -1)).any(-1)
     yield "NaN in the Hessian-vector product", np.isnan(np.concatenate(product, -1)).any(-1)
-    # An entropy of masses above one is negative by rights, and so is -log q.
+    # Entropies of measures may be negative by rights: Σ p^α ≤ 1 takes Σ p ≤ 1 for α ≥ 1; Σ p^α ≥ 1 takes Σ p ≥ 1 of
+    # masses up to 1 for α < 1, and one outcome for α = 0 (a subnormal one is none); so is -log q of masses above one.
     unit = np.ones(len(p), bool)
     if module == "probs" and label.startswith(("entropy", "cross_entropy")):
-        unit = (q <= 1.0).all(-1) if label == "cross_entropy" else p.astype(float).sum(-1) <= 1.0
+        total, order = p.astype(float).sum(-1), label.partition("-")[2]
+        if label == "cross_entropy":
+            unit = (q <= 1.0).all(-1)
+        elif order == "0.0":
+            unit = (p >= np.finfo(p.dtype).tiny).any(-1)
+        else:
+            unit = (p <= 1.0).all(-1) & ((total >= 1.0) if order == "0.5" else (total <= 1.0))
     yield "negative", unit & (value < 0.0)
     if not label.startswith(("entropy", "cross_entropy", "generalized")):
         yield "p = q with a value", (p == q).all(-1) & (value != 0.0)

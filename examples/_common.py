@@ -147,6 +147,7 @@ def scan(
     label: str,
     progress: bool,
     after: Callable[[int, Any], None] | None = None,
+    done: int = 0,
 ) -> tuple[Any, Any, Seconds]:
     """``jax.lax.scan`` in about 40 pieces, with a progress bar that moves between them.
 
@@ -160,6 +161,7 @@ def scan(
         label: What the bar says.
         progress: Show the bar, if the output is a terminal.
         after: Called between the pieces, with the steps done and the state.
+        done: Steps that an earlier run has done; the bar and ``after`` count them too.
 
     Returns:
         The last state, the outputs of all steps, and the time taken.
@@ -177,13 +179,14 @@ def scan(
     start = time.perf_counter()
     compiled = run.lower(0, total, carry).compile()
     between = time.perf_counter()
-    with tqdm(total=total, desc=label, unit="step", disable=None if progress else True, file=sys.stderr) as bar:
+    hidden = None if progress else True
+    with tqdm(total=done + total, initial=done, desc=label, unit="step", disable=hidden, file=sys.stderr) as bar:
         for first in range(0, total, max(1, total // 40)):
             last = min(first + max(1, total // 40), total)
             carry = jax.block_until_ready(compiled(first, last, carry))
             bar.update(last - first)
             if after is not None:
-                after(last, carry[0])
+                after(done + last, carry[0])
     return *carry, Seconds(between - start, time.perf_counter() - between)
 
 

@@ -9,7 +9,7 @@ The work is done by two functions of ``kljax.samples``; here are the data, the t
                fitted again, be as far from it? Bias, error bar and p-value come from 199 samples of the fit.
 
 Written to the output folder:
-  choose_a_model.png  the data with the fits in the running, and both distances of each family with error bars
+  choose_a_model.png  the data with two fits, and both distances of each family with error bars
   choose_a_model.csv  the ranking, a row for each family, the best first; nats and bits
   choose_a_model.npz  the measurements and each family's log-scores on data not fitted to
 """
@@ -28,6 +28,7 @@ import jax.numpy as jnp
 import numpy as np
 from _choice import draw
 from _models import DATASETS, FAMILIES, POSITIVE, load_column
+from _script import script
 from tqdm import tqdm
 
 import kljax
@@ -163,4 +164,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    script(main)

@@ -17,6 +17,7 @@ import time
 import _common as common
 import jax
 import numpy as np
+from _script import script
 from sklearn.datasets import load_wine
 
 from kljax import samples
@@ -99,4 +100,4 @@ def report(out, names: list[str], pairs: list[tuple[int, int]], found: np.ndarra
 
 
 if __name__ == "__main__":
-    main()
+    script(main)

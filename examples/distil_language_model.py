@@ -39,6 +39,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from _language import DIVERGENCES, Corpus, Loss, hidden_loss, initial_weights, load_corpus, usual_loss
+from _script import script
 from flax import nnx
 
 from kljax import hidden
@@ -62,6 +63,14 @@ COLOURS = {
     "reverse_kl": common.ORANGE,
     "jensen_shannon": common.GREEN,
 }
+SPOKEN = {
+    "teacher": "teacher",
+    "text": "text alone",
+    "kl": "forward KL",
+    "reverse_kl": "reverse KL",
+    "jensen_shannon": "Jensen–Shannon",
+}
+TICKS = [digit * 10.0**power for power in range(-5, 2) for digit in (1, 3)]
 NUMBERS = ["KL(t‖s)", "KL(s‖t)", "JS(t, s)", "tokens/s", "usual tokens/s", "MB", "usual MB"]
 HEADER = ["model", "perplexity", "bits/char", *NUMBERS]
 
@@ -128,7 +137,8 @@ def train(
             jnp.arange(done, steps),
             label=name,
             progress=not options.no_progress,
-            after=saver and (lambda more, state: saver.save(done + more, state)),
+            after=saver and saver.save,
+            done=done,
         )
         print(f"{name}: {steps - done} steps of {options.batch_size} × {options.length} tokens, {seconds}")
     return Model(model.graph, state[0]), np.asarray(state[2])
@@ -268,38 +278,54 @@ def report(rows: list[list[Any]], path: Path) -> None:
 
 
 def draw(rows: list[list[Any]], curves: dict[str, np.ndarray]) -> common.Figure:
+    """A colour is a model, in every panel but the last, where it is filled by kljax.hidden and hollow without."""
     drawn = common.figure(11, 7)
     (learning, bits), (far, cost) = drawn.subplots(2, 2)
     for name, curve in curves.items():
         width = max(1, len(curve) // 60)
         smooth = curve[: len(curve) // width * width].reshape(-1, width).mean(1)
-        learning.plot((np.arange(len(smooth)) + 0.5) * width, smooth, color=COLOURS[name], label=name)
+        learning.plot((np.arange(len(smooth)) + 0.5) * width, smooth, color=COLOURS[name], label=SPOKEN[name], lw=1.8)
     learning.set(title="Each model's own loss, minibatches", xlabel="step", ylabel="nats a token", yscale="log")
     common.plain_logarithmic(learning.yaxis, np.concatenate(list(curves.values())))
-    learning.legend()
-    names = [row[0] for row in rows]
-    bits.bar(names, [row[2] for row in rows], color=list(COLOURS.values()))
-    bits.bar_label(bits.containers[0], fmt="%.2f")
-    bits.tick_params(axis="x", labelsize=8)
-    bits.set(title="Held-out text", ylabel="bits a character")
+    learning.legend(fontsize=8)
+    spoken = [SPOKEN[row[0]] for row in rows]
+    for place, row in enumerate(rows):
+        bits.plot(row[2], place, "o", color=COLOURS[row[0]], ms=9)
+        bits.annotate(f"{row[2]:.3f}", (row[2], place), (8, 0), textcoords="offset points", va="center")
+    bits.set_yticks(range(len(rows)), spoken)
+    bits.set(title="Held-out text: the less the better", xlabel="bits a character", ylim=(len(rows) - 0.5, -0.5))
+    bits.margins(x=0.2)
+    bits.grid(axis="x", color="0.9")
     for at, label in enumerate(("KL(teacher‖student)", "KL(student‖teacher)", "Jensen–Shannon")):
-        values = [row[3 + at] for row in rows[1:]]
-        far.bar(np.arange(len(values)) + 0.27 * (at - 1), values, 0.25, label=label, color=common.COLOURS[at])
-    far.set(title="Held-out tokens: how far students are from the teacher", ylabel="nats a token")
-    far.set_xticks(range(len(names) - 1), names[1:])
-    far.margins(y=0.15)
-    far.legend(fontsize=8, loc="upper left", ncols=3)
-    for at, (label, column) in enumerate((("kljax.hidden", 8), ("whole logits", 9))):
-        measured = [row for row in rows if row[column] != ""]
-        places = np.arange(len(measured)) + 0.4 * (at - 0.5)
-        drawn_bars = cost.bar(places, [row[column] for row in measured], 0.37, label=label, color=common.COLOURS[at])
-        digits = [0 if row[column] >= 10.0 else 1 for row in measured]
-        speeds = [f"{row[column]:,.{n}f} MB\n{row[column - 2]:,.0f}/s" for row, n in zip(measured, digits, strict=True)]
-        cost.bar_label(drawn_bars, speeds, fontsize=8)
-    cost.set_xticks(range(len(measured)), [row[0] for row in measured])
-    cost.margins(y=0.25)
-    cost.set(title="A step of training: temporary memory, and tokens a second", ylabel="MB")
-    cost.legend(fontsize=8, loc="upper left", ncols=2)
+        values = {row[0]: row[3 + at] for row in rows[1:]}
+        best = min(values, key=values.__getitem__)
+        for place, (name, value) in enumerate(values.items()):
+            far.plot(value, at + 0.16 * (place - 1.5), "o", color=COLOURS[name], ms=7)
+            if name == best:
+                note = f"least: {SPOKEN[name]}, {value:.3f}"
+                far.annotate(note, (value, at + 0.16 * (place - 1.5)), (-8, 0), textcoords="offset points",
+                             va="center", ha="right", fontsize=8)  # fmt: skip
+        far.text(0.02, at - 0.42, label, weight="bold", fontsize=8, transform=far.get_yaxis_transform())
+    far.set(title="Held-out tokens: how far each student is from the teacher", xlabel="nats a token", yticks=[])
+    far.set(xscale="log", ylim=(2.6, -0.6))
+    values = [value for row in rows[1:] for value in row[3:6]]
+    low, high = min(values) / 8.0, 1.5 * max(values)  # room for the notes on the left
+    far.set_xlim(low, high)
+    far.set_xticks([one for one in TICKS if low < one < high], [f"{one:g}" for one in TICKS if low < one < high])
+    far.set_xticks([], minor=True)
+    measured = [row for row in rows if row[8] != ""]
+    for place, row in enumerate(measured):
+        for at, (column, filled) in enumerate(((8, True), (9, False))):
+            colour = COLOURS[row[0]]
+            style = {"facecolor": colour if filled else "none", "edgecolor": colour, "linewidth": 1.5}
+            bar = cost.barh(place + 0.38 * (at - 0.5), row[column], 0.32, **style)
+            digits = 0 if row[column] >= 10.0 else 1
+            how = "kljax.hidden" if filled else "whole logits"
+            note = f"{how}: {row[column]:,.{digits}f} MB, {row[column - 2]:,.0f} tokens a second"
+            cost.bar_label(bar, [note], fontsize=8, padding=4)
+    cost.set_yticks(range(len(measured)), [SPOKEN[row[0]] for row in measured])
+    cost.set(title="A step of training: temporary memory", xlabel="MB", ylim=(len(measured) - 0.5, -0.5))
+    cost.set_xlim(0.0, 2.5 * max(row[9] for row in measured))
     return drawn
 
 
@@ -359,4 +385,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    script(main)

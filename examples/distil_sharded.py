@@ -18,6 +18,7 @@ import _common  # noqa: E402
 import jax.numpy as jnp  # noqa: E402
 import numpy as np  # noqa: E402
 import optax  # noqa: E402
+from _script import script  # noqa: E402
 from jax.sharding import NamedSharding  # noqa: E402
 from jax.sharding import PartitionSpec as P  # noqa: E402
 
@@ -25,7 +26,9 @@ from kljax import hidden, logits  # noqa: E402
 
 EPILOG = """\
 It prints the loss of the first and last step, the loss of the same step on one device, and how much of the projection
-each device holds; it writes losses.csv."""
+each device holds. Written to the output folder:
+  distil_sharded.png  the divergence at every step, and what a device holds beside what one alone would
+  distil_sharded.csv  the divergence at every step, in nats a token"""
 AXIS = "vocabulary"
 
 
@@ -71,8 +74,36 @@ def main(arguments: list[str] | None = None) -> None:
     print(f"KL(teacher‖student): first step {losses[0]:.4f}, last step {losses[-1]:.4f}")
     print(f"after it: {there:.6f} over all devices, {alone:.6f} on one from full logits")
     table = [[index + 1, float(value)] for index, value in enumerate(losses)]
-    _common.write_csv(options.out / "losses.csv", ["step", "kl"], table)
+    _common.write_csv(options.out / "distil_sharded.csv", ["step", "kl"], table)
+    memory = {
+        "a projection": 4e-6 * options.outcomes * options.width,
+        "all logits of a model": 4e-6 * options.outcomes * options.tokens,
+    }
+    drawn = draw(np.asarray(losses), float(there), float(alone), count, memory)
+    _common.save(drawn, options.out / "distil_sharded.png")
+
+
+def draw(losses: np.ndarray, there: float, alone: float, count: int, memory: dict[str, float]) -> _common.Figure:
+    drawn = _common.figure(10.0, 3.8)
+    learning, holding = drawn.subplots(1, 2, width_ratios=(3, 2))
+    learning.plot(np.arange(1, len(losses) + 1), losses, color=_common.BLUE, lw=2.0)
+    said = f"after it {there:.4f} nats over {count} devices,\nand {alone:.4f} on one from full logits"
+    learning.text(0.97, 0.93, said, transform=learning.transAxes, ha="right", va="top")
+    learning.set(xlabel="step", ylabel="nats a token", title="KL(teacher‖student), vocabulary split over devices")
+    learning.set(ylim=(0.0, None), xlim=(1, max(2, len(losses))))
+    places = np.arange(len(memory))
+    whole, split = np.array(list(memory.values())), np.array(list(memory.values())) / count
+    for at, (size, colour, who) in enumerate(
+        ((whole, _common.ORANGE, "one device alone"), (split, _common.BLUE, f"each of {count} devices, at most"))
+    ):
+        bars = holding.barh(places + 0.36 * (at - 0.5), size, 0.32, color=colour, label=who)
+        holding.bar_label(bars, [f"{one:.3g} MB" for one in size], padding=3)
+    holding.set_yticks(places, list(memory))
+    holding.set(title="What must be held at a time", xlabel="MB", xlim=(0.0, 1.3 * whole.max()))
+    holding.set_ylim(len(memory) - 0.4, -1.0)
+    holding.legend(loc="upper right", fontsize=8)
+    return drawn
 
 
 if __name__ == "__main__":
-    main()
+    script(main)

@@ -9,7 +9,7 @@ draws come from one sum over a fine grid of τ. Hence KL(q‖p) = log Z - ELBO s
 constant, beside k̂, which judges a fit where log Z is not known.
 
 Written to the output folder:
-  fit_posterior.png   a corner figure of (effect of school A, μ, log τ): exact draws, and the fits over them
+  fit_posterior.png   effect of school A, μ and log τ: the exact posterior, the fits over it, their KL and k̂
   fit_posterior.csv   the table, with all digits
   fit_posterior.npz   the exact moments and draws, each fit's draws, log-weights and loss
 """
@@ -25,8 +25,9 @@ import _common as common
 import jax
 import jax.numpy as jnp
 import numpy as np
+from _script import script
 
-from kljax import variational
+from kljax import plot, variational
 
 EPILOG = """examples:
   python examples/fit_posterior.py
@@ -114,49 +115,21 @@ def options(arguments: list[str] | None) -> argparse.Namespace:
     return chosen
 
 
-def corner(reference: Exact, fits: dict[str, np.ndarray], path: Any) -> None:
-    """Exact draws as a cloud, each fit by the contour that holds half and nine tenths of its draws."""
-    shown = [("effect of school A", lambda x: x[:, 8] + np.exp(x[:, 9]) * x[:, 0]), ("μ", lambda x: x[:, 8])]
-    shown.append(("log τ", lambda x: x[:, 9]))
-    limits = [np.quantile(of(reference.draws), [0.002, 0.998]) for _, of in shown]
-    drawn = common.figure(8.0, 8.0)
-    axes = drawn.subplots(3, 3)
-    for row in range(3):
-        for column in range(3):
-            axis = axes[row, column]
-            if column > row:
-                axis.axis("off")
-                continue
-            (low, high), (bottom, top) = limits[column], limits[row]
-            x = shown[column][1](reference.draws)
-            if row == column:
-                bins = np.linspace(low, high, 60)
-                axis.hist(x, bins, density=True, color="0.85", label="exact")
-                for (name, draws), colour in zip(fits.items(), common.COLOURS, strict=False):
-                    height, _ = np.histogram(shown[column][1](draws), bins, density=True)
-                    axis.plot(0.5 * (bins[1:] + bins[:-1]), height, color=colour, lw=1.2, label=FITS[name][0])
-                axis.set_yticks([])
-            else:
-                axis.plot(x[:3000], shown[row][1](reference.draws)[:3000], ",", color="0.6", rasterized=True)
-                for draws, colour in zip(fits.values(), common.COLOURS, strict=False):
-                    density, *edges = np.histogram2d(
-                        shown[column][1](draws), shown[row][1](draws), 30, [[low, high], [bottom, top]]
-                    )
-                    levels = np.sort(density.ravel())
-                    mass = np.cumsum(levels) / levels.sum()
-                    at = sorted({float(levels[np.searchsorted(mass, one)]) for one in (0.1, 0.5)})
-                    centres = [0.5 * (edge[1:] + edge[:-1]) for edge in edges]
-                    axis.contour(*centres, density.T, at, colors=colour, linewidths=1.0)
-                axis.set_ylim(bottom, top)
-            axis.set_xlim(low, high)
-            if row == 2:
-                axis.set_xlabel(shown[column][0])
-            if column == 0 and row > 0:
-                axis.set_ylabel(shown[row][0])
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    axes[0, 1].legend(handles, labels, loc="upper left")
-    drawn.suptitle("Eight schools: the posterior and its fits; contours hold 90 % and 50 % of the draws")
-    common.save(drawn, path)
+def draw(reference: Exact, results: dict[str, Any]) -> common.Figure:
+    """Three coordinates of the exact posterior, and over them the fits with KL and k̂."""
+    shown = {
+        "effect of school A": lambda v: v[:, 8] + jnp.exp(v[:, 9]) * v[:, 0],
+        "mean of all schools, μ": lambda v: v[:, 8],
+        "log of the spread, log τ": lambda v: v[:, 9],
+    }
+    named = {
+        f"{FITS[name][0]}: KL(q‖p) {reference.log_z - float(one.elbo.value):.3f} nats": one
+        for name, one in results.items()
+    }
+    drawn = common.figure(8.5, 8.5)
+    plot.fit(named, jnp.asarray(reference.draws, jnp.float32), show=shown, figure=drawn)
+    drawn.suptitle("Eight schools: the posterior and its fits; the regions hold 90 % and 50 %")
+    return drawn
 
 
 HEADER = ["fit", "KL(q‖p), nats", "±", "k̂", "worst mean error, sd", "the same weighted", "seconds"]
@@ -167,7 +140,7 @@ def main(arguments: list[str] | None = None) -> None:
     print(f"{common.device()}")
     reference = exact(10 * chosen.draws, chosen.seed)
     print(f"log Z = {reference.log_z:.4f} exactly, by a sum over a grid of τ\n")
-    rows, records, drawn, saved = [], [], {}, {}
+    rows, records, results, saved = [], [], {}, {}
     for name in chosen.fits:
         label, guide, objective = FITS[name]
         began = time.perf_counter()
@@ -180,6 +153,8 @@ def main(arguments: list[str] | None = None) -> None:
             evaluation_draws=chosen.draws,
             progress=False if chosen.no_progress else None,
         )
+        if result.interrupted:  # the fit itself would return what it has
+            raise KeyboardInterrupt
         seconds = time.perf_counter() - began
         elbo, points = result.elbo, np.asarray(result.points, np.float64)
         error = np.abs(points.mean(0) - reference.mean) / reference.std
@@ -189,14 +164,14 @@ def main(arguments: list[str] | None = None) -> None:
         records.append([name, *record])
         digits = (3, 3, 2, 3, 3, 1)
         rows.append([label, *(f"{one:.{places}f}" for one, places in zip(record, digits, strict=True))])
-        drawn[name] = points
+        results[name] = result
         saved |= {f"{name}_draws": points, f"{name}_log_weights": result.log_weights, f"{name}_loss": result.trace}
         print(f"{label}: {result.verdict}")
     print()
     print(common.table(HEADER, rows))
     print("\nMeans are compared with the exact ones, in posterior standard deviations: of q's draws as they are, and")
     print("with Pareto-smoothed importance weights.")
-    corner(reference, drawn, chosen.out / "fit_posterior.png")
+    common.save(draw(reference, results), chosen.out / "fit_posterior.png")
     common.write_csv(
         chosen.out / "fit_posterior.csv", ["fit", "kl", "stderr", "khat", "error", "weighted", "seconds"], records
     )
@@ -212,4 +187,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    script(main)

@@ -13,7 +13,7 @@ divergence between their density and q. That loss is noisy, and lies above the t
 convex in p), so the figure shows it beside the exact divergence at the same parameters: to all of p, over all cells.
 
 Written to the output folder:
-  fit_q_to_p.png   the target, the fits with the regions that hold 50 % and 90 % of q, the loss at every step
+  fit_q_to_p.png   the target, the fits with the regions that hold 50 % and 90 % of q; below, the losses
   fit_q_to_p.csv   every divergence between p and each fit, in nats and, where that is a unit for it, in bits
   fit_q_to_p.npz   log p, each fit's log q, its curves and its parameters at every step, to draw your own
 """
@@ -33,9 +33,10 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from _digits import CELLS, REACH, Target, load_target
+from _script import script
 
 import kljax
-from kljax import logits
+from kljax import logits, plot
 from kljax.generators import Generator
 
 EPILOG = """examples:
@@ -47,9 +48,9 @@ It runs on whatever device JAX finds; JAX_PLATFORMS=cpu keeps it off the GPU."""
 
 START_STD = 0.4  # of the scores, whose own is 1
 TITLES = {
-    "kl": "KL(p‖q), forward: covers the mass",
-    "reverse_kl": "KL(q‖p), reverse: seeks a mode",
-    "jensen_shannon": "Jensen–Shannon: in between",
+    "kl": ("forward KL", "Forward KL covers the mass"),
+    "reverse_kl": ("reverse KL", "Reverse KL seeks a mode"),
+    "jensen_shannon": ("Jensen–Shannon", "Jensen–Shannon: in between"),
 }
 # The table's rows, and whether the value is an amount of information. α-divergences are left to --divergence.
 VERBS: list[tuple[str, Callable[..., jax.Array], bool]] = [
@@ -92,18 +93,32 @@ class Fit(NamedTuple):
         """What Kullback and Leibler's and Jensen–Shannon's are measured in; a χ², say, has no unit."""
         return " nats" if self.name in TITLES else ""
 
+    @property
+    def spoken(self) -> str:
+        """The divergence's name in words."""
+        return TITLES[self.name][0] if self.name in TITLES else self.name.replace("_", " ").replace("=", " ")
+
+    def log_density(self, point: jax.Array) -> jax.Array:
+        """log q after the last step, up to a constant, anywhere in the plane."""
+        x, y, *others = self.parameters[-1]
+        return log_gaussian(Gaussian(jnp.array([x, y]), jnp.array(others[:2]), others[2]), *point)
+
 
 def log_mean(log_kernels: jax.Array) -> jax.Array:
     """The log-probabilities of the mean of some images' kernels."""
     return jax.nn.logsumexp(log_kernels, axis=0) - math.log(len(log_kernels))
 
 
+def log_gaussian(q: Gaussian, x: jax.Array, y: jax.Array) -> jax.Array:
+    """log q up to a constant."""
+    u = jnp.exp(q.log_diagonal[0]) * (x - q.mean[0]) + q.corner * (y - q.mean[1])
+    v = jnp.exp(q.log_diagonal[1]) * (y - q.mean[1])
+    return -0.5 * (u * u + v * v)
+
+
 def gaussian_logits(q: Gaussian, axis: jax.Array) -> jax.Array:
     """The logits of q over the grid; a softmax, which the library never takes, would normalise them."""
-    x, y = axis[:, None] - q.mean[0], axis[None, :] - q.mean[1]
-    u = jnp.exp(q.log_diagonal[0]) * x + q.corner * y
-    v = jnp.exp(q.log_diagonal[1]) * y
-    return (-0.5 * (u * u + v * v)).reshape(-1)
+    return log_gaussian(q, axis[:, None], axis[None, :]).reshape(-1)
 
 
 def fit(name: str, generator: Generator, target: Target, options: argparse.Namespace) -> Fit:
@@ -159,21 +174,18 @@ def report(values: dict[str, list[list[float]]], fits: Sequence[Fit], path: Path
     common.write_csv(path, ["divergence", "fit", "nats", "bits"], records)
 
 
-def mass_levels(q: np.ndarray, shares: Sequence[float] = (0.9, 0.5)) -> list[float]:
-    """The heights above which q holds these shares of its mass; one where a single cell holds both."""
-    descending = np.sort(q.ravel())[::-1]
-    return sorted({float(descending[np.searchsorted(np.cumsum(descending), share)]) for share in shares})
-
-
 def draw(target: Target, log_p: np.ndarray, fits: Sequence[Fit]) -> common.Figure:
-    drawn = common.figure(3.3 * (len(fits) + 1), 6.6)
-    panels = drawn.subplots(2, len(fits) + 1)
+    """Large, what each divergence makes of p; small below, how it came to it."""
+    drawn = common.figure(3.3 * (len(fits) + 1), 5.6)
+    panels = drawn.subplots(2, len(fits) + 1, height_ratios=(3.0, 1.3))
     density = np.exp(log_p).reshape(CELLS, CELLS)
+    window = (-REACH, REACH), (-REACH, REACH)
     for panel in panels[0]:
-        image = panel.imshow(density.T, origin="lower", extent=(-REACH, REACH, -REACH, REACH), cmap="Greys")
-        panel.set(xlabel="first principal component (std)", xlim=(-REACH, REACH), ylim=(-REACH, REACH))
+        image = panel.imshow(density.T, origin="lower", extent=window[0] + window[1], cmap="Greys")
+        panel.set(xlabel="first principal component (std)")
     drawn.colorbar(image, ax=panels[0, -1], label="p, probability of a cell", shrink=0.85)
-    panels[0, 0].set(ylabel="second principal component (std)", title=f"Target p: {len(target.scores)} images")
+    title = f"The target p: {len(target.scores)} images of digits"
+    panels[0, 0].set(ylabel="second principal component (std)", title=title)
     for digit in np.unique(target.labels):
         middle = target.scores[target.labels == digit].mean(0)
         panels[0, 0].annotate(str(digit), middle, ha="center", va="center", color="white", size=13, weight="bold")
@@ -181,21 +193,19 @@ def draw(target: Target, log_p: np.ndarray, fits: Sequence[Fit]) -> common.Figur
     marginal = panels[1, 0]
     marginal.fill_between(target.axis, density.sum(1), color="0.8", label="p")
     for one, colour, above, below in zip(fits, itertools.cycle(common.COLOURS), panels[0, 1:], panels[1, 1:]):
-        q = np.exp(one.log_q).reshape(CELLS, CELLS)
-        above.contour(target.axis, target.axis, q.T, mass_levels(q), colors=colour, linewidths=(1.2, 2.4))
-        above.set_title(TITLES.get(one.name, one.name), color=colour)
+        plot.region(one.log_density, within=window, colour=colour, ax=above)
+        above.set_title(TITLES.get(one.name, ("", one.spoken))[1], color=colour, weight="bold")
         above.text(0.03, 0.03, "lines hold 50 % and 90 % of q", transform=above.transAxes, size=7)
-        marginal.plot(target.axis, q.sum(1), color=colour, label=one.name)
-        below.plot(one.loss, color=colour, alpha=0.45, linewidth=0.7, label="loss: a minibatch of p")
-        below.plot(one.exact, color="black", linewidth=1.3, label="exact: all of p")
-        below.set(
-            xlabel="step", yscale="log", ylabel=one.unit, title=f"{one.name} ends at {one.exact[-1]:.3g}{one.unit}"
-        )
+        marginal.plot(target.axis, np.exp(one.log_q).reshape(CELLS, CELLS).sum(1), color=colour, label=one.spoken)
+        below.plot(one.loss, color=colour, alpha=0.45, linewidth=0.7, label="to a minibatch of p")
+        below.plot(one.exact, color="black", linewidth=1.3, label="to all of p")
+        below.set(xlabel="step", yscale="log", ylabel=f"{one.spoken}{',' * bool(one.unit)}{one.unit}")
+        below.set_title(f"ends at {one.exact[-1]:.3g}{one.unit}", fontsize=9)
         common.plain_logarithmic(below.yaxis, one.loss)
-        below.legend()
-    marginal.set(title="Summed over the second component", ylabel="probability of a column")
-    marginal.set(xlabel="first principal component (std)")
-    marginal.legend(loc="upper left", fontsize=8)
+        below.legend(fontsize=7)
+    marginal.set_title("p and the fits along one axis", fontsize=9)
+    marginal.set(xlabel="first principal component (std)", ylabel="share of a column")
+    marginal.legend(loc="upper left", fontsize=7)
     return drawn
 
 
@@ -244,4 +254,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    script(main)

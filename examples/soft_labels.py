@@ -17,7 +17,8 @@ students that differ in their initial weights. In bfloat16 the network computes 
 and its logits go into the loss as they are; the loss comes out in float32.
 
 Written to the output folder:
-  soft_labels.png  one image's labels, the loss and the test cross-entropy at every step, reliability on test images
+  soft_labels.png  one image's labels, the loss of each test image from bfloat16 logits beside the usual formula's, the
+                   loss and the test cross-entropy at every step, reliability on test images
   soft_labels.csv  accuracy, cross-entropy, KL to the teacher in nats and bits, calibration error, of each sort of label
   soft_labels.npz  the logits of the test images, the teacher's and every student's, to draw your own
 """
@@ -36,7 +37,9 @@ import numpy as np
 import optax
 from _digits import Split, load_split
 from _network import Network, initial_weights
+from _script import script
 from flax import nnx
+from matplotlib.axes import Axes
 
 import kljax
 from kljax import logits
@@ -141,8 +144,16 @@ def report(rows: list[list], path: Path) -> None:
     common.write_csv(path, HEADER, rows)
 
 
-def report_bfloat16(teacher: np.ndarray, students: np.ndarray) -> None:
-    """How right the loss is on bfloat16 logits, beside the usual formula in bfloat16; the truth is in float64."""
+class InBfloat16(NamedTuple):
+    """KL(teacher‖student) of each test image from bfloat16 logits."""
+
+    truth: np.ndarray  # of the same logits, in float64
+    ours: np.ndarray
+    usual: np.ndarray  # a difference of log-softmaxes in bfloat16
+
+
+def in_bfloat16(teacher: np.ndarray, students: np.ndarray) -> InBfloat16:
+    """How right the loss is on bfloat16 logits, beside the usual formula in bfloat16; printed too."""
     p, q = jnp.asarray(teacher, jnp.bfloat16), jnp.asarray(students)
     ours = logits.kl(p, q)
     log_p, log_q = jax.nn.log_softmax(p), jax.nn.log_softmax(q)
@@ -154,12 +165,37 @@ def report_bfloat16(teacher: np.ndarray, students: np.ndarray) -> None:
         error = np.abs(np.asarray(value, np.float64) - truth) / np.maximum(truth, np.finfo(np.float32).tiny)
         negative = int((np.asarray(value) < 0).sum())
         print(f"  {name:12} median {np.median(error):.1e}, worst {error.max():.1e}, negative {negative}, {value.dtype}")
+    return InBfloat16(*(np.asarray(one, np.float64).ravel() for one in (truth, ours, usual)))
 
 
-def draw(data: Split, targets: jax.Array, temperature: float, runs: dict[str, Trained]) -> common.Figure:
-    drawn = common.figure(11, 7.6)
-    (soft, learning), (testing, calibration) = drawn.subplots(2, 2)
-    # The image whose label the teacher finds most divided.
+def draw(
+    data: Split, targets: jax.Array, temperature: float, runs: dict[str, Trained], halves: InBfloat16
+) -> common.Figure:
+    drawn = common.figure(12, 7.4)
+    panels = drawn.subplot_mosaic("AAABBB;CCDDEE")
+    draw_labels(panels["A"], data, targets, temperature)
+    draw_bfloat16(panels["B"], halves)
+    learning, testing, calibration = (panels[name] for name in "CDE")
+    for place, (name, colour) in enumerate(COLOURS.items()):
+        for panel, curves in ((learning, "loss"), (testing, "test_cross_entropy")):
+            panel.plot(getattr(runs["float32"], curves)[:, place], color=colour, label=name, linewidth=2.4)
+            label = "" if place < 2 else "each in bfloat16"
+            panel.plot(getattr(runs["bfloat16"], curves)[:, place], ":", color="black", linewidth=1, label=label)
+            panel.set(xlabel="step", ylabel="nats", yscale="log")
+        x, y, error = common.reliability(on_test_images(runs["float32"], data)[place], data.test_labels)
+        calibration.plot(x, y, "o-", color=colour, label=f"{name}: off by {error:.1%}")
+    learning.set(title="What is minimised: T² KL(label‖student)")
+    testing.set(title="Cross-entropy with the true digit, test images")
+    common.plain_logarithmic(testing.yaxis, runs["float32"].test_cross_entropy)
+    learning.legend(fontsize=8)
+    calibration.plot([0, 1], [0, 1], color="0.7", zorder=0)
+    calibration.set(title="Is the confidence earned? (grey: it is)", xlabel="confidence", ylabel="accuracy")
+    calibration.legend(fontsize=8)
+    return drawn
+
+
+def draw_labels(soft: Axes, data: Split, targets: jax.Array, temperature: float) -> None:
+    """The labels of the image that the teacher finds most divided."""
     shown = int(np.argmax(logits.entropy(targets[2], temperature=temperature)))
     rows = [targets[0, shown], targets[1, shown], targets[2, shown], targets[2, shown] / temperature]
     names = ("hard", "smoothed", "teacher, T = 1", f"teacher, T = {temperature:g}")
@@ -173,22 +209,27 @@ def draw(data: Split, targets: jax.Array, temperature: float, runs: dict[str, Tr
     inset.imshow(data.images[shown].reshape(8, 8), cmap="Greys")
     inset.set(xticks=[], yticks=[])
 
-    for place, (name, colour) in enumerate(COLOURS.items()):
-        for panel, curves in ((learning, "loss"), (testing, "test_cross_entropy")):
-            panel.plot(getattr(runs["float32"], curves)[:, place], color=colour, label=name, linewidth=2.4)
-            label = "" if place < 2 else "each in bfloat16"
-            panel.plot(getattr(runs["bfloat16"], curves)[:, place], ":", color="black", linewidth=1, label=label)
-            panel.set(xlabel="step", ylabel="nats", yscale="log")
-        x, y, error = common.reliability(on_test_images(runs["float32"], data)[place], data.test_labels)
-        calibration.plot(x, y, "o-", color=colour, label=f"{name}: off by {error:.1%} on average")
-    learning.set(title="What is minimised: T² KL(label‖student), a minibatch")
-    testing.set(title="Cross-entropy with the true digit, test images")
-    common.plain_logarithmic(testing.yaxis, runs["float32"].test_cross_entropy)
-    learning.legend()
-    calibration.plot([0, 1], [0, 1], color="0.7", zorder=0)
-    calibration.set(title="Is the confidence earned? (on the grey line it is)", xlabel="confidence", ylabel="accuracy")
-    calibration.legend()
-    return drawn
+
+def draw_bfloat16(panel: Axes, halves: InBfloat16) -> None:
+    """Each image's KL as computed over what it is; below zero no divergence can be."""
+    negative = int((halves.usual < 0).sum())
+    smallest = max(float(halves.truth.min()), 1e-6)
+    line = np.geomspace(smallest, halves.truth.max(), 200)
+    panel.axhspan(-1.0, 0.0, color="0.93", zorder=0)
+    label = f"log-softmaxes: {negative} of {len(halves.usual)} are negative"
+    panel.plot(halves.truth, halves.usual, ".", ms=3, color=common.ORANGE, alpha=0.6, label=label, rasterized=True)
+    label = f"kljax: {int((halves.ours < 0).sum())} negative"
+    panel.plot(halves.truth, halves.ours, ".", ms=3, color=common.BLUE, label=label, rasterized=True)
+    panel.plot(line, line, color="black", lw=0.8, label="right")
+    panel.set_xscale("log")
+    panel.set_yscale("asinh", linear_width=3e-4)
+    panel.set_yticks([-1e-3, 0.0, 1e-3, 1e-2, 0.1, 1.0, 10.0], ["−0.001", "0", "0.001", "0.01", "0.1", "1", "10"])
+    panel.set_yticks([], minor=True)
+    low = min(float(halves.usual.min()), -1e-3)
+    panel.set(ylim=(1.3 * low, 2.0 * halves.truth.max()), xlim=(0.7 * smallest, 1.5 * halves.truth.max()))
+    panel.set(title="The loss of each test image from bfloat16 logits", xlabel="KL(teacher‖student), nats, in float64")
+    panel.set_ylabel("as computed, nats")
+    panel.legend(loc="upper left", fontsize=8, markerscale=3)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -230,12 +271,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for name, test_logits in zip(LABELS, on_test_images(trained, data), strict=True):
             rows.append(evaluate(name, dtype, test_logits, opinion, data))
     report(rows, options.out / "soft_labels.csv")
-    report_bfloat16(opinion, on_test_images(runs["bfloat16"], data)[2])
+    halves = in_bfloat16(opinion, on_test_images(runs["bfloat16"], data)[2])
     students = {dtype: on_test_images(trained, data).astype(np.float32) for dtype, trained in runs.items()}
     np.savez(options.out / "soft_labels.npz", test_labels=data.test_labels, teacher=opinion, **students)
     print(f"wrote {options.out / 'soft_labels.npz'}")
-    common.save(draw(data, targets, options.temperature, runs), options.out / "soft_labels.png")
+    common.save(draw(data, targets, options.temperature, runs, halves), options.out / "soft_labels.png")
 
 
 if __name__ == "__main__":
-    main()
+    script(main)

@@ -39,6 +39,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from _script import script
 from _vae import Autoencoder, Images, Scores, evaluate, latent_kl, load_images, log_likelihood
 from flax import nnx
 
@@ -85,30 +86,32 @@ def train(images: Images, options: argparse.Namespace) -> tuple[Any, Any, np.nda
         charged = jnp.maximum(each, options.free_bits).sum()
         return options.beta * charged - fit, (fit, each.sum())
 
-    def step(state, key):
-        weights, moments = state
-        which, draw = jax.random.split(key)
+    def step(state, at):
+        weights, moments, curves = state
+        which, draw = jax.random.split(keys[at])
         batch = data[jax.random.randint(which, (options.batch_size,), 0, len(data))]
         noise = jax.random.normal(draw, (options.batch_size, images.widths[1]))
         gradient, (fit, kl) = jax.grad(loss, has_aux=True)(weights, batch, noise)
         updates, moments = optimiser.update(gradient, moments)
-        return (optax.apply_updates(weights, updates), moments), (fit - kl, kl)
+        return (optax.apply_updates(weights, updates), moments, curves.at[at].set(jnp.stack([fit - kl, kl]))), ()
 
-    state, done = (weights, jax.jit(optimiser.init)(weights)), 0
+    # The curves are part of the state, so that a resumed run has all of them.
+    state, done = (weights, jax.jit(optimiser.init)(weights), jnp.zeros((options.steps, 2))), 0
     keys = jax.random.split(jax.random.key(options.seed + 1), options.steps)
     saver = Checkpoint(options) if options.checkpoint else None
     if saver and options.resume:
         state, done = saver.load(state)
         print(f"resumed after {done} steps")
-    (weights, _), curves, seconds = common.scan(
+    (weights, _, curves), _, seconds = common.scan(
         step,
         state,
-        keys[done:],
+        jnp.arange(done, options.steps),
         label=f"VAE on {options.data}",
         progress=not options.no_progress,
-        after=saver and (lambda steps, state: saver.save(done + steps, state)),
+        after=saver and saver.save,
+        done=done,
     )
-    return graph, weights, np.stack([np.asarray(curve) for curve in curves], -1), seconds
+    return graph, weights, np.asarray(curves), seconds
 
 
 class Checkpoint:
@@ -170,9 +173,7 @@ def mosaic(images: np.ndarray, side: int, columns: int) -> np.ndarray:
     return framed.reshape(-1, columns, side + 1, side + 1).swapaxes(1, 2).reshape(-1, columns * (side + 1))
 
 
-def draw(
-    images: Images, steps: int, curves: np.ndarray, test: Scores, pairs: np.ndarray, samples: np.ndarray
-) -> common.Figure:
+def draw(images: Images, curves: np.ndarray, test: Scores, pairs: np.ndarray, samples: np.ndarray) -> common.Figure:
     drawn = common.figure(11, 7)
     (seen, dreamt), (learning, latents) = drawn.subplots(2, 2)
     seen.imshow(mosaic(pairs, images.side, 12), cmap="grey", vmin=0, vmax=1)
@@ -181,7 +182,7 @@ def draw(
     dreamt.set(title="Samples: z from the prior, through the decoder", xticks=[], yticks=[], frame_on=False)
     width = max(1, len(curves) // 200)
     smooth = curves[: len(curves) // width * width].reshape(-1, width, 2).mean(1)
-    at = steps - len(curves) + (np.arange(len(smooth)) + 0.5) * width
+    at = (np.arange(len(smooth)) + 0.5) * width
     learning.plot(at, smooth[:, 0], color=common.BLUE, label="ELBO, minibatches")
     learning.axhline(float(test.elbo), color=common.ORANGE, linestyle="--", label=f"held out: {float(test.elbo):.2f}")
     learning.axhline(
@@ -190,8 +191,12 @@ def draw(
         linestyle=":",
         label=f"importance-weighted: {float(test.importance):.2f}",
     )
-    low = np.quantile(smooth[:, 0], 0.03)
-    learning.set(title="The bound while training", xlabel="step", ylabel="nats an image", ylim=(low, None))
+    # The first dive would hide the rest, and the bounds are to be seen whatever the curve does.
+    bounds = [float(test.elbo), float(test.importance)]
+    low, high = min(*bounds, np.quantile(smooth[:, 0], 0.1)), max(*bounds, smooth[:, 0].max())
+    spare = 0.08 * (high - low)
+    learning.set(title="The bound while training", xlabel="step", ylabel="nats an image")
+    learning.set(xlim=(0, len(curves)), ylim=(low - spare, high + spare))
     learning.legend(loc="lower right")
     kl = np.sort(np.asarray(test.kl))[::-1]
     latents.bar(np.arange(len(kl)), kl, color=common.PURPLE)
@@ -250,7 +255,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     saved = {"elbo": curves[:, 0], "kl": curves[:, 1], "latent_kl": test.kl, "pairs": kept, "samples": samples}
     np.savez(options.out / "vae_digits.npz", **saved)
     print(f"wrote {options.out / 'vae_digits.npz'}")
-    drawn = draw(images, options.steps, curves, test, kept.reshape(72, -1), samples)
+    drawn = draw(images, curves, test, kept.reshape(72, -1), samples)
     common.save(drawn, options.out / "vae_digits.png")
 
 
@@ -259,4 +264,4 @@ def not_negative(text: str) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    script(main)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from kljax import interop as interop
     from kljax import logits as logits
     from kljax import montecarlo as montecarlo
+    from kljax import plot as plot
     from kljax import probs as probs
     from kljax import quadrature as quadrature
     from kljax import samples as samples
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from kljax.divergences import pairwise as pairwise
     from kljax.divergences import register as register
     from kljax.divergences import renyi as renyi
+    from kljax.divergences import skew_kl as skew_kl
     from kljax.divergences import squared_hellinger as squared_hellinger
     from kljax.divergences import total_variation as total_variation
     from kljax.divergences import tsallis as tsallis
@@ -61,12 +63,12 @@ __version__ = "0.1.0"
 
 _MODULES = (
     *("bounds", "bregman", "counts", "expfam", "families", "generators", "geometry", "hidden", "interop"),
-    *("logits", "montecarlo", "probs", "quadrature", "samples", "tables", "testing", "variational"),
+    *("logits", "montecarlo", "plot", "probs", "quadrature", "samples", "tables", "testing", "variational"),
 )
 _VERBS = (
     *("Estimate", "alpha", "bhattacharyya", "chernoff_information", "chi_squared", "cross_entropy", "entropy"),
     *("estimate", "f_divergence", "hellinger_distance", "jeffreys", "jensen_shannon"),
-    *("jensen_shannon_distance", "kl", "le_cam", "mutual_information", "pairwise", "register", "renyi"),
+    *("jensen_shannon_distance", "kl", "le_cam", "mutual_information", "pairwise", "register", "renyi", "skew_kl"),
     *("squared_hellinger", "total_variation", "tsallis"),
 )
 _OTHERS = {"ValueWarning": "_values", "bits": "_units", "checked": "_watch"}
@@ -103,11 +105,13 @@ __all__ = [
     "montecarlo",
     "mutual_information",
     "pairwise",
+    "plot",
     "probs",
     "quadrature",
     "register",
     "renyi",
     "samples",
+    "skew_kl",
     "squared_hellinger",
     "tables",
     "testing",
@@ -117,17 +121,19 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name in _MODULES:
-        return importlib.import_module(f"kljax.{name}")
-    if name in _VERBS:
-        value = getattr(importlib.import_module("kljax.divergences"), name)
-    elif name in _OTHERS:
-        value = getattr(importlib.import_module(f"kljax.{_OTHERS[name]}"), name)
-    else:
-        value = importlib.import_module("kljax._names").unknown(__name__, __all__)(name)  # raises
-    globals()[name] = value
-    return value
+if not TYPE_CHECKING:  # a type checker is to refuse what is not there
+
+    def __getattr__(name: str) -> Any:
+        if name in _MODULES:
+            return importlib.import_module(f"kljax.{name}")
+        if name in _VERBS:
+            value = getattr(importlib.import_module("kljax.divergences"), name)
+        elif name in _OTHERS:
+            value = getattr(importlib.import_module(f"kljax.{_OTHERS[name]}"), name)
+        else:
+            value = importlib.import_module("kljax._names").unknown(__name__, __all__)(name)  # raises
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

@@ -41,3 +41,17 @@ def logits(names: tuple[str, ...], operands: Any, where: Any, axis: Any) -> None
         ~jnp.stack(looks).all(),
         f"the rows of {' and '.join(names)} lie in [0, 1] and sum to 1, as probabilities do, and logits are wanted.",
     )
+
+
+def parameter(owner: str, name: str, limits: Any, value: jax.Array) -> None:
+    """Checks that a parameter of a distribution lies where it may, and that a matrix is positive definite."""
+    if limits.matrix:
+        lower = value if limits.matrix == "lower" else jax.lax.linalg.cholesky(value)
+        diagonal = jnp.real(jnp.diagonal(lower, axis1=-2, axis2=-1))
+        checkify.check(jnp.all(diagonal > 0.0), f"{owner}: {name} is not positive definite.")
+        return
+    above = value > limits.low if limits.open_low and limits.low > -jnp.inf else value >= limits.low
+    below = value < limits.high if limits.open_high and limits.high < jnp.inf else value <= limits.high
+    checkify.check(
+        jnp.all(above & below), f"{owner}: {name} has entries outside [{limits.low:g}, {limits.high:g}] or NaN."
+    )

@@ -9,20 +9,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
 from jax.experimental import checkify
-from jax.typing import ArrayLike
+
+from kljax._types import Rows
 
 Axis = int | Sequence[int]
 AxisName = Hashable | Sequence[Hashable]
 
 
 def floating(
-    name: str, value: ArrayLike, *, allow_complex: bool = False, keep_half: bool = False, advice: str | None = None
+    name: str, value: Rows, *, allow_complex: bool = False, keep_half: bool = False, advice: str | None = None
 ) -> jax.Array:
     """``value`` as a float32 or float64 array; half-precision input is computed in float32, or kept on request.
 
@@ -95,7 +97,7 @@ def last(array: jax.Array, normal_axes: tuple[int, ...]) -> jax.Array:
     return moved if count == 1 else moved.reshape(*moved.shape[: array.ndim - count], -1)
 
 
-def mask(where: ArrayLike | None, shape: tuple[int, ...]) -> jax.Array | None:
+def mask(where: Rows | None, shape: tuple[int, ...]) -> jax.Array | None:
     """``where`` as a boolean array of the operands' shape."""
     if where is None:
         return None
@@ -113,16 +115,22 @@ def mask(where: ArrayLike | None, shape: tuple[int, ...]) -> jax.Array | None:
         ) from None
 
 
-def occupied(rows: jax.Array, mask: jax.Array, nothing: float, sure: float) -> jax.Array:
-    """Rows with ``nothing`` outside the mask; a row with no outcome left has one, which is ``sure``, and costs 0."""
+def occupied(rows: jax.Array, mask: jax.Array, nothing: float, sure: float, axis_name: Any = None) -> jax.Array:
+    """Rows with ``nothing`` outside the mask; a row with no outcome left has one, which is ``sure``, and costs 0.
+
+    Of rows that are split along a mesh axis the first device has that one.
+    """
     first = lax.broadcasted_iota(jnp.int32, mask.shape, mask.ndim - 1) == 0
-    kept = jnp.where(mask, rows, nothing)
-    return jnp.where(~mask.any(-1, keepdims=True) & first, sure, kept)
+    some = mask.any(-1, keepdims=True)
+    if axis_name is not None:
+        some = lax.psum(some.astype(jnp.int32), axis_name) > 0
+        first &= lax.axis_index(axis_name) == 0
+    return jnp.where(~some & first, sure, jnp.where(mask, rows, nothing))
 
 
 def number(
     name: str,
-    value: ArrayLike,
+    value: Rows,
     *,
     low: float = -math.inf,
     high: float = math.inf,
@@ -142,7 +150,7 @@ def number(
         raise ValueError(f"{name} must lie in {brackets}; got {value!r}.")
 
 
-def scalar(name: str, value: ArrayLike) -> jax.Array:
+def scalar(name: str, value: Rows) -> jax.Array:
     """A number or array of shape () as an array."""
     array = jnp.asarray(value)
     if array.shape != () or not jnp.issubdtype(array.dtype, jnp.number) or jnp.iscomplexobj(array):
@@ -150,7 +158,7 @@ def scalar(name: str, value: ArrayLike) -> jax.Array:
     return array if jnp.issubdtype(array.dtype, jnp.floating) else array.astype(jnp.float32)
 
 
-def stack(array: jax.Array, weights: ArrayLike | None, axis: Axis, stack_axis: int) -> tuple[jax.Array, jax.Array]:
+def stack(array: jax.Array, weights: Rows | None, axis: Axis, stack_axis: int) -> tuple[jax.Array, jax.Array]:
     """A stack of distributions as [..., K, V], and the weights [..., K] of its K members."""
     if isinstance(stack_axis, Sequence):
         raise TypeError(f"stack_axis must be an integer; got {stack_axis!r}.")
@@ -175,7 +183,7 @@ def stack(array: jax.Array, weights: ArrayLike | None, axis: Axis, stack_axis: i
         ) from None
 
 
-def parameter(name: str, value: ArrayLike) -> float | jax.Array:
+def parameter(name: str, value: Rows) -> float | jax.Array:
     """An order or weight: a Python number stays static, anything else becomes a traced scalar."""
     number(name, value)
     if isinstance(value, (int, float)):
@@ -189,7 +197,17 @@ def instance(name: str, value: object, kind: type, expected: str) -> None:
         raise TypeError(f"{name} must be {expected}; got {value!r}.")
 
 
-def simplex(name: str, value: ArrayLike | None) -> ArrayLike | None:
+def key(name: str, value: object) -> None:
+    """Raises unless ``value`` is one key of ``jax.random``, of the new or the old kind."""
+    dtype, shape = getattr(value, "dtype", None), getattr(value, "shape", None)
+    typed = dtype is not None and jnp.issubdtype(dtype, jax.dtypes.prng_key)
+    if (typed and shape == ()) or (dtype == np.uint32 and shape is not None and len(shape) == 1):
+        return
+    got = repr(value) if shape is None else f"{dtype} of shape {shape}"
+    raise TypeError(f"{name} must be a key, as jax.random.key(0); got {got}.")
+
+
+def simplex(name: str, value: Rows | None) -> Rows | None:
     """``value`` itself; weights given as numbers rather than traced must be non-negative and sum to 1."""
     if value is None or isinstance(value, jax.core.Tracer):
         return value

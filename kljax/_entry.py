@@ -16,9 +16,10 @@ from typing import Any, Literal
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.typing import ArrayLike
 
 from kljax import _checks, _operands
+from kljax._prompt import prompt
+from kljax._types import Rows
 
 Look = Callable[[tuple[str, ...], Any, Any, Any], None]
 Reduction = Literal["sum", "mean"] | None
@@ -26,17 +27,19 @@ REDUCTIONS = (None, "sum", "mean")
 
 
 def entry(
-    look: Look, *operands: str, fill: float = 0.0, static: tuple[str, ...] = ("axis",)
+    look: Look, *operands: str, fill: float = 0.0, static: tuple[str, ...] = ("axis",), few: int = 0
 ) -> Callable[[Callable[..., Any]], Any]:
     """A decorator of cores ``core(operands..., other arrays, *, axis)``; ``look`` warns of values that can't be meant.
 
-    With ``measure=True`` nothing is looked at. ``fill`` is what a masked token holds instead of its own.
+    With ``measure=True`` nothing is looked at. ``fill`` is what a masked token holds instead of its own. Up to ``few``
+    numbers a large program is compiled promptly.
     """
 
     def decorate(core: Callable[..., Any]) -> Callable[..., Any]:
         names = [*inspect.signature(core).parameters]
         static_names = [name for name in static if name in names]
         jitted = jax.jit(core, static_argnames=static_names)
+        run = prompt(core, static_argnames=tuple(static_names), few=few) if few else jitted
         where_at = names.index("where") if "where" in names else None
         count = len(operands)
 
@@ -58,8 +61,8 @@ def entry(
         def call(
             *given: Any,
             measure: bool = False,
-            tokens: ArrayLike | None = None,
-            weights: ArrayLike | None = None,
+            tokens: Rows | None = None,
+            weights: Rows | None = None,
             reduction: Reduction = None,
             **options: Any,
         ) -> Any:
@@ -70,7 +73,7 @@ def entry(
                 where = None if where_at is None else given[where_at]
                 look(operands, arrays, _shown(where, tokens, options.get("axis", -1)), options.get("axis", -1))
             if tokens is None and weights is None and reduction is None:
-                return jitted(*arrays, *given[count:], **options)
+                return run(*arrays, *given[count:], **options)
             check_reduction(reduction)
             return over_tokens(arrays, given[count:], tokens, weights, reduction=reduction, **options)
 
@@ -94,11 +97,14 @@ def check_reduction(reduction: object) -> None:
         raise ValueError(f"reduction must be one of {REDUCTIONS}; got {reduction!r}.")
 
 
-def token_mask(tokens: ArrayLike, shape: tuple[int, ...]) -> jax.Array:
+def token_mask(tokens: Rows, shape: tuple[int, ...]) -> jax.Array:
     """``tokens`` as a boolean array of the tokens' shape."""
     array = jnp.asarray(tokens)
     if array.dtype != jnp.bool_:
-        raise TypeError(f"tokens must be boolean; got {array.dtype} with shape {array.shape}.")
+        raise TypeError(
+            f"tokens must be boolean; got {array.dtype} with shape {array.shape}. Of a mask of ones and zeros pass "
+            "tokens.astype(bool); factors go to weights=."
+        )
     return _per_token("tokens", array, shape)
 
 
@@ -112,7 +118,7 @@ def _per_token(name: str, array: jax.Array, shape: tuple[int, ...]) -> jax.Array
         ) from None
 
 
-def reduced(value: jax.Array, keep: jax.Array | None, weights: ArrayLike | None, reduction: Reduction) -> jax.Array:
+def reduced(value: jax.Array, keep: jax.Array | None, weights: Rows | None, reduction: Reduction) -> jax.Array:
     """Weighted numbers of tokens, 0 where they are masked, or their sum, or that over the sum of the weights."""
     factor = jnp.ones_like(value)
     if weights is not None:
@@ -130,7 +136,7 @@ def reduced(value: jax.Array, keep: jax.Array | None, weights: ArrayLike | None,
     return jnp.where(mass == 0.0, 0.0, total / jnp.where(mass == 0.0, 1.0, mass))
 
 
-def after(value: jax.Array, tokens: ArrayLike | None, weights: ArrayLike | None, reduction: Reduction) -> jax.Array:
+def after(value: jax.Array, tokens: Rows | None, weights: Rows | None, reduction: Reduction) -> jax.Array:
     """What is made of numbers of tokens, of which the masked are 0 already, weighted and reduced."""
     if tokens is None and weights is None and reduction is None:
         return value

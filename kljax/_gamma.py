@@ -249,8 +249,8 @@ def _bregman_jvp(phi, primals, tangents):
 def _polygamma(n: int, x: jax.Array, v: jax.Array) -> jax.Array:
     """ψ⁽ⁿ⁾(x) v for a tangent v."""
     value = _scaled(False, n + 1, x) * v
-    for _ in range(n):  # the barrier, linear in v, keeps the compiler from dividing once by xⁿ, which underflows
-        value = divide(jax.lax.optimization_barrier(value), x)
+    for _ in range(n):  # a selection, linear in v, keeps the compiler from dividing once by xⁿ, which underflows
+        value = divide(jnp.where(jnp.isnan(x), 0.0, value), x)
     return value
 
 

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import functools
+import inspect
 from collections.abc import Callable, Iterable
-from typing import NoReturn
+from typing import Any, NoReturn, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 # What others call a divergence or a family, and a family's parameter; ours are the values, the first that there is.
 VERBS: dict[str, tuple[str, ...]] = {
@@ -93,6 +98,45 @@ PARAMETERS: dict[str, tuple[str, ...]] = {
     "upper": ("high",),
 }
 
+ARGUMENTS: dict[str, tuple[str, ...]] = {
+    "alpha": ("order",),
+    "lam": ("order", "weight"),
+    "lambda_": ("order", "weight"),
+    "dim": ("axis",),
+    "axes": ("axis",),
+    "dims": ("axis",),
+    "mask": ("tokens", "where"),
+    "attention_mask": ("tokens", "where"),
+    "loss_mask": ("tokens", "where"),
+    "padding_mask": ("tokens", "where"),
+    "sample_weight": ("weights",),
+    "weight": ("weights",),
+    "w": ("weight", "weights"),
+    "t": ("temperature",),
+    "tau": ("temperature",),
+    "temp": ("temperature",),
+    "reduce": ("reduction",),
+    "size_average": ("reduction",),
+    "f": ("generator",),
+    "divergence": ("generator",),
+    "rng": ("key",),
+    "seed": ("key",),
+    "rng_key": ("key",),
+    "prng_key": ("key",),
+    "n": ("num_samples", "num_draws"),
+    "n_samples": ("num_samples", "num_draws"),
+    "domain": ("support",),
+    "bounds": ("support",),
+}
+# What an argument that is missing looks like.
+SHOWN = {
+    "key": "jax.random.key(0)",
+    "order": "0.5",
+    "support": "(-jnp.inf, jnp.inf)",
+    "weight": "0.5",
+    "generator": "kljax.generators.kl",
+}
+
 
 def meant(wrong: str, known: Iterable[str], synonyms: dict[str, tuple[str, ...]]) -> str | None:
     """The name among ``known`` that ``wrong`` most likely stands for."""
@@ -133,3 +177,49 @@ def keyword(owner: str, wrong: str, known: Iterable[str]) -> TypeError:
     found = meant(wrong, names, PARAMETERS)
     advice = "" if found is None else f" Did you mean {found}?"
     return TypeError(f"{owner} has no parameter {wrong!r}; it takes {', '.join(names) or 'none'}.{advice}")
+
+
+def advised(verb: Callable[P, R]) -> Callable[P, R]:
+    """The function; a call that does not fit its signature is answered by what does."""
+
+    @functools.wraps(verb)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return verb(*args, **kwargs)
+        except TypeError as error:
+            at = error.__traceback__
+            if at is None or at.tb_next is not None:
+                raise  # from within
+            raise _misfit(verb, args, kwargs, error) from None
+
+    return call
+
+
+def _misfit(verb: Callable[..., Any], args: tuple[Any, ...], given: dict[str, Any], error: TypeError) -> TypeError:
+    name = verb.__name__
+    parameters = inspect.signature(verb).parameters.values()
+    options = [one.name for one in parameters if one.kind is one.KEYWORD_ONLY]
+    operands = [one.name for one in parameters if one.kind is one.POSITIONAL_OR_KEYWORD]
+    listed = " and ".join(operands)
+    for wrong in given:
+        if wrong not in (*options, *operands):
+            found = meant(wrong, [one for one in (*options, *operands) if one not in given], ARGUMENTS)
+            advice = "" if found is None else f" Did you mean {found}?"
+            if wrong == "base":
+                advice = " Results are in nats; kljax.bits(…) converts them."
+            takes = f"{listed}; {', '.join(options)}" if options else listed
+            return TypeError(f"{name} has no argument {wrong!r}; it takes {takes}.{advice}")
+    if len(args) > len(operands):
+        every = ", ".join(f"{one}=" for one in options)
+        return TypeError(
+            f"{name} got {len(args)} arguments by position: after {listed} every argument has a name, {every}"
+        )
+    twice = [one for one in operands[: len(args)] if one in given]
+    if twice:
+        return TypeError(f"{name} got {' and '.join(twice)} twice, by position and by name.")
+    needed = [one.name for one in parameters if one.default is one.empty and one.name not in given]
+    missing = [one for one in needed if one not in operands[: len(args)]]
+    if not missing:
+        return error
+    call = ", ".join([*operands, *(f"{one}={SHOWN.get(one, '…')}" for one in missing if one in options)])
+    return TypeError(f"{name} needs {' and '.join(missing)}: {name}({call}).")

@@ -47,6 +47,29 @@ def fingerprint(record: Any) -> int:
     return hash((type(record), structure, tuple(np.shape(leaf) for leaf in leaves)))
 
 
+class Structure:
+    """The static part of a record: hashed once and compared by identity first, since ``jit`` asks at every call."""
+
+    __slots__ = ("_hash", "parts")
+
+    def __init__(self, parts: tuple[Any, ...]) -> None:
+        self.parts = parts
+        self._hash: int | None = None
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        return isinstance(other, Structure) and hash(self) == hash(other) and self.parts == other.parts
+
+    def __hash__(self) -> int:
+        if self._hash is None:
+            self._hash = hash(self.parts)
+        return self._hash
+
+    def __reduce__(self) -> Any:
+        return Structure, (self.parts,)  # a hash holds in its own process only
+
+
 def comparable(kind: T) -> T:
     """The class with equality and hash by structure."""
     kind.__eq__, kind.__hash__ = equal, fingerprint  # type: ignore[assignment, method-assign]

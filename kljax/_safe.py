@@ -24,3 +24,22 @@ def exp_within(t: jax.Array) -> jax.Array:
 def saturated(x: jax.Array, top: float) -> jax.Array:
     """x within ±top. Its derivative is chosen, not multiplied by 0 or 1: beyond, it is 0 also where that of x is ∞."""
     return jnp.where(x > top, top, jnp.where(x < -top, -top, x))
+
+
+@jax.custom_jvp
+def largest(x: jax.Array) -> jax.Array:
+    """The maximum over the last axis; ties share its derivative.
+
+    JAX's own rule looks for the entries that equal the maximum. Where the compiler makes the entries twice, for the
+    maximum and for the comparison, and rounds them differently, it finds none and divides by zero.
+    """
+    return x.max(-1)
+
+
+@largest.defjvp
+def _largest_jvp(primals, tangents):
+    (x,), (dx,) = primals, tangents
+    top = jnp.argmax(x, -1, keepdims=True)
+    numbers = jax.lax.broadcasted_iota(top.dtype, x.shape, x.ndim - 1)
+    at_top = (numbers == top) | (x == x.max(-1, keepdims=True))
+    return largest(x), jnp.where(at_top, dx / at_top.sum(-1, keepdims=True).astype(x.dtype), 0.0).sum(-1)

@@ -22,7 +22,7 @@ LARGEST = 10**6
 _HERE = os.path.dirname(__file__)
 _JAX = os.path.dirname(jax.__file__)
 _MODULES = tuple(os.path.join(_HERE, module) for module in ("probs", "logits"))
-_ONES: dict[tuple[int, Any], np.ndarray] = {}
+_ONES: dict[tuple[int, str], np.ndarray] = {}
 _told = {"double": False}
 _asked: contextvars.ContextVar[str] = contextvars.ContextVar("asked", default="no")  # or "eager", or "traced"
 
@@ -66,32 +66,50 @@ def told_once_of_double() -> None:
         )
 
 
-def concrete(value: Any) -> np.ndarray | None:
-    """The entries, if they are there to be looked at."""
-    if isinstance(value, jax.Array):
-        if isinstance(value, jax.core.Tracer) or value.size == 0 or not value.is_fully_addressable:
-            return None
-        if (value.size > LARGEST or value.platform() != "cpu") and _asked.get() == "no":
-            return None
-        found = np.asarray(value)
-    elif isinstance(value, np.ndarray) and value.size and (value.size <= LARGEST or _asked.get() != "no"):
+def entries(value: Any) -> np.ndarray | None:
+    """The entries, if they are there to be looked at: a view where the array lies on a CPU."""
+    if isinstance(value, np.ndarray):
         found = value
+    elif isinstance(value, jax.Array) and not isinstance(value, jax.core.Tracer):
+        if _asked.get() == "no" and (value.platform() != "cpu" or value.size > LARGEST):
+            return None
+        try:
+            found = np.asarray(value)
+        except RuntimeError:
+            return None  # donated, or spread over processes
     else:
         return None
-    if found.dtype in (np.float32, np.float64):
+    return found if 0 < found.size <= LARGEST or (found.size and _asked.get() != "no") else None
+
+
+def in_traced_code(value: Any) -> bool:
+    """Whether this is traced, and to be looked at nevertheless."""
+    return isinstance(value, jax.core.Tracer) and _asked.get() == "traced"
+
+
+def concrete(value: Any) -> np.ndarray | None:
+    """The entries as floating-point numbers, if they are there to be looked at."""
+    found = entries(value)
+    if found is None or found.dtype.char in "fd":
         return found
     return None if found.dtype.kind in "biucOSU" else found.astype(np.float32)  # refused elsewhere, or half precision
 
 
 def _summed(rows: np.ndarray) -> np.ndarray:
     """The sums of rows, by the fastest way that there is for short ones."""
-    key = rows.shape[-1], rows.dtype
+    key = rows.shape[-1], rows.dtype.char
     ones = _ONES.get(key)
     if ones is None:
         if len(_ONES) > 256:
             _ONES.clear()
         ones = _ONES[key] = np.ones(*key)
     return rows.dot(ones)
+
+
+def _least(rows: np.ndarray) -> float:
+    """The smallest entry, NaN if there is one: faster than ``min`` for what is short."""
+    found: float = rows.item(rows.argmin())
+    return found
 
 
 def _rows(found: np.ndarray, axis: Any, where: Any, fill: float) -> np.ndarray | None:
@@ -120,6 +138,24 @@ def nothing(names: tuple[str, ...], operands: Any, where: Any, axis: Any) -> Non
     """Of operands of which nothing is known to be meant."""
 
 
+def labels(classes: Any, rows: Any, axis: Any, tokens: Any) -> None:
+    """Warns of class labels that name no outcome, such as the -100 by which other libraries mark padding."""
+    found, shape = entries(classes), np.shape(rows)
+    if found is None or not isinstance(axis, int) or not -len(shape) <= axis < len(shape):
+        return
+    count = shape[axis]
+    if found.min() >= 0 and found.max() < count:
+        return
+    if tokens is not None:
+        mask = concrete_mask(tokens)
+        if mask is None or mask.shape != found.shape or not ((found < 0) | (found >= count))[mask].any():
+            return
+    warn(
+        f"kljax.logits.{{verb}}: there are labels outside [0, {count}), which cost infinitely much. If they mark "
+        "padding, pass tokens=labels >= 0."
+    )
+
+
 def tables_of_probabilities(names: tuple[str, ...], operands: Any, where: Any, _: Any) -> None:
     """Warns of joint tables of probabilities that are none."""
     if np.ndim(operands[0]) >= 2:
@@ -143,10 +179,10 @@ def probabilities(names: tuple[str, ...], operands: Any, where: Any, axis: Any) 
         rows = found if axis == -1 and where is None and found.ndim else _rows(found, axis, where, 0.0)
         if rows is None:
             continue
-        sums = _summed(rows)
-        least, most = sums.min(), sums.max()
-        if rows.min() >= 0.0 and least > 1.0 - _LOOSE and most < 1.0 + _LOOSE:
+        off = _summed(rows.reshape(-1, rows.shape[-1])) - 1.0
+        if _least(rows) >= 0.0 and off.dot(off) < _LOOSE**2:  # so that none is off by more
             continue
+        sums = _summed(rows)
         text = _what_is_wrong(name, rows, sums, _looseness(value))
         if text is not None:
             warn("kljax.probs.{verb}: " + text)
@@ -175,16 +211,18 @@ def _what_is_wrong(name: str, rows: np.ndarray, sums: np.ndarray, loose: float) 
     off = (np.abs(sums - 1.0) > loose) & ((sums != 0.0) | (sums == 0.0).all())
     if not off.any():
         return None
-    silence = " If a measure is meant, say measure=True."
-    normal = f"Normalise them, {name} / {name}.sum(axis, keepdims=True)."
+    silence = "If a measure is meant, say measure=True."
+    normal = f"Normalise them, {name} / {name}.sum(axis, keepdims=True)"
+    whole = (rows == np.floor(rows)).all() and sums.max() > 1.0
+    counted = "Of counts call kljax.counts, whose estimates have error bars. "
     if (np.abs(sums - 100.0) < 1.0).all():
-        return f"the rows of {name} sum to 100, not to 1: divide percentages by 100.{silence}"
-    if (rows == np.floor(rows)).all() and sums.max() > 1.0:
-        return (
-            f"the rows of {name} are whole numbers that do not sum to 1. Of counts call kljax.counts, whose estimates "
-            f"have error bars. {normal}{silence}"
-        )
-    return f"the rows of {name} do not sum to 1, and are taken as measures. {normal}{silence}"
+        advice = counted if whole else ""
+        return f"the rows of {name} sum to 100, not to 1: divide percentages by 100. {advice}{silence}"
+    if whole:
+        return f"the rows of {name} are whole numbers that do not sum to 1. {counted}{normal}. {silence}"
+    if rows.max() > 1.0:
+        normal += "; of logits call kljax.logits.{verb}, of data kljax.samples"
+    return f"the rows of {name} do not sum to 1, and are taken as measures. {normal}. {silence}"
 
 
 def _log_sums(rows: np.ndarray) -> np.ndarray:
@@ -204,7 +242,7 @@ def logits(names: tuple[str, ...], operands: Any, where: Any, axis: Any) -> None
                 _checked.logits(names, operands, where, axis)
             return
         rows = found if axis == -1 and where is None and found.ndim else _rows(found, axis, where, 0.0)
-        if rows is None or rows.min() < 0.0:
+        if rows is None or _least(rows) < 0.0:
             return  # ordinary logits
         if not rows.max() <= 1.0 or not (np.abs(_summed(rows) - 1.0) < _looseness(value)).all():
             return

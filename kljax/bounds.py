@@ -18,6 +18,8 @@ from jax import lax
 from jax.nn import logsumexp
 
 from kljax import _checks, divergences
+from kljax._names import advised
+from kljax._types import Law
 from kljax.divergences import _pairs
 from kljax.families import Mixture, MultivariateNormal, Normal
 from kljax.families._categorical import _log_chances
@@ -40,7 +42,8 @@ class Bounds(NamedTuple):
     upper: jax.Array
 
 
-def kl(p: Any, q: Any) -> Bounds:
+@advised
+def kl(p: Law, q: Law) -> Bounds:
     """KL(p‖q) of two mixtures lies between these: the best of the bounds of this module that the components allow.
 
     Above it is the smaller of ``hershey_olsen`` and ``durrieu``, below the larger of ``durrieu`` and 0; where the
@@ -78,7 +81,8 @@ def kl(p: Any, q: Any) -> Bounds:
     return Bounds(jnp.maximum(lower, 0.0), jnp.minimum(upper, above))
 
 
-def hershey_olsen(p: Any, q: Any) -> jax.Array:
+@advised
+def hershey_olsen(p: Law, q: Law) -> jax.Array:
     """KL(p‖q) ≤ min Σ φ_ab [log(φ_ab/ψ_ab) + KL(p_a‖q_b)] over couplings Σ_b φ_ab = w_a, Σ_a ψ_ab = v_b.
 
     It is exact for equal mixtures whose components don't overlap, and never above the bound by convexity,
@@ -110,7 +114,8 @@ def hershey_olsen(p: Any, q: Any) -> jax.Array:
     return _of_pair(_hershey_olsen, p, q)
 
 
-def durrieu(p: Any, q: Any) -> Bounds:
+@advised
+def durrieu(p: Law, q: Law) -> Bounds:
     """Bounds on KL(p‖q) from the components' divergences, entropies and overlaps ∫ p_a q_b.
 
     The lower one is Σ w_a log[Σ w_a' exp(-KL(p_a‖p_a'))/Σ v_b ∫ p_a q_b] - Σ w_a H(p_a), the upper one
@@ -150,6 +155,7 @@ def durrieu(p: Any, q: Any) -> Bounds:
     return _of_pair(_durrieu, p, q)
 
 
+@advised
 def kolchinsky_tracey(p: Any, *, order: float = 0.5) -> Bounds:
     """The entropy of a mixture lies between Σ w_a H(p_a) - Σ w_a log Σ w_b exp(-D(p_a‖p_b)) for two distances D.
 

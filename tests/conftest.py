@@ -7,6 +7,9 @@ Warnings are errors (``pyproject.toml``). Double precision is not switched on he
 from __future__ import annotations
 
 import collections
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 
 import hypothesis
@@ -19,6 +22,32 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 # The first call of a jitted function compiles, so a deadline would time the compiler; and a failure must come again.
 hypothesis.settings.register_profile("kljax", deadline=None, derandomize=True, print_blob=True)
 hypothesis.settings.load_profile("kljax")
+
+
+# XLA takes 25 ms to optimise a kernel that runs for microseconds; without that the suite takes half as long.
+# ``--full`` runs under them, and tests/test_prompt.py does for a few rows and families.
+QUICKLY = (
+    "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true",
+    "--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=4",
+)
+
+
+def _compile_quickly() -> None:
+    """Adds the flags that this XLA knows; of one that it doesn't it dies, so another process tries them."""
+    chosen = os.environ.get("XLA_FLAGS", "")
+    if QUICKLY[0] in chosen:
+        return
+    for flags in (" ".join(QUICKLY), QUICKLY[0]):
+        tried = {**os.environ, "XLA_FLAGS": f"{chosen} {flags}".strip()}
+        program = [sys.executable, "-c", "import jax; jax.jit(lambda: 0.0)()"]
+        if not subprocess.run(program, env=tried, capture_output=True, check=False).returncode:
+            os.environ["XLA_FLAGS"] = tried["XLA_FLAGS"]
+            return
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not config.getoption("--full"):
+        _compile_quickly()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

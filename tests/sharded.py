@@ -102,6 +102,33 @@ def over_axis(check_vma: bool, every: bool) -> None:
             )
 
 
+def masked_over_axis(check_vma: bool, _: bool) -> None:
+    """Outcomes left out: all of a row, which costs 0, and all of a row but what the last device holds."""
+    a, b = rows()
+    where = np.ones(a.shape, bool)
+    where[0], where[1, :48], where[2, ::3] = False, False, False
+    verbs = logits_verbs()
+    for name in ("kl", "entropy"):
+
+        def total(a: Any, b: Any, where: Any, name: str = name, **options: Any) -> Any:
+            value = verbs[name](a, b, where=where, **options)
+            return jnp.where(jnp.isfinite(value), value, 0.0).sum(), value
+
+        split = jax.shard_map(
+            functools.partial(total, axis_name="v"),
+            mesh=mesh(4),
+            in_specs=(P(None, "v"),) * 3,
+            out_specs=P(),
+            check_vma=check_vma,
+        )
+        found, expected = (
+            jax.jit(jax.value_and_grad(one, (0, 1), has_aux=True))(a, b, where) for one in (split, total)
+        )
+        close(found, expected, 64)
+        assert found[0][1][0] == 0.0, name
+        assert not any(slopes[0].any() for slopes in found[1]), name
+
+
 def hidden_over_axis(check_vma: bool, every: bool) -> None:
     """hidden.* inside shard_map, with the vocabulary and the tokens split; half of the cases unless ``every``."""
     from kljax import hidden

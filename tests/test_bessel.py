@@ -99,7 +99,8 @@ def test_values_and_derivatives(order, dtype, sweep_size):
     assert worst(value, at_x.gain + at_zero, at_x.gain + abs(at_zero)) <= 8
     assert worst(mean, at_x.mean) <= 4
     assert worst(slope, at_x.slope) <= LIMITS["A'"]
-    np.testing.assert_array_equal(slope, named)
+    # The same formula; how its products are associated is the compiler's.
+    np.testing.assert_allclose(slope, named, rtol=2 * np.finfo(np.asarray(named).dtype).eps)
     assert np.all(np.asarray(divergence) >= 0.0)
     assert worst(divergence, at_y.gain - at_x.gain - at_x.mean * d) <= LIMITS["B"]
     assert worst(dy, at_y.mean - at_x.mean) <= LIMITS["∂y"]

@@ -6,9 +6,11 @@ import ast
 import contextlib
 import doctest
 import importlib
+import importlib.util
 import inspect
 import io
 import itertools
+import json
 import re
 import tomllib
 import types
@@ -19,12 +21,25 @@ import jax.numpy as jnp
 import pytest
 
 import kljax
-from kljax import generators, logits, probs
+from kljax import generators, hidden, logits, probs
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "kljax"
 FILES = sorted(PACKAGE.rglob("*.py"))
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+TOOLS = ROOT / "docs" / "_tools"
+# Tutorials that take more than some seconds to compile; that their figures are of their present code is always checked.
+LONG = (
+    "directions",
+    "distil",
+    "feedback",
+    "fits",
+    "information_gain",
+    "many_devices",
+    "two_samples",
+    "which_model",
+    "your_own",
+)
 SECTION = re.compile(r"^(Args|Returns|Raises|Example|Examples|References|Attributes|Notes?):$", re.MULTILINE)
 
 
@@ -213,26 +228,121 @@ def code_blocks(text: str, language: str) -> list[tuple[int, str]]:
 
 
 def run_page(text: str, filename: str) -> None:
-    """Runs a page's Python blocks in one namespace; ``print(...)  # shown`` must print what is shown."""
+    """Runs a page's Python blocks in one namespace.
+
+    ``print(...)  # shown`` must print what is shown; a block followed by a block of ``text`` must print that text.
+    """
     namespace: dict = {}
+    outputs = {text[: m.start()].count("\n"): m.group(1) for m in re.finditer(OUTPUT, text)}
     for line, code in code_blocks(text, "python"):
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):
             exec(compile("\n" * (line - 1) + code, filename, "exec"), namespace)
         shown = re.findall(r"^ *print\(.*\)  # (.*)$", code, re.MULTILINE)
-        assert printed.getvalue().splitlines() == shown, f"{filename}:{line} does not print what it shows"
+        wanted = outputs.get(line + code.count("\n") - 1)
+        right = printed.getvalue().splitlines() == shown if wanted is None else printed.getvalue() == wanted
+        assert right, f"{filename}:{line} does not print what it shows but {printed.getvalue()!r}"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+# The text that follows a block of code at once, from the end of that block on.
+OUTPUT = re.compile(r"(?<=^```)\n\n```text\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def tool(name: str) -> types.ModuleType:
+    """A script of docs/_tools as a module."""
+    spec = importlib.util.spec_from_file_location(name, TOOLS / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def tutorial(page: Path) -> bool:
+    return page.parent.name == "tutorials"
+
+
+def slow_pages() -> list:
+    return [
+        pytest.param(
+            page, id=str(page.relative_to(ROOT)), marks=pytest.mark.full if tutorial(page) and page.stem in LONG else ()
+        )
+        for page in PAGES
+    ]
+
+
+@pytest.mark.parametrize("page", slow_pages())
 @pytest.mark.usefixtures("as_a_user")
 def test_code_on_the_pages_runs(page):
-    run_page(page.read_text(encoding="utf-8"), str(page))
+    if not tutorial(page):
+        run_page(page.read_text(encoding="utf-8"), str(page))
+        return
+    figures = tool("figures")
+    with figures.plt.rc_context(figures.STYLE):
+        try:
+            run_page(page.read_text(encoding="utf-8"), str(page))
+            found = figures.faults(page, figures.open_figures())
+        finally:
+            figures.plt.close("all")
+    assert not found, "\n".join(found)
+
+
+def test_the_figures_of_the_tutorials_are_of_their_present_code():
+    figures = tool("figures")
+    kept = json.loads(figures.FRESH.read_text(encoding="utf-8"))
+    pages = {page.stem: page for page in PAGES if tutorial(page) and figures.code_of(page)}
+    assert set(kept) == set(pages)
+    for name, page in pages.items():
+        assert kept[name]["code"] == figures.digest(page), f"draw {name} again: python docs/_tools/figures.py"
+        count = len(kept[name]["numbers"])
+        assert count > 0
+        for k in range(1, count + 1):
+            for ending in ("", "-dark"):
+                assert (figures.FIGURES / f"{name}-{k}{ending}.svg").stat().st_size < 200_000
+                assert f"figures/{name}-{k}{ending}.svg" in page.read_text(encoding="utf-8")
+
+
+def test_a_stale_figure_is_found():
+    figures = tool("figures")
+    page = figures.TUTORIALS / "vae.md"
+    with figures.plt.rc_context(figures.STYLE):
+        figure, ax = figures.plt.subplots()
+        ax.plot([0.0, 1.0], [0.0, 1.0])
+        try:
+            assert figures.faults(page, []) != []
+            assert "other numbers" in figures.faults(page, [figure])[0]
+        finally:
+            figures.plt.close("all")
+
+
+def test_the_pages_of_the_reference_are_of_the_present_names():
+    assert not tool("reference").stale(), "write them again: python docs/_tools/reference.py"
+
+
+def test_every_public_name_is_on_one_page_of_the_reference():
+    reference = tool("reference")
+    written = "\n".join(page.read_text(encoding="utf-8") for page in sorted(reference.API.rglob("*.md")))
+    directives = re.findall(r"^::: ([\w.]+)$", written, re.MULTILINE)
+    assert len(directives) == len(set(directives))
+    names = {f"{m}.{n}" for m in PUBLIC_MODULES if m not in reference.ELSEWHERE for n in reference.public(m)}
+    assert set(directives) == names | (set(PUBLIC_MODULES) - set(reference.ELSEWHERE))
+
+
+def test_the_gallery_has_every_example_and_lines_that_are_in_them():
+    text = (ROOT / "docs" / "gallery.md").read_text(encoding="utf-8")
+    examples = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "examples").glob("[a-z]*.py")}
+    assert set(re.findall(r"`(\w+\.py)`", text)) == set(examples)
+    whole = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "examples").glob("*.py"))
+    shown = [line for _, code in code_blocks(text, "py") for line in code.splitlines() if line.strip()]
+    assert len(shown) >= len(examples)
+    assert not [line for line in shown if line.strip() not in whole]
 
 
 def test_the_page_runner_can_fail():
     run_page("```python\nprint(1 + 1)  # 2\n```\n", "right")
     with pytest.raises(AssertionError, match="wrong:2"):
         run_page("```python\nprint(1 + 1)  # 3\n```\n", "wrong")
+    run_page("```python\nprint(1)\nprint(2)\n```\n\n```text\n1\n2\n```\n", "right")
+    with pytest.raises(AssertionError, match="wrong:2"):
+        run_page("```python\nprint(1)\nprint(2)\n```\n\n```text\n1\n3\n```\n", "wrong")
     with pytest.raises(NameError):
         run_page("```python\nx = 1\n```\n\n```python\ny = x + z\n```\n", "broken")
 
@@ -280,25 +390,72 @@ def test_the_table_of_generators_has_them_all():
 def test_the_quick_start_has_two_blocks_that_stand_alone():
     section = (ROOT / "README.md").read_text(encoding="utf-8").split("## Quick start\n")[1].split("\n## ")[0]
     blocks = [code.splitlines() for _, code in code_blocks(section, "shell")]
-    assert section.count("```") == 4
-    assert len(blocks) == 2
-    assert all(block[0] == "python3 -m venv .venv" for block in blocks)
-    assert all(line.startswith(".venv/bin/") for block in blocks for line in block[1:])
-    assert "examples/fit_q_to_p.py" in blocks[0][-1]
+    assert section.count("```") == 8
+    assert blocks[:2] == [["make example"], ["make test"]]
+    # Below them the same without make, which .ci/run takes where there is none.
+    by_hand = blocks[2:]
+    assert len(by_hand) == 2
+    assert all(block[0] == "python3 -m venv .venv" for block in by_hand)
+    assert all(line.startswith(".venv/bin/") for block in by_hand for line in block[1:])
+    assert "examples/fit_q_to_p.py" in by_hand[0][-1]
     assert (ROOT / "examples" / "fit_q_to_p.py").is_file()
-    # .ci/run takes the last line of the second block for the tests and the lines above it for the setup.
-    assert blocks[1][-1].endswith("-m pytest -n auto")
+    assert by_hand[1][-1].endswith("-m pytest -n auto")
 
 
-def test_the_site_documents_every_public_module():
-    directives = set(
-        re.findall(r"^::: ([\w.]+)$", "\n".join(p.read_text(encoding="utf-8") for p in PAGES), re.MULTILINE)
-    )
-    assert directives >= set(PUBLIC_MODULES) - {"kljax"}
+def test_make_runs_what_stands_below_it():
+    """The lines by hand and the Makefile's recipes are the same commands."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    section = (ROOT / "README.md").read_text(encoding="utf-8").split("## Quick start\n")[1].split("\n## ")[0]
+    for name, extra, (_, code) in zip(
+        ("example", "test"), ("examples", "test"), code_blocks(section, "shell")[2:], strict=True
+    ):
+        venv, install, command = code.splitlines()
+        assert venv.replace("python3", "$(PYTHON)").replace(".venv", "$(ENV)") in makefile
+        assert install.replace(".venv/bin/", "$(BIN)/").replace(f"[{extra}]", "[$*]") in makefile
+        assert f"\n{name}: $(ENV)/has-{extra} ## " in makefile
+        command = command.replace(".venv/bin/", "$(BIN)/")
+        assert f"\t{command}" in makefile.replace("$(PYTEST)", "$(BIN)/python -m pytest -n auto")
+
+
+def test_the_readme_can_stand_on_a_package_index():
+    """Every link is absolute, and leads to what pyproject.toml says is the project's."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    own = project["urls"]["Repository"], project["urls"]["Documentation"]
+    raw = own[0].replace("github.com", "raw.githubusercontent.com") + "/main/"
+    links = re.findall(r"\]\(([^)]*)\)", readme)
+    assert len(links) >= 3
+    for link in links:
+        assert link.startswith((*own, raw)), link
+        for start in (raw, f"{own[0]}/blob/main/"):
+            if link.startswith(start):
+                assert (ROOT / link.removeprefix(start)).is_file(), link
+    picture = ROOT / links[0].removeprefix(raw)
+    assert picture.stat().st_size < 150_000
 
 
 def test_the_version_is_the_same_everywhere():
-    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
-    assert f"\nversion: {version}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
-    assert re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)[1] == version
-    assert getattr(kljax, "__version__", version) == version
+    """It is written in the package alone; the citation and the last release of the changelog follow."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert settings["project"]["dynamic"] == ["version"]
+    assert settings["tool"]["hatch"]["version"]["path"] == "kljax/__init__.py"
+    assert f"\nversion: {kljax.__version__}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    releases = re.findall(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert releases[:2] == ["Unreleased", kljax.__version__] or releases == ["Unreleased"]
+
+
+def test_the_table_of_functions_and_modules_is_true() -> None:
+    text = (ROOT / "docs" / "choose.md").read_text(encoding="utf-8").partition("## Which function stands where?")[2]
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("|")]
+    modules = [name.strip("`") for name in rows[0][1:]]
+    units = [importlib.import_module("kljax" if name == "kljax" else f"kljax.{name}") for name in modules]
+    listed = [row[0].strip("`") for row in rows[2:]]
+    assert len(listed) == len(set(listed)) > 20
+    assert {"kl", *_verbs(probs), *_verbs(hidden)} <= set(listed) | {"log_partition"}
+    for name, *dots in rows[2:]:
+        there = [name.strip("`") in unit.__all__ for unit in units]
+        assert [dot == "●" for dot in dots] == there, name
+
+
+def _verbs(module: object) -> set[str]:
+    return {name for name in module.__all__ if name.islower()}  # type: ignore[attr-defined]

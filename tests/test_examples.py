@@ -46,6 +46,45 @@ def test_an_example_draws_and_says_where_its_time_went(example, request):
     assert "s running" in made.printed
 
 
+# --- interrupted ----------------------------------------------------------------------------------------------
+
+_script = importlib.import_module("_script")
+
+
+def test_an_interrupted_example_ends_with_one_line_that_says_how_to_go_on(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["examples/fit_q_to_p.py", "--steps", "900"])
+
+    def interrupted():
+        raise KeyboardInterrupt
+
+    with pytest.raises(SystemExit) as stopped:
+        _script.script(interrupted)
+    assert stopped.value.code == 130
+    said = capsys.readouterr().err.strip().splitlines()
+    assert said == ["Interrupted; nothing is kept. To begin again: python examples/fit_q_to_p.py --steps 900"]
+    assert _script.script(lambda: 3) == 3
+
+
+def test_a_checkpoint_is_gone_on_from_where_there_is_one(tmp_path):
+    command = ["examples/vae_digits.py", "--checkpoint", str(tmp_path)]
+    assert _script.how_to_go_on(command).startswith("Interrupted; nothing is kept. To begin again:")
+    assert _script.how_to_go_on(command[:1]).endswith("examples/vae_digits.py --checkpoint out/checkpoint")
+    (tmp_path / "settings.txt").touch()
+    said = f"Interrupted. To go on from the checkpoint: python examples/vae_digits.py --checkpoint {tmp_path} --resume"
+    assert _script.how_to_go_on(command) == said
+    assert _script.how_to_go_on([*command, "--resume"]) == said
+    assert _script.how_to_go_on([command[0], f"--checkpoint={tmp_path}"]).endswith("--resume")
+
+
+def test_every_example_runs_by_it():
+    scripts = [path for path in EXAMPLES.glob("*.py") if not path.name.startswith("_")]
+    assert len(scripts) >= 10
+    for path in scripts:
+        assert "script(main)" in path.read_text(encoding="utf-8").split('if __name__ == "__main__":')[1], path.name
+    checkpoints = {path.stem for path in scripts if "--checkpoint" in path.read_text(encoding="utf-8")}
+    assert checkpoints == set(_script.WITH_CHECKPOINT)
+
+
 # --- fit_q_to_p -----------------------------------------------------------------------------------------------
 
 

@@ -364,6 +364,50 @@ def test_masked_members_may_hold_anything(name: str) -> None:
                 assert what == "mean" or (one[1] == 0.0).all(), (what, bad, one)
 
 
+OTHERS: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
+    "Exponential": ((2.0,), (1.0,)),
+    "Cauchy": ((0.0, 1.0), (0.0, 2.0)),
+    "Laplace": ((0.0, 1.0), (0.0, 2.0)),
+    "Weibull": ((2.0, 1.0), (2.0, 2.0)),
+    "Gumbel": ((1.0, 1.0), (0.0, 1.0)),
+    "LogNormal": ((0.0, 1.0), (0.0, 2.0)),
+    "Chi": ((3.0,), (2.0,)),
+    "Chi2": ((3.0,), (2.0,)),
+    "InverseGamma": ((3.0, 2.0), (2.0, 1.0)),
+    "InverseGaussian": ((1.0, 2.0), (1.0, 1.0)),
+    "HalfNormal": ((1.0,), (2.0,)),
+    "Rayleigh": ((1.0,), (2.0,)),
+    "Pareto": ((3.0, 2.0), (2.0, 1.0)),
+    "Geometric": ((0.5,), (0.25,)),
+}
+
+
+@pytest.mark.parametrize("name", thinned(OTHERS, ("Weibull",)))
+def test_padded_members_of_other_families(name: str) -> None:
+    kind, mask = getattr(families, name), jnp.array([True, False])
+    p, q = (kind(*(jnp.float32(one) for one in given)) for given in OTHERS[name])
+    x = p.sample(jax.random.key(0))
+
+    def padded(record: Any, bad: float) -> Any:
+        return jax.tree.map(lambda one: _pair(one, bad), record)
+
+    @jax.jit
+    def everything(p: Any, q: Any) -> Any:
+        asked = (
+            lambda p: Masked(p, mask).log_prob(_pair(x, jnp.nan)).sum(),
+            lambda p: kljax.kl(Masked(p, mask), q).sum(),
+        )
+        return [jax.value_and_grad(one)(p) for one in asked]
+
+    right = p.log_prob(x), kljax.kl(p, q)
+    for bad in (0.0, math.nan, -1.0):
+        for (value, slopes), exact in zip(everything(padded(p, bad), padded(q, math.nan)), right, strict=True):
+            np.testing.assert_allclose(value, exact, rtol=1e-5, atol=1e-6)
+            for one in jax.tree.leaves(slopes):
+                assert np.isfinite(one).all(), bad
+                assert one[1] == 0.0, bad
+
+
 def test_the_padding_of_the_second_operand() -> None:
     mask = jnp.array([True, False])
     slope = jax.grad(lambda s: kljax.kl(Masked(Normal(0.0, 1.0), mask), Normal(1.0, s)).sum())(jnp.array([1.0, 0.0]))
@@ -409,6 +453,11 @@ SUPREMA: list[tuple[Any, Any, float]] = [
     ),
     (Wishart(4.0, jnp.eye(2)), Wishart(4.0, 2.0 * jnp.eye(2)), 4.0 * _LOG_2),
     (Wishart(5.0, jnp.eye(2)), Wishart(4.0, jnp.eye(2)), INF),
+    # By quadrature: the largest ratio inside, at an end, and of counts.
+    (Normal(0.0, 1.0), Laplace(0.0, 1.0), 0.5 * math.log(2.0 / math.pi) + 0.5),
+    (Cauchy(0.0, 1.0), Cauchy(0.0, 2.0), _LOG_2),
+    (Laplace(0.0, 1.0), Normal(0.0, 1.0), INF),
+    (families.DiscreteUniform(0, 3), families.DiscreteUniform(0, 5), math.log(1.5)),
 ]
 
 
@@ -420,6 +469,17 @@ def test_renyi_of_order_infinity(case: int) -> None:
         np.testing.assert_allclose(found(order), exact, rtol=8e-6, atol=1e-7)
     slopes = jax.grad(lambda p: kljax.renyi(p, q, order=INF))(p)
     assert not any(np.isnan(one).any() for one in jax.tree.leaves(slopes))
+
+
+def test_slopes_of_renyi_at_large_orders_by_quadrature() -> None:
+    # The largest ratio stands at s², where log p/q is s²/2 - log s + ½ log 2/π.
+    both = jax.jit(jax.value_and_grad(lambda s, order: kljax.renyi(Normal(0.0, s), Laplace(0.0, 1.0), order=order)))
+    for order, slack in ((1e3, 2e-3), (INF, 1e-4)):
+        value, slope = both(jnp.float32(0.7), jnp.float32(order))
+        np.testing.assert_allclose(
+            value, 0.245 - math.log(0.7) + 0.5 * math.log(2.0 / math.pi), rtol=0.01 if order < INF else 2e-6
+        )
+        np.testing.assert_allclose(slope, 0.7 - 1.0 / 0.7, rtol=slack)
 
 
 @pytest.mark.parametrize("kind", thinned((Normal, Laplace, Cauchy, Gumbel, Moyal, LogNormal), (Normal,)))

@@ -19,7 +19,7 @@ import pytest
 import scipy.special
 from sweeps import thinned
 
-from kljax import generators, hidden
+from kljax import generators, hidden, logits
 from kljax._kernels import parts
 from kljax._kernels.functionals import KL
 from kljax.hidden import _core
@@ -567,3 +567,34 @@ def test_bad_heads_and_labels() -> None:
         hidden.renyi(good, good, order=0.0)
     with pytest.raises(TypeError, match="generator must be"):
         hidden.f_divergence(good, good, "kl")
+
+
+NAMED = {"jeffreys": {}, "chi_squared": {}, "le_cam": {}, "tsallis": {"order": 1.5}, "bhattacharyya": {}}
+
+
+def test_the_named_divergences_are_those_of_the_logits() -> None:
+    """Against the textbook's sums in float64, and their gradients in h against those through the logits."""
+    rng = np.random.default_rng(0)
+    h, w, v = (rng.standard_normal(shape).astype(np.float32) for shape in ((5, 3), (7, 3), (7, 3)))
+    with jax.enable_x64(True):
+        p, q = (
+            np.exp(x - np.log(np.exp(x).sum(-1, keepdims=True))) for x in (np.float64(h @ w.T), np.float64(h @ v.T))
+        )
+    exact = {
+        "jeffreys": ((p - q) * np.log(p / q)).sum(-1),
+        "chi_squared": ((p - q) ** 2 / q).sum(-1),
+        "le_cam": 0.5 * ((p - q) ** 2 / (p + q)).sum(-1),
+        "tsallis": ((p**1.5 / q**0.5).sum(-1) - 1.0) / 0.5,
+        "bhattacharyya": -np.log(np.sqrt(p * q).sum(-1)),
+    }
+    keep = np.array([True, True, False, True, True])
+    for name, options in NAMED.items():
+        verb = functools.partial(getattr(hidden, name), where=keep, **options)
+        value, slope = jax.value_and_grad(lambda h: verb((h, w), (h, v), reduction="sum"))(h)  # noqa: B023
+        of_rows = functools.partial(getattr(logits, name), **options)
+        wanted = jax.grad(lambda h: jnp.where(keep, of_rows(h @ w.T, h @ v.T), 0.0).sum())(h)  # noqa: B023
+        np.testing.assert_allclose(value, exact[name][keep].sum(), rtol=2e-5)  # the rounding of the products
+        np.testing.assert_allclose(slope, wanted, rtol=2e-4, atol=2e-5)
+        found, logs = verb((h, w), (h, v), with_log_partitions=True)
+        assert found.shape == logs[0].shape == (5,)
+        assert found[2] == 0.0

@@ -238,7 +238,8 @@ def test_sharded_rows_are_not_gathered() -> None:
             np.testing.assert_allclose(found[0], value, rtol=16 * 2.0**-23)
             np.testing.assert_allclose(found[1], gradient, atol=16 * 2.0**-23 * float(jnp.abs(gradient).max()))
     """
-    setting = {"XLA_FLAGS": "--xla_force_host_platform_device_count=4", "JAX_PLATFORMS": "cpu"}
+    flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=4"
+    setting = {"XLA_FLAGS": flags.strip(), "JAX_PLATFORMS": "cpu"}
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(program)],
         env={**os.environ, **setting},

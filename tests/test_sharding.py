@@ -24,7 +24,6 @@ HERE = Path(__file__).parent
 
 def start(*arguments: str) -> subprocess.Popen[str]:
     environment = {**os.environ, "JAX_PLATFORMS": "cpu", "PYTHONPATH": str(HERE.parent)}
-    environment.pop("XLA_FLAGS", None)
     command = [sys.executable, "-W", "error", str(HERE / "sharded.py"), *arguments]
     return subprocess.Popen(command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
@@ -40,6 +39,11 @@ def finish(*running: subprocess.Popen[str]) -> None:
 @pytest.mark.parametrize("check_vma", [1, 0])
 def test_logits_inside_shard_map(check_vma: int, sweep_size: Callable[[int, int], int]) -> None:
     finish(start("over_axis", str(check_vma), str(sweep_size(0, 1))))
+
+
+@pytest.mark.parametrize("check_vma", [1, pytest.param(0, marks=pytest.mark.full)])
+def test_rows_without_outcomes_inside_shard_map(check_vma: int) -> None:
+    finish(start("masked_over_axis", str(check_vma), "0"))
 
 
 @pytest.mark.one_in(2)
@@ -71,8 +75,9 @@ def test_the_example(tmp_path: Path) -> None:
     assert "each holds 32 of 256 rows" in done.stdout
     split, alone = (float(x) for x in re.findall(r"after it: (\S+) over all devices, (\S+) on one", done.stdout)[0])
     assert split == pytest.approx(alone, rel=1e-4)
-    losses = [float(line.split(",")[1]) for line in (tmp_path / "losses.csv").read_text().splitlines()[1:]]
+    losses = [float(line.split(",")[1]) for line in (tmp_path / "distil_sharded.csv").read_text().splitlines()[1:]]
     assert len(losses) == 4
+    assert (tmp_path / "distil_sharded.png").stat().st_size > 20_000
     assert losses[-1] < losses[0]
 
 

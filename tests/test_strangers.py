@@ -83,6 +83,26 @@ def test_renyi_just_below(order: float) -> None:
         assert abs(float(value) - right) <= 8 * EPS * right
 
 
+@pytest.mark.parametrize("order", [1e4, 1e6, 8e6])
+def test_slopes_of_renyi_at_large_orders(order: float) -> None:
+    # (α - 1) R has only eps (α - 1) R of its digits, that is of the weight of the largest ratio.
+    rng = np.random.default_rng(0)
+    p, q = rng.dirichlet(np.ones(3), (2, 24)).astype(np.float32)
+    ratio = np.sort(np.log(p.astype(float) / q), -1)
+    keep = ratio[:, -1] - ratio[:, -2] > 0.01  # one outcome decides
+    in_p, in_q = jax.grad(lambda p, q: probs.renyi(p, q, order=order, measure=True).sum(), (0, 1))(p[keep], q[keep])
+    with mpmath.workdps(60):
+        for row_p, row_q, found_p, found_q in zip(p[keep], q[keep], in_p, in_q, strict=True):
+            x, y = ([mpmath.mpf(float(one)) for one in row] for row in (row_p, row_q))
+            alpha = mpmath.mpf(order)
+            terms = [a**alpha * b ** (1 - alpha) for a, b in zip(x, y, strict=True)]
+            total, mass = sum(terms), sum(x)
+            right_p = [float(alpha / (alpha - 1) * (t / total / a - 1 / mass)) for t, a in zip(terms, x, strict=True)]
+            right_q = [float(1 / mass - t / total / b) for t, b in zip(terms, y, strict=True)]
+            np.testing.assert_allclose(found_p, right_p, rtol=0, atol=16 * EPS * max(map(abs, right_p)))
+            np.testing.assert_allclose(found_q, right_q, rtol=0, atol=16 * EPS * max(map(abs, right_q)))
+
+
 # --- Monte Carlo summands that overflow ----------------------------------------------------------------------
 
 
@@ -109,6 +129,31 @@ def test_summands_beyond_float32(verb: str, options: dict[str, float], estimator
     with jax.enable_x64(True):
         double = found("float64")
     assert abs(float(single.value) - float(double.value)) <= 1e-4 * abs(float(double.value))
+
+
+@pytest.mark.parametrize("verb", ["squared_hellinger", "jensen_shannon", "total_variation", "kl", "alpha"])
+def test_fitted_estimates_beside_a_draw_beyond_the_range(verb: str) -> None:
+    # The intercept of least squares: the huge draw decides the slope and leaves nothing of itself.
+    log_p, log_q = np.array([-1.0, -1.5, -90.0, -2.0], np.float32), np.array([-1.1, -1.0, -1.0, -2.5], np.float32)
+    options = {"order": 0.5} if verb == "alpha" else {}
+    found = getattr(montecarlo, verb)(log_p, log_q, estimator="fitted", **options)
+    with mpmath.workdps(100):
+        ratios = [mpmath.mpf(float(a)) - mpmath.mpf(float(b)) for a, b in zip(log_p, log_q, strict=True)]
+        terms = {
+            "squared_hellinger": lambda r: 1 - mpmath.exp(-r / 2),
+            "alpha": lambda r: 4 * (1 - mpmath.exp(-r / 2)),
+            "total_variation": lambda r: max(mpmath.mpf(0), 1 - mpmath.exp(-r)),
+            "kl": lambda r: r,
+            "jensen_shannon": lambda r: (
+                mpmath.log(2) * (1 + mpmath.exp(-r)) / 2
+                - (mpmath.log(1 + mpmath.exp(-r)) + mpmath.exp(-r) * mpmath.log(1 + mpmath.exp(r))) / 2
+            ),
+        }[verb]
+        s, h = [terms(r) for r in ratios], [mpmath.exp(-r) - 1 for r in ratios]
+        one, two = sum(h), sum(x * x for x in h)
+        right = sum(a * (two - b * one) for a, b in zip(s, h, strict=True)) / (len(h) * two - one * one)
+    np.testing.assert_allclose(found.value, float(right), rtol=1e-4, atol=1e-6)
+    assert np.isfinite(found.stderr)
 
 
 # --- padded rows: one rule for where -------------------------------------------------------------------------
@@ -139,6 +184,16 @@ def test_a_row_with_no_outcome_left_costs_nothing(module: Any) -> None:
             assert jnp.isfinite(gradient).all(), name
     if module is logits:  # without a mask such a row is no distribution
         assert jnp.isnan(logits.kl(jnp.full(3, -INF), p[0]))
+
+
+def test_the_ends_of_the_dtype_as_the_page_says() -> None:
+    even = jnp.zeros(2)
+    assert logits.kl(even, jnp.array([3e38, -3e38])) == INF
+    np.testing.assert_allclose(logits.kl(even, jnp.array([1.7e38, -1.7e38])), 1.7e38, rtol=4 * EPS)
+    p, q = jnp.array([0.5, 0.5]), jnp.array([1e-39, 1.0])
+    assert probs.kl(p, q) == INF
+    np.testing.assert_allclose(probs.kl(q, p), np.log(2.0), rtol=4 * EPS)
+    np.testing.assert_array_equal(probs.jensen_shannon(p, q), probs.jensen_shannon(p, jnp.array([0.0, 1.0])))
 
 
 # --- copies --------------------------------------------------------------------------------------------------

@@ -21,8 +21,8 @@ LAYERS = {
     unit: layer
     for layer, units in enumerate(
         [
-            ["_error_free", "_safe"],
-            ["_checked", "_checks", "_names", "_records", "_special", "_words"],
+            ["_error_free", "_safe", "_types"],
+            ["_checked", "_checks", "_names", "_prompt", "_records", "_special", "_words"],
             ["_bessel", "_gamma", "_ratios", "_roots", "_values"],
             ["_operands", "_watch"],
             ["_entry"],
@@ -34,7 +34,7 @@ LAYERS = {
             ["divergences"],
             ["bounds", "geometry", "variational", "testing"],
             ["samples"],
-            ["tables"],
+            ["tables", "plot"],
             ["__init__", "__main__"],
         ]
     )
@@ -143,8 +143,8 @@ def test_importing_kljax_loads_nothing_until_a_name_is_asked_for():
     assert "jax" not in loaded
 
 
-# What steps, fits and checks: optax and chex are theirs, and scipy that of samples and tables.
-BRING_THEIR_OWN = {"geometry", "samples", "tables", "testing", "variational"}
+# What steps, fits and checks: optax and chex are theirs, and scipy that of samples, tables and plot.
+BRING_THEIR_OWN = {"geometry", "plot", "samples", "tables", "testing", "variational"}
 
 
 def test_every_name_is_reached_from_the_top_and_loads_jax_and_nothing_optional():

@@ -295,3 +295,63 @@ def test_class_labels_are_integers_one_a_row():
         logits.cross_entropy(jnp.array([1.0, 0.0]), jnp.zeros((2, 2)))
     with pytest.raises(ValueError, match=r"must have shape \(5,\), one label a row; got shape \(4,\)"):
         logits.cross_entropy(jnp.array([1, 2, 3, 0]), b)
+
+
+SKEW = np.array([[1.0, 2.0], [2.0, 1.0]], np.float32)
+ROOT = np.array([[1.0, 0.0], [0.5, 1.0]], np.float32)
+NORMAL = families.MultivariateNormal
+ZEROS = np.zeros(2, np.float32)
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "make", "text"),
+    [
+        (
+            ROOT @ ROOT.T,
+            SKEW,
+            lambda x: NORMAL.from_covariance(ZEROS, x),
+            "Covariance: matrix is not positive definite",
+        ),
+        (ROOT @ ROOT.T, SKEW, lambda x: NORMAL.from_precision(ZEROS, x), "Precision: matrix is not positive definite"),
+        (ROOT, ROOT @ ROOT.T, lambda x: NORMAL.from_cholesky(ZEROS, x), "tril has entries above the diagonal"),
+        (ROOT, -ROOT, lambda x: NORMAL.from_cholesky(ZEROS, x), "tril has a diagonal that is not positive"),
+        (ROOT @ ROOT.T, -ROOT @ ROOT.T, lambda x: families.Wishart(3.0, x), "Wishart: scale is not positive"),
+        (ROOT @ ROOT.T, SKEW, lambda x: families.InverseWishart(3.0, x), "InverseWishart: scale is not positive"),
+        (
+            ROOT @ ROOT.T,
+            np.stack([ROOT @ ROOT.T, SKEW]),
+            lambda x: families.NormalInverseWishart(ZEROS, 1.0, 4.0, x),
+            "NormalInverseWishart: scale is not positive",
+        ),
+        (ROOT, SKEW, lambda x: families.MatrixNormal(np.zeros((2, 2), np.float32), ROOT, x), "scale_tril_column has"),
+        (1.0 + ZEROS, ZEROS, lambda x: families.Normal(0.0, x), "scale has entries that are not above 0"),
+        (ZEROS + 0.5, ZEROS + 1.5, families.Bernoulli, r"probs has entries outside \[0, 1\]"),
+        (ZEROS + 0.5, ZEROS + 0.4, lambda x: families.Categorical(probs=x), "probs do not sum to 1"),
+    ],
+)
+def test_parameters_that_no_distribution_has_are_said(good, bad, make, text):
+    """Where the distribution is made, whatever transformations rebuild it later, and in traced code on request."""
+    silent(lambda: make(good))
+    silent(lambda: make(jnp.asarray(good, jnp.float16)))
+    with pytest.warns(kljax.ValueWarning, match=text):
+        kept = make(bad)
+    silent(lambda: jax.tree.map(lambda leaf: leaf, kept))
+    silent(lambda: jax.eval_shape(make, bad))
+
+
+def test_parameters_are_checked_in_traced_code_on_request():
+    entropy = kljax.checked()(lambda x: NORMAL.from_covariance(ZEROS, x).entropy())
+    entropy(ROOT @ ROOT.T)
+    with pytest.raises(ValueError, match="Covariance: matrix is not positive definite"):
+        entropy(SKEW)
+    with pytest.raises(ValueError, match="Normal: scale has entries outside"):
+        kljax.checked()(lambda x: families.Normal(0.0, x).entropy())(ZEROS)
+
+
+def test_labels_that_name_no_class_are_said_unless_masked():
+    labels, rows = jnp.array([1, -100]), jnp.zeros((2, 3))
+    with pytest.warns(kljax.ValueWarning, match=r"labels outside \[0, 3\)"):
+        logits.cross_entropy(labels, rows)
+    np.testing.assert_allclose(
+        silent(lambda: logits.cross_entropy(labels, rows, tokens=labels >= 0, reduction="mean")), np.log(3.0), rtol=1e-6
+    )

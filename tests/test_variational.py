@@ -538,7 +538,7 @@ def test_a_fit_that_fails_says_so():
         ({"target": lambda x: (jnp.ones((2, 2)) @ x).sum()}, TypeError, "called without a batch axis"),
         ({"target": 3.0}, TypeError, "target must be a log-density"),
         ({"guide": 3}, TypeError, "guide must be a guide"),
-        ({"key": 0}, TypeError, "key must be one key"),
+        ({"key": 0}, TypeError, "key must be a key"),
         ({"objective": "elbo"}, TypeError, "objective must be made by"),
         ({"num_draws": 0}, ValueError, "num_draws must be at least 2"),
         ({"steps": 0}, ValueError, "steps must be at least 1"),

@@ -274,23 +274,7 @@ def _renyi_slopes(generator: Generator, p: jax.Array, q: jax.Array) -> tuple[jax
     no_p, no_q = p == 0.0, q == 0.0
     at_p, at_q = _at_edge(p, q, dead)
     r = log_ratio(at_p, at_q)
-    # What r - R and αr - βR lose to rounding enters to first order.
-    lost = _residual(at_p, at_q, r)
-    y, lost_y = two_diff(r, level)
-    power, lost_power = two_product(y, beta * jnp.ones_like(y))
-    power = jnp.where(jnp.isfinite(power), power, 0.0)  # and so no compiler fuses the product into the sum below
-    x, lost_x = two_sum(r, power)
-    # Σ p e^{β(r - R)} = M tells what R itself has lost where it is large.
-    from_p = power <= x
-    outside = no_p | no_q | dead
-    tilted = jnp.exp(jnp.where(outside, 0.0, jnp.where(from_p, power, x)))
-    tilted = jnp.where(outside, 0.0, jnp.where(from_p, p, q)) * tilted
-    known = lost_power + beta * (lost_y + lost)
-    tilted = tilted * (1.0 + jnp.where(from_p, known, lost_x + lost + known))
-    off = tilted.sum(-1, keepdims=True) / mass - 1.0
-    large = (jnp.abs(beta * level) > 1.0) & (jnp.abs(off) < 0.01)
-    lost_power = known - jnp.where(large, off, 0.0)
-    lost_x = lost_x + lost + lost_power
+    y, power, lost_power, x, lost_x = _exponents(order, p, q, r, dead, mass, level)
     small = beta == 0.0
     by_power = jnp.where(small, 0.0, exp_within(power) * (lost_power / jnp.where(small, 1.0, beta)))
     in_p = order * (_finite(y * expm1_ratio(power), 0.5) + _finite(by_power, 0.5)) / mass
@@ -300,6 +284,35 @@ def _renyi_slopes(generator: Generator, p: jax.Array, q: jax.Array) -> tuple[jax
     in_p = _pinned(in_p, (no_p & (beta > 0.0)) | (no_q & (beta < 0.0)), bound)
     in_q = _pinned(in_q, no_p, 1.0 / mass)
     return jnp.where(dead, 0.0, _finite(in_p)), jnp.where(dead, 0.0, _finite(in_q))
+
+
+def _exponents(
+    order: Scalar, p: jax.Array, q: jax.Array, r: jax.Array, dead: jax.Array, mass: jax.Array, level: jax.Array
+) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array, jax.Array]:
+    """(y, βy, what that lost, αr - βR, what that lost) for y = r - R, where losses enter to first order."""
+    beta = order - 1.0
+    at_p, at_q = _at_edge(p, q, dead)
+    lost = _residual(at_p, at_q, r)
+    y, lost_y = two_diff(r, level)
+    power, lost_power = two_product(y, beta * jnp.ones_like(y))
+    power = jnp.where(jnp.isfinite(power), power, 0.0)  # and so no compiler fuses the product into the sum below
+    x, lost_x = two_sum(r, power)
+    # Σ p e^{β(r - R)} = M tells what R itself has lost where it is large.
+    from_p = power <= x
+    outside = (p == 0.0) | (q == 0.0) | dead
+    tilted = jnp.exp(jnp.where(outside, 0.0, jnp.where(from_p, power, x)))
+    tilted = jnp.where(outside, 0.0, jnp.where(from_p, p, q)) * tilted
+    known = lost_power + beta * (lost_y + lost)
+    off = (tilted * exp_within(jnp.where(from_p, known, lost_x + lost + known))).sum(-1, keepdims=True) / mass
+    large = (jnp.abs(beta * level) > 1.0) & (off > 0.0) & (off < jnp.inf)
+    lost_power = known - jnp.where(large, jnp.log(jnp.where(large, off, 1.0)), 0.0)
+    # At a high order that is no longer small.
+    coarse = jnp.abs(lost_power) > 2.0**-11
+    power = jnp.where(coarse, power + lost_power, power)
+    y = jnp.where(coarse, power / jnp.where(beta == 0.0, 1.0, beta), y)
+    lost_power = jnp.where(coarse, 0.0, lost_power)
+    x, lost_x = two_sum(r, power)
+    return y, power, lost_power, x, lost_x + lost + lost_power
 
 
 @_renyi_slopes.defjvp
@@ -315,7 +328,8 @@ def _renyi_slopes_jvp(primals, tangents):
     in_p, in_q = _renyi_slopes(generator, p, q)
     d_level = _finite((in_p * dp + in_q * dq).sum(-1, keepdims=True), 0.125)
     d_log_mass = mixed_mass(order, dp, dq)[..., None] / mass
-    by_p, by_q = order * jnp.exp(beta * (r - level)) / mass, jnp.exp(r + beta * (r - level)) / mass
+    _, power, lost_power, x, lost_x = _exponents(order, p, q, r, dead, mass, level)
+    by_p, by_q = order * jnp.exp(power) * (1.0 + lost_power) / mass, jnp.exp(x) * (1.0 + lost_x) / mass
 
     def moved(weight: jax.Array, rate: Scalar, back: Scalar, slope: jax.Array) -> jax.Array:
         # weight · (rate dr - back dR) - slope dM/M, with dr = dp/p - dq/q; what overflows saturates

@@ -16,11 +16,23 @@ from kljax.generators import alpha
 
 def chernoff(p: jax.Array, q: jax.Array) -> tuple[jax.Array, jax.Array]:
     """(max over α of -log Σ pᵅq¹⁻ᵅ/M, that α)"""
-    one = _order_of_row
+    both = _orders
     for _ in range(p.ndim - 1):
-        one = jax.vmap(one)
-    order = one(p, q)
-    return at_optimum(_one_renyi, None, order, p, q), order
+        both = jax.vmap(both)
+    order, within = both(p, q)
+    return at_optimum(_one_renyi, None, within, p, q), order
+
+
+def _orders(p: jax.Array, q: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """The order, and the order as the information's second derivative sees it.
+
+    That grows as 1/p². Where it overflows, the part that comes from the motion of the order would do so with the other
+    sign: for entries that are so small the order stands still in it.
+    """
+    order = _order_of_row(*lax.stop_gradient((p, q)))
+    least = float(jnp.finfo(p.dtype).tiny) ** 0.5
+    held = (jnp.where(x < least, lax.stop_gradient(x), x) for x in (p, q))
+    return _moved(order, p, q), _moved(order, *held)
 
 
 def _one_renyi(order: jax.Array, p: jax.Array, q: jax.Array, _: None = None) -> jax.Array:
@@ -65,7 +77,6 @@ def _slope_in_order(order: jax.Array, p: jax.Array, q: jax.Array) -> tuple[jax.A
     return jnp.where(shared, slope, 0.0), jnp.where(shared, jnp.where(near, second, rows.curvature), 0.0)
 
 
-@jax.custom_jvp
 def _order_of_row(p: jax.Array, q: jax.Array) -> jax.Array:
     """The α in (0, 1) that minimises S/M, in which log S is convex and log M concave, by bisection."""
 
@@ -85,12 +96,18 @@ def _order_of_row(p: jax.Array, q: jax.Array) -> jax.Array:
     return jnp.where(flat & (slope == 0.0), 0.5, jnp.clip(order, margin, 1.0 - margin))
 
 
-@_order_of_row.defjvp
-def _order_of_row_jvp(primals, tangents):
+@jax.custom_jvp
+def _moved(order: jax.Array, p: jax.Array, q: jax.Array) -> jax.Array:
+    """The order, which moves with the rows that it is of."""
+    return order
+
+
+@_moved.defjvp
+def _moved_jvp(primals, tangents):
     # With G = E_t[r] - M'/M: dα = -dG/G', and G moves by t (1 + α(r - E_t[r])) d log p and the like.
-    p, q = primals
-    dp, dq = tangents
-    order = _order_of_row(p, q)
+    _, p, q = primals
+    _, dp, dq = tangents
+    order = _moved(*primals)  # with its own slope, for the next derivative
     rows = _tilted(order, p, q)
     margin = 2.0 * float(jnp.finfo(order.dtype).eps)
     inside = (order > margin) & (order < 1.0 - margin) & (rows.curvature > 0.0)

@@ -265,7 +265,10 @@ def _newton(f: Function, merit: Function, slope: Function, start: jax.Array) -> 
         # Within rounding of the minimum merit no longer tells; the full Newton step is right there.
         slack = 8.0 * eps * (jnp.abs(here) + jnp.sum(jnp.abs(downhill * c)))
         enough = there <= here - 1e-4 * sizes * _dot(downhill, move) + slack
-        size = jnp.where(jnp.any(enough), sizes[jnp.argmax(enough)], 0.0)
+        # So it is wherever the step is small: merit's terms may be rounded to more than that, and a step cut short by
+        # them would be taken for the end.
+        close = jnp.max(jnp.abs(newton)) <= eps**0.5 * jnp.max(jnp.abs(c))
+        size = jnp.where(close, 1.0, jnp.where(jnp.any(enough), sizes[jnp.argmax(enough)], 0.0))
         after = c - jnp.where(size > 0.0, size * move, 0.0)
         settled = jnp.max(jnp.abs(after - c)) <= 2.0 * eps * jnp.max(jnp.abs(c))
         return after, count + 1, settled

@@ -25,6 +25,7 @@ import jax
 import numpy as np
 
 from kljax import _checks
+from kljax._names import advised
 from kljax.counts import _cells, _estimators, _pairs, _read
 from kljax.counts._entropy import DOUBT
 from kljax.counts._estimate import CountEstimate
@@ -33,6 +34,7 @@ from kljax.counts._pairs import Pair
 KLMethod = Literal["harmonic", "smoothed"]
 
 
+@advised
 def kl(counts_p: Any, counts_q: Any, *, method: KLMethod = "harmonic") -> CountEstimate:
     """KL(p‖q) = Σ p log(p/q), from counts of draws of p and of q.
 
@@ -81,6 +83,7 @@ def kl(counts_p: Any, counts_q: Any, *, method: KLMethod = "harmonic") -> CountE
         return given.estimate(value, variance, given.unseen, method=method)
 
 
+@advised
 def cross_entropy(counts_p: Any, counts_q: Any) -> CountEstimate:
     """H(p, q) = -Σ p log q, from counts of draws of p and of q: Σ x/n [ψ(m+1) - ψ(y+1)].
 
@@ -112,6 +115,7 @@ def cross_entropy(counts_p: Any, counts_q: Any) -> CountEstimate:
         return given.estimate(_harmonic_cross(given), variance, given.unseen, method="harmonic")
 
 
+@advised
 def jeffreys(counts_p: Any, counts_q: Any) -> CountEstimate:
     """KL(p‖q) + KL(q‖p), from counts of draws of p and of q, both by harmonic numbers.
 
@@ -142,6 +146,7 @@ def jeffreys(counts_p: Any, counts_q: Any) -> CountEstimate:
         return given.estimate(_harmonic_both(given), _of_both(given), _larger(given), method="harmonic")
 
 
+@advised
 def psi(counts_p: Any, counts_q: Any) -> CountEstimate:
     """PSI = Σ (p - q) log(p/q), the population stability index: KL(p‖q) + KL(q‖p) of binned data, less its bias.
 
@@ -175,6 +180,7 @@ def psi(counts_p: Any, counts_q: Any) -> CountEstimate:
         return given.estimate(value, variance, _larger(given), method="smoothed")
 
 
+@advised
 def jensen_shannon(counts_p: Any, counts_q: Any, *, weight: float = 0.5) -> CountEstimate:
     """w KL(p‖m) + (1-w) KL(q‖m), m = w p + (1-w) q, from counts of draws of p and of q.
 

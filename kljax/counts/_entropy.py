@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from kljax._names import advised
 from kljax.counts import _estimators, _nsb, _read
 from kljax.counts._estimate import CountEstimate, estimate
 from kljax.counts._read import Functions
@@ -29,6 +30,7 @@ DOUBT = 0.6
 ALONE = 0.5
 
 
+@advised
 def entropy(counts: Any, *, method: Method = "auto", support: int | None = None) -> CountEstimate:
     """H(p) = -Σ p log p, from counts of draws of p.
 

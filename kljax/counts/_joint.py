@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any, Literal, get_args
 
+from kljax._names import advised
 from kljax.counts import _estimators, _read
 from kljax.counts._entropy import ALONE, DOUBT, FORMULAS
 from kljax.counts._estimate import CountEstimate, estimate
@@ -14,6 +15,7 @@ from kljax.counts._read import Functions
 JointMethod = Literal["auto", "chao_wang_jost", "chao_shen", "grassberger", "miller_madow", "jackknife", "plug_in"]
 
 
+@advised
 def mutual_information(table: Any, *, method: JointMethod = "auto") -> CountEstimate:
     """I(X; Y) = H(X) + H(Y) - H(X, Y), from a joint table of counts.
 
@@ -54,6 +56,7 @@ def mutual_information(table: Any, *, method: JointMethod = "auto") -> CountEsti
         return _combined(f, cells, parts, formula, log_ratio, rows * columns, method, high)
 
 
+@advised
 def conditional_entropy(table: Any, *, given: int = -2, method: JointMethod = "auto") -> CountEstimate:
     """H(Y | X) = H(X, Y) - H(X), from a joint table of counts: what is left unknown of Y once X is known.
 

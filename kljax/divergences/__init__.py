@@ -26,6 +26,7 @@ from kljax.divergences._kullback_leibler import entropy as entropy
 from kljax.divergences._kullback_leibler import jeffreys as jeffreys
 from kljax.divergences._kullback_leibler import jensen_shannon as jensen_shannon
 from kljax.divergences._kullback_leibler import kl as kl
+from kljax.divergences._kullback_leibler import skew_kl as skew_kl
 from kljax.divergences._pairwise import pairwise as pairwise
 from kljax.divergences._register import register as register
 from kljax.montecarlo import Estimate as Estimate
@@ -50,6 +51,7 @@ __all__ = [
     "pairwise",
     "register",
     "renyi",
+    "skew_kl",
     "squared_hellinger",
     "total_variation",
     "tsallis",

@@ -13,6 +13,8 @@ import jax.numpy as jnp
 from jax import lax
 
 from kljax import _checks
+from kljax._prompt import prompt
+from kljax._types import Law
 from kljax.divergences import _atoms, _pairs, _powers, _structure
 from kljax.divergences._register import registrable
 from kljax.families._categorical import tables
@@ -24,7 +26,7 @@ Found = tuple[jax.Array, jax.Array]
 
 
 @registrable
-def chernoff_information(p: Any, q: Any, *, with_order: bool = False) -> jax.Array | Found:
+def chernoff_information(p: Law, q: Law, *, with_order: bool = False) -> jax.Array | Found:
     """C = max over α in [0, 1] of -log ∫ p^α q^(1-α), Chernoff's information.
 
     The best achievable exponent of the error of deciding between p and q from many draws. In an exponential family it
@@ -86,12 +88,12 @@ def _of_pair(p: Any, q: Any, parts: _structure.Parts | None) -> Found:
 # --- in closed form -----------------------------------------------------------------------------------------
 
 
-@functools.partial(jax.jit, static_argnums=0)
+@functools.partial(prompt, static_argnums=(0,))
 def _closed(row: Callable[[Any, Any], Line], p: Any, q: Any, start: jax.Array) -> Found:
     return of_lines([row(p, q)], start)
 
 
-@functools.partial(jax.jit, static_argnums=0)
+@functools.partial(prompt, static_argnums=(0,))
 def _by_parts(axes: int, pairs: list[tuple[Any, Any]], start: jax.Array) -> Found:
     lines = [LINES[type(p), type(q)](p, q) for p, q in pairs]
     for _ in range(axes):
@@ -150,6 +152,7 @@ def _divided(linear: Callable[[jax.Array], jax.Array], y: jax.Array) -> jax.Arra
 # --- by quadrature ------------------------------------------------------------------------------------------
 
 
+@prompt
 def _by_quadrature(p: Any, q: Any) -> Found:
     """By golden sections of the concave J_α, one member of the batch after another."""
     shape = batch_shape(p)
@@ -168,25 +171,26 @@ def _by_quadrature(p: Any, q: Any) -> Found:
 
 def _highest(function: Callable[[jax.Array], jax.Array], like: jax.Array) -> jax.Array:
     golden = 0.5 * (math.sqrt(5.0) - 1.0)
-    rounds = 40 if like.dtype == jnp.float64 else 18
+    rounds = 42 if like.dtype == jnp.float64 else 20
+
+    def inner(low: jax.Array, high: jax.Array) -> Found:
+        return high - golden * (high - low), low + golden * (high - low)
 
     def narrow(_: Any, state: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
-        low, high, first, second, at_first, at_second = state
-        left = at_first > at_second
-        low, high = jnp.where(left, low, first), jnp.where(left, second, high)
-        point = jnp.where(left, high - golden * (high - low), low + golden * (high - low))
-        value = function(point)
-        return (
-            low,
-            high,
-            jnp.where(left, point, second),
-            jnp.where(left, first, point),
-            jnp.where(left, value, at_second),
-            jnp.where(left, at_first, value),
+        # What is not known of the two inner points is NaN: the function stands in the program once.
+        low, high, at_first, at_second = state
+        left, right = at_first > at_second, at_first <= at_second
+        first, second = inner(low, high)
+        low, high = jnp.where(right, first, low), jnp.where(left, second, high)
+        at_first, at_second = (
+            jnp.where(left, jnp.nan, jnp.where(right, at_second, at_first)),
+            jnp.where(left, at_first, jnp.where(right, jnp.nan, at_second)),
         )
+        first, second = inner(low, high)
+        new = jnp.isnan(at_first)
+        value = function(jnp.where(new, first, second))
+        return low, high, jnp.where(new, value, at_first), jnp.where(new, at_second, value)
 
-    low, high = jnp.zeros_like(like), jnp.ones_like(like)
-    first, second = high - golden, low + golden
-    start = (low, high, first, second, function(first), function(second))
-    low, high, *_ = lax.fori_loop(0, rounds, narrow, start)
+    unknown = jnp.full_like(like, jnp.nan)
+    low, high, *_ = lax.fori_loop(0, rounds, narrow, (jnp.zeros_like(like), jnp.ones_like(like), unknown, unknown))
     return 0.5 * low + 0.5 * high

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -11,17 +12,22 @@ from jax import lax
 from jax.typing import ArrayLike
 
 from kljax import _checks, generators, interop
+from kljax._names import advised
+from kljax._prompt import prompt
+from kljax._types import Law
 from kljax.families import _logs
 from kljax.families._record import Distribution, aligned, is_family
 from kljax.generators import Generator
+from kljax.generators._record import check as check_generator
 from kljax.montecarlo import Estimate
 from kljax.montecarlo._core import terms_of
 from kljax.montecarlo._estimate import effective_sample_size, standard_error
 
 
+@advised
 def estimate(
-    p: Any,
-    q: Any,
+    p: Law,
+    q: Law,
     *,
     key: jax.Array | None = None,
     draws: tuple[ArrayLike, ArrayLike] | None = None,
@@ -68,9 +74,11 @@ def estimate(
     References:
         Owen (2013), "Monte Carlo theory, methods and examples", section 9.11 (mixture sampling).
     """
-    _checks.instance("generator", generator, Generator, "a record of kljax.generators")
+    check_generator("generator", generator)
     if (key is None) == (draws is None):
         raise TypeError(f"Exactly one of key and draws must be given; got {'neither' if key is None else 'both'}.")
+    if key is not None:
+        _checks.key("key", key)
     p, q = (interop.convert(one) or one for one in (p, q))
     for name, one in (("p", p), ("q", q)):
         # With draws made outside nothing needs to be sampled.
@@ -86,15 +94,23 @@ def estimate(
         raise ValueError(f"One draw of p and of q must have the same shape; got {shapes[0]} and {shapes[1]}.")
     if is_family(p) and is_family(q):
         p, q = aligned(p, q)
-    if draws is None:
-        assert key is not None
-        pairs = zip((p, q), jax.random.split(key), strict=True)
-        given = [_logs.draw(one, each, (num_samples // 2,)) for one, each in pairs]
-    else:
-        given = _made_outside(draws)
-    fixed = [lax.stop_gradient(x) for x in given]
-    logs = [(_logs.log_prob(p, x), _logs.log_prob(q, x)) for x in fixed]
-    return _summarise(generator, *logs)
+        if draws is None:
+            return _from_families(num_samples // 2, p, q, generator, key)
+    return _from_draws(p, q, generator, _drawn(p, q, key, num_samples // 2) if draws is None else _made_outside(draws))
+
+
+@functools.partial(prompt, static_argnums=(0,))
+def _from_families(each: int, p: Any, q: Any, generator: Generator, key: Any) -> Estimate:
+    return _from_draws(p, q, generator, _drawn(p, q, key, each))
+
+
+def _drawn(p: Any, q: Any, key: Any, each: int) -> list[Any]:
+    return [_logs.draw(one, its, (each,)) for one, its in zip((p, q), jax.random.split(key), strict=True)]
+
+
+def _from_draws(p: Any, q: Any, generator: Generator, draws: list[Any]) -> Estimate:
+    fixed = [lax.stop_gradient(x) for x in draws]
+    return _summarise(generator, *((_logs.log_prob(p, x), _logs.log_prob(q, x)) for x in fixed))
 
 
 def _made_outside(draws: Any) -> list[Any]:
@@ -109,7 +125,7 @@ def _made_outside(draws: Any) -> list[Any]:
     return given
 
 
-@jax.jit
+@prompt
 def _summarise(generator: Generator, at_p: tuple[jax.Array, jax.Array], at_q: tuple[jax.Array, jax.Array]) -> Estimate:
     terms, weights_p, weights_q = zip(*(_terms(generator, *logs) for logs in (at_p, at_q)), strict=True)
     value = 0.5 * (terms[0].mean(-1) + terms[1].mean(-1))

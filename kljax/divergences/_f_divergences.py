@@ -9,14 +9,16 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from kljax import _checks, generators
+from kljax._types import Law
 from kljax.divergences import _degenerate, _pairs, _powers, _structure
 from kljax.divergences._register import converted, of_generator, registered, registrable
 from kljax.families._normal_variation import TOTAL_VARIATION
 from kljax.generators import Generator
+from kljax.generators._record import check as check_generator
 
 
 @registrable
-def f_divergence(p: Any, q: Any, generator: Generator) -> jax.Array:
+def f_divergence(p: Law, q: Law, generator: Generator) -> jax.Array:
     """D_f(p‖q) = ∫ q f(p/q), for any generator.
 
     α-divergences of any order, squared Hellinger, χ² and Tsallis have a closed form for two members of one exponential
@@ -44,7 +46,7 @@ def f_divergence(p: Any, q: Any, generator: Generator) -> jax.Array:
     References:
         Csiszár (1967), "Information-type measures of difference of probability distributions".
     """
-    _checks.instance("generator", generator, Generator, "a record of kljax.generators")
+    check_generator("generator", generator)
     own = of_generator(generator, p, q)
     if own is not None:
         return own
@@ -73,7 +75,7 @@ def _of_pair(p: Any, q: Any, generator: Generator) -> jax.Array:
 
 
 @registrable
-def renyi(p: Any, q: Any, *, order: ArrayLike) -> jax.Array:
+def renyi(p: Law, q: Law, *, order: ArrayLike) -> jax.Array:
     """R_α = log(∫ p^α q^(1-α))/(α - 1), Rényi's divergence; KL at α = 1.
 
     In closed form for two members of one exponential family: with m ∝ p^α q^(1-α) it is KL(m‖q) + α/(1-α) KL(m‖p) for
@@ -114,7 +116,7 @@ def renyi(p: Any, q: Any, *, order: ArrayLike) -> jax.Array:
 
 
 @registrable
-def tsallis(p: Any, q: Any, *, order: ArrayLike) -> jax.Array:
+def tsallis(p: Law, q: Law, *, order: ArrayLike) -> jax.Array:
     """T_α = (∫ p^α q^(1-α) - 1)/(α - 1), Tsallis' divergence; KL at α = 1.
 
     Args:
@@ -143,7 +145,7 @@ def tsallis(p: Any, q: Any, *, order: ArrayLike) -> jax.Array:
 
 
 @registrable
-def alpha(p: Any, q: Any, *, order: ArrayLike) -> jax.Array:
+def alpha(p: Law, q: Law, *, order: ArrayLike) -> jax.Array:
     """A_α = (∫ p^α q^(1-α) - 1)/(α(α - 1)), Amari's α-divergence; KL(p‖q) at α = 1 and KL(q‖p) at α = 0.
 
     Args:
@@ -172,7 +174,7 @@ def alpha(p: Any, q: Any, *, order: ArrayLike) -> jax.Array:
 
 
 @registrable
-def squared_hellinger(p: Any, q: Any) -> jax.Array:
+def squared_hellinger(p: Law, q: Law) -> jax.Array:
     """H² = ½∫(√p - √q)², in [0, 1].
 
     Args:
@@ -200,7 +202,7 @@ def squared_hellinger(p: Any, q: Any) -> jax.Array:
 
 
 @registrable
-def total_variation(p: Any, q: Any) -> jax.Array:
+def total_variation(p: Law, q: Law) -> jax.Array:
     """TV = ½∫|p - q|, in [0, 1].
 
     Args:
@@ -228,7 +230,7 @@ def total_variation(p: Any, q: Any) -> jax.Array:
 
 
 @registrable
-def chi_squared(p: Any, q: Any) -> jax.Array:
+def chi_squared(p: Law, q: Law) -> jax.Array:
     """χ²(p‖q) = ∫(p - q)²/q, Pearson's; inf where it diverges.
 
     Args:
@@ -256,7 +258,7 @@ def chi_squared(p: Any, q: Any) -> jax.Array:
 
 
 @registrable
-def le_cam(p: Any, q: Any) -> jax.Array:
+def le_cam(p: Law, q: Law) -> jax.Array:
     """LC = ½∫(p - q)²/(p + q), in [0, 1], the triangular discrimination.
 
     Args:
@@ -284,7 +286,7 @@ def le_cam(p: Any, q: Any) -> jax.Array:
 
 
 @registrable
-def bhattacharyya(p: Any, q: Any) -> jax.Array:
+def bhattacharyya(p: Law, q: Law) -> jax.Array:
     """B = -log ∫√(pq), Bhattacharyya's distance; half of Rényi's divergence of order ½.
 
     Args:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax
 from jax.typing import ArrayLike
 
 from kljax import _checks, generators
+from kljax._types import Law
 from kljax.divergences import _atoms, _pairs, _structure
 from kljax.divergences._f_divergences import f_divergence
 from kljax.divergences._register import converted, registered, registrable
@@ -15,7 +14,7 @@ from kljax.families._record import filled
 
 
 @registrable
-def kl(p: Any, q: Any) -> jax.Array:
+def kl(p: Law, q: Law) -> jax.Array:
     """KL(p‖q) = E_p[log p(x) - log q(x)], the Kullback–Leibler divergence.
 
     Exactly inf where q misses mass that p has, exactly 0 for p = q.
@@ -47,7 +46,7 @@ def kl(p: Any, q: Any) -> jax.Array:
 
 
 @registrable
-def jeffreys(p: Any, q: Any) -> jax.Array:
+def jeffreys(p: Law, q: Law) -> jax.Array:
     """J = KL(p‖q) + KL(q‖p), Jeffreys' divergence.
 
     Args:
@@ -75,7 +74,7 @@ def jeffreys(p: Any, q: Any) -> jax.Array:
 
 
 @registrable
-def jensen_shannon(p: Any, q: Any, *, weight: ArrayLike = 0.5, scaled: bool = False) -> jax.Array:
+def jensen_shannon(p: Law, q: Law, *, weight: ArrayLike = 0.5, scaled: bool = False) -> jax.Array:
     """JS_w = w KL(p‖m) + (1 - w) KL(q‖m), m = w p + (1 - w) q; ``scaled`` divides by w(1 - w).
 
     Args:
@@ -106,7 +105,38 @@ def jensen_shannon(p: Any, q: Any, *, weight: ArrayLike = 0.5, scaled: bool = Fa
 
 
 @registrable
-def cross_entropy(p: Any, q: Any) -> jax.Array:
+def skew_kl(p: Law, q: Law, *, weight: ArrayLike) -> jax.Array:
+    """KL(p‖w p + (1 - w) q), the skew divergence; w = 0 is KL(p‖q) and w = 1 is zero.
+
+    It is finite for w > 0, at most -log w, also where q misses what p has.
+
+    Args:
+        p: The first distribution, a record of ``kljax.families``.
+        q: The second; batches of parameters broadcast.
+        weight: w in [0, 1], the weight of p in the mixture; a Python number, or a traced scalar.
+
+    Returns:
+        The divergence in nats, [batch...].
+
+    Raises:
+        TypeError: If p or q is not a distribution.
+        NotImplementedError: If there is neither a closed form nor a variable of one dimension to integrate over.
+        ValueError: If the batches do not broadcast, or ``weight`` is a Python number outside [0, 1].
+
+    Example:
+        >>> import kljax
+        >>> from kljax.families import Normal
+        >>> print(f"{kljax.skew_kl(Normal(0.0, 1.0), Normal(1.0, 1.0), weight=0.1):.4f}")
+        0.3699
+
+    References:
+        Lee (1999), "Measures of distributional similarity".
+    """
+    return f_divergence(p, q, generators.skew_kl(_checks.parameter("weight", weight)))
+
+
+@registrable
+def cross_entropy(p: Law, q: Law) -> jax.Array:
     """H(p, q) = -E_p[log q(x)] = H(p) + KL(p‖q).
 
     Args:
@@ -144,7 +174,7 @@ def cross_entropy(p: Any, q: Any) -> jax.Array:
 
 
 @registrable
-def entropy(p: Any) -> jax.Array:
+def entropy(p: Law) -> jax.Array:
     """H(p) = -E_p[log p(x)], Shannon's; of a density it may be negative.
 
     Args:

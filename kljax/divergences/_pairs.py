@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from typing import Any
 
@@ -9,6 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from kljax import interop
+from kljax._prompt import prompt
 from kljax.divergences import _atoms, _degenerate, _structure, _supports
 from kljax.families import _integrals
 from kljax.families._bernoulli import Bernoulli
@@ -22,6 +24,9 @@ from kljax.quadrature import _information as quadrature
 
 def distribution(name: str, value: Any) -> Any:
     """The value itself, if it is a record of ours, else the record of a known package's distribution."""
+    if isinstance(value, type) and is_family(value):
+        listed = ", ".join(one.name for one in dataclasses.fields(value))
+        raise TypeError(f"{name} got the class {value.__name__}. Give it parameters: {value.__name__}({listed}).")
     if is_family(value):
         return value
     record = interop.convert(value)
@@ -69,7 +74,7 @@ def _kl(p: Any, q: Any) -> jax.Array:
     return closed(form, p, q) if holds else integrate("kl", p, q)
 
 
-@functools.partial(jax.jit, static_argnums=0)
+@functools.partial(prompt, static_argnums=(0,))
 def closed(form: Any, p: Any, q: Any) -> jax.Array:
     """A form of two records, compiled."""
     value: jax.Array = form(p, q)
@@ -119,7 +124,7 @@ def _named(space: Support) -> str:
     return _NAMES.get(space.kind, space.kind)
 
 
-@functools.partial(jax.jit, static_argnums=0)
+@functools.partial(prompt, static_argnums=(0,))
 def _quadrature(verb: str, p: Any, q: Any, options: dict[str, Any]) -> Integral:
     integrand, finish = quadrature.recipe(verb, **options)
     found: Integral = finish(_integrals.totals(integrand, [p, q]))

@@ -12,7 +12,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from kljax.divergences import _pairs, _structure
+from kljax import _names
+from kljax._names import advised
+from kljax._types import Law
+from kljax.divergences import _pairs, _register, _structure
 from kljax.divergences._kullback_leibler import jeffreys, kl
 from kljax.families._features import FEATURES
 from kljax.families._record import batch_shape, filled
@@ -21,7 +24,8 @@ DOUBTFUL = 1.0 / 32.0  # of its parts: a sum so small has lost five bits of its 
 TILE_ENTRIES = 1 << 19  # of one operand, broadcast to the pairs of a tile
 
 
-def pairwise(verb: Callable[..., jax.Array], ps: Any, qs: Any, **options: Any) -> jax.Array:
+@advised
+def pairwise(verb: Callable[..., jax.Array], ps: Law, qs: Law, **options: Any) -> jax.Array:
     """The matrix D(pᵢ‖qⱼ) of all pairs of two batches.
 
     For ``kl`` and ``jeffreys`` of Categorical, OneHotCategorical, Dirichlet, MultivariateNormal and Independent Normal
@@ -55,7 +59,9 @@ def pairwise(verb: Callable[..., jax.Array], ps: Any, qs: Any, **options: Any) -
         Amari & Nagaoka (2000), "Methods of Information Geometry", section 3.4, for the product.
     """
     if not callable(verb):
-        raise TypeError(f"verb must be a divergence such as kljax.kl; got {type(verb).__name__}.")
+        named = _names.meant(verb, _register.names(), _names.VERBS) if isinstance(verb, str) else None
+        advice = f" Pass the function itself, kljax.{named}." if named else ""
+        raise TypeError(f"verb must be a divergence such as kljax.kl; got {verb!r}.{advice}")
     ps, qs = (_batch(name, one) for name, one in (("ps", ps), ("qs", qs)))
     if verb in (kl, jeffreys):
         ps, qs = _structure.as_vector(ps), _structure.as_vector(qs)

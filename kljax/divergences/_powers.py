@@ -17,6 +17,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from kljax import generators
+from kljax._prompt import prompt
 from kljax._special import expm1, expm1_ratio
 from kljax.families._geometric_means import LINES, SHARED
 from kljax.families._lines import Line
@@ -95,7 +96,7 @@ _ALPHA = generators.alpha(0.5).balanced
 _VERBS: dict[str, Callable[[Line, jax.Array], jax.Array]] = {"alpha": _order_alpha, "renyi": _order_renyi}
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1))
+@functools.partial(prompt, static_argnums=(0, 1))
 def _closed(verb: str, row: Any, p: Any, q: Any, order: jax.Array, factor: jax.Array) -> jax.Array:
     return factor * _VERBS[verb](row(p, q), order)
 

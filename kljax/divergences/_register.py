@@ -16,7 +16,7 @@ from typing import Any, ParamSpec, TypeVar
 import jax
 import jax.numpy as jnp
 
-from kljax import interop
+from kljax import _names, interop
 from kljax.divergences._powers import power_of
 from kljax.families import MultivariateLogitNormal
 from kljax.families._closed_forms import KL
@@ -48,6 +48,7 @@ _BY_NAME: dict[str, tuple[str, bool]] = {
     "le_cam": ("le_cam", False),
     "jensen_shannon": ("jensen_shannon", False),
     "scaled_jensen_shannon": ("jensen_shannon", False),
+    "skew_kl": ("skew_kl", False),
 }
 
 
@@ -57,18 +58,28 @@ def registrable(verb: Callable[P, R]) -> Callable[P, R]:
     signature = inspect.signature(verb)
     operands = ("p",) if name in _OF_ONE else ("p", "q")
 
+    answer = _names.advised(verb)
+
     @functools.wraps(verb)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
         if _FORMS:
-            given = signature.bind(*args, **kwargs).arguments
+            try:
+                given = signature.bind(*args, **kwargs).arguments
+            except TypeError:
+                return answer(*args, **kwargs)  # which says what does not fit
             found = [converted(given.pop(one)) for one in operands]
             form = registered(name, *found)
             if form is not None:
                 return form(*found, **given)
-        return verb(*args, **kwargs)
+        return answer(*args, **kwargs)
 
     _VERBS[name] = call
     return call
+
+
+def names() -> tuple[str, ...]:
+    """The names of the verbs on distributions."""
+    return tuple(_VERBS)
 
 
 def converted(value: Any) -> Any:
@@ -132,7 +143,8 @@ def _end(order: Any) -> int | None:
 def register(verb: Callable[..., Any], kind_p: type, kind_q: type | None = None) -> Callable[[F], F]:
     """Makes the decorated function what ``verb(p, q)`` returns for a p and a q of these types.
 
-    The types may be families of this package or classes of your own; of the latter nothing is asked. The function gets
+    The types may be families of this package or classes of your own; of the latter nothing is asked. (Type checkers
+    take for a distribution what has a method ``log_prob``.) The function gets
     p, q and the options of the verb, and returns nats, [batch...]. A distribution of another package is met as the
     family that it is converted to. What is made of a divergence finds its form: ``jeffreys`` and
     ``f_divergence(p, q, kljax.generators.kl)`` that of ``kl``, ``cross_entropy`` those of ``kl`` and of ``entropy``,

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from kljax._gamma import bregman_phi, digamma
 from kljax._special import divide, log1p, log1p_excess
+from kljax._types import Entries
 from kljax.families._deviances import LARGE, gamma_entropy, log_beta, share, share_deviance
 from kljax.families._edges import at_end, power_log, power_log1m
 from kljax.families._fit import fit_by_likelihood
@@ -30,8 +31,8 @@ class Beta:
         -0.2349
     """
 
-    concentration1: Any = positive()
-    concentration0: Any = positive()
+    concentration1: Entries = positive()
+    concentration0: Entries = positive()
 
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at x; -∞ outside the support."""

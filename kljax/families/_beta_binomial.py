@@ -16,7 +16,9 @@ import jax
 import jax.numpy as jnp
 
 from kljax import quadrature
+from kljax._prompt import prompt
 from kljax._special import divide, kl_term, log_ratio
+from kljax._types import Entries
 from kljax.families._binomial import trials_of
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._quantiles import quantile_by_bisection, standard_deviation, summed_cdf
@@ -38,8 +40,8 @@ class BetaBinomial:
     """
 
     total_count: Any = count(whole=True)
-    concentration1: Any = positive()
-    concentration0: Any = positive()
+    concentration1: Entries = positive()
+    concentration0: Entries = positive()
 
     def log_prob(self, x: Any) -> jax.Array:
         """The log-probability of x; -∞ for what is none of the integers 0, …, n."""
@@ -78,6 +80,7 @@ class BetaBinomial:
         ends = jnp.where((a < 1.0) & (b >= 1.0), 0.0, jnp.where((a >= 1.0) & (b < 1.0), n, jnp.nan))
         return jnp.where(peaked, jnp.minimum(inner, n), ends)
 
+    @prompt
     def entropy(self) -> jax.Array:
         """-Σ p log p, summed."""
         width = jnp.sqrt(self.variance) + 1.0

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from kljax._special import divide, log1p
+from kljax._types import Entries
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._located import log1p_square, standardised
 from kljax.families._quantiles import at_shares, standard_deviation
@@ -26,8 +27,8 @@ class Cauchy:
         2.5310
     """
 
-    loc: Any = real(0.0)
-    scale: Any = positive(1.0)
+    loc: Entries = real(0.0)
+    scale: Entries = positive(1.0)
 
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at x; -∞ outside the support."""

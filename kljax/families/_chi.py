@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from kljax._gamma import bregman_log_gamma, digamma, log_gamma
 from kljax._special import expm1
+from kljax._types import Entries
 from kljax.families._deviances import LARGE, gamma_entropy, half_step, rate_deviance
 from kljax.families._edges import at_end, power_log
 from kljax.families._fit import fit_by_likelihood
@@ -32,7 +33,7 @@ class Chi:
         0.9420
     """
 
-    df: Any = positive()
+    df: Entries = positive()
 
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at x; -∞ outside the support."""

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from kljax._gamma import bregman_log_gamma, log_gamma
+from kljax._types import Entries
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._gamma import Gamma
 from kljax.families._incomplete import incomplete_gamma
@@ -28,7 +29,7 @@ class Chi2:
         1.6931
     """
 
-    df: Any = positive()
+    df: Entries = positive()
 
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at x; -∞ outside the support."""

@@ -8,6 +8,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from kljax._types import Entries
+from kljax.families._kinds import definite
 from kljax.families._matrices import (
     cholesky,
     columns,
@@ -43,8 +45,8 @@ class ComplexNormal:
         Goodman (1963), "Statistical analysis based on a certain multivariate complex Gaussian distribution".
     """
 
-    loc: Any = complex_valued(ndim=1)
-    covariance: Any = complex_valued(ndim=2)
+    loc: Entries = complex_valued(ndim=1)
+    covariance: Entries = definite(complex=True)
 
     def _check(self) -> None:
         square("ComplexNormal", "covariance", self.covariance)

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from kljax import _checks
 from kljax._special import divide, expm1, expm1_minus_x_ratio, expm1_ratio, log1p, log_ratio
+from kljax._types import Entries
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._quantiles import quantile_by_bisection, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, real
@@ -32,7 +33,7 @@ class ContinuousBernoulli:
         autoencoders".
     """
 
-    logits: Any = real()
+    logits: Entries = real()
 
     @classmethod
     def from_probs(cls, probs: Any) -> ContinuousBernoulli:

@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from kljax._types import Entries
 from kljax.families._empirical import check_ndims
 from kljax.families._quantiles import quantile_by_bisection, standard_deviation
 from kljax.families._record import at_points, batch_shape, dtype_of, family, filled, lifted, real, static
@@ -30,7 +31,7 @@ class Delta:
         1.4189
     """
 
-    loc: Any = real()
+    loc: Entries = real()
     ndims: Any = static(0)
 
     def _check(self) -> None:

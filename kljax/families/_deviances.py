@@ -98,6 +98,7 @@ def power_fall(a: jax.Array, rate: jax.Array, x: jax.Array, over: jax.Array) -> 
 def _power_fall_jvp(primals, tangents):
     (a, rate, x, over), (da, drate, dx, dover) = primals, tangents
     left = -a * product_ratio_gap(rate, x, a, over)
+    left = jnp.where(jnp.isinf(left), 0.0, left)  # the value is infinite
     moved = divide(left * drate, rate) - divide(left * dover, over)
     return power_fall(*primals), (jnp.log(rate) - jnp.log(over)) * da + moved - divide(rate, over) * dx
 

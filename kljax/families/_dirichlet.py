@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from kljax._gamma import digamma, log_gamma
 from kljax._special import divide
+from kljax._types import Entries
 from kljax.families._beta import Beta, kl_of_dirichlets
 from kljax.families._deviances import excess_over_one, gamma_entropy, log_density
 from kljax.families._fit import fit_by_likelihood
@@ -31,7 +32,7 @@ class Dirichlet:
         -1.4612
     """
 
-    concentration: Any = positive(ndim=1)
+    concentration: Entries = positive(ndim=1)
 
     @property
     def event_shape(self) -> tuple[int, ...]:

@@ -10,6 +10,7 @@ from jax import lax
 
 from kljax import quadrature
 from kljax._gamma import bregman_log_gamma
+from kljax._types import Entries
 from kljax.families._beta_binomial import BetaBinomial, log_rise, log_urn, log_whole
 from kljax.families._binomial import trials_of
 from kljax.families._fit import fit_by_likelihood
@@ -35,7 +36,7 @@ class DirichletMultinomial:
     """
 
     total_count: Any = count(whole=True)
-    concentration: Any = positive(ndim=1)
+    concentration: Entries = positive(ndim=1)
 
     @property
     def event_shape(self) -> tuple[int, ...]:

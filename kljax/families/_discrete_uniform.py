@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from kljax._special import log_ratio
+from kljax._types import Entries
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._quantiles import at_shares, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, real
@@ -25,8 +26,8 @@ class DiscreteUniform:
         0.6931 3.5
     """
 
-    low: Any = real(0.0)
-    high: Any = real(1.0)
+    low: Entries = real(0.0)
+    high: Entries = real(1.0)
 
     def log_prob(self, x: Any) -> jax.Array:
         """The log-probability of x; -∞ for what is none of the integers low, …, high."""

@@ -54,3 +54,16 @@ def _growing_jvp(primals, tangents):
     (value, log), (_, dlog) = primals, tangents
     dead = jnp.isinf(value)
     return growing(value, log), jnp.where(dead, 0.0, growing(jnp.where(dead, 0.0, value), log) * dlog)
+
+
+@jax.custom_jvp
+def half_square(z: jax.Array) -> jax.Array:
+    """½z², whose derivative is zero where it is infinite."""
+    return 0.5 * jnp.square(z)
+
+
+@half_square.defjvp
+def _half_square_jvp(primals, tangents):
+    (z,), (dz,) = primals, tangents
+    value = half_square(z)
+    return value, jnp.where(jnp.isinf(value), 0.0, z) * dz

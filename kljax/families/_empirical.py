@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from kljax import logits
 from kljax._special import log_ratio
+from kljax._types import Entries
 from kljax.families._points import runs
 from kljax.families._quantiles import quantile_by_bisection, standard_deviation
 from kljax.families._record import (
@@ -42,7 +43,7 @@ class Empirical:
         0.3000 1.2231
     """
 
-    points: Any = real(ndim=1)
+    points: Entries = real(ndim=1)
     weights: Any = optional(probability, ndim=1)
     ndims: Any = static(0)
 

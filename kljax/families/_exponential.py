@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from kljax._ratios import divide_twice
 from kljax._special import divide, itakura_saito_term
+from kljax._types import Entries
 from kljax.families._deviances import power_fall
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._quantiles import at_shares, mode_zero, standard_deviation
@@ -27,7 +28,7 @@ class Exponential:
         0.3069
     """
 
-    rate: Any = positive(1.0)
+    rate: Entries = positive(1.0)
 
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at x; -∞ outside the support."""

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from kljax._gamma import digamma_gap
+from kljax._types import Entries
 from kljax.families._beta import Beta
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._incomplete import incomplete_beta, log_beta_level
@@ -30,8 +31,8 @@ class FisherSnedecor:
         1.3333 4.0662
     """
 
-    df1: Any = positive()
-    df2: Any = positive()
+    df1: Entries = positive()
+    df2: Entries = positive()
 
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at x; -∞ outside the support."""

@@ -18,6 +18,7 @@ from jax.flatten_util import ravel_pytree
 from jax.typing import ArrayLike
 
 from kljax import _checks
+from kljax._prompt import prompt
 from kljax.families._newton import maximise
 
 
@@ -112,7 +113,7 @@ def _data(
     return jnp.moveaxis(flat, 0, 1), jnp.moveaxis(counts.reshape(lead[0], -1), 0, 1), lead[1:]
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1))
+@functools.partial(prompt, static_argnums=(0, 1), few=10_000)
 def _all(cls: Any, fixed: Any, samples: jax.Array, counts: jax.Array, traced: dict[str, jax.Array]) -> Fitted:
     return jax.vmap(lambda x, w: _one(cls, dict(fixed), x, w, traced))(samples, counts)
 

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from kljax._gamma import bregman_phi, log_gamma
 from kljax._ratios import divide_twice, product_ratio_gap
 from kljax._special import divide, log_ratio, x_minus_log1p
+from kljax._types import Entries
 from kljax.families._deviances import gamma_entropy, log_density
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._incomplete import incomplete_gamma
@@ -30,8 +31,8 @@ class Gamma:
         1.5772
     """
 
-    concentration: Any = positive()
-    rate: Any = positive(1.0)
+    concentration: Entries = positive()
+    rate: Entries = positive(1.0)
 
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at x; -∞ outside the support."""

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from kljax._gamma import digamma_gap
 from kljax._special import divide, two_sum
+from kljax._types import Entries
 from kljax.families._beta import Beta, kl_beta
 from kljax.families._deviances import log_beta, log_density, sums_from_the_end
 from kljax.families._logs import Logs, of_log, rest_of
@@ -35,8 +36,8 @@ class GeneralizedDirichlet:
         Connor & Mosimann (1969), "Concepts of independence for proportions …", eq. (5).
     """
 
-    concentration1: Any = positive(ndim=1)
-    concentration0: Any = positive(ndim=1)
+    concentration1: Entries = positive(ndim=1)
+    concentration0: Entries = positive(ndim=1)
 
     def _check(self) -> None:
         if self.concentration1.shape[-1] != self.concentration0.shape[-1]:

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from kljax._gamma import bregman_log_gamma, log_gamma_1p
 from kljax._special import expm1_ratio
+from kljax._types import Entries
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._generalized_pareto import log1p_ratio
 from kljax.families._gumbel import EULER
@@ -32,9 +33,9 @@ class GeneralizedExtremeValue:
         2.3726 12.6820 2.3281
     """
 
-    loc: Any = real(0.0)
-    scale: Any = positive(1.0)
-    concentration: Any = real(0.0)
+    loc: Entries = real(0.0)
+    scale: Entries = positive(1.0)
+    concentration: Entries = real(0.0)
 
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at x; -∞ outside the support."""

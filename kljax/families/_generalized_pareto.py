@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from kljax._special import atanh_tail, expm1_ratio
+from kljax._types import Entries
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._quantiles import at_shares, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive, real
@@ -27,9 +28,9 @@ class GeneralizedPareto:
         2.6667 17.2982
     """
 
-    loc: Any = real(0.0)
-    scale: Any = positive(1.0)
-    concentration: Any = real(0.0)
+    loc: Entries = real(0.0)
+    scale: Entries = positive(1.0)
+    concentration: Entries = real(0.0)
 
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at x; -∞ outside the support."""

@@ -10,6 +10,8 @@ import jax.numpy as jnp
 
 from kljax._gamma import bregman_log_gamma, log_gamma_gap
 from kljax._special import divide, expm1_minus_x, relative_gap
+from kljax._types import Entries
+from kljax.families._edges import growing
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._located import standardised
 from kljax.families._quantiles import at_shares, standard_deviation
@@ -29,14 +31,14 @@ class Gumbel:
         1.5772
     """
 
-    loc: Any = real(0.0)
-    scale: Any = positive(1.0)
+    loc: Entries = real(0.0)
+    scale: Entries = positive(1.0)
 
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at x; -∞ outside the support."""
         x, at = at_points(x, self)
         far, z = standardised(x, at)
-        return jnp.where(far, -jnp.inf, -z - jnp.exp(-z) - jnp.log(at.scale))
+        return jnp.where(far, -jnp.inf, -z - growing(jnp.exp(-z), -z) - jnp.log(at.scale))
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
         """Draws, differentiable in the parameters."""

@@ -11,6 +11,8 @@ from jax.scipy.special import erf, erfinv
 
 from kljax._ratios import spread_term
 from kljax._special import divide
+from kljax._types import Entries
+from kljax.families._edges import half_square
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._quantiles import at_shares, mode_zero, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive
@@ -27,14 +29,14 @@ class HalfNormal:
         0.7258
     """
 
-    scale: Any = positive(1.0)
+    scale: Entries = positive(1.0)
 
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at x; -∞ outside the support."""
         x, at = at_points(x, self)
         legal = (x >= 0.0) & (x < jnp.inf)
         z = divide(jnp.where(legal, x, 0.0), at.scale)
-        return jnp.where(legal, -0.5 * jnp.square(z) - jnp.log(at.scale) + 0.5 * math.log(2.0 / math.pi), -jnp.inf)
+        return jnp.where(legal, -half_square(z) - jnp.log(at.scale) + 0.5 * math.log(2.0 / math.pi), -jnp.inf)
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
         """Draws, differentiable in the parameters."""

@@ -13,6 +13,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from kljax._prompt import prompt
 from kljax.families._record import batch_shape, dtype_of, ends, filled, frames
 from kljax.quadrature._densities import Densities, densities
 from kljax.quadrature._domain import Hints, Space
@@ -62,7 +63,7 @@ def entropy(record: Any) -> jax.Array:
     return _entropy(record)
 
 
-@jax.jit
+@prompt
 def _entropy(record: Any) -> jax.Array:
     with jax.numpy_rank_promotion("allow"):
         return plain(totals(Entropy(), [record])).value

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from kljax._gamma import digamma, log_gamma
 from kljax._special import divide, log_ratio, tiny
+from kljax._types import Entries
 from kljax.families._deviances import LARGE, gamma_entropy, rate_deviance
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._gamma import Gamma, kl_of_gammas
@@ -31,8 +32,8 @@ class InverseGamma:
         0.7316
     """
 
-    concentration: Any = positive()
-    scale: Any = positive(1.0)
+    concentration: Entries = positive()
+    scale: Entries = positive(1.0)
 
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at x; -∞ outside the support."""

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jax.scipy.special import log_ndtr, ndtr
 
 from kljax._special import divide, horner, itakura_saito_term, relative_gap, tiny
+from kljax._types import Entries
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._implicit import implicit
 from kljax.families._quantiles import quantile_by_bisection, standard_deviation
@@ -30,8 +31,8 @@ class InverseGaussian:
         0.7628
     """
 
-    loc: Any = positive()
-    concentration: Any = positive(1.0)
+    loc: Entries = positive()
+    concentration: Entries = positive(1.0)
 
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at x; -∞ outside the support."""
@@ -39,7 +40,8 @@ class InverseGaussian:
         legal = (x >= tiny(x)) & (x < jnp.inf)
         safe = jnp.where(legal, x, at.loc)
         log_x = jnp.log(safe)
-        away = divide(at.concentration, safe) * jnp.square(divide(safe - at.loc, at.loc))
+        gap = divide(safe - at.loc, at.loc)
+        away = divide(gap, safe) * at.concentration * gap  # λ/x may underflow where the square overflows
         inside = 0.5 * (jnp.log(at.concentration) - math.log(2.0 * math.pi) - 3.0 * log_x - away)
         return jnp.where(legal, inside, -jnp.inf)
 

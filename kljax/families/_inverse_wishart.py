@@ -8,6 +8,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from kljax._types import Entries
+from kljax.families._kinds import definite
 from kljax.families._matrices import (
     adjoint,
     cholesky,
@@ -21,11 +23,11 @@ from kljax.families._matrices import (
     square,
 )
 from kljax.families._quantiles import standard_deviation
-from kljax.families._record import at_points, family, filled, lifted, positive, real
+from kljax.families._record import at_points, family, filled, lifted, positive
 from kljax.families._wishart import (
     bartlett,
-    definite,
     entropy_of_counts,
+    factored,
     kl_of_wisharts,
     less_product,
     log_det_gap,
@@ -47,8 +49,8 @@ class InverseWishart:
         0.7647
     """
 
-    df: Any = positive()
-    scale: Any = real(ndim=2)
+    df: Entries = positive()
+    scale: Entries = definite()
 
     def _check(self) -> None:
         square("InverseWishart", "scale", self.scale)
@@ -77,7 +79,7 @@ class InverseWishart:
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at symmetric matrices x, [..., n, n]; -∞ where they are not positive definite."""
         x, at = at_points(x, self)
-        legal, root = definite(x)
+        legal, root = factored(x)
         x = jnp.where(legal[..., None, None], x, identity(x))
         n, df = x.shape[-1], at.df[..., None, None]
         away = log_det_gap(cholesky(at.scale), root * jnp.sqrt(df), less_product(at.scale, x, df))

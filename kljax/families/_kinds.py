@@ -26,6 +26,7 @@ class Parameter:
     static: bool = False
     boolean: bool = False
     free: bool = False
+    matrix: str = ""  # "definite" or "lower"
     advice: str = ""
 
 
@@ -76,6 +77,16 @@ def count(*, whole: bool) -> Any:
 def complex_valued(*, ndim: int = 0) -> Any:
     """A complex parameter; real numbers are taken as such."""
     return _parameter(None, ndim=ndim, complex=True)
+
+
+def definite(*, complex: bool = False) -> Any:  # noqa: A002
+    """Symmetric or Hermitian matrices that are positive definite."""
+    return _parameter(None, ndim=2, complex=complex, matrix="definite")
+
+
+def lower_triangular() -> Any:
+    """Lower-triangular matrices with a positive diagonal, Cholesky factors."""
+    return _parameter(None, ndim=2, matrix="lower")
 
 
 def number_or_array() -> Any:

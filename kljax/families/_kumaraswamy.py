@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from kljax._gamma import digamma_gap, log_gamma_1p, log_gamma_gap
 from kljax._special import divide, expm1, expm1_minus_x, expm1_ratio, log1p, log_ratio, relative_gap, tiny
+from kljax._types import Entries
 from kljax.families._beta import Beta
 from kljax.families._deviances import log_gamma_bend, log_gamma_rise
 from kljax.families._edges import at_end
@@ -33,8 +34,8 @@ class Kumaraswamy:
         Jones (2009), "Kumaraswamy's distribution: a beta-type distribution with some tractability advantages".
     """
 
-    concentration1: Any = positive()
-    concentration0: Any = positive()
+    concentration1: Entries = positive()
+    concentration0: Entries = positive()
 
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at x; -∞ outside the support."""

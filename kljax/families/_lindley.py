@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from kljax._ratios import divide_twice
 from kljax._special import divide, expm1_minus_x, itakura_saito_term, log1p, relative_gap, x_minus_log1p
+from kljax._types import Entries
 from kljax.families._deviances import power_fall
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._implicit import implicit
@@ -32,7 +33,7 @@ class Lindley:
         Ghitany, Atieh & Nadarajah (2008), "Lindley distribution and its application".
     """
 
-    rate: Any = positive()
+    rate: Entries = positive()
 
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at x; -∞ outside the support."""

@@ -14,12 +14,13 @@ import jax.numpy as jnp
 
 from kljax._gamma import digamma_gap, log_gamma_gap
 from kljax._special import log1p
+from kljax._types import Entries
 from kljax.families._beta import kl_of_dirichlets
 from kljax.families._lines import Line, concentrations, summed
 from kljax.families._matrices import adjoint, diagonal, embedded, identity, multiply
 from kljax.families._quantiles import standard_deviation
 from kljax.families._record import at_points, batch_shape, count, dtype_of, family, filled, positive
-from kljax.families._wishart import definite
+from kljax.families._wishart import factored
 from kljax.quadrature import Support
 
 
@@ -41,7 +42,7 @@ class LKJ:
     """
 
     dimension: Any = count(whole=True)
-    concentration: Any = positive(1.0)
+    concentration: Entries = positive(1.0)
 
     def _check(self) -> None:
         if not isinstance(self.dimension, float) or self.dimension < 2.0:
@@ -68,7 +69,7 @@ class LKJ:
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at correlation matrices x, [..., n, n]; -∞ where they are not positive definite."""
         x, at = at_points(x, self)
-        legal, root = definite(x)
+        legal, root = factored(x)
         # Of ones on the diagonal log det R = Σ log(1 - s), s the squares of the factor's entries to the left.
         left = jnp.square(jnp.tril(root, -1)).sum(-1)
         near = left < 0.5

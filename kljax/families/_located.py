@@ -11,8 +11,8 @@ from kljax._special import divide, log1p
 
 
 def standardised(x: jax.Array, at: Any) -> tuple[jax.Array, jax.Array]:
-    """Whether x is infinite, and z = (x - μ)/σ where it is not, else 0."""
-    far = jnp.abs(x) == jnp.inf
+    """Whether x or z = (x - μ)/σ is infinite, and z where it is not, else 0."""
+    far = jnp.isinf(x) | jnp.isinf(jax.lax.stop_gradient((x - at.loc) / at.scale))
     return far, divide(jnp.where(far, 0.0, x - jnp.where(far, 0.0, at.loc)), at.scale)
 
 

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jax.scipy.special import ndtr, ndtri
 
 from kljax._special import divide, expm1_ratio, tiny
+from kljax._types import Entries
 from kljax.families._edges import growing
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._logarithms import log_less
@@ -30,8 +31,8 @@ class LogNormal:
         1.4189
     """
 
-    loc: Any = real(0.0)
-    scale: Any = positive(1.0)
+    loc: Entries = real(0.0)
+    scale: Entries = positive(1.0)
 
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at x; -∞ outside the support."""

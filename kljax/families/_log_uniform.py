@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from kljax._special import divide, expm1_minus_x_ratio, expm1_ratio, horner, log1p, log_ratio
+from kljax._types import Entries
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._quantiles import at_shares, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive
@@ -27,8 +28,8 @@ class LogUniform:
         1.9853
     """
 
-    low: Any = positive()
-    high: Any = positive()
+    low: Entries = positive()
+    high: Entries = positive()
 
     def _ordinary(self) -> dict[str, Any]:
         return {"low": 1.0, "high": 2.0}

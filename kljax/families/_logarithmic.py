@@ -20,6 +20,7 @@ from kljax._special import (
     relative_gap,
     x_minus_log1p,
 )
+from kljax._types import Entries
 from kljax.families import _integrals
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._odds import log_complement
@@ -40,7 +41,7 @@ class Logarithmic:
         1.4427 0.8040
     """
 
-    probs: Any = probability(open_low=True, open_high=True)
+    probs: Entries = probability(open_low=True, open_high=True)
 
     def log_prob(self, x: Any) -> jax.Array:
         """The log-probability of x; -∞ for what is no integer ≥ 1."""

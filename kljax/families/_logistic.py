@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from kljax._types import Entries
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._located import standardised
 from kljax.families._quantiles import at_shares, standard_deviation
@@ -25,8 +26,8 @@ class Logistic:
         2.0000
     """
 
-    loc: Any = real(0.0)
-    scale: Any = positive(1.0)
+    loc: Entries = real(0.0)
+    scale: Entries = positive(1.0)
 
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at x."""

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jax.scipy.special import ndtr, ndtri
 
 from kljax._special import divide, log1p, log_ratio
+from kljax._types import Entries
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._logarithms import logit_less
 from kljax.families._logs import Logs, as_logs, of_share, rest_of
@@ -29,8 +30,8 @@ class LogitNormal:
         -0.1932
     """
 
-    loc: Any = real(0.0)
-    scale: Any = positive(1.0)
+    loc: Entries = real(0.0)
+    scale: Entries = positive(1.0)
 
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at x; -∞ outside the support."""

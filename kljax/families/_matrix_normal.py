@@ -9,6 +9,8 @@ import jax
 import jax.numpy as jnp
 
 from kljax._special import log_ratio, relative_gap, x_minus_log1p
+from kljax._types import Entries
+from kljax.families._kinds import lower_triangular
 from kljax.families._matrices import adjoint, diagonal, log_det, multiply, norm_squared, solve_lower, square
 from kljax.families._quantiles import standard_deviation
 from kljax.families._record import at_points, batch_shape, dtype_of, family, filled, lifted, real
@@ -28,9 +30,9 @@ class MatrixNormal:
         8.5136
     """
 
-    loc: Any = real(ndim=2)
-    scale_tril_row: Any = real(ndim=2)
-    scale_tril_column: Any = real(ndim=2)
+    loc: Entries = real(ndim=2)
+    scale_tril_row: Entries = lower_triangular()
+    scale_tril_column: Entries = lower_triangular()
 
     def _check(self) -> None:
         square("MatrixNormal", "scale_tril_row", self.scale_tril_row)

@@ -11,6 +11,8 @@ from jax.scipy.special import erfc, erfinv, ndtri
 
 from kljax._gamma import bregman_log_gamma, log_gamma_gap
 from kljax._special import divide, expm1_minus_x, itakura_saito_term, relative_gap
+from kljax._types import Entries
+from kljax.families._edges import growing
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._gumbel import EULER
 from kljax.families._located import standardised
@@ -29,14 +31,14 @@ class Moyal:
         2.0541
     """
 
-    loc: Any = real(0.0)
-    scale: Any = positive(1.0)
+    loc: Entries = real(0.0)
+    scale: Entries = positive(1.0)
 
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at x."""
         x, at = at_points(x, self)
         far, z = standardised(x, at)
-        inside = -0.5 * (z + jnp.exp(-z)) - jnp.log(at.scale) - 0.5 * math.log(2.0 * math.pi)
+        inside = -0.5 * (z + growing(jnp.exp(-z), -z)) - jnp.log(at.scale) - 0.5 * math.log(2.0 * math.pi)
         return jnp.where(far, -jnp.inf, inside)
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:

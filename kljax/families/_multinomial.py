@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from kljax import quadrature
+from kljax._prompt import prompt
 from kljax._special import expm1_minus_x, kl_term, log1p
 from kljax.families._binomial import Binomial, trials_of
 from kljax.families._categorical import Categorical, _chances, _log_chances, kl_categorical
@@ -72,6 +73,7 @@ class Multinomial:
         n = jnp.broadcast_to(trials_of(at), lead)
         return jax.random.multinomial(key, n, jnp.broadcast_to(p, (*lead, p.shape[-1]))).astype(p.dtype)
 
+    @prompt
     def entropy(self) -> jax.Array:
         """n H(p) - log n! + Σ E[log kᵢ!], summed over the binomial distribution of each count."""
         at = filled(self)

@@ -7,8 +7,8 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.typing import ArrayLike
 
+from kljax._types import Entries, Rows
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._matrices import cholesky, from_columns, identity, log_det, multiply, norm_squared, solve_lower
 from kljax.families._quantiles import standard_deviation
@@ -38,7 +38,7 @@ class MultivariateNormal:
         3.5310
     """
 
-    loc: Any = real(ndim=1)
+    loc: Entries = real(ndim=1)
     scale: Any = nested(advice=_ADVICE)
 
     def _check(self) -> None:
@@ -49,27 +49,27 @@ class MultivariateNormal:
             )
 
     @classmethod
-    def from_covariance(cls, loc: ArrayLike, covariance: ArrayLike) -> MultivariateNormal:
+    def from_covariance(cls, loc: Rows, covariance: Rows) -> MultivariateNormal:
         """From Σ, [..., n, n], of which the symmetric part is taken."""
         return cls(loc, Covariance(covariance))
 
     @classmethod
-    def from_precision(cls, loc: ArrayLike, precision: ArrayLike) -> MultivariateNormal:
+    def from_precision(cls, loc: Rows, precision: Rows) -> MultivariateNormal:
         """From Σ⁻¹, [..., n, n], of which the symmetric part is taken."""
         return cls(loc, Precision(precision))
 
     @classmethod
-    def from_cholesky(cls, loc: ArrayLike, scale_tril: ArrayLike) -> MultivariateNormal:
+    def from_cholesky(cls, loc: Rows, scale_tril: Rows) -> MultivariateNormal:
         """From the lower-triangular L with positive diagonal and Σ = L L', [..., n, n]."""
         return cls(loc, Cholesky(scale_tril))
 
     @classmethod
-    def from_diagonal(cls, loc: ArrayLike, scale_diag: ArrayLike) -> MultivariateNormal:
+    def from_diagonal(cls, loc: Rows, scale_diag: Rows) -> MultivariateNormal:
         """From the standard deviations of independent entries, [..., n]."""
         return cls(loc, Diagonal(scale_diag))
 
     @classmethod
-    def from_low_rank(cls, loc: ArrayLike, cov_factor: ArrayLike, cov_diag: ArrayLike) -> MultivariateNormal:
+    def from_low_rank(cls, loc: Rows, cov_factor: Rows, cov_diag: Rows) -> MultivariateNormal:
         """From W [..., n, rank] and the positive d [..., n] of Σ = diag d + W W'."""
         return cls(loc, LowRank(cov_factor, cov_diag))
 

@@ -11,6 +11,8 @@ from jax.scipy.special import ndtr, ndtri
 
 from kljax._ratios import spread_term
 from kljax._special import divide
+from kljax._types import Entries
+from kljax.families._edges import half_square
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._located import standardised
 from kljax.families._quantiles import at_shares, standard_deviation
@@ -30,14 +32,14 @@ class Normal:
         2.1121
     """
 
-    loc: Any = real(0.0)
-    scale: Any = positive(1.0)
+    loc: Entries = real(0.0)
+    scale: Entries = positive(1.0)
 
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at x."""
         x, at = at_points(x, self)
         far, z = standardised(x, at)
-        return jnp.where(far, -jnp.inf, -0.5 * jnp.square(z) - jnp.log(at.scale) - _LOG_ROOT_2PI)
+        return jnp.where(far, -jnp.inf, -half_square(z) - jnp.log(at.scale) - _LOG_ROOT_2PI)
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
         """Draws, differentiable in the parameters."""

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from kljax._gamma import digamma
 from kljax._special import divide, itakura_saito_term
+from kljax._types import Entries
 from kljax.families._gamma import Gamma, kl_gamma
 from kljax.families._normal import Normal
 from kljax.families._quantiles import standard_deviation
@@ -34,10 +35,10 @@ class NormalGamma:
         DeGroot (1970), "Optimal statistical decisions", section 9.6.
     """
 
-    loc: Any = real(0.0)
-    strength: Any = positive(1.0)
-    concentration: Any = positive(1.0)
-    rate: Any = positive(1.0)
+    loc: Entries = real(0.0)
+    strength: Entries = positive(1.0)
+    concentration: Entries = positive(1.0)
+    rate: Entries = positive(1.0)
 
     @property
     def event_shape(self) -> Any:

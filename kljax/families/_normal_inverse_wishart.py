@@ -9,13 +9,15 @@ import jax
 import jax.numpy as jnp
 
 from kljax._special import itakura_saito_term
+from kljax._types import Entries
 from kljax.families._inverse_wishart import InverseWishart, kl_inverse_wishart
+from kljax.families._kinds import definite
 from kljax.families._matrices import cholesky, identity, log_det, multiply, norm_squared, solve_lower, square
 from kljax.families._multivariate_normal import MultivariateNormal
 from kljax.families._normal_gamma import at_pair
 from kljax.families._quantiles import standard_deviation
 from kljax.families._record import batch_shape, dtype_of, family, filled, lifted, positive, real
-from kljax.families._wishart import definite, multidigamma
+from kljax.families._wishart import factored, multidigamma
 from kljax.quadrature import Support
 
 
@@ -39,10 +41,10 @@ class NormalInverseWishart:
         Gelman, Carlin, Stern, Dunson, Vehtari & Rubin (2013), "Bayesian data analysis", section 3.6.
     """
 
-    loc: Any = real(ndim=1)
-    strength: Any = positive()
-    df: Any = positive()
-    scale: Any = real(ndim=2)
+    loc: Entries = real(ndim=1)
+    strength: Entries = positive()
+    df: Entries = positive()
+    scale: Entries = definite()
 
     def _check(self) -> None:
         square("NormalInverseWishart", "scale", self.scale)
@@ -72,7 +74,7 @@ class NormalInverseWishart:
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at a pair x = (m, Σ); -∞ where Σ is not positive definite."""
         mean, covariance, at = at_pair(x, self)
-        legal, root = definite(covariance)
+        legal, root = factored(covariance)
         low = root / jnp.sqrt(at.strength)[..., None, None]
         given = MultivariateNormal.from_cholesky(at.loc, low).log_prob(mean)
         safe = jnp.where(legal[..., None, None], covariance, identity(root))

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from kljax._special import divide, itakura_saito_term, log_ratio
+from kljax._types import Entries
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._logs import Logs, as_logs
 from kljax.families._quantiles import at_shares, standard_deviation
@@ -26,8 +27,8 @@ class Pareto:
         0.8069
     """
 
-    concentration: Any = positive()
-    scale: Any = positive(1.0)
+    concentration: Entries = positive()
+    scale: Entries = positive(1.0)
 
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at x; -∞ outside the support."""

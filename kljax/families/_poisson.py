@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from kljax._special import kl_term
+from kljax._types import Entries
 from kljax.families import _integrals
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._incomplete import incomplete_gamma
@@ -27,7 +28,7 @@ class Poisson:
         1.7049
     """
 
-    rate: Any = non_negative()
+    rate: Entries = non_negative()
 
     def log_prob(self, x: Any) -> jax.Array:
         """The log-probability of x; -∞ for what is no integer ≥ 0."""

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from kljax._gamma import digamma_gap
 from kljax._special import log1p
+from kljax._types import Entries
 from kljax.families._beta import kl_of_dirichlets
 from kljax.families._deviances import log_gamma_rise
 from kljax.families._edges import power_log
@@ -37,8 +38,8 @@ class PowerSpherical:
         De Cao & Aziz (2020), "The power spherical distribution".
     """
 
-    mean_direction: Any = real(ndim=1)
-    concentration: Any = non_negative()
+    mean_direction: Entries = real(ndim=1)
+    concentration: Entries = non_negative()
 
     def _check(self) -> None:
         dimension("PowerSpherical", self.mean_direction.shape[-1])

@@ -19,6 +19,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from kljax import quadrature
+from kljax._prompt import prompt
 from kljax._special import tiny
 from kljax.families._discrete import is_discrete
 from kljax.families._record import along, at_points, filled
@@ -42,7 +43,7 @@ def quantile_by_bisection(self: Any, u: Any) -> jax.Array:
 
 
 @jax.custom_jvp
-@jax.jit
+@prompt
 def _inverse(u: jax.Array, at: Any) -> jax.Array:
     space = at.support
     low, high = (jnp.broadcast_to(jnp.asarray(end, u.dtype), u.shape) for end in (space.low, space.high))
@@ -94,6 +95,7 @@ def _least(holds: Any, like: jax.Array) -> jax.Array:
     return number(high)
 
 
+@prompt
 def summed_cdf(self: Any, x: Any) -> jax.Array:
     """Σ p(k) over the integers k ≤ x, from the end that is nearer."""
     x, at = at_points(x, self)

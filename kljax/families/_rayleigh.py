@@ -10,6 +10,8 @@ import jax.numpy as jnp
 
 from kljax._ratios import spread_term
 from kljax._special import divide, log_ratio
+from kljax._types import Entries
+from kljax.families._edges import half_square
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._gumbel import EULER
 from kljax.families._quantiles import at_shares, standard_deviation
@@ -27,14 +29,14 @@ class Rayleigh:
         0.9420
     """
 
-    scale: Any = positive(1.0)
+    scale: Entries = positive(1.0)
 
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at x; -∞ outside the support."""
         x, at = at_points(x, self)
         legal = (x > 0.0) & (x < jnp.inf)
         safe = jnp.where(legal, x, 1.0)
-        inside = log_ratio(safe, at.scale) - jnp.log(at.scale) - 0.5 * jnp.square(divide(safe, at.scale))
+        inside = log_ratio(safe, at.scale) - jnp.log(at.scale) - half_square(divide(safe, at.scale))
         return jnp.where(legal, inside, -jnp.inf)
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:

@@ -27,6 +27,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from kljax import _checks, _names, _records
+from kljax.families import _kinds, _looks
 from kljax.families._kinds import boolean as boolean
 from kljax.families._kinds import complex_valued as complex_valued
 from kljax.families._kinds import count as count
@@ -67,13 +68,14 @@ class Distribution(Protocol):
 
 @dataclass_transform(
     frozen_default=True,
-    field_specifiers=(real, positive, non_negative, probability, count, complex_valued, nested, free),
+    field_specifiers=(real, positive, non_negative, probability, count, complex_valued, _kinds.definite, nested, free),
 )
 def family(cls: type[T]) -> type[T]:
     """Makes a class with annotated parameters a distribution: a frozen pytree record of arrays."""
     record: Any = parameters(cls)
     if "event_shape" not in vars(cls):
         record.event_shape = property(_shape_of_a_number)
+    record.sample = _looks.drawn(record.sample)
     _FAMILIES.add(record)
     return record
 
@@ -85,13 +87,14 @@ def _shape_of_a_number(_: Any) -> tuple[int, ...]:
 
 @dataclass_transform(
     frozen_default=True,
-    field_specifiers=(real, positive, non_negative, probability, count, complex_valued, nested, free),
+    field_specifiers=(real, positive, non_negative, probability, count, complex_valued, _kinds.definite, nested, free),
 )
 def parameters(cls: type[T]) -> type[T]:
     """Makes a class with annotated parameters a frozen pytree record of arrays."""
     record: Any = dataclasses.dataclass(frozen=True, eq=False)(cls)
     fields = dataclasses.fields(record)
     names = [one.name for one in fields]
+    limits = {one.name: one.metadata["parameter"] for one in fields}
     made = record.__init__
 
     def create(self: Any, *arguments: Any, **keywords: Any) -> None:
@@ -107,6 +110,7 @@ def parameters(cls: type[T]) -> type[T]:
         values = {one.name: _value(cls.__name__, one, getattr(self, one.name)) for one in fields}
         for name, value in _in_one_dtype(values).items():
             object.__setattr__(self, name, value)
+            _looks.parameter(cls.__name__, name, limits[name], value)
         batch_shape(self)  # raises unless the shapes broadcast
         if hasattr(self, "_check"):
             self._check()
@@ -114,11 +118,11 @@ def parameters(cls: type[T]) -> type[T]:
     create.__wrapped__ = made  # type: ignore[attr-defined]
     record.__init__ = create
 
-    kinds = [one.metadata["parameter"] for one in fields]
-
     def flatten(self: Any) -> tuple[list[tuple[Any, Any]], tuple[Any, ...]]:
         values = [getattr(self, name) for name in names]
-        fixed = tuple(value if _is_fixed(kind, value) else None for value, kind in zip(values, kinds, strict=True))
+        fixed = tuple(
+            value if _is_fixed(kind, value) else None for value, kind in zip(values, limits.values(), strict=True)
+        )
         leaves = [None if number is not None else value for value, number in zip(values, fixed, strict=True)]
         return [(jax.tree_util.GetAttrKey(name), leaf) for name, leaf in zip(names, leaves, strict=True)], fixed
 

@@ -13,6 +13,8 @@ import jax
 import jax.numpy as jnp
 
 from kljax._special import divide
+from kljax._types import Entries
+from kljax.families._kinds import definite, lower_triangular
 from kljax.families._matrices import (
     adjoint,
     cholesky,
@@ -39,7 +41,7 @@ def _noise(key: jax.Array, like: jax.Array, samples: int) -> jax.Array:
 class Cholesky:
     """Σ = L L'; what stands above the diagonal of L is not looked at."""
 
-    tril: Any = real(ndim=2)
+    tril: Entries = lower_triangular()
 
     def _check(self) -> None:
         square("Cholesky", "tril", self.tril)
@@ -72,7 +74,7 @@ class Cholesky:
 class Covariance:
     """Σ itself; its symmetric part is taken."""
 
-    matrix: Any = real(ndim=2)
+    matrix: Entries = definite()
 
     def _check(self) -> None:
         square("Covariance", "matrix", self.matrix)
@@ -104,7 +106,7 @@ class Covariance:
 class Precision:
     """Σ⁻¹ = Λ; its symmetric part is taken."""
 
-    matrix: Any = real(ndim=2)
+    matrix: Entries = definite()
 
     def _check(self) -> None:
         square("Precision", "matrix", self.matrix)
@@ -143,7 +145,7 @@ class Precision:
 class Diagonal:
     """Σ = diag σ²"""
 
-    scale: Any = positive(ndim=1)
+    scale: Entries = positive(ndim=1)
 
     @property
     def size(self) -> int:
@@ -172,8 +174,8 @@ class Diagonal:
 class LowRank:
     """Σ = diag d + W W', W [..., n, rank]: nothing of size n x n is formed but by ``covariance`` and ``lower``."""
 
-    factor: Any = real(ndim=2)
-    diagonal: Any = positive(ndim=1)
+    factor: Entries = real(ndim=2)
+    diagonal: Entries = positive(ndim=1)
 
     def _check(self) -> None:
         if self.factor.shape[-2] != self.diagonal.shape[-1]:

@@ -18,7 +18,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from kljax import quadrature
+from kljax._prompt import prompt
 from kljax._special import kl_term
+from kljax._types import Entries
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._quantiles import quantile_by_bisection, standard_deviation, summed_cdf
 from kljax.families._record import along, at_points, batch_shape, family, filled, positive
@@ -38,8 +40,8 @@ class Skellam:
         -1.7854 1.0 5.0
     """
 
-    rate1: Any = positive()
-    rate2: Any = positive()
+    rate1: Entries = positive()
+    rate2: Entries = positive()
 
     def log_prob(self, x: Any) -> jax.Array:
         """The log-probability of x; -∞ for what is no integer."""
@@ -75,6 +77,7 @@ class Skellam:
     stddev = standard_deviation
     fit = fit_by_likelihood
 
+    @prompt
     def entropy(self) -> jax.Array:
         """-Σ p log p, summed."""
         width = self.stddev + 1.0

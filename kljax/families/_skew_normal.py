@@ -10,8 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import log_ndtr, ndtr
 
+from kljax._types import Entries
 from kljax.families import _integrals
+from kljax.families._edges import half_square
 from kljax.families._fit import fit_by_likelihood
+from kljax.families._located import standardised
 from kljax.families._quantiles import quantile_by_bisection, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive, real
 from kljax.quadrature import Support
@@ -35,15 +38,21 @@ class SkewNormal:
         Azzalini (1985), "A class of distributions which includes the normal ones".
     """
 
-    loc: Any = real(0.0)
-    scale: Any = positive(1.0)
-    slant: Any = real(0.0)
+    loc: Entries = real(0.0)
+    scale: Entries = positive(1.0)
+    slant: Entries = real(0.0)
 
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at x."""
         x, at = at_points(x, self)
-        z = (x - at.loc) / at.scale
-        return _LOG_HALF_ROOT - 0.5 * jnp.square(z) + log_ndtr(at.slant * z) - jnp.log(at.scale)
+        far, z = standardised(x, at)
+        # Where a square overflows the density is zero; far on the other side its second factor is 1.
+        tilt = at.slant * z
+        far |= jnp.maximum(jnp.abs(z), -tilt) > math.sqrt(float(jnp.finfo(z.dtype).max))
+        z = jnp.where(far, 0.0, z)
+        plain = far | (tilt > 50.0)
+        factor = jnp.where(plain, 0.0, log_ndtr(jnp.where(plain, 0.0, at.slant) * z))
+        return jnp.where(far, -jnp.inf, _LOG_HALF_ROOT - half_square(z) + factor - jnp.log(at.scale))
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
         """Draws, differentiable in the parameters."""

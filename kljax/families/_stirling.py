@@ -41,6 +41,6 @@ def stirling_excess(x: jax.Array) -> jax.Array:
     positive, low = jnp.where(x > 0.0, x, 1.0), x < 1.0
     u = jnp.where(low, x + 1.0, x)
     z, series = _series(u)
-    value = 0.5 * jnp.log(2.0 * math.pi * u) + z * horner(series, z)
+    value = 0.5 * (jnp.log(u) + math.log(2.0 * math.pi)) + z * horner(series, z)
     step = x * (jnp.log1p(positive) - jnp.log(positive)) - 1.0
     return jnp.where(x == 0.0, 0.0, value + jnp.where(low, step, 0.0))

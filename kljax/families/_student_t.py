@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from kljax._special import divide, log1p, x_minus_log1p
+from kljax._types import Entries
 from kljax.families._deviances import half_step, half_step_slope
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._incomplete import incomplete_beta
@@ -28,9 +29,9 @@ class StudentT:
         1.7735
     """
 
-    df: Any = positive()
-    loc: Any = real(0.0)
-    scale: Any = positive(1.0)
+    df: Entries = positive()
+    loc: Entries = real(0.0)
+    scale: Entries = positive(1.0)
 
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at x."""
@@ -109,7 +110,7 @@ def _tail_jvp(primals, tangents):
     up, down = 1.0 + near * near, 1.0 + inverse * inverse
     s = jnp.where(far, 1.0 / down, near * near / up)
     over = jnp.where(far, inverse / down, near / up)  # s/y
-    direct = log1p(inverse * inverse) - 2.0 * jnp.log(jnp.abs(inverse)) - s
+    direct = log1p(inverse * inverse) + 2.0 * jnp.log(jnp.where(far, jnp.abs(y), 1.0)) - s
     in_df = 0.5 * (jnp.where(far, direct, x_minus_log1p(-jnp.where(far, 0.0, s))) - s / df)
     return _tail(z, df), in_df * ddf + divide((df + 1.0) * over, jnp.sqrt(df)) * dz
 

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from kljax import quadrature
+from kljax._prompt import prompt
 from kljax.families import _integrals
 from kljax.families._bijectors import Affine, Bijector
 from kljax.families._discrete import is_discrete
@@ -124,6 +125,7 @@ class Transformed:
         return _integrals.entropy(self)
 
     @property
+    @prompt
     def mean(self) -> jax.Array:
         """E[g(x)], by quadrature unless g is ``Affine``."""
         at = filled(self)
@@ -132,6 +134,7 @@ class Transformed:
         return self._expectation(lambda g: g)
 
     @property
+    @prompt
     def variance(self) -> jax.Array:
         """E[(g(x) - m)²], by quadrature unless g is ``Affine``."""
         at = filled(self)

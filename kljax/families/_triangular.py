@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from kljax._types import Entries
 from kljax.families._quantiles import at_shares, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, real
 from kljax.quadrature import Support
@@ -26,9 +27,9 @@ class Triangular:
         1.6667 1.5505
     """
 
-    low: Any = real(0.0)
-    high: Any = real(1.0)
-    peak: Any = real(0.5)
+    low: Entries = real(0.0)
+    high: Entries = real(1.0)
+    peak: Entries = real(0.5)
 
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at x; -∞ outside the support."""

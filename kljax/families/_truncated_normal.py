@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from kljax._special import divide, expm1, expm1_minus_x, log1p, relative_gap
+from kljax._types import Entries
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._implicit import implicit
 from kljax.families._kinds import _parameter
@@ -33,8 +34,8 @@ class TruncatedNormal:
         1.0050
     """
 
-    loc: Any = real(0.0)
-    scale: Any = positive(1.0)
+    loc: Entries = real(0.0)
+    scale: Entries = positive(1.0)
     low: Any = _parameter(-math.inf, open_low=False, open_high=False)
     high: Any = _parameter(math.inf, open_low=False, open_high=False)
 

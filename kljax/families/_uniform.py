@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from kljax._special import divide, log1p
+from kljax._types import Entries
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._quantiles import at_shares, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, real
@@ -24,8 +25,8 @@ class Uniform:
         0.6931
     """
 
-    low: Any = real(0.0)
-    high: Any = real(1.0)
+    low: Entries = real(0.0)
+    high: Entries = real(1.0)
 
     def _ordinary(self) -> dict[str, Any]:
         return {"low": 0.0, "high": 1.0}

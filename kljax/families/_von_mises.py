@@ -12,6 +12,8 @@ from jax import lax
 
 from kljax import quadrature
 from kljax._bessel import bessel_ratio, bessel_ratio_complement, bregman_log_i0, log_i0, log_i0e
+from kljax._prompt import prompt
+from kljax._types import Entries
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._quantiles import quantile_by_bisection
 from kljax.families._record import at_points, family, filled, lifted, non_negative, real
@@ -30,8 +32,8 @@ class VonMises:
         1.2663
     """
 
-    loc: Any = real()
-    concentration: Any = non_negative()
+    loc: Entries = real()
+    concentration: Entries = non_negative()
 
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at the angle x, any real number."""
@@ -109,6 +111,7 @@ def kl_von_mises(p: VonMises, q: VonMises) -> jax.Array:
 
 
 @jax.custom_jvp
+@prompt
 def _standard(key: jax.Array, concentration: jax.Array) -> jax.Array:
     """Angles about zero, by rejection from a wrapped Cauchy distribution (Best & Fisher 1979)."""
     k = concentration

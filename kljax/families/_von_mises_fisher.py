@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -9,6 +10,8 @@ import jax
 import jax.numpy as jnp
 
 from kljax._bessel import bessel_ratio, bessel_ratio_slope, bregman_log_bessel, log_bessel_i, log_bessel_ie
+from kljax._prompt import prompt
+from kljax._types import Entries
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._quantiles import standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, non_negative, real
@@ -30,8 +33,8 @@ class VonMisesFisher:
         2.0516
     """
 
-    mean_direction: Any = real(ndim=1)
-    concentration: Any = non_negative()
+    mean_direction: Entries = real(ndim=1)
+    concentration: Entries = non_negative()
 
     def _check(self) -> None:
         dimension("VonMisesFisher", self.mean_direction.shape[-1])
@@ -116,6 +119,7 @@ class VonMisesFisher:
         return log_bessel_i(order(n), size) + 0.5 * n * math.log(2.0 * math.pi)
 
 
+@functools.partial(prompt, static_argnums=(1,))
 def _one_minus_cosines(key: jax.Array, n: int, concentration: jax.Array) -> jax.Array:
     """u = 1 - cos of the angle from the mean direction, of density exp(-κu)(u(2 - u))^((n - 3)/2)."""
     half, dtype = 0.5 * (n - 1.0), concentration.dtype

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from kljax._gamma import log_gamma_1p
 from kljax._special import divide, expm1, expm1_minus_x, log_ratio
+from kljax._types import Entries
 from kljax.families._deviances import log_gamma_bend
 from kljax.families._edges import at_end, growing
 from kljax.families._fit import fit_by_likelihood
@@ -30,8 +31,8 @@ class Weibull:
         0.5955
     """
 
-    concentration: Any = positive()
-    scale: Any = positive(1.0)
+    concentration: Entries = positive()
+    scale: Entries = positive(1.0)
 
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at x; -∞ outside the support."""
@@ -45,8 +46,8 @@ class Weibull:
         near = jnp.abs(power) < 1.0
         # kz - exp(kz) = -1 - e(kz), and (k - 1)z - log λ = kz - log x: whichever of both loses nothing.
         close = -jnp.log(y) - 1.0 - expm1_minus_x(jnp.where(near, power, 0.0))
-        far = jnp.where(k < 0.5, power - jnp.log(y), (k - 1.0) * z - jnp.log(at.scale)) - jnp.exp(power)
-        inside = jnp.log(k) + jnp.where(near, close, far)
+        far = jnp.where(k < 0.5, power - jnp.log(y), (k - 1.0) * z - jnp.log(at.scale))
+        inside = jnp.log(k) + jnp.where(near, close, far - growing(jnp.exp(power), power))
         return jnp.where(legal, at_end(x == 0.0, k - 1.0, inside), -jnp.inf)
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:

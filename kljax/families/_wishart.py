@@ -10,7 +10,9 @@ import jax.numpy as jnp
 
 from kljax._gamma import bregman_phi, digamma
 from kljax._special import divide, kl_term, log1p_excess, relative_gap, two_product, x_minus_log1p
+from kljax._types import Entries
 from kljax.families._deviances import gamma_entropy
+from kljax.families._kinds import definite
 from kljax.families._matrices import (
     adjoint,
     cholesky,
@@ -27,7 +29,7 @@ from kljax.families._matrices import (
     square,
 )
 from kljax.families._quantiles import standard_deviation
-from kljax.families._record import at_points, family, filled, lifted, positive, real
+from kljax.families._record import at_points, family, filled, lifted, positive
 from kljax.families._stirling import phi
 from kljax.quadrature import Support
 
@@ -45,8 +47,8 @@ class Wishart:
         6.3014
     """
 
-    df: Any = positive()
-    scale: Any = real(ndim=2)
+    df: Entries = positive()
+    scale: Entries = definite()
 
     def _check(self) -> None:
         square("Wishart", "scale", self.scale)
@@ -76,7 +78,7 @@ class Wishart:
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at symmetric matrices x, [..., n, n]; -∞ where they are not positive definite."""
         x, at = at_points(x, self)
-        legal, root = definite(x)
+        legal, root = factored(x)
         x = jnp.where(legal[..., None, None], x, identity(x))
         df = at.df[..., None, None]
         away = log_det_gap(root, cholesky(at.scale) * jnp.sqrt(df), less_product(x, at.scale, df))
@@ -153,7 +155,7 @@ def multidigamma(n: int, a: jax.Array) -> jax.Array:
     return jnp.sum(digamma(_ladder(n, a)), -1)
 
 
-def definite(x: jax.Array) -> tuple[jax.Array, jax.Array]:
+def factored(x: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Whether x is positive definite, and its Cholesky factor there."""
     legal = jnp.all(jnp.isfinite(diagonal(cholesky(x))), -1)
     return legal, cholesky(jnp.where(legal[..., None, None], x, identity(x)))

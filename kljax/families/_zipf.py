@@ -9,7 +9,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from kljax._prompt import prompt
 from kljax._special import log1p
+from kljax._types import Entries
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._lines import Line, between
 from kljax.families._quantiles import _least, quantile_by_bisection, standard_deviation
@@ -31,7 +33,7 @@ class Zipf:
         -0.4977 0.2563
     """
 
-    power: Any = real()
+    power: Entries = real()
 
     def log_prob(self, x: Any) -> jax.Array:
         """The log-probability of x; -∞ for what is no integer ≥ 1."""
@@ -45,8 +47,7 @@ class Zipf:
         power = jax.lax.stop_gradient(at.power)
         # The least k whose tail is below a uniform variable, which has the digits of a small one.
         level = noise(jax.random.uniform, key, shape, self) * zeta(power, jnp.ones_like(power))
-        found = _least(lambda k: (k >= 1.0) & (zeta(power, jnp.maximum(jnp.floor(k), 0.0) + 1.0) <= level), power)
-        return jnp.maximum(found, 1.0)
+        return _drawn(level, power)
 
     @property
     def support(self) -> Support:
@@ -107,6 +108,12 @@ class Zipf:
     def _frame(self) -> tuple[jax.Array, jax.Array]:
         s = filled(self).power
         return jnp.ones_like(s), jnp.full_like(s, 2.0)
+
+
+@prompt
+def _drawn(level: jax.Array, power: jax.Array) -> jax.Array:
+    found = _least(lambda k: (k >= 1.0) & (zeta(power, jnp.maximum(jnp.floor(k), 0.0) + 1.0) <= level), power)
+    return jnp.maximum(found, 1.0)
 
 
 def zeta(s: jax.Array, q: jax.Array) -> jax.Array:

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from kljax import _checks
+from kljax._names import advised
 from kljax._special import divide
 from kljax.generators._forms import Form, Scalar, graded, is_static
 from kljax.generators._mixture import log_p_over_mixture, mixture
@@ -55,6 +56,7 @@ class _Sum:
         return total
 
 
+@advised
 def reverse(generator: Generator, *, name: str | None = None, closed_conjugate: Form | None = None) -> Generator:
     """u f(1/u): the divergence with p and q exchanged, D(q‖p).
 
@@ -88,6 +90,7 @@ def reverse(generator: Generator, *, name: str | None = None, closed_conjugate: 
     )
 
 
+@advised
 def scale(generator: Generator, factor: Scalar, *, name: str | None = None) -> Generator:
     """c f(u) for a factor c ≥ 0.
 
@@ -137,6 +140,7 @@ def _times(factor: Scalar, price: Scalar) -> Scalar:
     return jnp.where(infinite, jnp.where(factor == 0, 0.0, jnp.inf), factor * jnp.where(infinite, 0.0, price))
 
 
+@advised
 def combine(*terms: tuple[Scalar, Generator]) -> Generator:
     """Σ cᵢ fᵢ(u): a non-negative combination of divergences.
 
@@ -175,6 +179,7 @@ def combine(*terms: tuple[Scalar, Generator]) -> Generator:
     )
 
 
+@advised
 def symmetrise(generator: Generator) -> Generator:
     """½f(u) + ½u f(1/u): the mean of the two directions, ½D(p‖q) + ½D(q‖p).
 
@@ -225,6 +230,7 @@ class _SkewedCoslope:
         return rest * self.coslope(log_p_over_mixture(r, weight, rest), *parameters)
 
 
+@advised
 def skew(generator: Generator, weight: Scalar) -> Generator:
     """m f(u/m), m = w u + 1 - w: D_f(p‖w p + (1 - w) q).
 

@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import numbers
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -14,11 +14,25 @@ from jax.custom_derivatives import SymbolicZero
 
 Scalar = Any  # a Python number, or an array when the parameter is traced
 Form = Callable[..., jax.Array]
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 def is_static(value: Scalar) -> bool:
     """Whether a parameter is a Python number, known when tracing."""
     return isinstance(value, numbers.Real)
+
+
+def remembered(build: Callable[P, T]) -> Callable[P, T]:
+    """A builder of records that keeps what it built of Python numbers: equal calls give one and the same record."""
+    kept = functools.lru_cache(maxsize=1024, typed=True)(build)
+
+    @functools.wraps(build)
+    def call(*args: P.args, **kwargs: P.kwargs) -> T:
+        plain = all(type(one) in (float, int, bool) for one in (*args, *kwargs.values()))
+        return kept(*args, **kwargs) if plain else build(*args, **kwargs)  # type: ignore[arg-type]
+
+    return call
 
 
 def below(r: jax.Array) -> jax.Array:

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from kljax._names import advised
 from kljax._special import expm1
 from kljax.generators._forms import graded
 from kljax.generators._record import Generator
@@ -131,6 +132,7 @@ class _Form:
         return getattr(self.owner, self.form)(r)
 
 
+@advised
 def from_function(
     f: Callable[[jax.Array], jax.Array],
     name: str = "custom",

@@ -22,7 +22,7 @@ from kljax._special import (
 from kljax.generators._atoms import exp_decay_excess, log_cosh, tanh
 from kljax.generators._build import reverse, scale
 from kljax.generators._catalogue import kl, reverse_kl
-from kljax.generators._forms import Scalar, above, below, graded, is_static
+from kljax.generators._forms import Scalar, above, below, graded, is_static, remembered
 from kljax.generators._masses import AtOrder, ByMass, PowerForms
 from kljax.generators._record import Generator
 
@@ -146,6 +146,7 @@ def _price(order: Scalar) -> Scalar:
     return jnp.where(order > 0.0, 1.0 / jnp.where(order > 0.0, order, 1.0), _INF)
 
 
+@remembered
 def alpha(order: Scalar) -> Generator:
     """(u^α - 1 - α(u - 1))/(α(α - 1)): Amari's α-divergence; KL(p‖q) at α = 1 and KL(q‖p) at α = 0, continuously.
 
@@ -189,6 +190,7 @@ def _finite_order(order: Scalar, name: str = "order") -> None:
         raise ValueError(f"{name} must be finite; got {order!r}.")
 
 
+@remembered
 def cressie_read(order: Scalar) -> Generator:
     """u(u^λ - 1)/(λ(λ + 1)) - (u - 1)/(λ + 1): the power divergence of Cressie and Read, the α-divergence at α = λ + 1.
 
@@ -214,6 +216,7 @@ def cressie_read(order: Scalar) -> Generator:
     return dataclasses.replace(alpha(order + 1.0), name="cressie_read")
 
 
+@remembered
 def tsallis(order: Scalar) -> Generator:
     """(u^a - 1 - a(u - 1))/(a - 1): Tsallis' relative entropy, a times the α-divergence; KL(p‖q) at a = 1.
 
@@ -239,6 +242,7 @@ def tsallis(order: Scalar) -> Generator:
     return scale(alpha(order), order, name="tsallis")
 
 
+@remembered
 def t_power(t: Scalar) -> Generator:
     """s(u^t - 1 - t(u - 1)), s = -1 for 0 < t < 1 and +1 otherwise: |t(t - 1)| times the α-divergence at α = t.
 

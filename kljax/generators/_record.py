@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import math
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from kljax import _checks, _records, _special
+from kljax import _checks, _names, _records, _special
 from kljax._safe import saturated
 from kljax.generators._forms import Form, Scalar, bind, dynamic, is_static, partial_derivative, tame
 from kljax.generators._masses import ByMass, masses
@@ -56,6 +57,10 @@ class Generator:
     closed_conjugate: Form | None = None
     by_mass: ByMass | None = None
 
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{one:g}" if is_static(one) else str(one) for one in self.parameters)
+        return f"<generator {self.name}({shown})>" if shown else f"<generator {self.name}>"
+
     def __call__(self, u: ArrayLike) -> jax.Array:
         """f(u) for u ≥ 0; f(0) = ``at_zero``."""
         return _jitted_at(self, _checks.floating("u", u))
@@ -74,17 +79,45 @@ class Generator:
         return _conjugate(self, _checks.floating("t", t))
 
 
-def _flatten(generator: Generator) -> tuple[list[Any], tuple[Any, ...]]:
+def check(name: str, value: object) -> None:
+    """Raises unless ``value`` is a record of ``kljax.generators``; says how to come by one."""
+    if isinstance(value, Generator):
+        return
+    advice = ""
+    if isinstance(value, str):
+        from kljax import generators
+
+        found = _names.meant(value, generators.__all__, _names.VERBS)
+        advice = f" Pass the record itself, kljax.generators.{found or 'kl'}."
+    elif getattr(value, "__module__", "").startswith("kljax.generators"):
+        made: Any = value
+        arguments = ", ".join(inspect.signature(made).parameters)
+        advice = f" Call it first: generators.{made.__name__}({arguments})."
+    elif callable(value):
+        advice = " Of a convex function f make one: kljax.generators.from_function(f, name=…)."
+    raise TypeError(f"{name} must be a record of kljax.generators, such as generators.kl; got {value!r}.{advice}")
+
+
+def _flatten(generator: Generator) -> tuple[tuple[Any, ...], _records.Structure]:
+    found: Any = vars(generator).get("_flat")
+    if found is None:
+        found = _parts(generator)
+        object.__setattr__(generator, "_flat", found)
+    return found
+
+
+def _parts(generator: Generator) -> tuple[tuple[Any, ...], _records.Structure]:
     # Python numbers stay in the static part; only arrays are leaves.
     scalars = (generator.at_zero, generator.at_infinity, *generator.parameters)
-    leaves = [value for value in scalars if not is_static(value)]
+    leaves = tuple(value for value in scalars if not is_static(value))
     static = tuple(value if is_static(value) else None for value in scalars)
     forms = (generator.balanced, generator.derivative, generator.coderivative)
-    return leaves, (generator.name, forms, static, (generator.symmetric, generator.closed_conjugate, generator.by_mass))
+    rest = generator.symmetric, generator.closed_conjugate, generator.by_mass
+    return leaves, _records.Structure((generator.name, forms, static, rest))
 
 
-def _unflatten(static: tuple[Any, ...], leaves: list[Any]) -> Generator:
-    name, (balanced, derivative, coderivative), scalars, rest = static
+def _unflatten(static: _records.Structure, leaves: Any) -> Generator:
+    name, (balanced, derivative, coderivative), scalars, rest = static.parts
     dynamic = iter(leaves)
     at_zero, at_infinity, *parameters = (next(dynamic) if value is None else value for value in scalars)
     return Generator(name, balanced, derivative, coderivative, at_zero, at_infinity, tuple(parameters), *rest)

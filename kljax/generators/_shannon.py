@@ -11,7 +11,7 @@ from kljax import _checks
 from kljax._special import expm1, log1p, x_minus_log1p
 from kljax.generators._build import reverse, scale
 from kljax.generators._catalogue import kl, reverse_kl
-from kljax.generators._forms import Scalar, graded, is_static
+from kljax.generators._forms import Scalar, graded, is_static, remembered
 from kljax.generators._masses import ByMass, Masses
 from kljax.generators._mixture import (
     excess,
@@ -190,6 +190,7 @@ def _log_of_small(weight: jax.Array) -> tuple[jax.Array, jax.Array]:
     return jnp.log(jnp.where(low, weight, 1.0)), low
 
 
+@remembered
 def jensen_shannon(weight: Scalar = 0.5, *, scaled: bool = False) -> Generator:
     """w u log(u/m) + (1 - w) log(1/m), m = w u + 1 - w: the Jensen–Shannon divergence of weight w on p.
 
@@ -250,6 +251,7 @@ def _weigh(weight: Scalar, other: Scalar, price: Scalar) -> Scalar:
     return weight * other * jnp.where(jnp.isinf(price), 0.0, price)
 
 
+@remembered
 def skew_kl(weight: Scalar) -> Generator:
     """u log(u/m) - u + m, m = w u + 1 - w: KL(p‖w p + (1 - w) q), Lee's skew divergence.
 
@@ -283,6 +285,7 @@ def skew_kl(weight: Scalar) -> Generator:
     )
 
 
+@remembered
 def skew_reverse_kl(weight: Scalar) -> Generator:
     """log(1/m) - 1 + m, m = w + (1 - w) u: KL(q‖w q + (1 - w) p), the skew divergence with p and q exchanged.
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from kljax._names import unknown as _unknown
 from kljax.hidden._distances import hellinger_distance, jensen_shannon_distance
 from kljax.hidden._f_divergences import alpha, f_divergence, renyi, squared_hellinger, total_variation
+from kljax.hidden._further import bhattacharyya, chi_squared, jeffreys, le_cam, tsallis
 from kljax.hidden._head import Head
 from kljax.hidden._information import cross_entropy, entropy, log_partition
 from kljax.hidden._kullback_leibler import jensen_shannon, kl, skew_kl
@@ -17,18 +18,23 @@ from kljax.hidden._kullback_leibler import jensen_shannon, kl, skew_kl
 __all__ = [
     "Head",
     "alpha",
+    "bhattacharyya",
+    "chi_squared",
     "cross_entropy",
     "entropy",
     "f_divergence",
     "hellinger_distance",
+    "jeffreys",
     "jensen_shannon",
     "jensen_shannon_distance",
     "kl",
+    "le_cam",
     "log_partition",
     "renyi",
     "skew_kl",
     "squared_hellinger",
     "total_variation",
+    "tsallis",
 ]
 
 if not TYPE_CHECKING:  # a type checker is to refuse what is not there

@@ -15,11 +15,11 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 from jax.custom_derivatives import SymbolicZero
-from jax.typing import ArrayLike
 
 from kljax import _checks
 from kljax._kernels.blocks import even, known
 from kljax._kernels.functionals import Functional
+from kljax._types import Rows
 from kljax.hidden import _tokens, _vocabulary
 from kljax.hidden._head import Head, Operand, checked, wide
 from kljax.hidden._problem import Operands, Plan, dtype_of, moves
@@ -60,10 +60,10 @@ def evaluate(
     heads: dict[str, Operand],
     *,
     given: Any = None,
-    labels: ArrayLike | None = None,
-    temperature: ArrayLike = 1.0,
-    where: ArrayLike | None = None,
-    weights: ArrayLike | None = None,
+    labels: Rows | None = None,
+    temperature: Rows = 1.0,
+    where: Rows | None = None,
+    weights: Rows | None = None,
     reduction: str | None = None,
     strategy: str | None = None,
     chunk: int | None = None,
@@ -121,7 +121,7 @@ def _lead(named: dict[str, Head]) -> tuple[int, ...]:
     return next(iter(leads.values()))
 
 
-def _labels(labels: ArrayLike, lead: tuple[int, ...]) -> jax.Array:
+def _labels(labels: Rows, lead: tuple[int, ...]) -> jax.Array:
     array = jnp.asarray(labels)
     if not jnp.issubdtype(array.dtype, jnp.integer):
         raise TypeError(
@@ -133,7 +133,7 @@ def _labels(labels: ArrayLike, lead: tuple[int, ...]) -> jax.Array:
     return array.astype(jnp.int32) if array.dtype.itemsize < 4 else array
 
 
-def _per_token(name: str, value: ArrayLike, lead: tuple[int, ...]) -> jax.Array:
+def _per_token(name: str, value: Rows, lead: tuple[int, ...]) -> jax.Array:
     array = _checks.floating(name, value)
     try:
         return jnp.broadcast_to(array, lead)

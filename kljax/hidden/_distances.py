@@ -10,7 +10,9 @@ from jax.typing import ArrayLike
 
 from kljax import _checks
 from kljax._checks import AxisName
+from kljax._names import advised
 from kljax._roots import root
+from kljax._types import Reduction, Rows, Strategy
 from kljax.hidden._core import REDUCTIONS, Result
 from kljax.hidden._f_divergences import squared_hellinger
 from kljax.hidden._head import Operand
@@ -20,9 +22,9 @@ from kljax.hidden._kullback_leibler import jensen_shannon
 def _distance(
     divergence: Callable[..., Any],
     heads: tuple[Operand, Operand],
-    where: ArrayLike | None,
-    weights: ArrayLike | None,
-    reduction: str | None,
+    where: Rows | None,
+    weights: Rows | None,
+    reduction: Reduction,
     with_log_partitions: bool,
     **options: Any,
 ) -> Result:
@@ -38,7 +40,7 @@ def _distance(
     distances = root(values)
     mass = jnp.ones_like(distances)
     if where is not None:
-        mass = jnp.where(jnp.broadcast_to(where, mass.shape), mass, 0.0)
+        mass = jnp.where(jnp.broadcast_to(jnp.asarray(where), mass.shape), mass, 0.0)
     if shares is not None:
         mass = mass * jnp.broadcast_to(shares, mass.shape).astype(mass.dtype)
     distances = distances * mass
@@ -49,15 +51,16 @@ def _distance(
     return (distances, logs) if with_log_partitions else distances
 
 
+@advised
 def jensen_shannon_distance(
     head_p: Operand,
     head_q: Operand,
     *,
     temperature: ArrayLike = 1.0,
-    where: ArrayLike | None = None,
-    weights: ArrayLike | None = None,
-    reduction: str | None = None,
-    strategy: str | None = None,
+    where: Rows | None = None,
+    weights: Rows | None = None,
+    reduction: Reduction = None,
+    strategy: Strategy | None = None,
     chunk: int | None = None,
     axis_name: AxisName | None = None,
     with_log_partitions: bool = False,
@@ -109,15 +112,16 @@ def jensen_shannon_distance(
     return _distance(jensen_shannon, (head_p, head_q), where, weights, reduction, with_log_partitions, **options)
 
 
+@advised
 def hellinger_distance(
     head_p: Operand,
     head_q: Operand,
     *,
     temperature: ArrayLike = 1.0,
-    where: ArrayLike | None = None,
-    weights: ArrayLike | None = None,
-    reduction: str | None = None,
-    strategy: str | None = None,
+    where: Rows | None = None,
+    weights: Rows | None = None,
+    reduction: Reduction = None,
+    strategy: Strategy | None = None,
     chunk: int | None = None,
     axis_name: AxisName | None = None,
     with_log_partitions: bool = False,

@@ -9,22 +9,26 @@ from jax.typing import ArrayLike
 from kljax import _checks, generators
 from kljax._checks import AxisName
 from kljax._kernels.functionals import F_DIVERGENCE, KL, RENYI
+from kljax._names import advised
+from kljax._types import Reduction, Rows, Strategy
 from kljax.generators import Generator
+from kljax.generators._record import check as check_generator
 from kljax.hidden import _core
 from kljax.hidden._core import Result
 from kljax.hidden._head import Operand
 
 
+@advised
 def f_divergence(
     head_p: Operand,
     head_q: Operand,
     generator: Generator,
     *,
     temperature: ArrayLike = 1.0,
-    where: ArrayLike | None = None,
-    weights: ArrayLike | None = None,
-    reduction: str | None = None,
-    strategy: str | None = None,
+    where: Rows | None = None,
+    weights: Rows | None = None,
+    reduction: Reduction = None,
+    strategy: Strategy | None = None,
     chunk: int | None = None,
     axis_name: AxisName | None = None,
     with_log_partitions: bool = False,
@@ -68,7 +72,7 @@ def f_divergence(
     References:
         Csiszár (1967), "Information-type measures of difference of probability distributions"; Ali & Silvey (1966).
     """
-    _checks.instance("generator", generator, Generator, "a record of kljax.generators, such as generators.kl")
+    check_generator("generator", generator)
     return _core.evaluate(
         KL if generator == generators.kl else F_DIVERGENCE,
         {"head_p": head_p, "head_q": head_q},
@@ -84,15 +88,16 @@ def f_divergence(
     )
 
 
+@advised
 def total_variation(
     head_p: Operand,
     head_q: Operand,
     *,
     temperature: ArrayLike = 1.0,
-    where: ArrayLike | None = None,
-    weights: ArrayLike | None = None,
-    reduction: str | None = None,
-    strategy: str | None = None,
+    where: Rows | None = None,
+    weights: Rows | None = None,
+    reduction: Reduction = None,
+    strategy: Strategy | None = None,
     chunk: int | None = None,
     axis_name: AxisName | None = None,
     with_log_partitions: bool = False,
@@ -149,15 +154,16 @@ def total_variation(
     )
 
 
+@advised
 def squared_hellinger(
     head_p: Operand,
     head_q: Operand,
     *,
     temperature: ArrayLike = 1.0,
-    where: ArrayLike | None = None,
-    weights: ArrayLike | None = None,
-    reduction: str | None = None,
-    strategy: str | None = None,
+    where: Rows | None = None,
+    weights: Rows | None = None,
+    reduction: Reduction = None,
+    strategy: Strategy | None = None,
     chunk: int | None = None,
     axis_name: AxisName | None = None,
     with_log_partitions: bool = False,
@@ -214,16 +220,17 @@ def squared_hellinger(
     )
 
 
+@advised
 def alpha(
     head_p: Operand,
     head_q: Operand,
     *,
     order: ArrayLike,
     temperature: ArrayLike = 1.0,
-    where: ArrayLike | None = None,
-    weights: ArrayLike | None = None,
-    reduction: str | None = None,
-    strategy: str | None = None,
+    where: Rows | None = None,
+    weights: Rows | None = None,
+    reduction: Reduction = None,
+    strategy: Strategy | None = None,
     chunk: int | None = None,
     axis_name: AxisName | None = None,
     with_log_partitions: bool = False,
@@ -281,16 +288,17 @@ def alpha(
     )
 
 
+@advised
 def renyi(
     head_p: Operand,
     head_q: Operand,
     *,
     order: ArrayLike,
     temperature: ArrayLike = 1.0,
-    where: ArrayLike | None = None,
-    weights: ArrayLike | None = None,
-    reduction: str | None = None,
-    strategy: str | None = None,
+    where: Rows | None = None,
+    weights: Rows | None = None,
+    reduction: Reduction = None,
+    strategy: Strategy | None = None,
     chunk: int | None = None,
     axis_name: AxisName | None = None,
     with_log_partitions: bool = False,

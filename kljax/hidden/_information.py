@@ -10,19 +10,22 @@ from jax.typing import ArrayLike
 
 from kljax._checks import AxisName
 from kljax._kernels.functionals import CROSS_ENTROPY, ENTROPY, LABELS, LOG_PARTITION
+from kljax._names import advised
+from kljax._types import Reduction, Rows, Strategy
 from kljax.hidden import _core
 from kljax.hidden._core import Result
 from kljax.hidden._head import Head, Operand
 
 
+@advised
 def entropy(
     head: Operand,
     *,
     temperature: ArrayLike = 1.0,
-    where: ArrayLike | None = None,
-    weights: ArrayLike | None = None,
-    reduction: str | None = None,
-    strategy: str | None = None,
+    where: Rows | None = None,
+    weights: Rows | None = None,
+    reduction: Reduction = None,
+    strategy: Strategy | None = None,
     chunk: int | None = None,
     axis_name: AxisName | None = None,
     with_log_partitions: bool = False,
@@ -77,15 +80,16 @@ def entropy(
     )
 
 
+@advised
 def cross_entropy(
     head_p: Operand | ArrayLike,
     head_q: Operand,
     *,
     temperature: ArrayLike = 1.0,
-    where: ArrayLike | None = None,
-    weights: ArrayLike | None = None,
-    reduction: str | None = None,
-    strategy: str | None = None,
+    where: Rows | None = None,
+    weights: Rows | None = None,
+    reduction: Reduction = None,
+    strategy: Strategy | None = None,
     chunk: int | None = None,
     axis_name: AxisName | None = None,
     with_log_partitions: bool = False,
@@ -162,14 +166,15 @@ def cross_entropy(
     )
 
 
+@advised
 def log_partition(
     head: Operand,
     *,
     temperature: ArrayLike = 1.0,
-    where: ArrayLike | None = None,
-    weights: ArrayLike | None = None,
-    reduction: str | None = None,
-    strategy: str | None = None,
+    where: Rows | None = None,
+    weights: Rows | None = None,
+    reduction: Reduction = None,
+    strategy: Strategy | None = None,
     chunk: int | None = None,
     axis_name: AxisName | None = None,
 ) -> jax.Array:

@@ -7,20 +7,23 @@ from jax.typing import ArrayLike
 from kljax import _checks, generators
 from kljax._checks import AxisName
 from kljax._kernels.functionals import F_DIVERGENCE, KL
+from kljax._names import advised
+from kljax._types import Reduction, Rows, Strategy
 from kljax.hidden import _core
 from kljax.hidden._core import Result
 from kljax.hidden._head import Operand
 
 
+@advised
 def kl(
     head_p: Operand,
     head_q: Operand,
     *,
     temperature: ArrayLike = 1.0,
-    where: ArrayLike | None = None,
-    weights: ArrayLike | None = None,
-    reduction: str | None = None,
-    strategy: str | None = None,
+    where: Rows | None = None,
+    weights: Rows | None = None,
+    reduction: Reduction = None,
+    strategy: Strategy | None = None,
     chunk: int | None = None,
     axis_name: AxisName | None = None,
     with_log_partitions: bool = False,
@@ -77,6 +80,7 @@ def kl(
     )
 
 
+@advised
 def jensen_shannon(
     head_p: Operand,
     head_q: Operand,
@@ -84,10 +88,10 @@ def jensen_shannon(
     weight: ArrayLike = 0.5,
     scaled: bool = False,
     temperature: ArrayLike = 1.0,
-    where: ArrayLike | None = None,
-    weights: ArrayLike | None = None,
-    reduction: str | None = None,
-    strategy: str | None = None,
+    where: Rows | None = None,
+    weights: Rows | None = None,
+    reduction: Reduction = None,
+    strategy: Strategy | None = None,
     chunk: int | None = None,
     axis_name: AxisName | None = None,
     with_log_partitions: bool = False,
@@ -148,16 +152,17 @@ def jensen_shannon(
     )
 
 
+@advised
 def skew_kl(
     head_p: Operand,
     head_q: Operand,
     *,
     weight: ArrayLike,
     temperature: ArrayLike = 1.0,
-    where: ArrayLike | None = None,
-    weights: ArrayLike | None = None,
-    reduction: str | None = None,
-    strategy: str | None = None,
+    where: Rows | None = None,
+    weights: Rows | None = None,
+    reduction: Reduction = None,
+    strategy: Strategy | None = None,
     chunk: int | None = None,
     axis_name: AxisName | None = None,
     with_log_partitions: bool = False,

@@ -8,20 +8,23 @@ from jax.typing import ArrayLike
 from kljax import _checks, generators
 from kljax._checks import Axis, AxisName
 from kljax._entry import Reduction
+from kljax._names import advised
+from kljax._types import Rows
 from kljax.logits import _core
 
 
+@advised
 def alpha(
-    logits_p: ArrayLike,
-    logits_q: ArrayLike,
+    logits_p: Rows,
+    logits_q: Rows,
     *,
     order: ArrayLike,
     axis: Axis = -1,
-    where: ArrayLike | None = None,
+    where: Rows | None = None,
     temperature: ArrayLike = 1.0,
     axis_name: AxisName | None = None,
-    tokens: ArrayLike | None = None,
-    weights: ArrayLike | None = None,
+    tokens: Rows | None = None,
+    weights: Rows | None = None,
     reduction: Reduction = None,
 ) -> jax.Array:
     """A_α(p‖q) = (Σ p^α q^(1-α) - 1)/(α(α - 1)), Amari's α-divergence.
@@ -76,17 +79,18 @@ def alpha(
     )
 
 
+@advised
 def tsallis(
-    logits_p: ArrayLike,
-    logits_q: ArrayLike,
+    logits_p: Rows,
+    logits_q: Rows,
     *,
     order: ArrayLike,
     axis: Axis = -1,
-    where: ArrayLike | None = None,
+    where: Rows | None = None,
     temperature: ArrayLike = 1.0,
     axis_name: AxisName | None = None,
-    tokens: ArrayLike | None = None,
-    weights: ArrayLike | None = None,
+    tokens: Rows | None = None,
+    weights: Rows | None = None,
     reduction: Reduction = None,
 ) -> jax.Array:
     """T_a(p‖q) = (Σ p^a q^(1-a) - 1)/(a - 1), Tsallis' relative entropy.

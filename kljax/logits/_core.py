@@ -14,7 +14,7 @@ from kljax._checks import Axis
 from kljax._entry import check_reduction, entry, reduced, token_mask
 from kljax._kernels import functionals, normalise, over_axis, powers, shannon, statistics, sums
 from kljax._kernels import labels as label_kernel
-from kljax._safe import nan_where
+from kljax._safe import largest, nan_where
 from kljax.generators import Generator
 
 of_pair = entry(_values.logits, "logits_p", "logits_q")
@@ -37,6 +37,7 @@ def pair(
     axis: Axis,
     *,
     keep_half: bool = False,
+    axis_name: Any = None,
 ) -> tuple[jax.Array, jax.Array, jax.Array | None]:
     """The two operands as rows of one shape; outcomes outside ``where`` get probability zero in both."""
     a = _checks.floating("logits_p", logits_p, keep_half=keep_half)
@@ -44,22 +45,22 @@ def pair(
     a, b = _checks.broadcast(logits_p=a, logits_q=b)
     mask = _checks.mask(where, a.shape)
     axes = _checks.axes(axis, a.ndim)
-    a, b = (_rows(x, mask, axes) for x in (a, b))
+    a, b = (_rows(x, mask, axes, axis_name) for x in (a, b))
     wide = a.dtype if a.dtype.itemsize >= 4 else jnp.float32
     return a, b, None if scale is None else scale.astype(wide)
 
 
-def _rows(x: jax.Array, mask: jax.Array | None, axes: tuple[int, ...]) -> jax.Array:
+def _rows(x: jax.Array, mask: jax.Array | None, axes: tuple[int, ...], axis_name: Any = None) -> jax.Array:
     rows = _checks.last(x, axes)
-    return rows if mask is None else _checks.occupied(rows, _checks.last(mask, axes), -jnp.inf, 0.0)
+    return rows if mask is None else _checks.occupied(rows, _checks.last(mask, axes), -jnp.inf, 0.0, axis_name)
 
 
 def single(
-    logits: ArrayLike, where: ArrayLike | None, scale: jax.Array | None, axis: Axis
+    logits: ArrayLike, where: ArrayLike | None, scale: jax.Array | None, axis: Axis, *, axis_name: Any = None
 ) -> tuple[jax.Array, jax.Array | None]:
     """One operand as rows."""
     a = _checks.floating("logits", logits)
-    rows = _rows(a, _checks.mask(where, a.shape), _checks.axes(axis, a.ndim))
+    rows = _rows(a, _checks.mask(where, a.shape), _checks.axes(axis, a.ndim), axis_name)
     return rows, None if scale is None else scale.astype(a.dtype)
 
 
@@ -112,7 +113,7 @@ def split(
 @functools.partial(jax.jit, static_argnums=(0, 1), static_argnames=("axis",))
 def _split(functional, axis_name, given, logits, where, scale, *, axis: Axis):
     gather: Any = pair if len(logits) == 2 else single
-    found = gather(*logits, where, scale, axis)
+    found = gather(*logits, where, scale, axis, axis_name=axis_name)
     *rows, scale = found
     if scale is not None:
         # An excluded outcome stays so, and sends nothing to the temperature.
@@ -150,12 +151,12 @@ def renyi_infinity(logits_p, logits_q, where, scale, *, axis: Axis = -1):
 def _infinite(a: jax.Array, b: jax.Array, scale: jax.Array | None) -> jax.Array:
     rows = statistics(a, b, scale)
     _, _, r = normalise(a, b, scale, rows)
-    largest = jnp.where((a == -jnp.inf) & ~jnp.isnan(r), -jnp.inf, r).max(-1)
+    ratio = largest(jnp.where((a == -jnp.inf) & ~jnp.isnan(r), -jnp.inf, r))
     # At p = q every outcome is the largest, and the subgradient 0 is taken.
-    return jnp.where(largest <= 0.0, 0.0, largest)
+    return jnp.where(ratio <= 0.0, 0.0, ratio)
 
 
-@of_pair
+@entry(_values.logits, "logits_p", "logits_q", few=4096)  # a search, whose program is large
 def chernoff(logits_p, logits_q, where, scale, *, axis: Axis = -1):
     return powers.chernoff(*pair(logits_p, logits_q, where, scale, axis))
 
@@ -190,7 +191,7 @@ def min_entropy(logits, where, scale, *, axis: Axis = -1):
 
 
 def _least(a: jax.Array, scale: jax.Array | None) -> jax.Array:
-    return -shannon.log_softmax(a, scale, *shannon.log_norm(a, scale)).max(-1)
+    return -largest(shannon.log_softmax(a, scale, *shannon.log_norm(a, scale)))
 
 
 @of_pair

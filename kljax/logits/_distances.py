@@ -7,21 +7,24 @@ from jax.typing import ArrayLike
 
 from kljax._checks import Axis, AxisName
 from kljax._entry import Reduction, after
+from kljax._names import advised
 from kljax._roots import root
+from kljax._types import Rows
 from kljax.logits._f_divergences import squared_hellinger
 from kljax.logits._kullback_leibler import jensen_shannon
 
 
+@advised
 def jensen_shannon_distance(
-    logits_p: ArrayLike,
-    logits_q: ArrayLike,
+    logits_p: Rows,
+    logits_q: Rows,
     *,
     axis: Axis = -1,
-    where: ArrayLike | None = None,
+    where: Rows | None = None,
     temperature: ArrayLike = 1.0,
     axis_name: AxisName | None = None,
-    tokens: ArrayLike | None = None,
-    weights: ArrayLike | None = None,
+    tokens: Rows | None = None,
+    weights: Rows | None = None,
     reduction: Reduction = None,
 ) -> jax.Array:
     """√JS(p, q) = √(½ KL(p‖m) + ½ KL(q‖m)), m = ½(p + q), the Jensen–Shannon distance, a metric.
@@ -69,16 +72,17 @@ def jensen_shannon_distance(
     return after(found, tokens, weights, reduction)
 
 
+@advised
 def hellinger_distance(
-    logits_p: ArrayLike,
-    logits_q: ArrayLike,
+    logits_p: Rows,
+    logits_q: Rows,
     *,
     axis: Axis = -1,
-    where: ArrayLike | None = None,
+    where: Rows | None = None,
     temperature: ArrayLike = 1.0,
     axis_name: AxisName | None = None,
-    tokens: ArrayLike | None = None,
-    weights: ArrayLike | None = None,
+    tokens: Rows | None = None,
+    weights: Rows | None = None,
     reduction: Reduction = None,
 ) -> jax.Array:
     """H(p, q) = √(½ Σ (√p - √q)²), the Hellinger distance, a metric.

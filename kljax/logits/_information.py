@@ -8,24 +8,27 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from kljax import _checks
+from kljax import _checks, _values
 from kljax._checks import Axis, AxisName
 from kljax._entry import Reduction
 from kljax._kernels import functionals
+from kljax._names import advised
+from kljax._types import Rows
 from kljax.logits import _core
 from kljax.logits._labels import labels_of
 
 
+@advised
 def entropy(
-    logits: ArrayLike,
+    logits: Rows,
     *,
     order: ArrayLike = 1.0,
     axis: Axis = -1,
-    where: ArrayLike | None = None,
+    where: Rows | None = None,
     temperature: ArrayLike = 1.0,
     axis_name: AxisName | None = None,
-    tokens: ArrayLike | None = None,
-    weights: ArrayLike | None = None,
+    tokens: Rows | None = None,
+    weights: Rows | None = None,
     reduction: Reduction = None,
 ) -> jax.Array:
     """H(p) = -Σ p log p, Shannon's entropy; with ``order`` Rényi's, log(Σ p^α)/(1 - α).
@@ -90,16 +93,17 @@ def entropy(
     )
 
 
+@advised
 def cross_entropy(
-    logits_p: ArrayLike,
-    logits_q: ArrayLike,
+    logits_p: Rows,
+    logits_q: Rows,
     *,
     axis: Axis = -1,
-    where: ArrayLike | None = None,
+    where: Rows | None = None,
     temperature: ArrayLike = 1.0,
     axis_name: AxisName | None = None,
-    tokens: ArrayLike | None = None,
-    weights: ArrayLike | None = None,
+    tokens: Rows | None = None,
+    weights: Rows | None = None,
     reduction: Reduction = None,
 ) -> jax.Array:
     """H(p, q) = -Σ p log q, the cross-entropy; with integer labels y for p, -log q_y.
@@ -145,6 +149,7 @@ def cross_entropy(
             raise ValueError(
                 "axis_name is not for labels; of outcomes split over devices call kljax.hidden.cross_entropy."
             )
+        _values.labels(labels, logits_q, axis, tokens)
         scale = _core.temperature(temperature)
         return _core.label_cross_entropy(
             logits_q, labels, where, scale, axis=axis, tokens=tokens, weights=weights, reduction=reduction
@@ -175,13 +180,14 @@ def cross_entropy(
     )
 
 
+@advised
 def generalized_jensen_shannon(
-    logits: ArrayLike,
+    logits: Rows,
     *,
-    weights: ArrayLike | None = None,
+    weights: Rows | None = None,
     stack_axis: int = 0,
     axis: Axis = -1,
-    where: ArrayLike | None = None,
+    where: Rows | None = None,
     temperature: ArrayLike = 1.0,
 ) -> jax.Array:
     """JS(p₁, …, p_K) = Σ w_k KL(p_k‖m), m = Σ w_k p_k, the Jensen–Shannon divergence of many distributions.

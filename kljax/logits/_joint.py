@@ -9,6 +9,7 @@ from jax.typing import ArrayLike
 from kljax import _checks, _values
 from kljax._entry import entry
 from kljax._kernels import joint as _joint
+from kljax._names import advised
 
 
 def _table(logits: ArrayLike, where: ArrayLike | None) -> jax.Array:
@@ -32,6 +33,7 @@ def _conditional_entropy(logits: ArrayLike, where: ArrayLike | None, *, given: i
     return _joint.conditional_entropy(_joint.known_first(_table(logits, where), given))
 
 
+@advised
 def mutual_information(logits: ArrayLike, *, where: ArrayLike | None = None) -> jax.Array:
     """I(A; B) = Σ J log(J/(a b)), the mutual information of the joint table J = softmax(logits) over the last two axes.
 
@@ -62,6 +64,7 @@ def mutual_information(logits: ArrayLike, *, where: ArrayLike | None = None) -> 
     return _mutual_information(logits, where)
 
 
+@advised
 def conditional_entropy(logits: ArrayLike, *, given: int = -2, where: ArrayLike | None = None) -> jax.Array:
     """H(B|A) = Σ J log(a/J), what is left to learn of the column once the row is known; J = softmax(logits).
 

@@ -10,20 +10,23 @@ from kljax._checks import Axis, AxisName
 from kljax._entry import Reduction
 from kljax._kernels import functionals
 from kljax._kernels.powers import renyi_generator
+from kljax._names import advised
+from kljax._types import Rows
 from kljax.logits import _core
 
 
+@advised
 def renyi(
-    logits_p: ArrayLike,
-    logits_q: ArrayLike,
+    logits_p: Rows,
+    logits_q: Rows,
     *,
     order: ArrayLike,
     axis: Axis = -1,
-    where: ArrayLike | None = None,
+    where: Rows | None = None,
     temperature: ArrayLike = 1.0,
     axis_name: AxisName | None = None,
-    tokens: ArrayLike | None = None,
-    weights: ArrayLike | None = None,
+    tokens: Rows | None = None,
+    weights: Rows | None = None,
     reduction: Reduction = None,
 ) -> jax.Array:
     """R_α(p‖q) = log(Σ p^α q^(1-α))/(α - 1), Rényi's divergence of order α ≥ 0.
@@ -106,16 +109,17 @@ def renyi(
     )
 
 
+@advised
 def bhattacharyya(
-    logits_p: ArrayLike,
-    logits_q: ArrayLike,
+    logits_p: Rows,
+    logits_q: Rows,
     *,
     axis: Axis = -1,
-    where: ArrayLike | None = None,
+    where: Rows | None = None,
     temperature: ArrayLike = 1.0,
     axis_name: AxisName | None = None,
-    tokens: ArrayLike | None = None,
-    weights: ArrayLike | None = None,
+    tokens: Rows | None = None,
+    weights: Rows | None = None,
     reduction: Reduction = None,
 ) -> jax.Array:
     """B(p, q) = -log Σ √(p q), the Bhattacharyya distance, half of Rényi's divergence of order ½.
@@ -168,13 +172,14 @@ def bhattacharyya(
     return 0.5 * half
 
 
+@advised
 def chernoff_information(
-    logits_p: ArrayLike,
-    logits_q: ArrayLike,
+    logits_p: Rows,
+    logits_q: Rows,
     *,
     with_order: bool = False,
     axis: Axis = -1,
-    where: ArrayLike | None = None,
+    where: Rows | None = None,
     temperature: ArrayLike = 1.0,
 ) -> jax.Array | tuple[jax.Array, jax.Array]:
     """C(p, q) = max over α in [0, 1] of -log Σ p^α q^(1-α), Chernoff's information.

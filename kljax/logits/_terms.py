@@ -12,13 +12,15 @@ from kljax import _checks, _values
 from kljax._checks import Axis
 from kljax._entry import entry
 from kljax._kernels import terms
+from kljax._names import advised
+from kljax._types import Rows
 from kljax.logits import _core
 from kljax.logits._information import cross_entropy, entropy
 
 
 @entry(_values.logits, "logits_p", "logits_q")
 def _kl_terms(
-    logits_p: ArrayLike, logits_q: ArrayLike, where: ArrayLike | None, scale: jax.Array | None, *, axis: Axis
+    logits_p: Rows, logits_q: ArrayLike, where: ArrayLike | None, scale: jax.Array | None, *, axis: Axis
 ) -> jax.Array:
     given = [_checks.floating(name, one) for name, one in (("logits_p", logits_p), ("logits_q", logits_q))]
     a, b = _checks.broadcast(logits_p=given[0], logits_q=given[1])
@@ -37,12 +39,13 @@ def _kl_terms(
     return jnp.moveaxis(merged, tuple(range(-count, 0)), axes)
 
 
+@advised
 def kl_terms(
-    logits_p: ArrayLike,
-    logits_q: ArrayLike,
+    logits_p: Rows,
+    logits_q: Rows,
     *,
     axis: Axis = -1,
-    where: ArrayLike | None = None,
+    where: Rows | None = None,
     temperature: ArrayLike = 1.0,
 ) -> jax.Array:
     """p log(p/q) - p + q ≥ 0, what each outcome adds to KL(p‖q): the terms sum to ``logits.kl``.
@@ -75,12 +78,13 @@ def kl_terms(
     return _kl_terms(logits_p, logits_q, where, _core.temperature(temperature), axis=axis)
 
 
+@advised
 def perplexity(
-    logits: ArrayLike,
-    logits_q: ArrayLike | None = None,
+    logits: Rows,
+    logits_q: Rows | None = None,
     *,
     axis: Axis = -1,
-    where: ArrayLike | None = None,
+    where: Rows | None = None,
     temperature: ArrayLike = 1.0,
 ) -> jax.Array:
     """exp H(p), or exp H(p, q): of how many equally likely outcomes the entropy, or the cross-entropy, would be that.

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from kljax import _checks, _records
+from kljax._names import advised
 
 
 @_records.comparable
@@ -71,6 +72,7 @@ def _number(name: str, value: ArrayLike, like: jax.Array, *, positive: bool) -> 
     return _checks.scalar(name, value).astype(like.dtype)
 
 
+@advised
 def adaptive_kl_step(controller: AdaptiveKL, observed: ArrayLike) -> AdaptiveKL:
     """β ← β (1 + gain · clip(observed/target - 1, ±limit)), the controller after a step.
 
@@ -104,6 +106,7 @@ def adaptive_kl_step(controller: AdaptiveKL, observed: ArrayLike) -> AdaptiveKL:
     return dataclasses.replace(controller, coefficient=beta * (1.0 + gain * error))
 
 
+@advised
 def dual_kl_step(dual: DualKL, observed: ArrayLike) -> DualKL:
     """log λ ← log λ + clip(rate · (observed - target), ±limit): ascent on the dual of the constraint KL ≤ target.
 

@@ -10,11 +10,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jax.typing import ArrayLike
 
 from kljax import _checks
 from kljax._checks import Axis
 from kljax._kernels import normalise, statistics, sums
+from kljax._types import Rows
 from kljax.generators import Generator
 from kljax.generators._masses import mass_gap
 from kljax.generators._record import summand, weighted_slopes
@@ -27,14 +27,14 @@ NO_FORM = Plain()
 
 
 def evaluate(
-    log_p: ArrayLike,
-    log_q: ArrayLike,
+    log_p: Rows,
+    log_q: Rows,
     generator: Generator,
     estimator: str,
     draws_from: DrawsFrom,
     self_normalized: bool,
     axis: Axis,
-    where: ArrayLike | None,
+    where: Rows | None,
     plain: Plain = NO_FORM,
     parameters: tuple[Any, ...] = (),
     names: tuple[str, ...] = ESTIMATORS,
@@ -158,6 +158,7 @@ def _controlled(terms: jax.Array, draws: Draws) -> jax.Array:
     inside = (a > -jnp.inf) & (b > -jnp.inf)
     p, q = jnp.exp(a), jnp.exp(b)
     control = jnp.where(inside, -mass_gap(p, q, jnp.where(inside, draws.log_ratio, 0.0)), p - q)
+    terms = _without_largest(terms, control, usable, draws)
     h, s = (lax.stop_gradient(jnp.where(usable & draws.present, one, 0.0)) for one in (control, terms))
     size = jnp.abs(h).max(-1, keepdims=True)
     h = h / jnp.where(size > 0.0, size, 1.0)  # its square might underflow
@@ -169,6 +170,21 @@ def _controlled(terms: jax.Array, draws: Draws) -> jax.Array:
     slope = -(h * s).sum(-1, keepdims=True) / jnp.where(flat, 1.0, variance)
     slope = jnp.where(flat | (size == 0.0), 0.0, slope / jnp.where(size > 0.0, size, 1.0))
     return terms + slope * control
+
+
+def _without_largest(terms: jax.Array, control: jax.Array, usable: jax.Array, draws: Draws) -> jax.Array:
+    """The terms less the multiple of the control variate that makes the term of the draw it is largest at zero.
+
+    The fit is the same. It takes nearly all of a term far above the others, which would leave only its rounding.
+    """
+    h = lax.stop_gradient(jnp.where(usable & draws.present, jnp.abs(control), 0.0))
+    at = h.argmax(-1, keepdims=True)
+    here = lax.broadcasted_iota(at.dtype, h.shape, h.ndim - 1) == at
+    top, size = (lax.stop_gradient(jnp.take_along_axis(one, at, -1)) for one in (terms, control))
+    far = usable & (jnp.abs(top) >= 4.0) & (size != 0.0)
+    less = terms - jnp.where(far, top / jnp.where(far, size, 1.0), 0.0) * control
+    less = jnp.where(here, less - lax.stop_gradient(less), less)
+    return jnp.where(far, less, terms)
 
 
 @functools.partial(jax.jit, static_argnames=("came_from", "axis"))

@@ -6,13 +6,13 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax.typing import ArrayLike
 
 from kljax import _checks
 from kljax._checks import Axis
 from kljax._safe import nan_where
+from kljax._types import Rows
 
-DrawsFrom = str | ArrayLike
+DrawsFrom = str | Rows
 SOURCES = ("p", "q")
 
 
@@ -44,7 +44,7 @@ class Draws(NamedTuple):
         return nan_where(self.illegal, value)
 
 
-def source(draws_from: DrawsFrom, allowed: tuple[str, ...] = SOURCES) -> tuple[str, ArrayLike | None]:
+def source(draws_from: DrawsFrom, allowed: tuple[str, ...] = SOURCES) -> tuple[str, Rows | None]:
     """(the name of what the draws come from, the log-density of a proposal)"""
     if isinstance(draws_from, str):
         if draws_from not in allowed:
@@ -59,9 +59,7 @@ def source(draws_from: DrawsFrom, allowed: tuple[str, ...] = SOURCES) -> tuple[s
     return "m", draws_from
 
 
-def prepare(
-    log_p: ArrayLike, log_q: ArrayLike | None, log_m: ArrayLike | None, where: Any, came_from: str, axis: Axis
-) -> Draws:
+def prepare(log_p: Rows, log_q: Rows | None, log_m: Rows | None, where: Any, came_from: str, axis: Axis) -> Draws:
     """The rows; ``log_q=None`` means that only p is looked at."""
     given = {"log_p": log_p, "log_q": log_q, "draws_from": log_m}
     floats = {name: _checks.floating(name, value) for name, value in given.items() if value is not None}

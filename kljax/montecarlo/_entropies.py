@@ -9,25 +9,27 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 from jax.scipy.special import logsumexp
-from jax.typing import ArrayLike
 
 from kljax import _checks
 from kljax._checks import Axis
+from kljax._names import advised
 from kljax._safe import nan_where
 from kljax._special import expm1
+from kljax._types import Rows
 from kljax.montecarlo._draws import Draws, DrawsFrom, prepare, source
 from kljax.montecarlo._estimate import Estimate, effective_sample_size, standard_error
 from kljax.montecarlo._information import log_mean_power, renyi
 
 
+@advised
 def bhattacharyya(
-    log_p: ArrayLike,
-    log_q: ArrayLike,
+    log_p: Rows,
+    log_q: Rows,
     *,
     draws_from: DrawsFrom = "p",
     self_normalized: bool = False,
     axis: Axis = 0,
-    where: ArrayLike | None = None,
+    where: Rows | None = None,
 ) -> Estimate:
     """B(p, q) = -log ∫ √(p q), the Bhattacharyya distance, half of Rényi's divergence of order ½, at draws.
 
@@ -65,14 +67,15 @@ def bhattacharyya(
     return Estimate(0.5 * found.value, 0.5 * found.stderr, found.ess)
 
 
+@advised
 def entropy(
-    log_p: ArrayLike,
+    log_p: Rows,
     *,
-    order: ArrayLike = 1.0,
+    order: Rows = 1.0,
     draws_from: DrawsFrom = "p",
     self_normalized: bool = False,
     axis: Axis = 0,
-    where: ArrayLike | None = None,
+    where: Rows | None = None,
 ) -> Estimate:
     """H(p) = E_p[-log p], or Rényi's log(∫ p^α)/(1 - α) of another order, from log p at draws.
 
@@ -155,14 +158,15 @@ def _weighted_mean(draws: Draws, log_weight: jax.Array, level: jax.Array) -> tup
     return value, jnp.where(huge[..., None], 0.0, draws.number[..., None] * terms - finite)
 
 
+@advised
 def cross_entropy(
-    log_p: ArrayLike,
-    log_q: ArrayLike,
+    log_p: Rows,
+    log_q: Rows,
     *,
     draws_from: DrawsFrom = "p",
     self_normalized: bool = False,
     axis: Axis = 0,
-    where: ArrayLike | None = None,
+    where: Rows | None = None,
 ) -> Estimate:
     """H(p, q) = E_p[-log q], the cross-entropy, from log p and log q at draws; inf where q misses a draw of p.
 
@@ -212,7 +216,8 @@ def _cross_entropy(log_p, log_q, log_m, where, *, came_from, axis, normalise):
     return _finish(draws, jnp.where(missed.any(-1), jnp.inf, -mean), moved)
 
 
-def log_normalizer(log_p: ArrayLike, log_m: ArrayLike, *, axis: Axis = 0, where: ArrayLike | None = None) -> Estimate:
+@advised
+def log_normalizer(log_p: Rows, log_m: Rows, *, axis: Axis = 0, where: Rows | None = None) -> Estimate:
     """log Z = log E_m[p/m], the logarithm of the mass ∫ p of an unnormalised p, from its logarithm at draws from m.
 
     The evidence of a model, for p its joint density at the data and draws from a guide m; with k draws the mean of this

@@ -8,10 +8,11 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jax.typing import ArrayLike
 
 from kljax import _checks, _records
+from kljax._names import advised
 from kljax._safe import nan_where
+from kljax._types import Rows
 from kljax.montecarlo._core import option
 from kljax.montecarlo._estimate import effective_sample_size
 from kljax.montecarlo._sequences import operands, position_axis
@@ -34,15 +35,16 @@ class ImportanceWeights(NamedTuple):
 _records.exported(ImportanceWeights)
 
 
+@advised
 def importance_weights(
-    log_p: ArrayLike,
-    log_m: ArrayLike,
+    log_p: Rows,
+    log_m: Rows,
     *,
     over: str = "token",
     clip: str = "none",
-    high: ArrayLike | None = None,
-    low: ArrayLike | None = None,
-    where: ArrayLike | None = None,
+    high: Rows | None = None,
+    low: Rows | None = None,
+    where: Rows | None = None,
     axis: int = -1,
 ) -> ImportanceWeights:
     """w = p/m of tokens that a policy m sampled and p is trained on, clipped by a named rule.

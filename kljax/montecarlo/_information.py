@@ -8,27 +8,29 @@ import sys
 import jax
 import jax.numpy as jnp
 from jax.scipy.special import logsumexp
-from jax.typing import ArrayLike
 
 from kljax import _checks, generators
 from kljax._checks import Axis
 from kljax._kernels import powers
+from kljax._names import advised
 from kljax._special import expm1, expm1_ratio
+from kljax._types import Rows
 from kljax.generators._mixture import log1p_ratio
 from kljax.montecarlo import _core
 from kljax.montecarlo._draws import DrawsFrom, prepare, source
 from kljax.montecarlo._estimate import Estimate, effective_sample_size, standard_error
 
 
+@advised
 def renyi(
-    log_p: ArrayLike,
-    log_q: ArrayLike,
+    log_p: Rows,
+    log_q: Rows,
     *,
-    order: ArrayLike,
+    order: Rows,
     draws_from: DrawsFrom = "p",
     self_normalized: bool = False,
     axis: Axis = 0,
-    where: ArrayLike | None = None,
+    where: Rows | None = None,
 ) -> Estimate:
     """R_α(p‖q) = log(∫ p^α q^(1-α))/(α - 1), Rényi's divergence, from log p and log q at draws.
 

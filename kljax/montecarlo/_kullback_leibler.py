@@ -6,21 +6,24 @@ from jax.typing import ArrayLike
 
 from kljax import _checks, generators
 from kljax._checks import Axis
+from kljax._names import advised
+from kljax._types import Estimator, KLEstimator, Rows
 from kljax.generators._forms import is_static
 from kljax.montecarlo import _core, _plain
 from kljax.montecarlo._draws import DrawsFrom
 from kljax.montecarlo._estimate import Estimate
 
 
+@advised
 def kl(
-    log_p: ArrayLike,
-    log_q: ArrayLike,
+    log_p: Rows,
+    log_q: Rows,
     *,
-    estimator: str = "k3",
+    estimator: KLEstimator = "k3",
     draws_from: DrawsFrom = "p",
     self_normalized: bool = False,
     axis: Axis = 0,
-    where: ArrayLike | None = None,
+    where: Rows | None = None,
 ) -> Estimate:
     """KL(p‖q) = E_p[log(p/q)], the Kullback–Leibler divergence, from log p and log q at draws.
 
@@ -80,15 +83,16 @@ def kl(
     )
 
 
+@advised
 def jeffreys(
-    log_p: ArrayLike,
-    log_q: ArrayLike,
+    log_p: Rows,
+    log_q: Rows,
     *,
-    estimator: str = "k3",
+    estimator: Estimator = "k3",
     draws_from: DrawsFrom = "p",
     self_normalized: bool = False,
     axis: Axis = 0,
-    where: ArrayLike | None = None,
+    where: Rows | None = None,
 ) -> Estimate:
     """J(p, q) = KL(p‖q) + KL(q‖p), Jeffreys' symmetric divergence, from log p and log q at draws.
 
@@ -124,17 +128,18 @@ def jeffreys(
     return _core.evaluate(log_p, log_q, generators.jeffreys, estimator, draws_from, self_normalized, axis, where)
 
 
+@advised
 def jensen_shannon(
-    log_p: ArrayLike,
-    log_q: ArrayLike,
+    log_p: Rows,
+    log_q: Rows,
     *,
     weight: ArrayLike = 0.5,
     scaled: bool = False,
-    estimator: str = "k3",
+    estimator: Estimator = "k3",
     draws_from: DrawsFrom = "p",
     self_normalized: bool = False,
     axis: Axis = 0,
-    where: ArrayLike | None = None,
+    where: Rows | None = None,
 ) -> Estimate:
     """JS(p, q) = w KL(p‖m) + (1 - w) KL(q‖m), m = w p + (1 - w) q, from log p and log q at draws.
 
@@ -192,16 +197,17 @@ def _inside(weight: object) -> bool:
     return not is_static(weight) or 0 < weight < 1  # type: ignore[operator]
 
 
+@advised
 def skew_kl(
-    log_p: ArrayLike,
-    log_q: ArrayLike,
+    log_p: Rows,
+    log_q: Rows,
     *,
     weight: ArrayLike,
-    estimator: str = "k3",
+    estimator: Estimator = "k3",
     draws_from: DrawsFrom = "p",
     self_normalized: bool = False,
     axis: Axis = 0,
-    where: ArrayLike | None = None,
+    where: Rows | None = None,
 ) -> Estimate:
     """KL(p‖w p + (1 - w) q), the skew divergence, from log p and log q at draws.
 

@@ -9,30 +9,32 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jax.typing import ArrayLike
 
 from kljax import _checks, generators
 from kljax._kernels import sums
+from kljax._names import advised
 from kljax._safe import nan_where
 from kljax._special import expm1
+from kljax._types import Rows, TokenEstimator, TokenGradient
 from kljax.montecarlo._core import option, terms_of
 
 GRADIENTS = ("reverse_kl", "forward_kl", "value", "none")
 
 
+@advised
 def token_kl(
-    log_p: ArrayLike,
-    log_q: ArrayLike,
+    log_p: Rows,
+    log_q: Rows,
     *,
-    estimator: str = "k3",
-    gradient: str = "reverse_kl",
-    weights: ArrayLike | None = None,
-    where: ArrayLike | None = None,
+    estimator: TokenEstimator = "k3",
+    gradient: TokenGradient | Literal["value"] = "reverse_kl",
+    weights: Rows | None = None,
+    where: Rows | None = None,
 ) -> jax.Array:
     """KL(p‖q) at each position, estimated from the token that was sampled there, with a gradient chosen by name.
 
@@ -127,7 +129,7 @@ def _token_kl(log_p, log_q, weights, where, *, estimator, gradient):
     return nan_where(illegal, value)
 
 
-def _sampled(estimator: str, a: jax.Array, b: jax.Array) -> jax.Array:
+def _sampled(estimator: TokenEstimator, a: jax.Array, b: jax.Array) -> jax.Array:
     if estimator == "k1":
         return a - b
     if estimator == "k2":
@@ -145,13 +147,14 @@ def _surrogate(gradient: str, a: jax.Array, b: jax.Array) -> tuple[jax.Array, ja
     return r, -jnp.ones_like(r)
 
 
+@advised
 def token_kl_of_logits(
-    logits_p: ArrayLike,
-    logits_q: ArrayLike,
+    logits_p: Rows,
+    logits_q: Rows,
     *,
-    gradient: str = "reverse_kl",
-    weights: ArrayLike | None = None,
-    where: ArrayLike | None = None,
+    gradient: TokenGradient = "reverse_kl",
+    weights: Rows | None = None,
+    where: Rows | None = None,
 ) -> jax.Array:
     """KL(p‖q) = Σ p log(p/q) over the vocabulary at each position: the exact mean of the terms of ``token_kl``.
 
@@ -215,11 +218,12 @@ def _token_kl_of_logits(logits_p, logits_q, weights, where, *, gradient):
     return value if present is None else jnp.where(present, value, 0.0)
 
 
+@advised
 def sequence_sum(
-    terms: ArrayLike,
+    terms: Rows,
     *,
-    log_p: ArrayLike | None = None,
-    where: ArrayLike | None = None,
+    log_p: Rows | None = None,
+    where: Rows | None = None,
     axis: int = -1,
 ) -> jax.Array:
     """Σ_t terms_t over the positions of a sequence; with ``log_p``, its gradient counts what each token brings about.

@@ -13,13 +13,15 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 from jax.scipy.special import logsumexp
-from jax.typing import ArrayLike
 
 from kljax import _checks, _records, generators
 from kljax._kernels import sums
+from kljax._names import advised
 from kljax._safe import nan_where
 from kljax._special import expm1
+from kljax._types import Rows
 from kljax.generators import Generator
+from kljax.generators._record import check as check_generator
 from kljax.montecarlo._core import option
 
 TAILS = ("bucket", "uniform", "renormalized", "conditional")
@@ -42,14 +44,15 @@ class TopK(NamedTuple):
 _records.exported(TopK)
 
 
+@advised
 def topk(
-    log_p: ArrayLike,
-    indices: ArrayLike,
-    logits_q: ArrayLike,
+    log_p: Rows,
+    indices: Rows,
+    logits_q: Rows,
     *,
     tail: str = "bucket",
     generator: Generator = generators.kl,
-    where: ArrayLike | None = None,
+    where: Rows | None = None,
 ) -> TopK:
     """D_f(p‖q) of a teacher p known at k outcomes only, and a student q known by all its logits.
 
@@ -101,13 +104,11 @@ def topk(
         observations" (data processing).
     """
     option("tail", tail, TAILS)
-    _checks.instance("generator", generator, Generator, "a record of kljax.generators")
+    check_generator("generator", generator)
     return _topk(log_p, indices, logits_q, generator, where, tail=tail)
 
 
-def _arguments(
-    log_p: ArrayLike, indices: ArrayLike, logits_q: ArrayLike
-) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
+def _arguments(log_p: Rows, indices: Rows, logits_q: Rows) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
     """(the teacher's row, the outcomes, the student's row, whether any outcome is outside it)"""
     a, b = _checks.floating("log_p", log_p), _checks.floating("logits_q", logits_q)
     at = jnp.asarray(indices)

@@ -10,7 +10,7 @@ from kljax import _checks, _values, generators
 from kljax._checks import Axis
 from kljax._entry import entry
 from kljax._kernels import measures, measures_chernoff, powers, shannon
-from kljax._safe import nan_where, saturated
+from kljax._safe import largest, nan_where, saturated
 from kljax._special import log_ratio, tiny
 from kljax.generators import Generator
 
@@ -103,7 +103,7 @@ def _largest_jvp(primals, tangents):
     return _largest(p, q), _inverse(p) * dp - _inverse(q) * dq
 
 
-@of_pair
+@entry(_values.probabilities, "p", "q", fill=1.0, few=4096)  # a search, whose program is large
 def chernoff(p, q, where, *, axis: Axis = -1):
     return measures_chernoff.chernoff(*_lessened(*pair(p, q, where, axis)))
 
@@ -199,7 +199,7 @@ def renyi_entropy(p, order, where, *, axis: Axis = -1):
     log_p = jnp.where(present, _log(jnp.where(present, p, 1.0)), -jnp.inf)
     log_p = nan_where(jnp.isnan(p), log_p)
     return powers.up_to_infinity(
-        generators.alpha(order), p, lambda: shannon.renyi_entropy_of_log(order, log_p), lambda: -_log(p.max(-1))
+        generators.alpha(order), p, lambda: shannon.renyi_entropy_of_log(order, log_p), lambda: -_log(largest(p))
     )
 
 
@@ -213,7 +213,7 @@ def hartley_entropy(p, where, *, axis: Axis = -1):
 @of_one
 def min_entropy(p, where, *, axis: Axis = -1):
     """-log max p: order ∞."""
-    return -_log(single(p, where, axis).max(-1))
+    return -_log(largest(single(p, where, axis)))
 
 
 @of_pair

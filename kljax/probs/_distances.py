@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import jax
-from jax.typing import ArrayLike
 
 from kljax._checks import Axis
 from kljax._entry import Reduction, after
+from kljax._names import advised
 from kljax._roots import root
+from kljax._types import Rows
 from kljax.probs._f_divergences import squared_hellinger
 from kljax.probs._kullback_leibler import jensen_shannon
 
 
+@advised
 def jensen_shannon_distance(
-    p: ArrayLike,
-    q: ArrayLike,
+    p: Rows,
+    q: Rows,
     *,
     axis: Axis = -1,
-    where: ArrayLike | None = None,
+    where: Rows | None = None,
     measure: bool = False,
-    tokens: ArrayLike | None = None,
-    weights: ArrayLike | None = None,
+    tokens: Rows | None = None,
+    weights: Rows | None = None,
     reduction: Reduction = None,
 ) -> jax.Array:
     """√JS(p, q) = √(½ KL(p‖m) + ½ KL(q‖m)), m = ½(p + q), the Jensen–Shannon distance, a metric.
@@ -63,15 +65,16 @@ def jensen_shannon_distance(
     return after(found, tokens, weights, reduction)
 
 
+@advised
 def hellinger_distance(
-    p: ArrayLike,
-    q: ArrayLike,
+    p: Rows,
+    q: Rows,
     *,
     axis: Axis = -1,
-    where: ArrayLike | None = None,
+    where: Rows | None = None,
     measure: bool = False,
-    tokens: ArrayLike | None = None,
-    weights: ArrayLike | None = None,
+    tokens: Rows | None = None,
+    weights: Rows | None = None,
     reduction: Reduction = None,
 ) -> jax.Array:
     """H(p, q) = √(½ Σ (√p - √q)²), the Hellinger distance, a metric.

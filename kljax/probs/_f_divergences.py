@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import jax
-from jax.typing import ArrayLike
 
-from kljax import _checks, generators
+from kljax import generators
 from kljax._checks import Axis
 from kljax._entry import Reduction
+from kljax._names import advised
+from kljax._types import Rows
 from kljax.generators import Generator
+from kljax.generators._record import check as check_generator
 from kljax.probs import _core
 
 
+@advised
 def squared_hellinger(
-    p: ArrayLike,
-    q: ArrayLike,
+    p: Rows,
+    q: Rows,
     *,
     axis: Axis = -1,
-    where: ArrayLike | None = None,
+    where: Rows | None = None,
     measure: bool = False,
-    tokens: ArrayLike | None = None,
-    weights: ArrayLike | None = None,
+    tokens: Rows | None = None,
+    weights: Rows | None = None,
     reduction: Reduction = None,
 ) -> jax.Array:
     """H²(p, q) = ½ Σ (√p - √q)², the squared Hellinger distance.
@@ -71,15 +74,16 @@ def squared_hellinger(
     )
 
 
+@advised
 def total_variation(
-    p: ArrayLike,
-    q: ArrayLike,
+    p: Rows,
+    q: Rows,
     *,
     axis: Axis = -1,
-    where: ArrayLike | None = None,
+    where: Rows | None = None,
     measure: bool = False,
-    tokens: ArrayLike | None = None,
-    weights: ArrayLike | None = None,
+    tokens: Rows | None = None,
+    weights: Rows | None = None,
     reduction: Reduction = None,
 ) -> jax.Array:
     """TV(p, q) = ½ Σ |p - q|, the total variation distance.
@@ -130,15 +134,16 @@ def total_variation(
     )
 
 
+@advised
 def chi_squared(
-    p: ArrayLike,
-    q: ArrayLike,
+    p: Rows,
+    q: Rows,
     *,
     axis: Axis = -1,
-    where: ArrayLike | None = None,
+    where: Rows | None = None,
     measure: bool = False,
-    tokens: ArrayLike | None = None,
-    weights: ArrayLike | None = None,
+    tokens: Rows | None = None,
+    weights: Rows | None = None,
     reduction: Reduction = None,
 ) -> jax.Array:
     """χ²(p‖q) = Σ (p - q)²/q, Pearson's χ² divergence.
@@ -183,15 +188,16 @@ def chi_squared(
     )
 
 
+@advised
 def le_cam(
-    p: ArrayLike,
-    q: ArrayLike,
+    p: Rows,
+    q: Rows,
     *,
     axis: Axis = -1,
-    where: ArrayLike | None = None,
+    where: Rows | None = None,
     measure: bool = False,
-    tokens: ArrayLike | None = None,
-    weights: ArrayLike | None = None,
+    tokens: Rows | None = None,
+    weights: Rows | None = None,
     reduction: Reduction = None,
 ) -> jax.Array:
     """LC(p, q) = ½ Σ (p - q)²/(p + q), Le Cam's (triangular) divergence.
@@ -234,16 +240,17 @@ def le_cam(
     )
 
 
+@advised
 def f_divergence(
-    p: ArrayLike,
-    q: ArrayLike,
+    p: Rows,
+    q: Rows,
     generator: Generator,
     *,
     axis: Axis = -1,
-    where: ArrayLike | None = None,
+    where: Rows | None = None,
     measure: bool = False,
-    tokens: ArrayLike | None = None,
-    weights: ArrayLike | None = None,
+    tokens: Rows | None = None,
+    weights: Rows | None = None,
     reduction: Reduction = None,
 ) -> jax.Array:
     """D_f(p‖q) = Σ q f(p/q), the f-divergence of a generator.
@@ -283,7 +290,7 @@ def f_divergence(
     References:
         Csiszár (1967), "Information-type measures of difference of probability distributions"; Ali & Silvey (1966).
     """
-    _checks.instance("generator", generator, Generator, "a record of kljax.generators, such as generators.kl")
+    check_generator("generator", generator)
     return _core.f_divergence(
         p, q, generator, where, axis=axis, measure=measure, tokens=tokens, weights=weights, reduction=reduction
     )

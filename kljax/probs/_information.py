@@ -11,18 +11,21 @@ from jax.typing import ArrayLike
 from kljax import _checks
 from kljax._checks import Axis
 from kljax._entry import Reduction
+from kljax._names import advised
+from kljax._types import Rows
 from kljax.probs import _core
 
 
+@advised
 def entropy(
-    p: ArrayLike,
+    p: Rows,
     *,
     order: ArrayLike = 1.0,
     axis: Axis = -1,
-    where: ArrayLike | None = None,
+    where: Rows | None = None,
     measure: bool = False,
-    tokens: ArrayLike | None = None,
-    weights: ArrayLike | None = None,
+    tokens: Rows | None = None,
+    weights: Rows | None = None,
     reduction: Reduction = None,
 ) -> jax.Array:
     """H(p) = -Σ p log p, Shannon's entropy; with ``order`` Rényi's, log(Σ p^α)/(1 - α).
@@ -70,15 +73,16 @@ def entropy(
     )
 
 
+@advised
 def cross_entropy(
-    p: ArrayLike,
-    q: ArrayLike,
+    p: Rows,
+    q: Rows,
     *,
     axis: Axis = -1,
-    where: ArrayLike | None = None,
+    where: Rows | None = None,
     measure: bool = False,
-    tokens: ArrayLike | None = None,
-    weights: ArrayLike | None = None,
+    tokens: Rows | None = None,
+    weights: Rows | None = None,
     reduction: Reduction = None,
 ) -> jax.Array:
     """H(p, q) = -Σ p log q, the cross-entropy.
@@ -121,13 +125,14 @@ def cross_entropy(
     )
 
 
+@advised
 def generalized_jensen_shannon(
-    p: ArrayLike,
+    p: Rows,
     *,
-    weights: ArrayLike | None = None,
+    weights: Rows | None = None,
     stack_axis: int = 0,
     axis: Axis = -1,
-    where: ArrayLike | None = None,
+    where: Rows | None = None,
     measure: bool = False,
 ) -> jax.Array:
     """JS(p₁, …, p_K) = Σ w_k KL(p_k‖m), m = Σ w_k p_k, the Jensen–Shannon divergence of many distributions.

@@ -9,6 +9,8 @@ from jax.typing import ArrayLike
 from kljax import _checks, _values
 from kljax._entry import entry
 from kljax._kernels import joint as _joint
+from kljax._names import advised
+from kljax._types import Rows
 
 
 def _table(joint: ArrayLike, where: ArrayLike | None) -> jax.Array:
@@ -27,6 +29,7 @@ def _conditional_entropy(joint: ArrayLike, where: ArrayLike | None, *, given: in
     return _joint.conditional_entropy(_joint.known_first(_table(joint, where), given))
 
 
+@advised
 def mutual_information(joint: ArrayLike, *, where: ArrayLike | None = None, measure: bool = False) -> jax.Array:
     """I(A; B) = Σ J log(J/(a b)), the mutual information of a joint table; a and b are its row and column sums.
 
@@ -58,8 +61,9 @@ def mutual_information(joint: ArrayLike, *, where: ArrayLike | None = None, meas
     return _mutual_information(joint, where, measure=measure)
 
 
+@advised
 def conditional_entropy(
-    joint: ArrayLike, *, given: int = -2, where: ArrayLike | None = None, measure: bool = False
+    joint: Rows, *, given: int = -2, where: ArrayLike | None = None, measure: bool = False
 ) -> jax.Array:
     """H(B|A) = Σ J log(a/J), what is left to learn of the column once the row is known.
 

@@ -8,18 +8,21 @@ from jax.typing import ArrayLike
 from kljax import _checks, generators
 from kljax._checks import Axis
 from kljax._entry import Reduction
+from kljax._names import advised
+from kljax._types import Rows
 from kljax.probs import _core
 
 
+@advised
 def kl(
-    p: ArrayLike,
-    q: ArrayLike,
+    p: Rows,
+    q: Rows,
     *,
     axis: Axis = -1,
-    where: ArrayLike | None = None,
+    where: Rows | None = None,
     measure: bool = False,
-    tokens: ArrayLike | None = None,
-    weights: ArrayLike | None = None,
+    tokens: Rows | None = None,
+    weights: Rows | None = None,
     reduction: Reduction = None,
 ) -> jax.Array:
     """KL(p‖q) = Σ p log(p/q) - p + q, the generalised Kullback–Leibler divergence of two measures.
@@ -64,15 +67,16 @@ def kl(
     )
 
 
+@advised
 def jeffreys(
-    p: ArrayLike,
-    q: ArrayLike,
+    p: Rows,
+    q: Rows,
     *,
     axis: Axis = -1,
-    where: ArrayLike | None = None,
+    where: Rows | None = None,
     measure: bool = False,
-    tokens: ArrayLike | None = None,
-    weights: ArrayLike | None = None,
+    tokens: Rows | None = None,
+    weights: Rows | None = None,
     reduction: Reduction = None,
 ) -> jax.Array:
     """J(p, q) = KL(p‖q) + KL(q‖p) = Σ (p - q) log(p/q), Jeffreys' symmetric divergence.
@@ -123,17 +127,18 @@ def jeffreys(
     )
 
 
+@advised
 def jensen_shannon(
-    p: ArrayLike,
-    q: ArrayLike,
+    p: Rows,
+    q: Rows,
     *,
     weight: ArrayLike = 0.5,
     scaled: bool = False,
     axis: Axis = -1,
-    where: ArrayLike | None = None,
+    where: Rows | None = None,
     measure: bool = False,
-    tokens: ArrayLike | None = None,
-    weights: ArrayLike | None = None,
+    tokens: Rows | None = None,
+    weights: Rows | None = None,
     reduction: Reduction = None,
 ) -> jax.Array:
     """JS(p, q) = w KL(p‖m) + (1 - w) KL(q‖m), m = w p + (1 - w) q, the Jensen–Shannon divergence.
@@ -181,16 +186,17 @@ def jensen_shannon(
     )
 
 
+@advised
 def skew_kl(
-    p: ArrayLike,
-    q: ArrayLike,
+    p: Rows,
+    q: Rows,
     *,
     weight: ArrayLike,
     axis: Axis = -1,
-    where: ArrayLike | None = None,
+    where: Rows | None = None,
     measure: bool = False,
-    tokens: ArrayLike | None = None,
-    weights: ArrayLike | None = None,
+    tokens: Rows | None = None,
+    weights: Rows | None = None,
     reduction: Reduction = None,
 ) -> jax.Array:
     """KL(p‖w p + (1 - w) q), the skew divergence.

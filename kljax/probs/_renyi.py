@@ -9,19 +9,22 @@ from kljax import _checks
 from kljax._checks import Axis
 from kljax._entry import Reduction
 from kljax._kernels.powers import renyi_generator
+from kljax._names import advised
+from kljax._types import Rows
 from kljax.probs import _core
 
 
+@advised
 def renyi(
-    p: ArrayLike,
-    q: ArrayLike,
+    p: Rows,
+    q: Rows,
     *,
     order: ArrayLike,
     axis: Axis = -1,
-    where: ArrayLike | None = None,
+    where: Rows | None = None,
     measure: bool = False,
-    tokens: ArrayLike | None = None,
-    weights: ArrayLike | None = None,
+    tokens: Rows | None = None,
+    weights: Rows | None = None,
     reduction: Reduction = None,
 ) -> jax.Array:
     """R_α(p‖q) = log(Σ p^α q^(1-α))/(α - 1), Rényi's divergence of order α ≥ 0.
@@ -76,15 +79,16 @@ def renyi(
     )
 
 
+@advised
 def bhattacharyya(
-    p: ArrayLike,
-    q: ArrayLike,
+    p: Rows,
+    q: Rows,
     *,
     axis: Axis = -1,
-    where: ArrayLike | None = None,
+    where: Rows | None = None,
     measure: bool = False,
-    tokens: ArrayLike | None = None,
-    weights: ArrayLike | None = None,
+    tokens: Rows | None = None,
+    weights: Rows | None = None,
     reduction: Reduction = None,
 ) -> jax.Array:
     """B(p, q) = -log Σ √(p q), the Bhattacharyya distance, half of Rényi's divergence of order ½.
@@ -136,13 +140,14 @@ def bhattacharyya(
     return 0.5 * half
 
 
+@advised
 def chernoff_information(
-    p: ArrayLike,
-    q: ArrayLike,
+    p: Rows,
+    q: Rows,
     *,
     with_order: bool = False,
     axis: Axis = -1,
-    where: ArrayLike | None = None,
+    where: Rows | None = None,
     measure: bool = False,
 ) -> jax.Array | tuple[jax.Array, jax.Array]:
     """C(p, q) = max over α in [0, 1] of -log Σ p^α q^(1-α), Chernoff's information.

@@ -11,7 +11,9 @@ from jax.typing import ArrayLike
 from kljax import _checks, _values
 from kljax._checks import Axis
 from kljax._entry import entry
+from kljax._names import advised
 from kljax._special import kl_term
+from kljax._types import Rows
 from kljax.probs._information import cross_entropy, entropy
 
 
@@ -26,8 +28,9 @@ def _kl_terms(p: ArrayLike, q: ArrayLike, where: ArrayLike | None, *, axis: Axis
     return jnp.where((p < 0.0) | (q < 0.0), jnp.nan, kl_term(p, q))
 
 
+@advised
 def kl_terms(
-    p: ArrayLike, q: ArrayLike, *, axis: Axis = -1, where: ArrayLike | None = None, measure: bool = False
+    p: Rows, q: ArrayLike, *, axis: Axis = -1, where: ArrayLike | None = None, measure: bool = False
 ) -> jax.Array:
     """p log(p/q) - p + q ≥ 0, what each outcome adds to KL(p‖q): the terms sum to ``probs.kl(p, q)``.
 
@@ -60,12 +63,13 @@ def kl_terms(
     return _kl_terms(p, q, where, axis=axis, measure=measure)
 
 
+@advised
 def perplexity(
-    p: ArrayLike,
-    q: ArrayLike | None = None,
+    p: Rows,
+    q: Rows | None = None,
     *,
     axis: Axis = -1,
-    where: ArrayLike | None = None,
+    where: Rows | None = None,
     measure: bool = False,
 ) -> jax.Array:
     """exp H(p), or exp H(p, q): of how many equally likely outcomes the entropy, or the cross-entropy, would be that.

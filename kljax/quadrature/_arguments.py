@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from kljax import _checks, _records
+from kljax._names import advised
 from kljax.quadrature._domain import Hints
 
 LogDensity = Callable[[jax.Array], ArrayLike]
@@ -59,6 +60,7 @@ circle = Support(-math.pi, math.pi, "circle")
 """Angles, from -π to π; the log-densities must have period 2π, and a full period is integrated."""
 
 
+@advised
 def integers(low: ArrayLike = 0, high: ArrayLike = math.inf) -> Support:
     """{low, low + 1, …, high}, the support of a variable whose log-densities are log-probabilities of integers.
 
@@ -185,7 +187,10 @@ def further(functions: dict[str, LogDensity], args: Any) -> tuple[Any, ...]:
     """The arguments that the functions take after the points, as arrays."""
     for name, function in functions.items():
         if not callable(function):
-            raise TypeError(f"{name} must be a function of an array of points; got {type(function).__name__}.")
+            raise TypeError(
+                f"{name} must be a function of an array of points; got {type(function).__name__}. "
+                "For numbers, the log-densities at draws, call kljax.montecarlo."
+            )
     if not isinstance(args, tuple):
         raise TypeError(f"args must be a tuple of what the functions take after the points; got {type(args).__name__}.")
     arrays: tuple[Any, ...] = jax.tree.map(jnp.asarray, args)

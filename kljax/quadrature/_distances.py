@@ -5,6 +5,7 @@ from __future__ import annotations
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
+from kljax._names import advised
 from kljax._roots import root
 from kljax.quadrature._arguments import Domain, Integral, LogDensity, Places
 from kljax.quadrature._f_divergences import squared_hellinger
@@ -18,6 +19,7 @@ def _distance(found: Integral) -> Integral:
     return Integral(value, jnp.maximum(high - value, value - low))
 
 
+@advised
 def jensen_shannon_distance(
     log_p: LogDensity,
     log_q: LogDensity,
@@ -64,6 +66,7 @@ def jensen_shannon_distance(
     return _distance(jensen_shannon(log_p, log_q, support=support, center=center, scale=scale, points=points))
 
 
+@advised
 def hellinger_distance(
     log_p: LogDensity,
     log_q: LogDensity,

@@ -7,11 +7,13 @@ from typing import Any
 from jax.typing import ArrayLike
 
 from kljax import _checks, generators
+from kljax._names import advised
 from kljax.generators import Generator
 from kljax.quadrature import _run
 from kljax.quadrature._arguments import Domain, Integral, LogDensity, Places
 
 
+@advised
 def squared_hellinger(
     log_p: LogDensity,
     log_q: LogDensity,
@@ -58,6 +60,7 @@ def squared_hellinger(
     return _run.f_divergence(log_p, log_q, generators.squared_hellinger, support, center, scale, points, args)
 
 
+@advised
 def total_variation(
     log_p: LogDensity,
     log_q: LogDensity,
@@ -106,6 +109,7 @@ def total_variation(
     return _run.f_divergence(log_p, log_q, generators.total_variation, support, center, scale, points, args)
 
 
+@advised
 def chi_squared(
     log_p: LogDensity,
     log_q: LogDensity,
@@ -154,6 +158,7 @@ def chi_squared(
     return _run.f_divergence(log_p, log_q, generators.pearson, support, center, scale, points, args)
 
 
+@advised
 def le_cam(
     log_p: LogDensity,
     log_q: LogDensity,
@@ -200,6 +205,7 @@ def le_cam(
     return _run.f_divergence(log_p, log_q, generators.le_cam, support, center, scale, points, args)
 
 
+@advised
 def alpha(
     log_p: LogDensity,
     log_q: LogDensity,
@@ -251,6 +257,7 @@ def alpha(
     )
 
 
+@advised
 def tsallis(
     log_p: LogDensity,
     log_q: LogDensity,
@@ -302,6 +309,7 @@ def tsallis(
     )
 
 
+@advised
 def f_divergence(
     log_p: LogDensity,
     log_q: LogDensity,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +11,7 @@ from jax import lax
 from jax.typing import ArrayLike
 
 from kljax import _checks, _special, generators
+from kljax._names import advised
 from kljax.generators import Generator
 from kljax.quadrature import _integrands, _run
 from kljax.quadrature._arguments import Domain, Integral, LogDensity, Places
@@ -21,6 +20,7 @@ from kljax.quadrature._measures import Totals
 Finish = Callable[[Totals], Integral]
 
 
+@advised
 def renyi(
     log_p: LogDensity,
     log_q: LogDensity,
@@ -38,7 +38,7 @@ def renyi(
         log_p: The log-density of p, an elementwise function of an array of points, [..., nodes] -> [..., nodes]; -∞ is
             density zero. It may close over traced parameters.
         log_q: The same of q.
-        order: α > 0; a Python number, or a traced scalar.
+        order: α > 0; a Python number, or a traced scalar. From 1/eps on it is that of ∞: log sup p/q.
         support: (low, high), either end may be infinite, a number or an array of the batch's shape; or ``circle``, or
             ``integers(low, high)``.
         center: Where the mass of the densities lies, a number or array; a tuple for several places.
@@ -68,12 +68,13 @@ def renyi(
         van Erven & Harremoës (2014), "Rényi divergence and Kullback-Leibler divergence", eq. (1).
     """
     checked = _checks.parameter("order", order)
-    _checks.number("order", order, low=0.0, high=sys.float_info.max, open_low=True)
+    _checks.number("order", order, low=0.0, open_low=True)
     functions = {"log_p": log_p, "log_q": log_q}
     integrand, finish = recipe("renyi", order=checked)
     return finish(_run.totals(functions, integrand, support, center, scale, points, args))
 
 
+@advised
 def bhattacharyya(
     log_p: LogDensity,
     log_q: LogDensity,
@@ -121,6 +122,7 @@ def bhattacharyya(
     return Integral(0.5 * value, 0.5 * error)
 
 
+@advised
 def cross_entropy(
     log_p: LogDensity,
     log_q: LogDensity,
@@ -168,6 +170,7 @@ def cross_entropy(
     return _run.plain(_run.totals(functions, _integrands.CrossEntropy(), support, center, scale, points, args))
 
 
+@advised
 def entropy(
     log_p: LogDensity,
     *,
@@ -212,6 +215,7 @@ def entropy(
     return _run.plain(_run.totals({"log_p": log_p}, _integrands.Entropy(), support, center, scale, points, args))
 
 
+@advised
 def expectation(
     function: Callable[[jax.Array], ArrayLike],
     log_p: LogDensity,
@@ -263,10 +267,30 @@ def recipe(verb: str, *, order: Any = 0.5, generator: Generator = generators.kl)
     """What a verb on two densities integrates, and what it makes of that."""
     if verb not in ("renyi", "bhattacharyya") or (isinstance(order, float) and order == 1.0):
         return _integrands.Divergence(generator), _run.plain
-    integrand = _integrands.Power(generators.alpha(order))
+    taken, endless = _within(order)
+    integrand = _integrands.Power(generators.alpha(taken))
+
+    def finish(total: Totals) -> Integral:
+        value, error = _renyi(total, taken)
+        limit = value + lax.stop_gradient(jnp.where(jnp.isfinite(value), jnp.maximum(total.ratio, 0.0) - value, 0.0))
+        return Integral(jnp.where(endless, limit, value), error)
+
     if verb == "renyi":
-        return integrand, functools.partial(_renyi, order=order)
-    return integrand, lambda total: Integral(*(0.5 * one for one in _renyi(total, order)))
+        return integrand, finish
+    return integrand, lambda total: Integral(*(0.5 * one for one in finish(total)))
+
+
+def _within(order: float | jax.Array) -> tuple[float | jax.Array, bool | jax.Array]:
+    """The order that is integrated, and whether it stands for ∞: where its power has its nodes, p/q is largest.
+
+    A rounded log-density says nothing about powers beyond 1/eps.
+    """
+    dtype = order.dtype if isinstance(order, jax.Array) else jnp.result_type(float)
+    eps = float(jnp.finfo(dtype).eps)
+    endless, most = order >= 1.0 / eps, eps ** (-0.75)
+    if isinstance(order, float):
+        return min(order, most) if endless else order, endless
+    return jnp.where(endless, most, order), endless
 
 
 def _renyi(total: Totals, order: float | jax.Array) -> Integral:

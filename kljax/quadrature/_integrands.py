@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from kljax._safe import saturated
 from kljax.generators import Generator
 from kljax.generators._record import parameter_tangent, summand, weighted_slopes
 
@@ -54,7 +55,9 @@ def _summand_jvp(primals, tangents):
     generator, log_p, log_q, log_weight = primals
     d_generator, d_log_p, d_log_q, _ = tangents
     p, q, r, power = _operands(log_p, log_q, log_weight)
-    in_log_p, in_log_q = weighted_slopes(generator, p, q, r, power)
+    # What overflows saturates, so that times a cotangent of zero it is zero.
+    top = 2.0**-40 * float(jnp.finfo(r.dtype).max)
+    in_log_p, in_log_q = (saturated(one, top) for one in weighted_slopes(generator, p, q, r, power))
     tangent = in_log_p * d_log_p + in_log_q * d_log_q + parameter_tangent(generator, d_generator, p, q, r)
     return _summand(generator, log_p, log_q, log_weight), tangent
 

@@ -31,15 +31,15 @@ def integrate(
     with jax.numpy_rank_promotion("allow"):
         jumps = hints.low[..., :0] if jumps is None else jumps
         moving = _moves.Moving(densities.constants, integrand, hints.low, hints.high, jumps)
-        held, error = _held(*lax.stop_gradient((densities.constants, integrand, hints)), densities, space)
+        held, error, ratio = _held(*lax.stop_gradient((densities.constants, integrand, hints)), densities, space)
         summed = _moves.Summed(densities.evaluate, densities.functions, densities.logs, space.kind == "integers")
-        return Totals(_moves.integrals(summed, held, moving), held.shift, error)
+        return Totals(_moves.integrals(summed, held, moving), held.shift, error, ratio)
 
 
 def _held(
     constants: list[jax.Array], integrand: Any, hints: Hints, densities: Densities, space: Space
-) -> tuple[_moves.Held, jax.Array]:
-    """What is held still, and the error bound."""
+) -> tuple[_moves.Held, jax.Array, jax.Array]:
+    """What is held still, the error bound and the largest ratio."""
     count, whole = densities.logs, space.kind == "integers"
     panels, extents = _integers.start(hints) if whole else _domain.start(hints, space)
     scheme = _integers.scheme(hints) if whole else _domain.scheme(hints)
@@ -71,4 +71,4 @@ def _held(
         numbers = jnp.arange(nodes.x.shape[-1])
         factor += jnp.where(numbers == beyond.node[..., None], beyond.share[..., None], 0.0).sum(0)
     error = jnp.where(jnp.isinf(value), 0.0, error)
-    return _moves.Held(value, total.shift, nodes.x, nodes.log_weight, log_terms, factor), error
+    return _moves.Held(value, total.shift, nodes.x, nodes.log_weight, log_terms, factor), error, total.ratio

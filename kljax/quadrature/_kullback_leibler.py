@@ -7,10 +7,12 @@ from typing import Any
 from jax.typing import ArrayLike
 
 from kljax import _checks, generators
+from kljax._names import advised
 from kljax.quadrature import _run
 from kljax.quadrature._arguments import Domain, Integral, LogDensity, Places
 
 
+@advised
 def kl(
     log_p: LogDensity,
     log_q: LogDensity,
@@ -59,6 +61,7 @@ def kl(
     return _run.f_divergence(log_p, log_q, generators.kl, support, center, scale, points, args)
 
 
+@advised
 def jeffreys(
     log_p: LogDensity,
     log_q: LogDensity,
@@ -105,6 +108,7 @@ def jeffreys(
     return _run.f_divergence(log_p, log_q, generators.jeffreys, support, center, scale, points, args)
 
 
+@advised
 def jensen_shannon(
     log_p: LogDensity,
     log_q: LogDensity,
@@ -165,6 +169,7 @@ def jensen_shannon(
     )
 
 
+@advised
 def skew_kl(
     log_p: LogDensity,
     log_q: LogDensity,

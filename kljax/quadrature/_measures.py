@@ -19,11 +19,15 @@ from kljax.quadrature._select import where
 
 
 class Totals(NamedTuple):
-    """Each integral as sum · e^shift, [mains, batch...], and the bound of its error relative to e^shift."""
+    """Each integral as sum · e^shift, [mains, batch...], and the bound of its error relative to e^shift.
+
+    ``ratio`` is the largest log p/q at a node where both are, [batch...]; 0 for a single density.
+    """
 
     sum: jax.Array
     shift: jax.Array
     error: jax.Array
+    ratio: jax.Array
 
 
 def together(logs: jax.Array, log_weight: jax.Array) -> jax.Array:
@@ -95,7 +99,18 @@ def totals(found: Measures, count: int) -> Totals:
     typical = weighted / jnp.maximum(weight, float(jnp.finfo(dtype).tiny))
     bound = _times((error + eps * size)[count:], unit).sum(-1) + 3.0 * jnp.sqrt(_times(shaken, square).sum(-1))
     bound += eps * (jnp.abs(slope) * typical + 3.0 * jnp.sqrt(squares)).sum(1)
-    return Totals(total, shift[count:, ..., 0], where(missed, jnp.inf, bound))
+    return Totals(total, shift[count:, ..., 0], where(missed, jnp.inf, bound), _ratio(found.log_terms, count))
+
+
+def _ratio(log_terms: jax.Array, count: int) -> jax.Array:
+    """The largest log p/q at a node, from [integrands, nodes, batch..., panels]."""
+    first, second = log_terms[0], log_terms[count - 1]
+    both = (first > -jnp.inf) & (second > -jnp.inf)
+    first, second = where(both, first, 0.0), where(both, second, 0.0)
+    # Of many nodes far out the rounding of two large logarithms would be chosen.
+    doubt = 2.0 * float(jnp.finfo(first.dtype).eps) * (jnp.abs(first) + jnp.abs(second))
+    ratio, score = first - second, where(both, first - second - doubt, -jnp.inf)
+    return where(score == score.max((0, -1), keepdims=True), ratio, -jnp.inf).max((0, -1))
 
 
 def _times(x: jax.Array, unit: jax.Array) -> jax.Array:

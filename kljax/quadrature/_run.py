@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
+from kljax._prompt import prompt
 from kljax.generators import Generator
 from kljax.quadrature import _arguments, _densities, _integrands, _integrate, _programs
 from kljax.quadrature._arguments import Domain, Integral, LogDensity, Places
@@ -49,7 +50,7 @@ class _Program:
         self._names, self._alive = names, alive
         self._batches: dict[Any, tuple[int, ...]] = {}
 
-        @jax.jit  # one program: operation by operation, an eager call would compile hundreds
+        @prompt  # one program: operation by operation, an eager call would compile hundreds
         def run(integrand: Any, hints: Hints, args: tuple[Any, ...]) -> Totals:
             made = _densities.elementwise(alive(), count, hints.low, args)
             return _integrate.integrate(made, integrand, hints, space)

@@ -7,13 +7,14 @@ import dataclasses
 import itertools
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.typing import ArrayLike
 
+from kljax._names import advised
+from kljax._types import Nan, Rows
 from kljax.generators import Generator
 from kljax.montecarlo import Estimate
 from kljax.samples import _input
@@ -55,7 +56,7 @@ class Ratio:
     held_x: jax.Array
     held_y: jax.Array
 
-    def log_ratio(self, rows: ArrayLike) -> jax.Array:
+    def log_ratio(self, rows: Rows) -> jax.Array:
         """log p/q at rows, differentiable in them, under jit and vmap.
 
         For draws x = g_θ(z), the gradient of the mean of this is that of KL in θ where the fit is good: at the best
@@ -142,16 +143,17 @@ class Ratio:
         return int(centre.shape[0])
 
 
+@advised
 def density_ratio(
-    x: ArrayLike,
-    y: ArrayLike,
+    x: Rows,
+    y: Rows,
     *,
-    key: ArrayLike | None = None,
+    key: Rows | None = None,
     model: Any = "copula",
     folds: int = 2,
-    offset: str | None = "copula",
+    offset: Literal["copula"] | None = "copula",
     init: Ratio | None = None,
-    nan: str = "raise",
+    nan: Nan = "raise",
 ) -> Ratio:
     """log p/q as a differentiable function, fitted to samples x of p and y of q, with held-out numbers beside it.
 

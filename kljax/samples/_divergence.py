@@ -15,8 +15,8 @@ import math
 import time
 
 import numpy as np
-from jax.typing import ArrayLike
 
+from kljax._types import Rows
 from kljax.montecarlo import Estimate
 from kljax.samples import _functionals, _input
 from kljax.samples._assisted import Corrected, combine
@@ -183,7 +183,7 @@ def settled(
 
 
 def begin(
-    x: ArrayLike, y: ArrayLike, key: ArrayLike | None, chosen: Settings
+    x: Rows, y: Rows, key: Rows | None, chosen: Settings
 ) -> tuple[np.ndarray, np.ndarray, np.random.Generator, tuple[int, int]]:
     """Checked samples and a generator."""
     first, second, dropped = _input.pair(x, y, chosen.nan, max(chosen.ks))

@@ -13,9 +13,10 @@ import math
 import time
 
 import numpy as np
-from jax.typing import ArrayLike
 from scipy.special import digamma, polygamma
 
+from kljax._names import advised
+from kljax._types import Nan, Rows
 from kljax.samples import _functionals, _input
 from kljax.samples._assisted import combine, heavy_variance
 from kljax.samples._atoms import label
@@ -31,14 +32,15 @@ FEW = 200  # below this many points on a line spacings are better than neighbour
 EVERYTHING = (-math.inf, math.inf)
 
 
+@advised
 def entropy(
-    x: ArrayLike,
+    x: Rows,
     *,
-    key: ArrayLike | None = None,
+    key: Rows | None = None,
     k: int | tuple[int, ...] = (2, 4, 8),
     surrogates: int = 8,
     max_queries: int = 16_384,
-    nan: str = "raise",
+    nan: Nan = "raise",
     progress: bool = False,
 ) -> SampleEstimate:
     """h(p) = -E_p[log p], the differential entropy, from samples x of p alone, with an interval.
@@ -159,15 +161,16 @@ def _dependence(
     return Evidence(data, drawn, np.zeros(count), 0.0, *times)
 
 
+@advised
 def cross_entropy(
-    x: ArrayLike,
-    y: ArrayLike,
+    x: Rows,
+    y: Rows,
     *,
-    key: ArrayLike | None = None,
+    key: Rows | None = None,
     k: int | tuple[int, ...] = (2, 4, 8),
     surrogates: int = 8,
     max_queries: int = 16_384,
-    nan: str = "raise",
+    nan: Nan = "raise",
     progress: bool = False,
 ) -> SampleEstimate:
     """H(p, q) = -E_p[log q], from samples x of p and y of q alone, with an interval.

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from jax.typing import ArrayLike
-
 from kljax import _checks, generators
+from kljax._names import advised
+from kljax._types import Nan, Rows, SampleMethod
 from kljax.generators import Generator
 from kljax.samples import _functionals
 from kljax.samples._atoms import label
@@ -17,10 +17,10 @@ QUERIES = 16_384
 
 
 def evaluate(
-    x: ArrayLike,
-    y: ArrayLike,
+    x: Rows,
+    y: Rows,
     functional: Functional,
-    key: ArrayLike | None,
+    key: Rows | None,
     method: str,
     k: int | tuple[int, ...],
     surrogates: int,
@@ -44,16 +44,17 @@ def evaluate(
     return with_dropped(found, dropped)
 
 
+@advised
 def jeffreys(
-    x: ArrayLike,
-    y: ArrayLike,
+    x: Rows,
+    y: Rows,
     *,
-    key: ArrayLike | None = None,
-    method: str = "auto",
+    key: Rows | None = None,
+    method: SampleMethod = "auto",
     k: int | tuple[int, ...] = K,
     surrogates: int = 8,
     max_queries: int = QUERIES,
-    nan: str = "raise",
+    nan: Nan = "raise",
     progress: bool = False,
 ) -> SampleEstimate:
     """J(p, q) = KL(p‖q) + KL(q‖p), Jeffreys' divergence, from samples x of p and y of q alone, with an interval.
@@ -87,17 +88,18 @@ def jeffreys(
     return evaluate(x, y, _functionals.jeffreys, key, method, k, surrogates, max_queries, nan, progress)
 
 
+@advised
 def f_divergence(
-    x: ArrayLike,
-    y: ArrayLike,
+    x: Rows,
+    y: Rows,
     generator: Generator,
     *,
-    key: ArrayLike | None = None,
-    method: str = "auto",
+    key: Rows | None = None,
+    method: SampleMethod = "auto",
     k: int | tuple[int, ...] = K,
     surrogates: int = 8,
     max_queries: int = QUERIES,
-    nan: str = "raise",
+    nan: Nan = "raise",
     progress: bool = False,
 ) -> SampleEstimate:
     """D_f(p‖q) = E_q[f(p/q)] of any generator, from samples x of p and y of q alone, with an interval.
@@ -139,17 +141,18 @@ def f_divergence(
     return evaluate(x, y, functional, key, method, k, surrogates, max_queries, nan, progress)
 
 
+@advised
 def jensen_shannon(
-    x: ArrayLike,
-    y: ArrayLike,
+    x: Rows,
+    y: Rows,
     *,
     weight: float = 0.5,
-    key: ArrayLike | None = None,
-    method: str = "auto",
+    key: Rows | None = None,
+    method: SampleMethod = "auto",
     k: int | tuple[int, ...] = K,
     surrogates: int = 8,
     max_queries: int = QUERIES,
-    nan: str = "raise",
+    nan: Nan = "raise",
     progress: bool = False,
 ) -> SampleEstimate:
     """w KL(p‖m) + (1 - w) KL(q‖m), m = w p + (1 - w) q: Jensen–Shannon, from samples x of p and y of q alone.
@@ -186,16 +189,17 @@ def jensen_shannon(
     return evaluate(x, y, functional, key, method, k, surrogates, max_queries, nan, progress)
 
 
+@advised
 def squared_hellinger(
-    x: ArrayLike,
-    y: ArrayLike,
+    x: Rows,
+    y: Rows,
     *,
-    key: ArrayLike | None = None,
-    method: str = "auto",
+    key: Rows | None = None,
+    method: SampleMethod = "auto",
     k: int | tuple[int, ...] = K,
     surrogates: int = 8,
     max_queries: int = QUERIES,
-    nan: str = "raise",
+    nan: Nan = "raise",
     progress: bool = False,
 ) -> SampleEstimate:
     """H²(p, q) = ½ ∫ (√p - √q)², in [0, 1], from samples x of p and y of q alone, with an interval.
@@ -230,16 +234,17 @@ def squared_hellinger(
     return evaluate(x, y, functional, key, method, k, surrogates, max_queries, nan, progress)
 
 
+@advised
 def total_variation(
-    x: ArrayLike,
-    y: ArrayLike,
+    x: Rows,
+    y: Rows,
     *,
-    key: ArrayLike | None = None,
-    method: str = "auto",
+    key: Rows | None = None,
+    method: SampleMethod = "auto",
     k: int | tuple[int, ...] = K,
     surrogates: int = 8,
     max_queries: int = QUERIES,
-    nan: str = "raise",
+    nan: Nan = "raise",
     progress: bool = False,
 ) -> SampleEstimate:
     """TV(p, q) = ½ ∫ |p - q|, in [0, 1], from samples x of p and y of q alone, with an interval.

@@ -15,15 +15,17 @@ from __future__ import annotations
 import functools
 import math
 import time
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jax.typing import ArrayLike
 from scipy.spatial import cKDTree
 from scipy.special import digamma
 
+from kljax._names import advised
+from kljax._types import Nan, Rows
 from kljax.samples import _functionals, _input
 from kljax.samples._assisted import Corrected, combine
 from kljax.samples._classifier import classify
@@ -39,17 +41,18 @@ KSG_K = 5
 BLOCK = 256
 
 
+@advised
 def mutual_information(
-    x: ArrayLike,
-    y: ArrayLike,
+    x: Rows,
+    y: Rows,
     *,
-    key: ArrayLike | None = None,
-    method: str = "auto",
+    key: Rows | None = None,
+    method: Literal["auto", "ksg", "copula", "critic"] = "auto",
     permutations: int = 0,
     k: int | tuple[int, ...] = (3, 5, 8),
     surrogates: int = 8,
     max_queries: int = 8192,
-    nan: str = "raise",
+    nan: Nan = "raise",
     progress: bool = False,
 ) -> SampleEstimate:
     """I(X; Y) = KL(p_xy‖p_x p_y), from pairs of samples alone, with an interval.
@@ -134,7 +137,7 @@ def mutual_information(
     )
 
 
-def _pairs(x: ArrayLike, y: ArrayLike, nan: str, most: int) -> tuple[np.ndarray, np.ndarray, tuple[int, int]]:
+def _pairs(x: Rows, y: Rows, nan: str, most: int) -> tuple[np.ndarray, np.ndarray, tuple[int, int]]:
     whole = []
     for name, one in (("x", x), ("y", y)):
         _input.rows(name, one, nan)  # complains

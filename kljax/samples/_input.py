@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.typing import ArrayLike
+
+from kljax._types import Rows
 
 NAN = ("raise", "drop")
 
 
-def rows(name: str, value: ArrayLike, nan: str = "raise") -> tuple[np.ndarray, int]:
+def rows(name: str, value: Rows, nan: str = "raise") -> tuple[np.ndarray, int]:
     """``value`` as rows [n, d] in float64, and how many were dropped."""
     if nan not in NAN:
         raise ValueError(f'nan must be "raise" or "drop"; got {nan!r}.')
@@ -51,7 +54,7 @@ def rows(name: str, value: ArrayLike, nan: str = "raise") -> tuple[np.ndarray, i
     return array[~bad], int(bad.sum())
 
 
-def pair(x: ArrayLike, y: ArrayLike, nan: str, neighbors: int) -> tuple[np.ndarray, np.ndarray, tuple[int, int]]:
+def pair(x: Rows, y: Rows, nan: str, neighbors: int) -> tuple[np.ndarray, np.ndarray, tuple[int, int]]:
     """Two samples of the same columns, large enough, none of them constant or a copy of another."""
     if x is y:
         raise ValueError(
@@ -108,7 +111,7 @@ def columns(*samples: np.ndarray) -> None:
         )
 
 
-def generator(key: ArrayLike | None) -> np.random.Generator:
+def generator(key: Any) -> np.random.Generator:
     """NumPy's generator from a key of ``jax.random``."""
     if key is None:
         raise TypeError(

@@ -7,6 +7,8 @@ import math
 import numpy as np
 from jax.typing import ArrayLike
 
+from kljax._names import advised
+from kljax._types import Nan, Rows, SampleMethod
 from kljax.samples import _functionals
 from kljax.samples._atoms import Labelled, harmonic, label
 from kljax.samples._divergence import Settings, begin, continuous, settings, with_dropped
@@ -16,16 +18,17 @@ MOST_CELLS = 64
 UNSEEN = 0.05
 
 
+@advised
 def kl(
-    x: ArrayLike,
-    y: ArrayLike,
+    x: Rows,
+    y: Rows,
     *,
     key: ArrayLike | None = None,
-    method: str = "auto",
+    method: SampleMethod = "auto",
     k: int | tuple[int, ...] = (2, 4, 8),
     surrogates: int = 8,
     max_queries: int = 16_384,
-    nan: str = "raise",
+    nan: Nan = "raise",
     progress: bool = False,
 ) -> SampleEstimate:
     """KL(p‖q) = E_p[log(p/q)] from samples x of p and y of q alone, with an interval.

@@ -22,10 +22,11 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.typing import ArrayLike
 from scipy import special
 
 from kljax import _words
+from kljax._names import advised
+from kljax._types import Rows
 from kljax.families._record import is_family
 from kljax.samples import _distribution_function, _models, _spacings
 from kljax.samples._models import Fits, Model
@@ -90,8 +91,9 @@ class ModelFit(NamedTuple):
         return self.verdict
 
 
+@advised
 def model_kl(
-    x: ArrayLike,
+    x: Rows,
     model: Any,
     *,
     key: jax.Array,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,6 +11,8 @@ from jax.typing import ArrayLike
 from scipy.spatial import cKDTree
 
 from kljax import _checks
+from kljax._names import advised
+from kljax._types import Norm
 from kljax.samples._progress import progress_bar
 from kljax.samples._search import search
 
@@ -18,13 +22,14 @@ TREE_PAIRS = 400_000  # below this many pairs it costs less than compiling
 CHUNK = 4096
 
 
+@advised
 def nearest(
     queries: ArrayLike,
     points: ArrayLike,
     k: int,
     *,
     exclude_self: bool | ArrayLike = False,
-    norm: str = "euclidean",
+    norm: Norm = "euclidean",
     block: tuple[int, int] = (256, 4096),
     progress: bool = False,
 ) -> tuple[jax.Array, jax.Array]:
@@ -99,7 +104,7 @@ def on_host(
     points: np.ndarray,
     k: int,
     own: np.ndarray | None = None,
-    norm: str = "euclidean",
+    norm: Norm = "euclidean",
     block: tuple[int, int] = (256, 4096),
     progress: bool = False,
     label: str = "neighbours",
@@ -166,7 +171,7 @@ def _rounded_up(count: int) -> int:
     return -(-count // step) * step
 
 
-def _as_rows(name: str, value: ArrayLike) -> jax.Array:
+def _as_rows(name: str, value: Any) -> jax.Array:
     array = _checks.floating(name, value)
     if array.ndim not in (1, 2) or 0 in array.shape:
         raise ValueError(f"{name} must have shape [points, columns], or [points] on a line; got shape {array.shape}.")

@@ -8,23 +8,26 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from kljax import _checks
+from kljax._names import advised
+from kljax._types import Nan, Rows, SampleMethod
 from kljax.montecarlo import Estimate
 from kljax.samples import _functionals
 from kljax.samples._estimate import SampleEstimate, estimate
 from kljax.samples._f_divergences import QUERIES, K, evaluate
 
 
+@advised
 def alpha(
-    x: ArrayLike,
-    y: ArrayLike,
+    x: Rows,
+    y: Rows,
     *,
     order: float,
     key: ArrayLike | None = None,
-    method: str = "auto",
+    method: SampleMethod = "auto",
     k: int | tuple[int, ...] = K,
     surrogates: int = 8,
     max_queries: int = QUERIES,
-    nan: str = "raise",
+    nan: Nan = "raise",
     progress: bool = False,
 ) -> SampleEstimate:
     """A_α = (∫ p^α q^(1-α) - 1)/(α(α - 1)), Amari's α-divergence, from samples x of p and y of q alone.
@@ -61,17 +64,18 @@ def alpha(
     return evaluate(x, y, functional, key, method, k, surrogates, max_queries, nan, progress)
 
 
+@advised
 def renyi(
-    x: ArrayLike,
-    y: ArrayLike,
+    x: Rows,
+    y: Rows,
     *,
     order: float,
     key: ArrayLike | None = None,
-    method: str = "auto",
+    method: SampleMethod = "auto",
     k: int | tuple[int, ...] = K,
     surrogates: int = 8,
     max_queries: int = QUERIES,
-    nan: str = "raise",
+    nan: Nan = "raise",
     progress: bool = False,
 ) -> SampleEstimate:
     """R_α(p‖q) = log(∫ p^α q^(1-α))/(α - 1), Rényi's divergence, from samples x of p and y of q alone.

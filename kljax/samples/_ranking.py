@@ -17,6 +17,8 @@ from jax.typing import ArrayLike
 from scipy import optimize, special
 
 from kljax import _checks
+from kljax._names import advised
+from kljax._types import Rows
 from kljax.samples import _models
 from kljax.samples._log_scores import difference, estimate, mean
 from kljax.samples._loo import UNRELIABLE, leave_one_out
@@ -25,8 +27,9 @@ from kljax.samples._rank_words import Ranking, Row
 RESAMPLES = 1000
 
 
+@advised
 def rank_models(
-    x: ArrayLike,
+    x: Rows,
     models: Any,
     *,
     key: jax.Array | None = None,
@@ -101,7 +104,7 @@ class Scored(NamedTuple):
     discrete: bool | None
 
 
-def read_points(x: ArrayLike) -> np.ndarray:
+def read_points(x: Rows) -> np.ndarray:
     """The data as float64 [n] or [n, d]."""
     if x is None or isinstance(x, str | dict):
         raise TypeError(f"x must be an array of numbers, [n] or [n, d]; got {type(x).__name__}.")

@@ -19,9 +19,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jax.typing import ArrayLike
 
 from kljax import _checks
+from kljax._names import advised
+from kljax._types import Kernel, Rows
 from kljax.samples._nearest import _as_rows
 
 KERNELS = ("energy", "gaussian", "imq")
@@ -46,7 +47,8 @@ class Discrepancy(NamedTuple):
     p_value: jax.Array
 
 
-def energy_distance(x: ArrayLike, y: ArrayLike, *, permutations: int = 0, key: ArrayLike | None = None) -> Discrepancy:
+@advised
+def energy_distance(x: Rows, y: Rows, *, permutations: int = 0, key: Rows | None = None) -> Discrepancy:
     """2 E‖X - Y‖ - E‖X - X'‖ - E‖Y - Y'‖, zero only for p = q; from all pairs, unbiased.
 
     Args:
@@ -75,14 +77,15 @@ def energy_distance(x: ArrayLike, y: ArrayLike, *, permutations: int = 0, key: A
     return _discrepancy(x, y, "energy", "median", permutations, key)
 
 
+@advised
 def mmd(
-    x: ArrayLike,
-    y: ArrayLike,
+    x: Rows,
+    y: Rows,
     *,
-    kernel: str = "gaussian",
-    bandwidth: float | str | ArrayLike = "median",
+    kernel: Kernel = "gaussian",
+    bandwidth: float | str | Rows = "median",
     permutations: int = 0,
-    key: ArrayLike | None = None,
+    key: Rows | None = None,
 ) -> Discrepancy:
     """MMD² = E k(X, X') + E k(Y, Y') - 2 E k(X, Y), the squared maximum mean discrepancy; from all pairs, unbiased.
 
@@ -120,12 +123,12 @@ def mmd(
 
 
 def _discrepancy(
-    x: ArrayLike,
-    y: ArrayLike,
+    x: Rows,
+    y: Rows,
     kernel: str,
-    bandwidth: float | str | ArrayLike,
+    bandwidth: float | str | Rows,
     permutations: int,
-    key: ArrayLike | None,
+    key: Rows | None,
 ) -> Discrepancy:
     first, second = _as_rows("x", x), _as_rows("y", y)
     if first.shape[1] != second.shape[1]:

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from kljax._names import advised
+from kljax._types import Correction, JointTest
 from kljax.tables import _calibration, _column, _joint, _kinds, _verdict, _words
 from kljax.tables._counting import Counts, count
 from kljax.tables._open import opened
@@ -25,11 +27,11 @@ class Settings:
     columns: tuple[str, ...] | None = None
     ignore: tuple[str, ...] = ()
     kinds: dict[str, str] = dataclasses.field(default_factory=dict)
-    joint: str | None = "auto"
+    joint: JointTest = "auto"
     alpha: float = 0.05
     floor: float = 0.005
     material: float = 0.05
-    correction: str = "bh"
+    correction: Correction = "bh"
     max_categories: int = 10_000
     sample: int = 20_000
     seed: int = 0
@@ -49,6 +51,7 @@ class Settings:
                 raise ValueError(f"{name} must be a positive number, not {getattr(self, name)!r}")
 
 
+@advised
 def compare(
     reference: Any,
     current: Any,
@@ -57,11 +60,11 @@ def compare(
     ignore: Sequence[str] = (),
     kinds: Mapping[str, str] | None = None,
     names: Sequence[str] | None = None,
-    joint: str | None = "auto",
+    joint: JointTest = "auto",
     alpha: float = 0.05,
     floor: float = 0.005,
     material: float = 0.05,
-    correction: str = "bh",
+    correction: Correction = "bh",
     max_categories: int = 10_000,
     sample: int = 20_000,
     seed: int = 0,
@@ -188,7 +191,7 @@ def drafted(reference: Source, current: Source, settings: Settings) -> tuple[Dra
     return Drafts(tuple(columns), counts), schema
 
 
-def corrected(p_values: Sequence[float], correction: str) -> list[float]:
+def corrected(p_values: Sequence[float], correction: Correction) -> list[float]:
     """p-values for all tests together."""
     p = np.array(p_values, np.float64)
     if correction == "bh":

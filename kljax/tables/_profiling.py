@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from kljax._names import advised
 from kljax.tables import _kinds, _summary
 from kljax.tables._counting import GRAINS
 from kljax.tables._cuts import cuts, range_ends
@@ -20,6 +21,7 @@ _FEW = 512  # distinct values in the sample: each has a cell of its own
 _LABELS = 10_000
 
 
+@advised
 def profile(
     table: Any,
     *,
@@ -91,6 +93,7 @@ def profile(
     return _counted(source, fields, found, edges, summaries, seen, max_categories, settings, tuple(notes))
 
 
+@advised
 def profile_like(
     p: Profile,
     table: Any,

@@ -6,6 +6,8 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from kljax._names import advised
+from kljax._types import Correction, Every, JointTest
 from kljax.tables._compare import Settings, corrected, drafted, finished
 from kljax.tables._open import opened
 from kljax.tables._profile import Profile
@@ -13,21 +15,22 @@ from kljax.tables._records import Comparison, Timeline
 from kljax.tables._source import Source
 
 
+@advised
 def timeline(
     reference: Any,
     batches: Any,
     *,
     by: str | None = None,
-    every: str = "day",
+    every: Every = "day",
     previous: bool = False,
     columns: Sequence[str] | None = None,
     ignore: Sequence[str] = (),
     kinds: Mapping[str, str] | None = None,
-    joint: str | None = "off",
+    joint: JointTest = "off",
     alpha: float = 0.05,
     floor: float = 0.005,
     material: float = 0.05,
-    correction: str = "bh",
+    correction: Correction = "bh",
     seed: int = 0,
 ) -> Timeline:
     """Every batch compared with one reference, the p-values corrected for all columns of all batches together.
@@ -89,7 +92,7 @@ def timeline(
     return Timeline(first.name, labels, comparisons, before)
 
 
-def _parts(batches: Any, by: str | None, every: str, kinds: Mapping[str, str]) -> list[tuple[str, Source]]:
+def _parts(batches: Any, by: str | None, every: Every, kinds: Mapping[str, str]) -> list[tuple[str, Source]]:
     """The batches with their names."""
     if by is not None:
         source = opened(batches, "batches", kinds=kinds)

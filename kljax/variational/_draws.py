@@ -8,18 +8,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-
-def check_key(key: Any) -> None:
-    """Raises unless ``key`` is one key of ``jax.random``, of the new or the old kind."""
-    dtype = getattr(key, "dtype", None)
-    typed = dtype is not None and jnp.issubdtype(dtype, jax.dtypes.prng_key)
-    shape = getattr(key, "shape", None)
-    if (typed and shape == ()) or (dtype == np.uint32 and shape is not None and len(shape) == 1):
-        return
-    got = type(key).__name__ if shape is None else f"{dtype} of shape {shape}"
-    raise TypeError(f"key must be one key of jax.random, as jax.random.key(0); got {got}.")
-
-
 Source = Any  # a key of jax.random, or NumPy's SeedSequence outside ``jit``
 
 

@@ -14,6 +14,8 @@ import optax
 from jax import lax
 
 from kljax import _checks
+from kljax._names import advised
+from kljax._types import GradientEstimator
 from kljax.variational import _draws, _gradients
 from kljax.variational._frame import fit_frame, log_weights
 from kljax.variational._guides import Guide, Params
@@ -28,13 +30,14 @@ EVALUATION_DRAWS = 4096
 EVALUATED = 2**22  # numbers that the evaluation draws may fill before there are fewer of them
 
 
+@advised
 def fit(
     target: Callable[[Any], Any] | Target,
     guide: Guide,
     *,
     key: jax.Array,
     objective: Objective | None = None,
-    gradient: str | None = None,
+    gradient: GradientEstimator | None = None,
     optimizer: optax.GradientTransformation | None = None,
     steps: int | None = None,
     num_draws: int = 64,
@@ -109,7 +112,7 @@ def fit(
     default = _gradients.default(objective, guide)
     gradient = default if gradient is None else gradient
     _gradients.check(objective, gradient, guide)
-    _draws.check_key(key)
+    _checks.key("key", key)
     _check_counts(steps=steps, num_draws=num_draws, starts=starts, evaluation_draws=evaluation_draws)
     _checks.number("init_scale", init_scale, low=0.0, open_low=True)
     plain = guide.gaussian and objective is elbo() and optimizer is None and gradient == default

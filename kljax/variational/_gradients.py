@@ -32,10 +32,11 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from kljax._types import GradientEstimator
 from kljax.variational._guides import Guide, Params
 from kljax.variational._objectives import Objective, elbo
 
-ESTIMATORS = (
+ESTIMATORS: tuple[GradientEstimator, ...] = (
     "pathwise",
     "sticking_the_landing",
     "doubly_reparametrised",
@@ -93,7 +94,7 @@ def check(objective: Any, gradient: Any, guide: Guide) -> None:
         )
 
 
-def default(objective: Objective, guide: Guide) -> str:
+def default(objective: Objective, guide: Guide) -> GradientEstimator:
     """The estimator of least variance, or of least cost where a guide's density is expensive."""
     if not guide.reparametrised:
         return "score"
@@ -120,7 +121,7 @@ def value_and_grad(
     noise: Any,
     *,
     objective: Objective | None = None,
-    gradient: str | None = None,
+    gradient: GradientEstimator | None = None,
 ) -> Step:
     """An estimate of the objective and of its gradient in the guide's free parameters, from given base draws.
 

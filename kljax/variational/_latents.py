@@ -111,6 +111,6 @@ def check_log_density(log_density: Callable[[Any], Any], example: Any) -> bool:
         got = f"shape {value.shape} and dtype {value.dtype}" if hasattr(value, "shape") else type(value).__name__
         raise ValueError(
             f"target must return one real number, the log-density of one latent with leaves of shape {listed}; got "
-            f"{got}. Sum over the factors of the density."
+            f"{got}. Sum over the factors of the density, jnp.sum(…); a batch of fits is jax.vmap of fit."
         )
     return any(isinstance(one, jax.core.Tracer) for one in program.consts)

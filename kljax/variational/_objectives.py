@@ -15,7 +15,9 @@ import jax
 import jax.numpy as jnp
 
 from kljax import _checks, generators
+from kljax._names import advised
 from kljax.generators import Generator
+from kljax.generators._record import check as check_generator
 
 Coefficients = Callable[[jax.Array, jax.Array], jax.Array]
 
@@ -122,14 +124,15 @@ def importance_weighted() -> Objective:
     return dataclasses.replace(_of_order(0.0), name="importance-weighted bound")
 
 
-def renyi(alpha: float) -> Objective:
+@advised
+def renyi(order: float) -> Objective:
     """L_α = 1/(1 - α) log E_q[(p̃/q)^(1-α)], the variational Rényi bound.
 
     α → 1 is the ELBO, α = 0 the importance-weighted bound; between them it trades mode-seeking for coverage. For α < 0
     it bounds log Z from above and is minimised, for α > 0 from below and is maximised.
 
     Args:
-        alpha: The order; not 1, for which there is ``elbo``.
+        order: α; not 1, for which there is ``elbo``.
 
     Returns:
         An ``Objective``.
@@ -146,10 +149,10 @@ def renyi(alpha: float) -> Objective:
         Li and Turner (2016), "Rényi divergence variational inference"; Tucker et al. (2019), "Doubly reparameterized
         gradient estimators for Monte Carlo objectives".
     """
-    _checks.number("alpha", alpha, low=-1e3, high=1e3)
-    if alpha == 1.0:
-        raise ValueError("alpha must not be 1: that is elbo().")
-    return _of_order(float(alpha))
+    _checks.number("order", order, low=-1e3, high=1e3)
+    if order == 1.0:
+        raise ValueError("order must not be 1: that is elbo().")
+    return _of_order(float(order))
 
 
 def chi_squared_bound(order: float = 2.0) -> Objective:
@@ -214,7 +217,7 @@ def f_divergence(generator: Generator) -> Objective:
         Geffner and Domke (2021), "On the difficulty of unbiased alpha divergence minimization"; Bauer and Mnih (2021),
         "Generalized doubly reparameterized gradient estimators".
     """
-    _checks.instance("generator", generator, Generator, "a record of kljax.generators")
+    check_generator("generator", generator)
     return _of_generator(generator, generator.name)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import jax
 
+from kljax._types import GradientEstimator
 from kljax.variational._guides import Guide
 from kljax.variational._objectives import Objective
 from kljax.variational._result import Seconds
@@ -46,7 +47,7 @@ class Run:
     log_density: Callable[[Any], Any]
     guide: Guide
     objective: Objective
-    gradient: str
+    gradient: GradientEstimator
     traced: bool
     progress: bool | None
     callback: Callable[[int, float], Any] | None

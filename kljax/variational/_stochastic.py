@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import optax
 from jax import lax
 
+from kljax._types import GradientEstimator
 from kljax.variational import _gradients
 from kljax.variational._guides import Frame, Guide, Params
 from kljax.variational._objectives import Objective
@@ -112,7 +113,7 @@ def step(
     *,
     optimizer: optax.GradientTransformation,
     objective: Objective | None = None,
-    gradient: str | None = None,
+    gradient: GradientEstimator | None = None,
 ) -> tuple[State, jax.Array]:
     """One step of the optimiser; a step that is not finite is skipped and counted.
 
@@ -164,7 +165,7 @@ def chunk(
     guide: Guide,
     optimizer: optax.GradientTransformation,
     objective: Objective,
-    gradient: str,
+    gradient: GradientEstimator,
     annealed: bool,
     state: State,
     trace: jax.Array,

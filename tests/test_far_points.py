@@ -1,0 +1,67 @@
+"""Log-densities at the largest numbers and at ±∞: neither they nor any derivative, forward or back, is NaN."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from sweeps import thinned
+
+from kljax import families
+
+POINTS = np.array([np.inf, 3e38, 1e30, 1e20, 1e10, 1e5, 1.0, 0.0], np.float32)
+POINTS = np.concatenate([POINTS, -POINTS])
+FAMILIES: dict[str, tuple[float, ...]] = {
+    "Cauchy": (0.0, 1.0),
+    "Chi": (3.0,),
+    "Chi2": (3.0,),
+    "Exponential": (2.0,),
+    "FisherSnedecor": (4.0, 5.0),
+    "Gamma": (3.0, 2.0),
+    "Geometric": (0.5,),
+    "Gumbel": (1.0, 1.0),
+    "HalfCauchy": (1.0,),
+    "HalfNormal": (1.0,),
+    "InverseGamma": (3.0, 2.0),
+    "InverseGaussian": (1.0, 2.0),
+    "Laplace": (0.0, 1.0),
+    "Lindley": (2.0,),
+    "LogNormal": (0.0, 1.0),
+    "Logistic": (0.0, 1.0),
+    "Moyal": (0.0, 1.0),
+    "Normal": (0.0, 0.1),
+    "Pareto": (3.0, 2.0),
+    "Poisson": (1.0,),
+    "Rayleigh": (1.0,),
+    "SkewNormal": (0.0, 1.0, 1e15),
+    "StudentT": (5.0, 0.0, 1.0),
+    "Weibull": (2.0, 1.0),
+}
+
+
+@pytest.mark.parametrize("name", thinned(FAMILIES, ("Normal", "InverseGaussian", "SkewNormal")))
+def test_far_points(name: str) -> None:
+    parameters = tuple(jnp.float32(one) for one in FAMILIES[name])
+
+    def value(x: jax.Array, *parameters: jax.Array) -> jax.Array:
+        return getattr(families, name)(*parameters).log_prob(x)
+
+    @jax.jit
+    def everything(x: jax.Array) -> Any:
+        one = jnp.ones_like(x)
+        arguments, ones = (x, *parameters), (one, *(jnp.float32(1.0) for _ in parameters))
+        forward = []
+        for at in range(len(arguments)):
+            step = tuple(d if at == i else jnp.zeros_like(d) for i, d in enumerate(ones))
+            forward.append(jax.jvp(value, arguments, step)[1])
+        # What is masked afterwards sends back zeros, which a slope of ∞ would turn into NaN.
+        found, back = jax.vjp(value, *arguments)
+        return found, forward, back(jnp.where(jnp.isfinite(found), 1.0, 0.0))
+
+    found = everything(POINTS)
+    assert not any(np.isnan(one).any() for one in jax.tree.leaves(found)), (POINTS, found)
+    assert (np.asarray(found[0])[np.isinf(POINTS)] == -np.inf).all()
+    assert np.isfinite(found[0]).any()
