@@ -6,6 +6,7 @@ non-negative terms and nothing cancels when p ≈ q; where the sum is far from 1
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -16,9 +17,12 @@ from jax import lax
 from jax.scipy.special import logsumexp
 
 from kljax import _checks
+from kljax._kernels import in_range
+from kljax._kernels.blocks import by_blocks, one_cpu
 from kljax._kernels.rows import (
     Rows,
     Temperature,
+    balance,
     centre,
     closed,
     exp_of_sum,
@@ -28,8 +32,8 @@ from kljax._kernels.rows import (
     power_of_rows,
     statistics,
 )
-from kljax._kernels.sums import row_tangent
-from kljax._special import divide, expm1, expm1_minus_x, expm1_minus_x_ratio, expm1_ratio, log1p
+from kljax._kernels.sums import absent, row_tangent
+from kljax._special import divide, expm1, expm1_minus_x, expm1_minus_x_ratio, expm1_near, expm1_ratio, log1p
 from kljax.generators import Generator, alpha, kl
 from kljax.generators._forms import Scalar, is_static
 from kljax.generators._record import Power, summand
@@ -147,21 +151,111 @@ def renyi(generator: Generator, a: jax.Array, b: jax.Array, temperature: Tempera
     return _renyi(capped(generator, a), a, b, temperature)
 
 
-@jax.custom_jvp
 def _renyi(generator: Generator, a: jax.Array, b: jax.Array, temperature: Temperature) -> jax.Array:
+    return _renyi_with_rows(generator, a, b, temperature)[0]
+
+
+@jax.custom_jvp
+def _renyi_with_rows(
+    generator: Generator, a: jax.Array, b: jax.Array, temperature: Temperature
+) -> tuple[jax.Array, Rows, jax.Array]:
+    """The value, the rows, and 1 where all are ``in_range``, else 0, of shape [..., 1]."""
+    order = generator.parameters[0]
+
+    def passes(generator, a, b, *_):
+        def of_block(carried, a, b, *rows):
+            (generator, temperature), rows = carried, Rows(*rows)
+            p, q, r = normalise(a, b, temperature, rows)
+            power = power_of_rows(a, b, rows, temperature, p, q, r)
+            log_sum, _ = _log_sum(generator.parameters[0], a, b, rows, temperature)
+            return log_of_power_sum(generator, p, q, r, log_sum, power)
+
+        rows = statistics(a, b, temperature)
+        return by_blocks(of_block, (generator, temperature), a, b, *rows), rows, jnp.zeros_like(rows.norm_p)
+
+    if not (is_static(order) and one_cpu()):
+        return passes(generator, a, b)
+    divergence, rows, certain = in_range.evaluate(generator, a, b, temperature)
+    x = order * (order - 1.0) * divergence
+    certain &= x > -0.75
+    ratio = jnp.where(x == 0.0, 1.0, log1p(x) / jnp.where(x == 0.0, 1.0, x))
+    quick = (order * divergence * ratio)[..., 0], rows, jnp.ones_like(rows.norm_p)
+    return lax.cond(certain.all(), lambda *found: found[3:], passes, generator, a, b, *quick)
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _slopes_in_range(
+    sides: tuple[str, ...],
+    carried: tuple[Generator, jax.Array],
+    temperature: Temperature,
+    a: jax.Array,
+    b: jax.Array,
+    rows: Rows,
+) -> tuple[jax.Array, ...]:
+    """The gradients in a/T and b/T: t = p e^{β(r - R)} = q e^{αr - βR}."""
+    generator, value = carried
     (order,) = generator.parameters
-    rows = statistics(a, b, temperature)
-    p, q, r = normalise(a, b, temperature, rows)
-    power = power_of_rows(a, b, rows, temperature, p, q, r)
-    return log_of_power_sum(generator, p, q, r, _log_sum(order, a, b, rows, temperature)[0], power)
+    beta, value = order - 1.0, value[..., None]
+    p, q, r = in_range.masses(a, b, temperature, rows)
+    tilted = in_range.power_in_range(order, p, q, r) * jnp.exp(-beta * value)
+    found = []
+    for side in sides:
+        mass, lift = (p, beta * (r - value)) if side == "p" else (q, order * r - beta * value)
+        near = jnp.abs(lift) < 0.5
+        apart = jnp.where(near, mass * expm1_near(jnp.where(near, lift, 0.0)), tilted - mass)
+        # Both sum to zero but for what R is off, which is a multiple of the mass.
+        found.append(balance(mass, apart * (order / beta if side == "p" else -1.0)))
+    return tuple(found)
+
+
+@_slopes_in_range.defjvp
+def _slopes_in_range_jvp(sides, primals, tangents):
+    (generator, _), *_, rows = primals
+
+    def general(temperature, a, b):
+        # Of the value, which moves with the rows, too.
+        value = _renyi(generator, a, b, temperature)
+        p, q, r = normalise(a, b, temperature, rows)
+        (order,) = generator.parameters
+        exact = _log_sum(order, *lax.stop_gradient((a, b)), rows, lax.stop_gradient(temperature))[1]
+        tilted = _tilted(lax.stop_gradient(exact), jnp.asarray(order, p.dtype), p, q, r)
+        found = tilted_slopes(order, value, p, q, r, tilted)
+        return tuple(found["pq".index(side)] for side in sides)
+
+    return _slopes_in_range(sides, *primals), jax.jvp(general, primals[1:4], tangents[1:4])[1]
 
 
 def _renyi_jvp(primals, tangents):
     # dR = Σ α(t - p)/(α - 1) d log p + Σ (q - t) d log q.
+    value, rows, quick = _renyi_with_rows(*primals)
+    found = value, rows, quick
+    still = all(map(absent, jax.tree.leaves((tangents[0], tangents[3]), is_leaf=absent)))
+    sides = tuple(side for side, step in zip("pq", tangents[1:3], strict=True) if not absent(step))
+    generator, a, b, temperature = primals
+
+    @jax.checkpoint
+    def general(a, b, *steps):
+        given, rest = list(tangents), iter(steps)
+        for at in (1, 2):
+            given[at] = given[at] if absent(given[at]) else next(rest)
+        return jnp.zeros_like(value) + _general_tangent((generator, a, b, temperature), given, value, rows)
+
+    @jax.checkpoint
+    def in_block(a, b, *steps):
+        slopes = functools.partial(_slopes_in_range, sides)
+        return in_range.tangent(slopes, ((generator, value), temperature), (a, b), rows, steps)
+
+    steps = [step for step in tangents[1:3] if not absent(step)]
+    if still and steps and one_cpu() and is_static(generator.parameters[0]):
+        tangent = lax.cond((quick > 0.0).all(), in_block, general, a, b, *steps)
+    else:
+        tangent = general(a, b, *steps)
+    return found, (tangent, *jax.tree.map(jnp.zeros_like, found[1:]))
+
+
+def _general_tangent(primals: Any, tangents: Any, value: jax.Array, rows: Rows) -> jax.Array:
     generator, a, b, temperature = primals
     d_generator, da, db, dt = tangents
-    value = _renyi(*primals)
-    rows = statistics(a, b, temperature)
 
     def tilted_mass(order, a, b, rows, p, q, r):
         exact = _log_sum(order, *lax.stop_gradient((a, b)), rows, temperature)[1]
@@ -184,11 +278,10 @@ def _renyi_jvp(primals, tangents):
 
     carried = ((generator, value, a, b, rows), a, b, temperature)
     still = (None, None, None, jax.tree.map(lambda _: None, rows))
-    tangent = row_tangent(carried, ((d_generator, *still), da, db, dt), rows, slopes, in_order)
-    return value, jnp.zeros_like(value) + tangent
+    return row_tangent(carried, ((d_generator, *still), da, db, dt), rows, slopes, in_order)
 
 
-_renyi.defjvp(_renyi_jvp, symbolic_zeros=True)
+_renyi_with_rows.defjvp(_renyi_jvp, symbolic_zeros=True)
 
 
 @jax.custom_jvp
