@@ -33,6 +33,7 @@ TOP = 60.0  # of an exponent; e to it is above MOST
 SHIFT = 4.0  # |log(Z_p/Z_q)| up to which its rounding is some eps
 HIGHEST = 8.0  # logit over temperature up to which the rounding of the quotient is no more than others
 LOWEST = {4: -80.0, 8: -700.0}  # logit from which e to it, and quotients by that, have all digits,
+FAR = 1e30  # the size of a logit that lies as far out as -∞ here; the passes tell them apart
 LOWEST_OF_POWERS = -16.0  # and from which e^{βr} has, which is off by some |βr| eps
 BOUND = 0.75  # of a bounded divergence's largest value, beyond which its slopes all but cancel
 
@@ -46,13 +47,13 @@ def exponentials(a: jax.Array, b: jax.Array, temperature: Temperature) -> tuple[
 
 
 def missing(a: jax.Array, b: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """(whether a or b is -∞, whether just one of them is)"""
-    no_p, no_q = a == -jnp.inf, b == -jnp.inf
+    """(whether a or b is -∞ or nearly so, whether just one of them is)"""
+    no_p, no_q = ~(a > -FAR), ~(b > -FAR)
     return no_p | no_q, no_p ^ no_q
 
 
 def log_ratio(a: jax.Array, b: jax.Array, temperature: Temperature, shift: jax.Array) -> jax.Array:
-    """(a - b)/T - shift; finite where a or b is -∞."""
+    """(a - b)/T - shift; finite where a or b is missing."""
     either, _ = missing(a, b)
     a, b = (jnp.where(either, 0.0, single_or_double(x)) for x in (a, b))
     head, tail = two_diff(a, b)
@@ -137,7 +138,7 @@ def _certain(generator: Generator, value: jax.Array, shift: jax.Array) -> jax.Ar
     eps = float(jnp.finfo(value.dtype).eps)
     least = 32.0 * eps * (1.0 + shift * shift) * curvature(generator, value.dtype)
     if generator.name == total_variation.name:
-        return (value >= least) | (value == 0.0)
+        return ((value >= least) & (value < jnp.inf)) | (value == 0.0)
     bound = BOUND * (jnp.asarray(generator.at_zero, value.dtype) + jnp.asarray(generator.at_infinity, value.dtype))
     return ((value >= least) & (value < jnp.inf) & (value <= bound)) | (value == 0.0)
 

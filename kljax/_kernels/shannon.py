@@ -160,8 +160,8 @@ def _cross_entropy_with_rows(a: jax.Array, b: jax.Array, temperature: Temperatur
         y = jnp.where(either, 0.0, single_or_double(b))
         y = y if temperature is None else y / temperature
         # Σ p (top - y) + log Σ exp(y - top), where nothing cancels
-        top = y.max(-1, keepdims=True)
-        level = jnp.log(rows.norm_q * jnp.exp(jnp.minimum(-top, in_range.TOP)))
+        top = jnp.clip(y.max(-1, keepdims=True), -in_range.TOP, in_range.TOP)
+        level = jnp.log(rows.norm_q * jnp.exp(-top))
         value = jnp.where(one, jnp.inf, p * (top - y)).sum(-1, keepdims=True) / rows.norm_p + level
         return value, *rows, certain & (value > 0.25) & (value < jnp.inf)
 
