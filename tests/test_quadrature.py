@@ -335,7 +335,6 @@ def test_derivatives_in_every_mode():
         np.testing.assert_allclose(reverse_reverse, expected[1], rtol=1e-10, atol=1e-11)
 
 
-@pytest.mark.full
 def test_an_end_of_the_support_that_moves():
     def kl(b):
         p, q = lambda x: -jnp.log(b) + 0.0 * x, lambda x: -x - jnp.log(-jnp.expm1(-b))
@@ -351,7 +350,6 @@ def test_an_end_of_the_support_that_moves():
         np.testing.assert_allclose(second, jax.grad(jax.grad(closed))(b), rtol=1e-10)
 
 
-@pytest.mark.full
 def test_batches_vmap_and_eager_agree():
     loc = jnp.array([0.0, 1.0, 2.0])
 
