@@ -126,6 +126,19 @@ def test_chernoff_information_elsewhere() -> None:
         kljax.chernoff_information(dense[0], families.Dirichlet(jnp.ones(3)))
 
 
+@pytest.mark.parametrize("dtype", [np.float32, pytest.param(np.float64, marks=pytest.mark.full)])
+def test_the_order_at_an_end_by_quadrature(dtype: Any) -> None:
+    """Where p is q given a part of the line, J_α = (1 - α) log 1/q(part)."""
+    with jax.enable_x64(dtype == np.float64), mpmath.workdps(30):
+        ends = np.array([[1.0, 2.0], [2.0, 1.0]], dtype)
+        p, q = (families.TruncatedNormal(dtype(0.0), dtype(1.0), dtype(-1.0), high) for high in ends)
+        found, order = kljax.chernoff_information(p, q, with_order=True)
+        inner, outer = (mpmath.ncdf(high) - mpmath.ncdf(-1) for high in (1, 2))
+        right, eps = float(mpmath.log(outer / inner)), float(np.finfo(dtype).eps)
+        np.testing.assert_allclose(found, [right, right], rtol=32 * eps)
+        np.testing.assert_allclose(order, [0.0, 1.0], atol=8 * eps)
+
+
 @pytest.mark.full
 def test_chernoff_information_by_quadrature() -> None:
     p, q = families.Laplace(0.0, jnp.array([1.0, 2.0])), families.Laplace(0.5, 1.5)
