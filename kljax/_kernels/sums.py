@@ -94,14 +94,15 @@ def evaluate(
         else:
             value, rows = _by_passes(generator, a, b, temperature)
             quick = jnp.zeros_like(rows.norm_p)
+        value = jnp.maximum(value, 0.0)  # what underflows may leave less
         return value, rows, {QUICK: quick} | {name: jnp.zeros_like(rows.norm_p) for name in names(generator, sides)}
 
     def one(a, b):
         value, rows = streaming.value_and_rows(lambda a, b: _by_passes(kl, a, b, None), a, b)
         if generator.name == kl.name:
-            return value[..., 0], rows, {QUICK: jnp.zeros_like(rows.norm_p)}
+            return jnp.maximum(value[..., 0], 0.0), rows, {QUICK: jnp.zeros_like(rows.norm_p)}
         found, sums = streaming.value_and_sums(generator, sides, a, b, rows)
-        return found, rows, {QUICK: jnp.zeros_like(rows.norm_p)} | sums
+        return jnp.maximum(found, 0.0), rows, {QUICK: jnp.zeros_like(rows.norm_p)} | sums
 
     return several(a, b) if temperature is not None else streaming.by_platform(one, several, a, b)
 

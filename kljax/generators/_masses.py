@@ -118,13 +118,17 @@ def _power_excess(m: Masses, order: float) -> jax.Array:
         far = jnp.abs(m.r) > 3.0
         close = m.gap * gap_over(m, lambda e: 1.0 + e, jnp.where(far, 1.0, m.q))
         return 0.5 * jnp.where(far, (m.power(order) - m.p) + (m.q - m.p), close)
-    beta = order - 1.0
-    power, lift = m.power(order), beta * m.r
-    near, near_lift = jnp.abs(m.r) <= 1.0, jnp.abs(lift) <= 1.0
-    by_q = jnp.where(near, m.p * expm1_minus_x_near(jnp.where(near, -m.r, 0.0)), m.p * m.r + (m.q - m.p))
+    beta, power = order - 1.0, m.power(order)
+    # Far out the two parts are ±p r and cancel.
+    far = far_power(order, m.r)
+    r = jnp.where(far, 0.0, m.r)
+    lift = beta * r
+    near, near_lift = jnp.abs(r) <= 1.0, jnp.abs(lift) <= 1.0
+    by_q = jnp.where(near, m.p * expm1_minus_x_near(jnp.where(near, -r, 0.0)), m.p * r + (m.q - m.p))
     by_power = (power - m.p) - m.p * lift
     by_power = jnp.where(near_lift, m.p * expm1_minus_x_near(jnp.where(near_lift, lift, 0.0)), by_power)
-    return jnp.where(jnp.isinf(power), jnp.inf, (by_power / beta + by_q) / order)
+    close = (by_power / beta + by_q) / order
+    return jnp.where(far, power / order / beta + (m.q / order - m.p / beta), close)
 
 
 def _power_gap(m: Masses, order: float) -> jax.Array:
