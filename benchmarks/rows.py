@@ -2,6 +2,8 @@
 
     python benchmarks/rows.py                     # all that is installed, about two minutes
     python benchmarks/rows.py --rounds 5 --shapes 64x32768
+    python benchmarks/rows.py --verb all --temperature 2 --dtypes float32       # every verb, with its digits
+    python benchmarks/rows.py --verb kl renyi(.5) --module probs --json out.json
 
 Every candidate is called in turn, round after round, so that a busy machine slows all of them alike; the figures are
 the quickest rounds. The ratio is to the plain formula in JAX, two ``log_softmax`` under jit. "of copy" compares with
@@ -12,6 +14,7 @@ its teacher, where the plain formula loses its digits.
 from __future__ import annotations
 
 import argparse
+import json
 import pathlib
 import sys
 import time
@@ -23,6 +26,8 @@ import jax.numpy as jnp
 import numpy as np
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+import _row_verbs
 
 from kljax import logits
 
@@ -140,19 +145,54 @@ def small_rows(rounds: int) -> None:
     print("\neager call on [32, 10]: " + ", ".join(f"{n} {t:.1f} µs" for n, t in best.items()) + f", ratio {ratio:.2f}")
 
 
+def every_verb(options: argparse.Namespace, dtype: str) -> list[dict[str, Any]]:
+    """Prints each verb's CPU time over that of its plain formula, and the worst errors of both; returns them."""
+    found = []
+    for shape in options.shapes or _row_verbs.SHAPES:
+        for kind in options.rows:
+            print(f"\n{options.module}, {dtype} {shape}, {kind} rows, temperature {options.temperature:g}")
+            print(f"  {'':18s}{'value':>8s}{'gradient':>10s}      worst eps: value (plain)       gradient (plain)")
+            for name in options.verb:
+                size = tuple(int(n) for n in shape.split("x"))
+                one = _row_verbs.measure(name, options.module, size, dtype, kind, options.temperature, options.rounds)
+                found.append({"verb": name, "shape": shape, "dtype": dtype, "rows": kind, "module": options.module})
+                found[-1] |= {"temperature": options.temperature, **{key: float(f"{x:.4g}") for key, x in one.items()}}
+                print(
+                    f"  {name:18s}{one['value']:8.2f}{one['gradient']:10.2f}{one['ours eps']:15.1f} "
+                    f"({one['plain eps']:8.1f}){one['ours gradient eps']:13.1f} ({one['plain gradient eps']:8.1f})",
+                    flush=True,
+                )
+    return found
+
+
 def main() -> None:
     """Parses the options and prints the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=15, help="calls of each candidate (default 15)")
-    parser.add_argument("--shapes", nargs="+", default=["256x32768", "64x131072"], metavar="ROWSxOUTCOMES")
-    parser.add_argument("--dtypes", nargs="+", default=["float32", "bfloat16"], choices=["float32", "bfloat16"])
+    parser.add_argument("--shapes", nargs="+", default=[], metavar="ROWSxOUTCOMES")
+    parser.add_argument("--dtypes", nargs="+", default=[], choices=["float32", "bfloat16", "float64"])
     parser.add_argument("--no-peers", action="store_true", help="leave torch out")
+    parser.add_argument("--verb", nargs="+", choices=["all", *_row_verbs.VERBS], help="CPU time and digits of these")
+    parser.add_argument("--module", default="logits", choices=["logits", "probs"], help="of the verbs")
+    parser.add_argument("--rows", nargs="+", default=["apart"], choices=["apart", "near"], help="of the verbs")
+    parser.add_argument("--temperature", type=float, default=1.0, help="of the verbs")
+    parser.add_argument("--json", metavar="FILE", help="write the verbs' figures here too")
     options = parser.parse_args()
+    if options.verb:
+        options.verb = list(_row_verbs.VERBS) if "all" in options.verb else options.verb
+        print(f"JAX {jax.__version__} on {jax.devices()[0].device_kind}, CPU time over that of the plain formula")
+        figures = []
+        for dtype in options.dtypes or ["float32"]:
+            with jax.enable_x64(dtype == "float64"):
+                figures += every_verb(options, dtype)
+        if options.json:
+            pathlib.Path(options.json).write_text(json.dumps(figures, indent=1) + "\n")
+        return
     device = jax.devices()[0]
     print(f"JAX {jax.__version__} on {device.platform}: {device.device_kind}")
     small_rows(options.rounds)
-    for dtype in options.dtypes:
-        for shape in options.shapes:
+    for dtype in options.dtypes or ["float32", "bfloat16"]:
+        for shape in options.shapes or ["256x32768", "64x131072"]:
             rows, outcomes = (int(n) for n in shape.split("x"))
             long_rows((rows, outcomes), dtype, options.rounds, peers=not options.no_peers)
 

@@ -41,7 +41,7 @@ def horner(coefficients: list[float], x: jax.Array) -> jax.Array:
     return total
 
 
-def _economised(function: Callable[[np.ndarray], np.ndarray], low: float, high: float, degree: int) -> list[float]:
+def economised(function: Callable[[np.ndarray], np.ndarray], low: float, high: float, degree: int) -> list[float]:
     """Coefficients in x of the Chebyshev interpolant of a function on [low, high]: nearly the best polynomial."""
     fit = np.polynomial.Chebyshev.interpolate(function, degree, domain=[low, high])
     return [float(c) for c in fit.convert(kind=np.polynomial.Polynomial).coef]
@@ -49,10 +49,10 @@ def _economised(function: Callable[[np.ndarray], np.ndarray], low: float, high: 
 
 # Truncation errors, relative: below 1e-8 for float32 and 1e-17 for float64.
 _EXP_TAIL = np.polynomial.Polynomial([1.0 / math.factorial(k + 2) for k in range(20)])
-_EXP_TAIL_SINGLE = _economised(_EXP_TAIL, -1.0, 1.0, 7)
+_EXP_TAIL_SINGLE = economised(_EXP_TAIL, -1.0, 1.0, 7)
 _EXP_TAIL_DOUBLE = [float(c) for c in _EXP_TAIL.coef[:17]]  # the fit's own rounding would cost 17 eps at t = -1
 _ATANH_TAIL = np.polynomial.Polynomial([1.0 / (2 * k + 3) for k in range(30)])
-_ATANH_TAIL_SINGLE, _ATANH_TAIL_DOUBLE = (_economised(_ATANH_TAIL, 0.0, 0.25, n) for n in (6, 14))
+_ATANH_TAIL_SINGLE, _ATANH_TAIL_DOUBLE = (economised(_ATANH_TAIL, 0.0, 0.25, n) for n in (6, 14))
 
 
 def _exp_tail_series(t: jax.Array) -> jax.Array:

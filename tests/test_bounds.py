@@ -42,6 +42,7 @@ def overlap(m: float, s: float, n: float, t: float) -> float:
     return math.exp(-((m - n) ** 2) / (2 * width)) / math.sqrt(2 * math.pi * width)
 
 
+@pytest.mark.full
 def test_quadrature_lies_between(dtype: Any) -> None:
     p, q = mixtures(dtype)
     exact = kljax.kl(p, q)

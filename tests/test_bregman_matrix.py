@@ -91,6 +91,13 @@ def with_slopes(name):
 
 @pytest.mark.parametrize("is_complex", [False, True], ids=["real", "complex"])
 @pytest.mark.parametrize("name", ORACLES)
+@pytest.mark.by_default(
+    "float64-von_neumann-complex",
+    "float32-von_neumann-real",
+    "float64-quantum_relative_entropy-real",
+    "float32-log_det-complex",
+    "float64-log_det-real",
+)
 def test_matrix_divergences_keep_their_digits_at_every_distance(name, is_complex, dtype):
     eps = eps_of(dtype)
     for condition in (1.0, 10.0, 1e3):
@@ -116,6 +123,7 @@ def test_no_distance_is_exactly_zero(name, dtype):
 
 
 @pytest.mark.parametrize("name", ORACLES)
+@pytest.mark.by_default("float32-quantum_relative_entropy", "float64-log_det")
 def test_second_derivatives_with_repeated_eigenvalues(name, dtype):
     """Hessian products against differences of the 50-digit gradients, at Y = I and at Y with a close pair."""
     rng = np.random.default_rng(2)
@@ -138,6 +146,7 @@ def test_second_derivatives_with_repeated_eigenvalues(name, dtype):
 
 
 @pytest.mark.parametrize("name", ORACLES)
+@pytest.mark.by_default("log_det")
 def test_the_modes_agree(name):
     with jax.enable_x64(True):
         function = getattr(bregman, name)
@@ -163,6 +172,7 @@ def state(rank, seed, *, n=3, is_complex=True):
 
 
 @pytest.mark.parametrize("is_complex", [False, True], ids=["real", "complex"])
+@pytest.mark.full
 def test_singular_states(is_complex, dtype):
     kind = (jnp.complex128 if dtype == jnp.float64 else jnp.complex64) if is_complex else dtype
     pure, other, mixed = (jnp.asarray(state(rank, rank, is_complex=is_complex), kind) for rank in (1, 2, 3))

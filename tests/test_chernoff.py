@@ -37,6 +37,7 @@ INFORMATION = (
         spread=True,
     ),
 )
+@pytest.mark.by_default("Normal-float32")
 def test_chernoff_information(name: str, dtype: Any) -> None:
     case, eps = CASES[name], float(np.finfo(dtype).eps)
     pairs = case.pairs()[:3]
@@ -99,6 +100,7 @@ def test_chernoff_information_to_second_order() -> None:
     np.testing.assert_allclose(found[0, 1], float(mixed), rtol=1e-12)
 
 
+@pytest.mark.full
 def test_chernoff_information_elsewhere() -> None:
     """By rows for categories, and one order for all parts of a product."""
     a, b = jnp.array([0.25, 0.75]), jnp.array([0.5, 0.5])

@@ -22,6 +22,7 @@ def chosen(tmp_path_factory):
 
 
 @pytest.mark.slow
+@pytest.mark.full
 def test_the_example_draws_a_figure_and_says_what_it_found(chosen):
     assert chosen.figure.read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
     assert chosen.figure.stat().st_size > 20_000

@@ -19,6 +19,7 @@ def compared(tmp_path_factory):
 
 
 @pytest.mark.slow
+@pytest.mark.full
 def test_every_pair_and_measurement_has_its_interval(compared):
     assert len(compared.rows) == 3 * 13
     for row in compared.rows:

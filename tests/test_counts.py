@@ -140,6 +140,7 @@ def test_entropy_is_the_formula(x, method):
 
 
 @pytest.mark.parametrize(("x", "support"), [([3, 1, 0, 2], 4), ([10, 0, 0], 3), ([5, 3], 6), ([1, 1], 3)], ids=str)
+@pytest.mark.by_default("[1, 1]-3")
 def test_nsb_is_the_integral(x, support):
     mean, deviation = nsb(x, support)
     with jax.enable_x64(True):
@@ -380,6 +381,7 @@ def test_the_kinds_and_the_words():
 
 
 @pytest.mark.parametrize("method", METHODS)
+@pytest.mark.by_default("chao_wang_jost", "chao_shen", "grassberger", "miller_madow", "jackknife", "plug_in")
 def test_traced_counts_give_what_concrete_ones_do(method):
     """In float32; a digamma of JAX's is right to some units in the last place of numbers up to 6."""
     rows = np.array([[3, 1, 0, 2, 9], [50, 30, 20, 7, 1], [1, 1, 1, 1, 1], [400, 0, 0, 0, 0]])
@@ -389,6 +391,7 @@ def test_traced_counts_give_what_concrete_ones_do(method):
     np.testing.assert_allclose(found.stderr, eager.stderr, atol=48 * EPS32)
 
 
+@pytest.mark.full
 def test_traced_pairs_and_tables_give_what_concrete_ones_do():
     x, y = np.array([[30, 5, 0, 1, 7], [3, 3, 3, 0, 0]]), np.array([[10, 20, 3, 0, 9], [3, 3, 3, 1, 0]])
     table = np.array([[30, 10, 1], [12, 48, 0]])

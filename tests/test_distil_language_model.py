@@ -70,6 +70,7 @@ def trained(tmp_path_factory):
     return Trained(made, *seen, folder / "stopped")
 
 
+@pytest.mark.full
 def test_it_draws_and_reports_what_was_saved(trained):
     assert trained.run.figure.read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
     assert trained.run.figure.stat().st_size > 20_000

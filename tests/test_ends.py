@@ -70,6 +70,7 @@ FIRST, SECOND = (0.0, 1.0, -1.0, 1.25), (0.5, 1.0, -0.75, 2.0)
 @pytest.mark.parametrize(
     "verb", ["total_variation", *(pytest.param(one, marks=pytest.mark.full) for one in SUMMANDS if "total" not in one)]
 )
+@pytest.mark.full
 def test_two_truncated_normals(verb: str) -> None:
     """Values in a batch, and derivatives in the ends, to which the density jumps."""
     batch = np.stack([np.array([*FIRST, *SECOND]), np.array([*FIRST, 0.25, 2.0, -2.0, 3.0])])
@@ -91,6 +92,7 @@ def test_two_truncated_normals(verb: str) -> None:
                 np.testing.assert_allclose(float(slope[at]), float(way), rtol=2e-6, atol=2e-7)
 
 
+@pytest.mark.full
 def test_kl_from_a_truncated_normal_to_second_order() -> None:
     """-log Z and what follows, from a normal variable to itself on an interval."""
     for dtype, limit in ((np.float32, 1e-6), (np.float64, 1e-10)):
@@ -112,6 +114,7 @@ def test_kl_from_a_truncated_normal_to_second_order() -> None:
         np.testing.assert_allclose(bend, second, rtol=1e-8, atol=1e-9)
 
 
+@pytest.mark.full
 def test_families_inside_others() -> None:
     """The same number in a mixture, masked, in products, moved, in a matrix of pairs, from elsewhere, and mapped."""
     truth = -math.log(math.erf(math.sqrt(0.5)))

@@ -41,6 +41,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES)
+@pytest.mark.by_default("normal", "hellinger")
 def test_values_and_gradients_are_unbiased_and_the_error_bar_holds(case: str) -> None:
     p, q, generator, textbook = CASES[case]
     at = jnp.asarray(1.25 if case != "poisson" else 4.5)
@@ -105,6 +106,7 @@ class OnlyDensity:
         return -0.5 * jnp.square(x - 1.0) - 0.5 * math.log(2.0 * math.pi)
 
 
+@pytest.mark.full
 def test_draws_made_outside() -> None:
     p, q = Normal(0.0, 1.0), Normal(1.0, 1.0)
     key = jax.random.key(5)

@@ -37,6 +37,7 @@ def trained(tmp_path_factory):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("example", ["fitted", "trained"])
+@pytest.mark.full
 def test_an_example_draws_and_says_where_its_time_went(example, request):
     made = request.getfixturevalue(example)
     assert made.figure.read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
@@ -339,6 +340,7 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path, capsys):
 @pytest.mark.parametrize(
     "name", ["choose_a_model", "distil_language_model", "fit_posterior", "fit_q_to_p", "soft_labels"]
 )
+@pytest.mark.by_default("distil_language_model", "fit_posterior")
 def test_help_is_worth_reading(name, tmp_path):
     """Run as a user does, and from another folder."""
     command = [sys.executable, "-W", "error", str(EXAMPLES / f"{name}.py"), "--help"]

@@ -78,6 +78,15 @@ def verbs(name):
 
 @pytest.mark.parametrize("name", MEMBERS)
 @pytest.mark.parametrize("verb", thinned(["kl", "skew_jensen", "renyi"], ["kl", "renyi"]))
+@pytest.mark.by_default(
+    "float32-kl-gamma",
+    "float32-kl-categorical",
+    "float64-kl-dirichlet",
+    "float64-kl-gaussian",
+    "float32-renyi-categorical",
+    "float64-renyi-bernoulli",
+    "float64-renyi-poisson",
+)
 def test_values_and_gradients_at_every_distance(verb, name, dtype):
     if dtype == jnp.float32 and name in ("bernoulli", "poisson", "dirichlet"):
         pytest.skip("float32 runs on one family of each kind, for time")
@@ -122,6 +131,7 @@ def reference(textbook, p, q, order, verb):
         spread=True,
     ),
 )
+@pytest.mark.by_default("kl-gamma-1.0")
 def test_hessians_near_and_far(verb, name, order):
     with jax.enable_x64(True), mpmath.workdps(80):
         ours, textbook, _ = verbs(name)[verb]
@@ -159,6 +169,7 @@ def test_bhattacharyya_and_hellinger(dtype):
 
 @ONE_DTYPE
 @pytest.mark.parametrize("name", thinned(["gamma", "categorical"], ["categorical"]))
+@pytest.mark.full
 def test_equal_parameters_are_exactly_no_distance_apart(name, dtype):
     p, _ = pair(name, 1.0, dtype)
     for verb, (ours, _, orders) in verbs(name).items():
@@ -175,6 +186,7 @@ def test_equal_parameters_are_exactly_no_distance_apart(name, dtype):
 
 
 @pytest.mark.parametrize("name", thinned(["categorical", "gaussian", "gamma"], ["categorical", "gaussian"]))
+@pytest.mark.by_default("float64-categorical")
 def test_chernoff_information(name, dtype):
     if dtype == jnp.float32 and name != "gaussian":
         pytest.skip("float32 runs on one family, for time")
@@ -243,6 +255,7 @@ def test_far_apart(dtype):
 
 
 @ONE_DTYPE
+@pytest.mark.full
 def test_weights_and_orders_at_the_ends(dtype):
     a = MEMBERS["categorical"][0]
     p, q = pair("categorical", 0.7, dtype)
@@ -272,6 +285,7 @@ def test_an_order_beyond_the_natural_parameter_space_is_infinite(dtype):
 
 
 @ONE_DTYPE
+@pytest.mark.full
 def test_batches_orders_and_structures(dtype):
     a = MEMBERS["gaussian"][0]
     rng = np.random.default_rng(2)
@@ -298,6 +312,7 @@ def test_batches_orders_and_structures(dtype):
 
 
 @ONE_DTYPE
+@pytest.mark.full
 def test_moments(dtype):
     name = "gaussian"
     a = MEMBERS[name][0]

@@ -167,7 +167,9 @@ SWEEP = [
 
 
 @pytest.mark.parametrize(("name", "dtype"), SWEEP)
-@pytest.mark.one_in(4)
+@pytest.mark.by_default(
+    "Bernoulli-float32", "Geometric, logits-float32", "Logarithmic-float32", "VonMises-float32", "Categorical-float32"
+)
 def test_kl_and_its_gradient(name: str, dtype: Any) -> None:
     p, q, pairs = SIDES[name]
     a, b = (np.asarray([pair[side] for pair in pairs], dtype) for side in (0, 1))
@@ -209,7 +211,7 @@ EDGES = [
 
 @pytest.mark.parametrize("dtype", [np.float32, pytest.param(np.float64, marks=pytest.mark.full)])
 @pytest.mark.parametrize(("name", "pairs"), EDGES, ids=[name for name, _ in EDGES])
-@pytest.mark.one_in(3)
+@pytest.mark.by_default("Bernoulli-float32", "Geometric-float32")
 def test_the_ends_of_the_parameters(name: str, pairs: Any, dtype: Any) -> None:
     case = CASES[name]
     a, b = (np.asarray([[pair[side]] for pair in pairs], dtype) for side in (0, 1))
@@ -253,7 +255,7 @@ DRAWN = {
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=pytest.mark.full if name == "NegativeBinomial" else ()) for name in DRAWN]
 )
-@pytest.mark.one_in(4)
+@pytest.mark.by_default("Geometric, logits")
 def test_probabilities_samples_and_moments(name: str) -> None:
     case = CASES[name]
     with jax.enable_x64(True):
@@ -291,6 +293,7 @@ ONE_OF_A_KIND = ("Bernoulli", "Geometric, logits", "NegativeBinomial", "Categori
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=() if name in ONE_OF_A_KIND else pytest.mark.full) for name in CASES]
 )
+@pytest.mark.by_default("Bernoulli")
 def test_natural_parameters_give_the_same_divergence(name: str) -> None:
     case = CASES[name]
     with jax.enable_x64(True):
@@ -406,6 +409,7 @@ def test_other_pairs_on_the_integers() -> None:
     np.testing.assert_allclose(float(found), float(by_hand), rtol=1e-6)
 
 
+@pytest.mark.full
 def test_other_divergences_of_categories_are_those_of_their_rows() -> None:
     a, b = jnp.array([0.1, 0.2, 0.7]), jnp.array([0.3, 0.3, 0.4])
     p, q = families.Categorical(a), families.OneHotCategorical(b)
@@ -420,6 +424,7 @@ def test_other_divergences_of_categories_are_those_of_their_rows() -> None:
     assert kljax.kl(families.Categorical(a), families.Categorical(jnp.array([0.5, 0.5, 0.0]))) == inf
 
 
+@pytest.mark.full
 def test_two_outcomes_keep_the_difference_that_one_minus_p_loses() -> None:
     def le_cam(p: mpf, q: mpf) -> mpf:
         return sum((a - b) ** 2 / (a + b) / 2 for a, b in ((p, q), (1 - p, 1 - q)) if a + b > 0)
@@ -445,6 +450,7 @@ def test_two_outcomes_keep_the_difference_that_one_minus_p_loses() -> None:
     assert all(np.isfinite(one).all() for one in slopes)
 
 
+@pytest.mark.full
 def test_one_coordinate_beside_the_other() -> None:
     with jax.enable_x64(True):
         logit = np.log(0.3 / 0.7)
@@ -459,6 +465,7 @@ def test_one_coordinate_beside_the_other() -> None:
 # --- angles -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.full
 def test_draws_of_angles_have_derivatives() -> None:
     """d E[cos(x - μ)]/dκ = A'(κ) and d E[sin x]/dμ = A(κ) cos μ, from the draws' own; six standard errors."""
     k = jnp.array([1e-3, 0.5, 3.0, 1e3])
@@ -543,6 +550,7 @@ def test_bad_input_names_the_argument() -> None:
         kljax.kl(families.OneHotCategorical(three), families.Poisson(1.0))
 
 
+@pytest.mark.full
 def test_records_are_pytrees_with_the_count_in_their_structure() -> None:
     one = families.Binomial(5, logits=jnp.zeros(3))
     assert [leaf.shape for leaf in jax.tree.leaves(one)] == [(3,)]

@@ -166,11 +166,13 @@ def errors(name: str, dtype: str) -> list[tuple[float, str, Any]]:
 
 @pytest.mark.parametrize("name", thinned(CASES, DEFAULT))
 @pytest.mark.parametrize("dtype", thinned(("float32", "float64"), ("float32",)))
+@pytest.mark.by_default("float32-LogNormal")
 def test_measures_and_their_gradients(name: str, dtype: str) -> None:
     error, what, where = max(errors(name, dtype), key=lambda one: one[0])
     assert error <= LIMIT, f"{name}: {what} is {error:.3g} eps off at {where}"
 
 
+@pytest.mark.full
 def test_relative_accuracy_of_tiny_slopes_in_degrees_of_freedom() -> None:
     with jax.enable_x64(True), mpmath.workdps(60):
         known = MEASURES["StudentT"]
@@ -199,6 +201,7 @@ def _multigamma(n: int, a: mpf) -> mpf:
 
 
 @pytest.mark.parametrize("size", [0.5, 3.0, 1e5])
+@pytest.mark.by_default("100000.0", "3.0")
 def test_probabilities_at_any_concentration(size: float) -> None:
     for a in (np.full(3, size), np.array([size, 1.0, 2.5 * size])):
         a = a.astype(np.float32)
@@ -227,6 +230,7 @@ def _by_sticks(x: list[mpf], a: list[mpf], b: list[mpf]) -> mpf:
     return total
 
 
+@pytest.mark.full
 def test_the_reported_numbers() -> None:
     """Exact values from 60 digits, to 64 eps."""
     root = jnp.asarray([[2.0, 0.5], [0.5, 1.0]])
@@ -334,6 +338,7 @@ PADDED: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("name", thinned(PADDED, ("Normal", "Gamma")))
+@pytest.mark.full
 def test_masked_members_may_hold_anything(name: str) -> None:
     make, mask = PADDED[name], jnp.array([True, False])
 
@@ -462,6 +467,7 @@ SUPREMA: list[tuple[Any, Any, float]] = [
 
 
 @pytest.mark.parametrize("case", thinned(range(len(SUPREMA)), (0, 2, 4, 7)))
+@pytest.mark.by_default("0", "2", "4")
 def test_renyi_of_order_infinity(case: int) -> None:
     p, q, exact = SUPREMA[case]
     found = jax.jit(lambda order: kljax.renyi(p, q, order=order))
@@ -512,6 +518,7 @@ DRAWN: list[tuple[Any, Any]] = [
 
 
 @pytest.mark.parametrize("case", thinned(range(len(DRAWN)), (0,)))
+@pytest.mark.full
 def test_estimates_from_draws_beyond_the_dtype(case: int) -> None:
     p, q = DRAWN[case]
     found = kljax.estimate(p, q, key=jax.random.key(1), num_samples=20_000)

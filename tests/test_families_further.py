@@ -82,6 +82,7 @@ def record(name: str, parameters: Any, dtype: Any = np.float64) -> Any:
 
 
 @pytest.mark.parametrize("name", thinned(sorted(POINTS), ["BetaBinomial", "GeneralizedPareto", "LKJ", "Skellam"]))
+@pytest.mark.by_default("GeneralizedPareto", "Skellam")
 def test_log_densities(name: str) -> None:
     for dtype in (np.float64, np.float32):
         eps = float(np.finfo(dtype).eps)
@@ -97,6 +98,7 @@ def test_log_densities(name: str) -> None:
                     assert abs(found - exact) <= 64 * eps * max(1, abs(exact)), (parameters, x, found, exact)
 
 
+@pytest.mark.full
 def test_nothing_is_there_outside() -> None:
     for name, x in {
         "BetaBinomial": 0.5,
@@ -185,6 +187,7 @@ def test_entropies_and_moments_of_counts_are_the_sums() -> None:
 
 
 @pytest.mark.parametrize("name", thinned(["LKJ", "NormalGamma", "NormalInverseWishart"], ["NormalGamma"]))
+@pytest.mark.full
 def test_entropies_and_moments_of_vectors_are_those_of_draws(name: str) -> None:
     with jax.enable_x64(True):
         one = record(name, POINTS[name][0][0])
@@ -200,6 +203,7 @@ def test_entropies_and_moments_of_vectors_are_those_of_draws(name: str) -> None:
         np.testing.assert_allclose(found.std(0), spread, rtol=0.15, atol=1e-9)
 
 
+@pytest.mark.full
 def test_the_uniform_correlation_is_uniform_and_its_family_exponential() -> None:
     with jax.enable_x64(True):
         draws = families.LKJ(2, 1.0).sample(jax.random.key(0), (4000,))[:, 0, 1]

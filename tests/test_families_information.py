@@ -38,6 +38,7 @@ def exact_variation(m: mpf, s: mpf, n: mpf, t: mpf) -> mpf:
 
 
 @pytest.mark.parametrize("dtype", thinned([np.float32, np.float64], [np.float32]))
+@pytest.mark.full
 def test_total_variation_of_normal_distributions(dtype: Any) -> None:
     starts = [(0.3, 1.2, 0.3 + gap * dm, 1.2 + gap * ds) for gap in GAPS for dm, ds in ((1.0, 0.5), (-1.0, 0.0))]
     starts += [(0.3, 1.2, 0.3, 1.2 - 0.5 * gap) for gap in GAPS]
@@ -116,6 +117,7 @@ def member(name: str, other: str) -> Any:
     return case.p(*(jnp.asarray(one, jnp.float32) for one in case.start))
 
 
+@pytest.mark.full
 def test_cross_entropy_exists_for_every_pair_that_has_a_divergence() -> None:
     # KL has its tests for every row: what may be missing is the entropy of p.
     for one, other in {one: (one, other) for one, other in KL}.values():
@@ -138,7 +140,7 @@ def test_cross_entropy_exists_for_every_pair_that_has_a_divergence() -> None:
         ("VonMises", (0.5, 2.5), (1.0, 1.0), (-mpmath.pi, 0.5, mpmath.pi)),
     ],
 )
-@pytest.mark.one_in(2)
+@pytest.mark.by_default("Gamma-p0-q0-ends0", "Lindley-p2-q2-ends2")
 def test_cross_entropy_is_the_integral(name: str, p: Any, q: Any, ends: Any) -> None:
     books = {**distributions.TEXTBOOK, **continuous.TEXTBOOK, **discrete.TEXTBOOK}
     log_density = books[name].log_density

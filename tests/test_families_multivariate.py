@@ -316,7 +316,16 @@ DOUBLE = ["Dirichlet", "MultivariateNormal, low rank", "PowerSpherical, VonMises
     ("name", "dtype"),
     TRIALS + thinned([(name, np.float64) for name in CASES], [(name, np.float64) for name in DOUBLE], spread=True),
 )
-@pytest.mark.one_in(4)
+@pytest.mark.by_default(
+    "ComplexNormal-float32",
+    "Dirichlet-float64",
+    "InverseWishart-float32",
+    "MatrixNormal-float32",
+    "MultivariateNormal, diagonal-float32",
+    "MultivariateNormal, covariance-float32",
+    "VonMisesFisher-float32",
+    "Wishart-float32",
+)
 def test_kl_and_its_gradient(name: str, dtype: Any) -> None:
     case, eps = CASES[name], float(np.finfo(dtype).eps)
     curved = dtype == np.float32 and case.move is not None
@@ -428,7 +437,14 @@ def textbook_density(name: str, arrays: Arrays, x: np.ndarray) -> mpf:
 
 
 @pytest.mark.parametrize("name", RECORDS)
-@pytest.mark.one_in(2)
+@pytest.mark.by_default(
+    "ComplexNormal",
+    "MatrixNormal",
+    "MultivariateNormal, Cholesky",
+    "MultivariateNormal, diagonal",
+    "MultivariateNormal, precision",
+    "SphericalUniform",
+)
 def test_densities_draws_and_moments(name: str) -> None:
     make, arrays = RECORDS[name]
     answers = [] if name == "MultivariateLogitNormal" else ["mean", "variance", "covariance"]
@@ -466,6 +482,7 @@ def test_densities_draws_and_moments(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["MatrixNormal", "MultivariateNormal, low rank", "PowerSpherical", "InverseWishart"])
+@pytest.mark.by_default("MatrixNormal", "MultivariateNormal, low rank", "InverseWishart")
 def test_the_derivatives_of_draws_are_those_of_the_mean(name: str) -> None:
     make, arrays = RECORDS[name]
     ways = [0.1 * one for one in arrays]
@@ -487,6 +504,7 @@ def test_the_derivatives_of_draws_are_those_of_the_mean(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["Dirichlet", "MultivariateNormal, covariance"])
+@pytest.mark.full
 def test_natural_parameters_give_the_same_divergence(name: str) -> None:
     with jax.enable_x64(True):
         p, q = (CASES[name].p(*map(jnp.asarray, one)) for one in CASES[name].pairs()[0])
@@ -495,6 +513,7 @@ def test_natural_parameters_give_the_same_divergence(name: str) -> None:
         np.testing.assert_allclose(found, kljax.kl(p, q), rtol=1e-12)
 
 
+@pytest.mark.full
 def test_pairs_of_normal_distributions_known_in_different_forms() -> None:
     rng = np.random.default_rng(40)
     loc, factor, scale = rng.normal(size=4), rng.normal(size=(4, 2)), np.array([0.5, 1.5, 2.5, 1.0])
@@ -560,6 +579,7 @@ def test_wishart_distributions_of_one_mean() -> None:
 
 
 @pytest.mark.parametrize("n", thinned([2, 5, 40], [2, 5]))
+@pytest.mark.by_default("2")
 def test_directions_in_any_dimension(n: int) -> None:
     direction = np.random.default_rng(n).normal(size=n)
     other = direction + 0.01 * np.random.default_rng(n + 1).normal(size=n)
@@ -592,6 +612,7 @@ def test_the_oracle_of_angles_is_the_integral() -> None:
         assert abs(oracle.by_angle(3, mpf(k), mpf(j)) - closed) <= 1e-12 * closed
 
 
+@pytest.mark.full
 def test_batches_broadcast_and_transformations_go_through() -> None:
     p = MultivariateNormal.from_diagonal(jnp.zeros((3, 1, 2)), jnp.ones(2))
     q = MultivariateNormal.from_cholesky(jnp.arange(8.0).reshape(4, 2), jnp.eye(2))

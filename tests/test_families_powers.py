@@ -44,7 +44,7 @@ DOUBLE = ["Gamma", "Normal", "VonMises", "MultivariateNormal, Cholesky", "Multiv
     ("name", "dtype"),
     TRIALS + thinned([(name, np.float64) for name in CASES], [(name, np.float64) for name in DOUBLE], spread=True),
 )
-@pytest.mark.one_in(28)
+@pytest.mark.by_default("Bernoulli-float32", "Moyal-float32")
 def test_renyi_and_its_gradient(name: str, dtype: Any) -> None:
     case, eps = CASES[name], float(np.finfo(dtype).eps)
     pairs = case.pairs() if case.start else list(case.more)
@@ -130,7 +130,7 @@ VERBS: dict[str, tuple[Callable[..., Any], float, Callable[[mpf], mpf]]] = {
 
 
 @pytest.mark.parametrize("name", RELATED)
-@pytest.mark.one_in(3)
+@pytest.mark.full
 def test_the_verbs_follow_from_the_powers(name: str) -> None:
     book, kind, p, far = RELATED[name]
     for dtype in (np.float32, np.float64):
@@ -155,6 +155,7 @@ def test_the_verbs_follow_from_the_powers(name: str) -> None:
                     assert abs(mpf(float(value)) - expected) <= 64 * eps * abs(expected), (verb, pair)
 
 
+@pytest.mark.full
 def test_what_diverges_is_infinite_without_a_gradient() -> None:
     p, q = families.Normal(0.0, 1.0), families.Normal(jnp.array([0.0, 1.0]), jnp.array([0.5, 0.75]))
     value, slope = jax.value_and_grad(lambda p: kljax.chi_squared(p, q)[0])(p)
@@ -170,6 +171,7 @@ def test_what_diverges_is_infinite_without_a_gradient() -> None:
     assert kljax.chi_squared(*covariances) == jnp.inf
 
 
+@pytest.mark.full
 def test_limits_of_counts_and_chances() -> None:
     """Where one of the two is certain, ∫pᵅq¹⁻ᵅ is one term."""
     zero, two = families.Poisson(0.0), families.Poisson(2.0)
@@ -190,6 +192,7 @@ def test_limits_of_counts_and_chances() -> None:
     assert all(np.isfinite(one).all() for one in jax.tree.leaves(slopes))
 
 
+@pytest.mark.full
 def test_orders_are_differentiable_and_mapped() -> None:
     p, q = families.Gamma(2.0, 1.0), families.Gamma(3.0, 1.5)
     orders = jnp.array([0.25, 0.75, 1.5])

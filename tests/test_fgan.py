@@ -22,6 +22,7 @@ def trained(tmp_path_factory):
     return run(fgan.main, "fgan", tmp_path_factory.mktemp("fgan"), *few, *chosen)
 
 
+@pytest.mark.full
 def test_the_exact_values_are_the_textbooks_and_the_bounds_lie_below(trained):
     """Two normal distributions, one standard deviation apart."""
     exact = {"kl": 0.5, "squared_hellinger": 1 - np.exp(-1 / 8)}

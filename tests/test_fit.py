@@ -49,6 +49,7 @@ ORDINARY = ["Gamma", "GeneralizedPareto", "Laplace", "Pareto", "Weibull"]
 
 
 @pytest.mark.parametrize("name", thinned(sorted(SCIPY), ORDINARY))
+@pytest.mark.by_default("GeneralizedPareto", "Laplace", "Pareto", "Weibull")
 def test_nothing_is_likelier_than_the_fit(name: str) -> None:
     frozen, fixed, build = SCIPY[name]
     x = frozen.rvs(500, random_state=np.random.default_rng(0))
@@ -90,6 +91,7 @@ DRAWN: dict[str, tuple[Any, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("name", thinned(sorted(DRAWN), ["Binomial", "Lindley", "Multinomial", "Zipf"]))
+@pytest.mark.by_default("Lindley")
 def test_the_truth_is_within_its_errors(name: str) -> None:
     make, known = DRAWN[name]
     with jax.enable_x64(True):
@@ -103,6 +105,7 @@ def test_the_truth_is_within_its_errors(name: str) -> None:
         assert found.log_likelihood >= truth.log_prob(x).sum()
 
 
+@pytest.mark.full
 def test_standard_errors_are_what_repetition_shows() -> None:
     """400 samples of 300: the spread of estimates is known to 3.5 % (four of these standard errors are allowed)."""
     with jax.enable_x64(True):
@@ -129,6 +132,7 @@ def test_errors_of_normal_vectors_are_the_formulas() -> None:
         np.testing.assert_allclose(one.stderr["scale"], deviation / np.sqrt(200.0), rtol=1e-10)
 
 
+@pytest.mark.full
 def test_weights_known_parameters_and_the_moment_projection() -> None:
     with jax.enable_x64(True):
         x, w = np.array([0.5, 1.0, 3.0, 2.0]), np.array([1.0, 2.0, 1.0, 0.0])

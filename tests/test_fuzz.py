@@ -130,9 +130,11 @@ def test_the_sweep_covers_a_million_rows() -> None:
     assert set(DOUBLE) <= set(SINGLE)
 
 
-@pytest.mark.one_in(4)
 @pytest.mark.slow
 @pytest.mark.parametrize(("module", "dtype", "label"), thinned(EVERY, REDUCED, spread=True))
+@pytest.mark.by_default(
+    "logits-float32-kl", "probs-float32-le_cam", "probs-float64-squared_hellinger", "probs-float32-renyi-2.0"
+)
 def test_special_values(module: str, dtype: str, label: str, sweep_size: Any) -> None:
     rows = sweep_size(ROWS, 20 * ROWS)
     p, q = _pairs(module, dtype, rows, 0)
@@ -167,6 +169,7 @@ def test_entropies_of_special_values(module: str, order: float, sweep_size: Any)
 
 @pytest.mark.slow
 @pytest.mark.parametrize("module", MODULES)
+@pytest.mark.by_default("probs")
 def test_many_way_jensen_shannon_of_special_values(module: str, sweep_size: Any) -> None:
     p, q = _pairs(module, "float32", sweep_size(ROWS, 20 * ROWS), 0)
     stack = np.stack([p, q, p[::-1]])

@@ -106,6 +106,7 @@ FUNCTIONS = {  # F and its first three derivatives
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.by_default("float32-bregman_log_gamma")
 def test_bregman_divergences(name, dtype, sweep_size):
     function, (F, F1, F2, F3) = getattr(_gamma, name), FUNCTIONS[name]
     y, x = pairs(dtype, sweep_size(60, 3000))
@@ -149,6 +150,7 @@ def test_a_better_known_difference(dtype):
         assert not np.any(slopes[2])
 
 
+@pytest.mark.full
 def test_the_ends(dtype):
     tiny, huge = float(jnp.finfo(dtype).tiny), 0.5 * float(jnp.finfo(dtype).max)
     points = jnp.asarray([0.0, inf, tiny, huge, 1.0, 2.0], dtype)

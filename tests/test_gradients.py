@@ -112,6 +112,14 @@ BOUNDS = {
 
 @pytest.mark.parametrize("name", BOUNDS)
 @pytest.mark.parametrize("gradient", ["pathwise", "doubly_reparametrised", "score", "vimco"])
+@pytest.mark.by_default(
+    "pathwise-importance_weighted",
+    "doubly_reparametrised-renyi",
+    "doubly_reparametrised-chi",
+    "score-renyi",
+    "vimco-importance_weighted",
+    "vimco-chi",
+)
 def test_gradients_of_bounds_by_several_draws(name, gradient):
     objective, alpha, sign = BOUNDS[name]
     within(estimates(objective, gradient)[0], sign * slope_of(functools.partial(exact_bound, alpha)))
@@ -182,6 +190,7 @@ def test_a_baseline_of_the_others_lowers_the_variance_of_the_score_function():
     assert with_baseline[0] < 0.7 * plain.var()
 
 
+@pytest.mark.full
 def test_tail_adaptive_weights_follow_their_definition():
     noise = np.random.default_rng(3).standard_normal((6, 1))
     with jax.enable_x64(True):

@@ -176,8 +176,8 @@ OFTEN += [
 CASES = list(itertools.product(OPTIONS, ["tokens", "vocabulary"]))
 
 
-@pytest.mark.one_in(2)
 @pytest.mark.parametrize(("verb", "strategy"), thinned(CASES, OFTEN, spread=True))
+@pytest.mark.by_default("kl-tokens", "entropy-vocabulary")
 def test_values_and_gradients(verb: str, strategy: str) -> None:
     # Chunks with a tail, V = 2049 at logit scale 1, where a padded outcome that is not masked would show.
     dtype = np.float64 if verb in ("kl", "alpha") and strategy == "vocabulary" else np.float32
@@ -227,6 +227,7 @@ def test_values_and_gradients(verb: str, strategy: str) -> None:
 
 
 @pytest.mark.parametrize("strategy", ["tokens", "vocabulary"])
+@pytest.mark.full
 def test_kl_of_a_student_one_step_from_its_teacher(strategy: str) -> None:
     # What limits it is the rounding of the products: some 1e-7 in a logit, against a step of 1e-3 of it.
     rng = np.random.default_rng(0)
@@ -257,8 +258,8 @@ SECOND = list(itertools.product(["kl", "jensen_shannon", "renyi"], ["tokens", "v
 SECOND_OFTEN = [("kl", "tokens", "mean"), ("kl", "vocabulary", None), ("jensen_shannon", "vocabulary", "mean")]
 
 
-@pytest.mark.one_in(2)
 @pytest.mark.parametrize(("verb", "strategy", "reduction"), thinned(SECOND, SECOND_OFTEN, spread=True))
+@pytest.mark.full
 def test_forward_mode_second_order_and_vmap(verb: str, strategy: str, reduction: str | None) -> None:
     # The derivative of a gradient against differences of the gradients, in float64; and rows by vmap against a batch.
     with jax.enable_x64(True):
@@ -296,6 +297,7 @@ def test_forward_mode_second_order_and_vmap(verb: str, strategy: str, reduction:
             np.testing.assert_allclose(mapped, call(p, q), rtol=1e-12)
 
 
+@pytest.mark.full
 def test_the_derivative_in_an_order_and_a_weight() -> None:
     with jax.enable_x64(True):
         p, q = _small(np.random.default_rng(3))
@@ -309,8 +311,8 @@ def test_the_derivative_in_an_order_and_a_weight() -> None:
             np.testing.assert_allclose(both(jnp.asarray(0.3))[1], (high - low) / 2e-5, rtol=1e-6)
 
 
-@pytest.mark.one_in(2)
 @pytest.mark.parametrize("strategy", ["tokens", "vocabulary"])
+@pytest.mark.by_default("tokens")
 def test_tokens_that_are_masked_or_of_no_weight(strategy: str) -> None:
     rng = np.random.default_rng(4)
     (h, w), (k, v) = _small(rng, np.float32)
@@ -337,8 +339,8 @@ def test_tokens_that_are_masked_or_of_no_weight(strategy: str) -> None:
     assert hidden.kl((h[:0], w), (k[:0], v), reduction="mean") == 0.0
 
 
-@pytest.mark.one_in(2)
 @pytest.mark.parametrize("strategy", ["tokens", "vocabulary"])
+@pytest.mark.by_default("tokens")
 def test_outcomes_that_are_missing(strategy: str) -> None:
     (h, w), (k, v) = _small(np.random.default_rng(5), np.float32)
     bias = jnp.zeros(5).at[3].set(-jnp.inf)
@@ -494,6 +496,7 @@ def _joined(a: jax.Array, b: jax.Array) -> Any:
 
 
 @pytest.mark.parametrize("name", ["apart", "near", "one dominates", "an outcome is missing", "far from 0"])
+@pytest.mark.by_default("near", "one dominates", "an outcome is missing", "far from 0")
 def test_statistics_by_sums(name: str) -> None:
     # Half of each row at a time, an operand of 2 MB; values, both gradients, and the derivative, against float64.
     a, b = (np.tile(x.astype(np.float32), (2, 1)) for x in _regime(name))

@@ -121,6 +121,7 @@ def test_log_partitions_of_masked_tokens_are_zero(strategy: str) -> None:
 
 
 @BOTH
+@pytest.mark.by_default("vocabulary")
 def test_slopes_too_small_for_float16(strategy: str) -> None:
     # Over 512 tokens of 4096 outcomes, with small weights and a large scale of the loss: the slopes in the logits, and
     # the gradients before they are scaled, are no numbers of float16.

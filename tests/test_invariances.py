@@ -27,7 +27,7 @@ def _eps(dtype: str) -> float:
 @pytest.mark.parametrize("dtype", thinned(["float32", "float64"], ["float32"]))
 @pytest.mark.parametrize("label", EACH)
 @pytest.mark.parametrize("module", MODULES)
-@pytest.mark.one_in(4)
+@pytest.mark.by_default("logits-kl-float32")
 def test_a_masked_outcome_is_left_out(module: str, label: str, dtype: str) -> None:
     rng, verb = np.random.default_rng(5), VERBS[label]
     a, b = rng.normal(size=(2, 6, 5)).astype(dtype)
@@ -108,7 +108,7 @@ def dtype_of(array: np.ndarray, number: float) -> np.ndarray:
 @pytest.mark.parametrize("half", [jnp.bfloat16, jnp.float16])
 @pytest.mark.parametrize("label", EACH)
 @pytest.mark.parametrize("module", MODULES)
-@pytest.mark.one_in(4)
+@pytest.mark.by_default("logits-kl-bfloat16")
 def test_half_precision_is_read_as_it_is(module: str, label: str, half: Any) -> None:
     rng, verb = np.random.default_rng(9), VERBS[label]
     a, b = (jnp.asarray(rng.normal(size=(6, 9)), half) for _ in range(2))
@@ -144,7 +144,7 @@ def test_a_double_operand_makes_a_double_result(module: str) -> None:
 
 @pytest.mark.parametrize("label", EACH)
 @pytest.mark.parametrize("module", MODULES)
-@pytest.mark.one_in(4)
+@pytest.mark.by_default("logits-kl")
 def test_axes(module: str, label: str) -> None:
     rng, verb = np.random.default_rng(10), VERBS[label]
     a, b = rng.normal(size=(2, 3, 4, 5)).astype(np.float32)
@@ -163,7 +163,7 @@ def test_axes(module: str, label: str) -> None:
 
 @pytest.mark.parametrize("label", EACH)
 @pytest.mark.parametrize("module", MODULES)
-@pytest.mark.one_in(2)
+@pytest.mark.by_default("logits-kl")
 def test_vmap_over_rows_and_over_one_operand(module: str, label: str) -> None:
     p, q = boundary_rows(module, "float32")
     call = functools.partial(VERBS[label], MODULES[module])
@@ -175,6 +175,7 @@ def test_vmap_over_rows_and_over_one_operand(module: str, label: str) -> None:
 
 
 @pytest.mark.parametrize("module", MODULES)
+@pytest.mark.by_default("logits")
 def test_linearize_checkpoint_and_scan(module: str) -> None:
     p, q = (one[AT["inside"]] for one in boundary_rows(module, "float32"))
     kl = MODULES[module].kl

@@ -53,6 +53,9 @@ def table(rng, shape, distance, dtype):
 
 @DTYPES
 @pytest.mark.parametrize("distance", [1.0, 1e-2, 1e-4, 1e-6])
+@pytest.mark.by_default(
+    "1.0-float32", "0.01-float32", "0.01-float64", "0.0001-float32", "0.0001-float64", "1e-06-float32", "1e-06-float64"
+)
 def test_information_keeps_its_digits_near_independence(dtype, distance):
     """Eight roundings of the terms and their sum; where u - 1 rounds to a few digits of J itself, no more."""
     eps = float(np.finfo(dtype).eps)
@@ -69,6 +72,7 @@ def test_information_keeps_its_digits_near_independence(dtype, distance):
 
 
 @DTYPES
+@pytest.mark.by_default("float32")
 def test_a_product_says_nothing_and_a_bijection_all(dtype):
     with jax.enable_x64(dtype is np.float64):
         powers = jnp.outer(jnp.array([0.5, 0.25, 0.25], dtype), jnp.array([0.75, 0.25], dtype))
@@ -121,6 +125,7 @@ def curve(function, point, step):
     return jax.jit(lambda x: jax.jvp(jax.grad(function), (x,), (step,))[1])(point)
 
 
+@pytest.mark.full
 def test_information_under_transformations():
     rng = np.random.default_rng(1)
     tables = jnp.asarray(np.stack([table(rng, (3, 4), 1.0, np.float64) for _ in range(3)]), jnp.float32)
@@ -164,6 +169,7 @@ def test_a_table_that_is_none_is_refused(module):
 
 
 @DTYPES
+@pytest.mark.by_default("float32")
 def test_terms_sum_to_the_divergence(dtype):
     eps = float(np.finfo(dtype).eps)
     rng = np.random.default_rng(2)
@@ -185,6 +191,7 @@ def test_terms_sum_to_the_divergence(dtype):
                 np.testing.assert_allclose(moved.sum(axis), logits.kl(a, b, axis=axis, temperature=2.0), rtol=32 * eps)
 
 
+@pytest.mark.full
 def test_the_gradient_of_the_terms_is_that_of_the_divergence():
     rng = np.random.default_rng(3)
     a, b = jnp.asarray(rng.normal(size=(2, 5))), jnp.asarray(rng.normal(size=(2, 5)))

@@ -66,8 +66,8 @@ KINDS = ["far apart", "near", "shifted", "peaked", "missing", "one missing", "ba
 CASES = [(generators.kl, jnp.float32), (generators.kl, jnp.bfloat16), (generators.jensen_shannon(), jnp.float32)]
 
 
-@pytest.mark.one_in(2)
 @pytest.mark.parametrize(("generator", "dtype"), CASES, ids=["kl", "kl-bfloat16", "jensen_shannon"])
+@pytest.mark.by_default("kl")
 def test_blocks_and_whole_rows_agree(generator: Any, dtype: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     a, b = (jnp.asarray(np.concatenate(side), dtype) for side in zip(*map(_rows, KINDS), strict=True))
 
@@ -119,6 +119,7 @@ def _close_rows(dtype: Any) -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float32, jnp.float64])
+@pytest.mark.by_default("float32")
 def test_kl_of_long_rows_that_are_close(dtype: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     # The whole batch takes one path, so the rows must be alike: that of E_p[exp(-x)], exact also where KL is tiny.
     monkeypatch.setattr(blocks, "choose", lambda *_: "blocks")
@@ -159,8 +160,8 @@ VERBS = {
 }
 
 
-@pytest.mark.one_in(2)
 @pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.full
 def test_other_verbs_take_blocks_too(verb: str, monkeypatch: pytest.MonkeyPatch) -> None:
     a, b = map(jnp.asarray, _rows("far apart"))
     found = {}
@@ -190,6 +191,7 @@ def test_the_entropies_take_the_same_rows(choice: str, monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
+@pytest.mark.full
 def test_the_compiled_program_walks_long_rows_in_blocks_with_little_scratch(dtype: Any) -> None:
     if jax.default_backend() != "cpu" or jax.device_count() != 1:
         pytest.skip("about one CPU")
@@ -220,6 +222,7 @@ def test_equal_parameters_compile_once() -> None:
     assert _core.f_divergence._cache_size() == before + 1
 
 
+@pytest.mark.full
 def test_sharded_rows_are_not_gathered() -> None:
     program = """
         import jax, jax.numpy as jnp, numpy as np

@@ -144,6 +144,7 @@ def test_the_ends_of_the_radius() -> None:
     assert np.isnan(geometry.kl_ball_maximum(jnp.zeros(2), radius=jnp.float32(-1.0)).value)
 
 
+@pytest.mark.full
 def test_second_derivatives_are_those_of_differences() -> None:
     losses, log_q, radii = (one[0] for one in rows(3))
 

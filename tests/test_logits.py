@@ -75,6 +75,16 @@ def _all_rows(outcomes: int, dtype: Any) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(("verb", "options"), thinned(LABELLED, MAIN, spread=True), ids=str)
+@pytest.mark.by_default(
+    "kl-{}-float64",
+    "jeffreys-{}-float32",
+    "jensen_shannon-{}-float32",
+    "squared_hellinger-{}-float64",
+    "total_variation-{}-float64",
+    "chi_squared-{}-float32",
+    "renyi-{'order': 0.5}-float32",
+    "alpha-{'order': -0.5}-float64",
+)
 def test_values_and_gradients(verb: str, options: dict[str, Any], dtype: Any) -> None:
     errors = []
     with jax.enable_x64(dtype == np.float64):
@@ -108,7 +118,7 @@ def test_values_and_gradients(verb: str, options: dict[str, Any], dtype: Any) ->
 @pytest.mark.parametrize(
     ("verb", "options"), thinned([(v, o) for v, o in LABELLED if v != "total_variation"], OFTEN, spread=True), ids=str
 )
-@pytest.mark.one_in(4)
+@pytest.mark.by_default("kl-{}-float32")
 def test_hessians(verb: str, options: dict[str, Any], dtype: Any) -> None:
     with jax.enable_x64(dtype == np.float64):
         function = functools.partial(getattr(logits, verb), **options)
@@ -166,7 +176,7 @@ def test_cross_entropy_and_its_gradients(kind: str, dtype: Any) -> None:
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("kind", ["normal", "±50", "near"])
-@pytest.mark.one_in(4)
+@pytest.mark.full
 def test_chernoff_information_and_its_order(kind: str, dtype: Any) -> None:
     with jax.enable_x64(dtype == np.float64):
         a, b = _rows(kind, 4, dtype)
@@ -209,6 +219,7 @@ def test_half_precision_is_read_exactly_and_computed_in_single() -> None:
         assert slope.dtype == dtype
 
 
+@pytest.mark.full
 def test_temperature_divides_the_logits() -> None:
     rng = np.random.default_rng(3)
     a, b = rng.standard_normal((2, 4, 9)).astype(np.float32)
@@ -224,6 +235,7 @@ def test_temperature_divides_the_logits() -> None:
         assert oracles.value_error(got[i], exact) <= 16.0
 
 
+@pytest.mark.full
 def test_the_gradient_of_jensen_shannon_where_q_is_tiny() -> None:
     # As e^r of p, with r = log(p/q) = 183, the slope of the second outcome would be off by 64 eps.
     a = np.array([370.80834812482055, 166.11564089292875])

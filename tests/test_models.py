@@ -39,6 +39,7 @@ IN_ORDINARY_RUN = (Weibull, families.Cauchy, families.Laplace, families.Pareto, 
 @pytest.mark.parametrize(
     "family", [pytest.param(one, marks=() if one in IN_ORDINARY_RUN else pytest.mark.full) for one in SCIPY]
 )
+@pytest.mark.by_default("Cauchy", "Laplace", "Pareto", "Uniform", "Gamma")
 def test_fits_are_of_maximum_likelihood(family):
     """The likelihood is flat at its top: what float32 leaves of the parameters shows in it as 10⁻⁶."""
     truth, fit = SCIPY[family]
@@ -313,6 +314,16 @@ def test_log_densities_have_the_entropies_of_scipy_and_of_brute_force():
     ids=lambda one: type(one).__name__ if isinstance(one, families.Distribution) else "",
 )
 @pytest.mark.parametrize("count", [40, 2000])
+@pytest.mark.by_default(
+    "40-Normal-",
+    "40-Gamma-",
+    "40-Cauchy-",
+    "40-Uniform-",
+    "2000-Normal-",
+    "2000-Gamma-",
+    "2000-Cauchy-",
+    "2000-Uniform-",
+)
 def test_distribution_functions_are_those_of_scipy(record, scipy, count):
     """To what float32 leaves, and beyond 512 points to what is interpolated."""
     x = np.sort(scipy.rvs((2, count), random_state=np.random.default_rng(0)), -1)
@@ -343,6 +354,7 @@ def rejections(draw, family, size, repeats, resamples=99):
 
 
 @pytest.mark.parametrize("size", [50, pytest.param(200, marks=pytest.mark.full)])
+@pytest.mark.full
 def test_a_right_family_is_rejected_as_often_as_the_level_says(size):
     """5 % of 150, with three standard errors of that."""
     (by_kl, by_tails), found = rejections(lambda rng, n: rng.normal(3, 2, n), Normal, size, 150)
@@ -365,6 +377,7 @@ def test_a_right_family_is_rejected_as_often_as_the_level_says(size):
     ],
     ids=["uniform", "gamma", "t5", "two modes"],
 )
+@pytest.mark.by_default("t5", "two modes")
 def test_a_wrong_family_is_rejected(draw, least_by_kl, least_by_tails):
     """n = 50, 60 repeats; docs/models.md has the rates of 200."""
     (by_kl, by_tails), _ = rejections(draw, Normal, 50, 60)
@@ -372,6 +385,7 @@ def test_a_wrong_family_is_rejected(draw, least_by_kl, least_by_tails):
     assert by_tails >= least_by_tails
 
 
+@pytest.mark.full
 def test_the_distance_to_a_wrong_family_is_the_truth():
     """Gamma(4) to the nearest normal distribution, with its mean and variance; 30 samples of 300."""
     truth = integrate.quad(
@@ -388,6 +402,7 @@ def test_the_distance_to_a_wrong_family_is_the_truth():
     assert "Not Normal: the data are" in found[0].verdict
 
 
+@pytest.mark.full
 def test_whole_numbers_points_and_rounded_data():
     rng = np.random.default_rng(8)
     right = samples.model_kl(rng.poisson(3, size=300), Poisson, key=KEY)
@@ -405,6 +420,7 @@ def test_whole_numbers_points_and_rounded_data():
     assert np.isfinite(float(rounded.value))
 
 
+@pytest.mark.full
 def test_a_known_model_is_not_fitted_again_and_a_fit_of_one_is():
     known = samples.model_kl(X, Gamma(4.0, 1.0), key=KEY)
     frozen = samples.model_kl(X, stats.gamma(4.0), key=KEY)

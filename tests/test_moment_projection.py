@@ -71,6 +71,7 @@ EXACT: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize("dtype", thinned([np.float32, np.float64], [np.float64]))
+@pytest.mark.full
 def test_a_family_gets_its_own_parameters_back_from_its_moments(dtype: Any) -> None:
     """To the conditioning of the moments: concentrated distributions differ little in them."""
     eps = float(np.finfo(dtype).eps)
@@ -119,6 +120,7 @@ VECTORS = {
 
 
 @pytest.mark.parametrize("name", thinned([*SAMPLED, *VECTORS], ["Normal", "Gamma", "Beta", "VonMises", "Poisson"]))
+@pytest.mark.by_default("Normal", "Poisson")
 def test_of_weighted_samples_the_gradient_is_zero_and_neighbours_are_worse(name: str) -> None:
     """KL(p‖q) is, up to a constant, the weighted mean of -log q at the samples."""
     rng = np.random.default_rng(7)
@@ -182,6 +184,7 @@ def test_small_spreads_keep_their_digits_in_float32() -> None:
     np.testing.assert_allclose(inverse, 1 / (1 / exact - 1 / exact.mean()).mean(), rtol=1e-4)
 
 
+@pytest.mark.full
 def test_derivatives_are_those_of_differences() -> None:
     rng = np.random.default_rng(3)
     with jax.enable_x64(True):
@@ -219,6 +222,7 @@ def test_batches_jit_and_vmap_give_the_same() -> None:
     assert half.loc.dtype == jnp.float32
 
 
+@pytest.mark.full
 def test_samples_without_spread_say_so() -> None:
     same = jnp.full((5,), 2.0)
     assert moment_projection(same, families.Normal).scale == 0.0

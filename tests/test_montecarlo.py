@@ -89,8 +89,8 @@ def _one_draw(name: str, log_p: Any, log_q: Any, **options: Any) -> Any:
     return getattr(montecarlo, verb)(log_p[None], log_q[None], draws_from=drawn, **keywords, **options).value
 
 
-@pytest.mark.one_in(4)
 @pytest.mark.parametrize("name", TEXTBOOK)
+@pytest.mark.by_default("kl")
 def test_the_means_over_all_outcomes_are_the_divergence_and_its_gradient(name: str) -> None:
     """The gradient in the logits of both is held against central differences of the textbook's sum."""
     estimators = ("k3", "k1") if name in PLAIN else ("k3",)
@@ -125,8 +125,8 @@ def test_the_means_over_all_outcomes_are_the_divergence_and_its_gradient(name: s
         np.testing.assert_allclose(slopes, 2 * len(estimators) * np.array(numeric), atol=1e-8)  # of the differences
 
 
-@pytest.mark.one_in(3)
 @pytest.mark.parametrize("name", PLAIN)
+@pytest.mark.by_default("kl", "chi_squared")
 def test_k1_owes_nothing_to_what_the_draws_cannot_see(name: str) -> None:
     with jax.enable_x64(True):
         p, q = SMALLER, Q
@@ -162,8 +162,8 @@ def _all_outcomes(p: np.ndarray, scale: int = 20) -> np.ndarray:
     return np.repeat(np.arange(p.size), np.rint(p * scale).astype(int))
 
 
-@pytest.mark.one_in(3)
 @pytest.mark.parametrize("order", [0.5, 1.0, 1.000001])
+@pytest.mark.full
 def test_functions_of_means_are_exact_on_draws_of_exact_proportions(order: float) -> None:
     with jax.enable_x64(True):
         near = order == 1.000001  # ∫p = 1 holds to rounding, and that is divided by α - 1
@@ -183,6 +183,7 @@ def test_functions_of_means_are_exact_on_draws_of_exact_proportions(order: float
         np.testing.assert_allclose(found.value, shannon, rtol=1e-8 if near else 1e-12)
 
 
+@pytest.mark.full
 def test_unnormalised_densities() -> None:
     with jax.enable_x64(True):
         at = _all_outcomes(M)
@@ -205,8 +206,8 @@ def test_unnormalised_densities() -> None:
 REPEATS, COUNT = 2000, 100
 
 
-@pytest.mark.one_in(3)
 @pytest.mark.parametrize("came_from", ["q", "p", "m"])
+@pytest.mark.by_default("q")
 def test_the_error_bar_is_the_spread_of_repetitions(came_from: str) -> None:
     weight = {"p": P, "q": Q, "m": M}[came_from]
     at = jax.random.categorical(jax.random.key(3), jnp.log(weight).astype(jnp.float32), shape=(COUNT, REPEATS))
@@ -244,6 +245,7 @@ def test_a_fitted_control_has_the_least_variance() -> None:
     assert spread["fitted"] < 0.9 * min(spread["k1"], spread["k3"]), spread
 
 
+@pytest.mark.full
 def test_the_effective_sample_size_is_that_of_the_weights() -> None:
     log_p, log_q, log_m = (jnp.log(jnp.asarray(one, jnp.float32)) for one in (P, Q, M))
 
@@ -282,8 +284,8 @@ VERBS: dict[str, Callable[..., montecarlo.Estimate]] = {
 }  # fmt: skip
 
 
-@pytest.mark.one_in(19)
 @pytest.mark.parametrize("label", VERBS)
+@pytest.mark.by_default("kl k1", "bhattacharyya")
 def test_equal_densities_are_exactly_no_distance_apart(label: str) -> None:
     log_p = jnp.asarray(np.random.default_rng(0).normal(size=(6, 2)), jnp.float32)
     verb = VERBS[label]
@@ -313,9 +315,9 @@ def test_near_equal_densities_keep_their_digits(dtype: Any) -> None:
         assert (montecarlo.kl(log_p, log_q, self_normalized=True).value >= 0.0).all()
 
 
-@pytest.mark.one_in(29)
 @pytest.mark.parametrize("came_from", SOURCES)
 @pytest.mark.parametrize("label", VERBS)
+@pytest.mark.by_default("kl k1-p", "jensen_shannon_scaled k3-m", "total_variation fitted-q", "alpha_above k1-p")
 def test_never_nan_for_legal_input(label: str, came_from: str) -> None:
     """-∞ in either, in both, draws far apart, masked draws whose values are NaN, and rows without any draw."""
     special = np.array([0.0, -1.0, -INF, -120.0, 300.0, 3.0], np.float32)
@@ -400,6 +402,7 @@ def test_axes_masks_and_batches() -> None:
     assert half.value.dtype == jnp.float32
 
 
+@pytest.mark.full
 def test_second_derivatives_and_traced_options() -> None:
     with jax.enable_x64(True):
         a, b = jnp.log(P), jnp.log(Q)

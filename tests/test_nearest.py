@@ -194,6 +194,7 @@ print("done")
 """
 
 
+@pytest.mark.full
 def test_sharded_over_eight_devices():
     root = Path(__file__).parents[1]
     environment = {**os.environ, "PYTHONPATH": str(root), "JAX_PLATFORMS": "cpu"}

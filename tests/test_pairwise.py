@@ -77,7 +77,6 @@ def batches(case: str, close: float | None) -> tuple[Any, tuple[np.ndarray, ...]
     return make, p, tuple(np.concatenate(both).astype(np.float32) for both in zip(moved, rest, strict=True))
 
 
-@pytest.mark.one_in(4)
 @pytest.mark.parametrize(
     ("case", "close"),
     thinned(
@@ -86,6 +85,7 @@ def batches(case: str, close: float | None) -> tuple[Any, tuple[np.ndarray, ...]
         spread=True,
     ),
 )
+@pytest.mark.by_default("Categorical-None", "MultivariateNormal-0.01")
 def test_every_entry_keeps_its_digits(case: str, close: float | None) -> None:
     make, p, q = batches(case, close)
     got = np.asarray(kljax.pairwise(kljax.kl, make(*p), make(*q)))
@@ -104,6 +104,7 @@ def test_every_entry_keeps_its_digits(case: str, close: float | None) -> None:
 @pytest.mark.parametrize(
     "case", thinned(["Categorical", "MultivariateNormal, diagonal", "Dirichlet"], ["MultivariateNormal, diagonal"])
 )
+@pytest.mark.full
 def test_itself_is_zero_on_the_diagonal_and_gradients_agree(case: str) -> None:
     draw, make = CASES[case]
     p = tuple(jnp.asarray(one, jnp.float32) for one in draw(0, 20))
@@ -156,6 +157,7 @@ def test_independent_normals_are_normal_vectors() -> None:
     np.testing.assert_array_equal(found, kljax.pairwise(kljax.kl, vectors, vectors))
 
 
+@pytest.mark.full
 def test_no_array_of_all_pairs_times_one_distribution_is_made() -> None:
     shape = jax.ShapeDtypeStruct((256, 512), jnp.float32)
 

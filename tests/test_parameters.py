@@ -20,7 +20,7 @@ def _eps(dtype: str) -> float:
 
 @pytest.mark.parametrize("dtype", thinned(["float32", "float64"], ["float32"]))
 @pytest.mark.parametrize("label", thinned(CHOSEN, PLAIN))
-@pytest.mark.one_in(2)
+@pytest.mark.by_default("kl-float32")
 def test_a_temperature_divides_the_logits(label: str, dtype: str) -> None:
     rng, verb = np.random.default_rng(11), VERBS[label]
     a, b = (np.round(64 * rng.normal(scale=2.0, size=(12, 6))).astype(dtype) / 64 for _ in range(2))
@@ -73,7 +73,7 @@ OFTEN = [
 
 @pytest.mark.parametrize(("name", "option", "at"), thinned(PARAMETERS, OFTEN, spread=True))
 @pytest.mark.parametrize("module", MODULES)
-@pytest.mark.one_in(4)
+@pytest.mark.by_default("logits-jensen_shannon-weight-0.3")
 def test_traced_parameters_and_their_derivatives(module: str, name: str, option: str, at: float) -> None:
     rng = np.random.default_rng(13)
     with jax.enable_x64(True):
@@ -97,7 +97,7 @@ def test_traced_parameters_and_their_derivatives(module: str, name: str, option:
 
 
 @pytest.mark.parametrize("label", thinned([label for label in CHOSEN if label != "total_variation"], PLAIN))
-@pytest.mark.one_in(2)
+@pytest.mark.by_default("kl")
 def test_the_derivative_in_the_temperature(label: str) -> None:
     rng, verb = np.random.default_rng(14), VERBS[label]
     with jax.enable_x64(True):
@@ -138,8 +138,8 @@ def test_traced_weights_and_orders_at_the_boundary(module: str, dtype: str) -> N
                 assert all(np.isfinite(one).all() for one in gradients[:2])
 
 
-@pytest.mark.one_in(4)
 @pytest.mark.parametrize("module", MODULES)
+@pytest.mark.full
 def test_weights_of_the_divergence_of_many(module: str) -> None:
     rng = np.random.default_rng(15)
     with jax.enable_x64(True):

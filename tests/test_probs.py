@@ -91,8 +91,8 @@ SWEEP = [pytest.param(verb, np.float64, id=f"{verb}-float64") for verb in VERBS]
 SWEEP += [pytest.param(verb, np.float32, id=f"{verb}-float32") for verb in SINGLE]
 
 
-@pytest.mark.one_in(8)
 @pytest.mark.parametrize(("verb", "dtype"), SWEEP)
+@pytest.mark.by_default("kl-float64", "renyi 1/2-float64")
 def test_values_and_gradients_keep_their_digits(verb: str, dtype: Any) -> None:
     name, options = VERBS[verb]
     with jax.enable_x64(dtype == np.float64):
@@ -118,7 +118,7 @@ def test_values_and_gradients_keep_their_digits(verb: str, dtype: Any) -> None:
 
 @DTYPES
 @pytest.mark.parametrize("verb", ["kl", "jensen_shannon", "renyi 1/2"])
-@pytest.mark.one_in(2)
+@pytest.mark.by_default("kl-float32", "jensen_shannon-float32")
 def test_hessians_keep_their_digits(verb: str, dtype: Any) -> None:
     name, options = VERBS[verb]
     rows = [rows_of(kind, 4, 0, dtype) for kind in ("normal", "near 1e-3")]
@@ -131,8 +131,8 @@ def test_hessians_keep_their_digits(verb: str, dtype: Any) -> None:
         assert oracles.norm_error(got[at], exact) <= HESSIAN
 
 
-@pytest.mark.one_in(2)
 @pytest.mark.parametrize("dtype", [np.float64])
+@pytest.mark.by_default("float64")
 def test_chernoff_information_maximises_over_the_mixed_mass(dtype: Any) -> None:
     rows = [rows_of(kind, 4, seed, dtype) for kind in ("normal", "near 1e-5") for seed in range(2)]
     rows += [(np.asarray([0.5, 1.5, 2.0, 0.1], dtype), np.asarray([0.25, 0.5, 0.125, 0.5], dtype))]
@@ -172,6 +172,7 @@ def test_log_ratio_near_the_smallest_normal_number(dtype: Any) -> None:
 
 
 @pytest.mark.parametrize("dtype", [np.float32])
+@pytest.mark.full
 def test_only_an_infinite_partial_is_taken_at_the_edge(dtype: Any) -> None:
     # Beside p = 0 stands a q so small that replacing p by the smallest normal number would change the ratio.
     with jax.enable_x64(dtype == np.float64):
@@ -196,6 +197,7 @@ def test_only_an_infinite_partial_is_taken_at_the_edge(dtype: Any) -> None:
 
 @pytest.mark.parametrize("dtype", [np.float32])
 @pytest.mark.parametrize("verb", ["kl", "renyi 1/2", "chernoff"])
+@pytest.mark.by_default("kl-float32")
 def test_nothing_is_nan_or_negative(verb: str, dtype: Any) -> None:
     name, options = VERBS.get(verb, ("chernoff_information", {}))
     rng = np.random.default_rng(0)
@@ -220,6 +222,7 @@ def test_nothing_is_nan_or_negative(verb: str, dtype: Any) -> None:
 # --- Rényi's divergence of measures ---------------------------------------------------------------------------
 
 
+@pytest.mark.full
 def test_renyi_is_continuous_in_the_order_and_has_a_slope_in_it() -> None:
     with jax.enable_x64(True):
         p, q = jnp.asarray([0.5, 1.5, 2.0, 0.0]), jnp.asarray([0.25, 0.5, 0.125, 0.5])

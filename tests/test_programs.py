@@ -61,6 +61,7 @@ def test_a_derivative_evaluates_the_densities_once_more() -> None:
     assert equations(lambda p, q: jax.jvp(lambda p: kljax.kl(p, q), (p,), (p,)), p, q) <= value + 900
 
 
+@pytest.mark.full
 def test_constants_are_computed_outside_of_the_loop() -> None:
     """The normaliser of a StudentT is not of the points; in a loop stands what is."""
     p = StudentT(3.0, 0.5, 2.0)

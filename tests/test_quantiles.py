@@ -82,6 +82,7 @@ def record(name: str, parameters: Any) -> Any:
 
 
 @pytest.mark.parametrize("name", thinned(sorted(CASES), ORDINARY))
+@pytest.mark.by_default("Normal", "Bernoulli", "Poisson", "InverseGaussian")
 def test_cdf_and_quantile_are_scipys(name: str) -> None:
     numbers, make = CASES[name]
     frozen = make(*numbers)
@@ -122,6 +123,7 @@ def test_cdf_and_quantile_are_scipys(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(FORMULAS))
+@pytest.mark.by_default("Kumaraswamy", "Lindley")
 def test_cdf_and_quantile_are_the_formula(name: str) -> None:
     numbers, form = FORMULAS[name]
     with jax.enable_x64(True), jax.debug_nans(True):
@@ -131,6 +133,7 @@ def test_cdf_and_quantile_are_the_formula(name: str) -> None:
         np.testing.assert_allclose(one.cdf(places), SHARES, rtol=0, atol=1e-14)
 
 
+@pytest.mark.full
 def test_von_mises_is_scipys_from_minus_pi() -> None:
     x = np.linspace(-3.1, 3.1, 9)
     with jax.enable_x64(True):
@@ -198,6 +201,7 @@ def test_a_batch_under_jit() -> None:
     np.testing.assert_allclose(mapped, stats.gamma.cdf(1.5, [0.5, 2.0]), rtol=1e-5)
 
 
+@pytest.mark.full
 def test_categories_points_mixtures_and_images() -> None:
     with jax.enable_x64(True):
         rows = families.Categorical(logits=jnp.log(jnp.array([[0.2, 0.5, 0.3], [0.6, 0.0, 0.4]])))
@@ -234,6 +238,7 @@ MODES = sorted(
 
 
 @pytest.mark.parametrize("name", thinned(MODES, ["Beta", "InverseGaussian", "NegativeBinomial", "Weibull"]))
+@pytest.mark.by_default("InverseGaussian", "NegativeBinomial", "Weibull")
 def test_nothing_is_likelier_than_the_mode(name: str) -> None:
     numbers, _ = {**CASES, **FORMULAS}[name]
     with jax.enable_x64(True):

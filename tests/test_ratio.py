@@ -102,6 +102,7 @@ def test_the_ratio_of_normals(model):
 
 
 @pytest.mark.slow
+@pytest.mark.full
 def test_kernels_bound_the_ratio():
     x, y = pair(4, 600, 1)
     ratio = samples.density_ratio(x, y, key=KEY, model="rulsif")
@@ -133,6 +134,7 @@ def ring_and_normal() -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.mark.slow
+@pytest.mark.full
 def test_networks_learn_what_the_copula_does_not_have(monkeypatch):
     monkeypatch.setattr(_network, "STEPS", 400)
     monkeypatch.setattr(_network, "CHECKS", 4)
@@ -222,6 +224,7 @@ def test_mmd_is_the_unbiased_sum_over_pairs(kernel):
         assert float(samples.energy_distance(x, y).value) == pytest.approx(float(found.value), rel=1e-6)
 
 
+@pytest.mark.full
 def test_its_gradient_is_that_of_differences_even_where_points_coincide():
     x, y = pair(10, 30, 2)
     y[:5] = x[:5]
@@ -239,6 +242,7 @@ def test_its_gradient_is_that_of_differences_even_where_points_coincide():
     assert values.shape == (3,)
 
 
+@pytest.mark.full
 def test_blocks_change_nothing(monkeypatch):
     from kljax.samples import _two_sample
 

@@ -63,6 +63,7 @@ PAIRS = [(few, 1, 0.5), (few, 8, 0.5), (heavy, 3, 3 * T5), (lumps, 5, None)]
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("draw", "width", "truth"), PAIRS)
+@pytest.mark.by_default("few-1-0.5")
 def test_kl_is_nearly_unbiased_and_its_interval_holds(draw, width, truth, sweep_size):
     """Of 16 intervals that hold 95 times in 100, 13 do with probability 0.99; a bias of 3 errors of the mean is
     chance.
@@ -111,6 +112,7 @@ def test_at_ten_thousand_points(name, width, bias):
 
 
 @pytest.mark.slow
+@pytest.mark.full
 def test_of_samples_of_one_distribution_the_interval_holds_zero():
     found = [samples.kl(*rows(s, 400, 3).reshape(2, 200, 3), key=KEY, method="neighbors") for s in range(20)]
     assert sum(covers(one, 0.0, 2.0) for one in found) >= 17
@@ -128,6 +130,7 @@ def agreed():
 
 
 @pytest.mark.slow
+@pytest.mark.full
 def test_auto_reports_every_number_and_that_they_agree(agreed):
     assert set(agreed.methods) == {"neighbors", "model", "uncorrected", "classifier", "bound"}
     assert all(isinstance(one, Estimate) for one in agreed.methods.values())
@@ -160,6 +163,7 @@ def test_intervals_are_nested_and_clipped(agreed):
 
 
 @pytest.mark.slow
+@pytest.mark.full
 def test_a_key_makes_the_answer_and_methods_alone_are_parts_of_it(agreed):
     x, y = shifted(0, 1200, 7)
     again = samples.kl(x, y, key=KEY, method="neighbors")
@@ -173,6 +177,7 @@ def test_a_key_makes_the_answer_and_methods_alone_are_parts_of_it(agreed):
 
 
 @pytest.mark.slow
+@pytest.mark.full
 def test_neighbours_see_a_shape_that_the_copula_does_not_have():
     """A ring: its columns are uncorrelated, and no copula of normal kind has a hole."""
     rng = np.random.default_rng(0)
@@ -200,6 +205,7 @@ def test_far_apart_says_that_y_cannot_show_it():
 
 
 @pytest.mark.slow
+@pytest.mark.full
 def test_a_query_budget_keeps_the_whole_samples():
     x, y = shifted(2, 3000, 2)
     few = samples.kl(x, y, key=KEY, method="neighbors", max_queries=300)
@@ -327,6 +333,7 @@ def numerically(name: str) -> float:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", OTHERS)
+@pytest.mark.by_default("total_variation", "alpha", "cross_entropy", "renyi of order 1")
 def test_the_other_divergences(name):
     verb, truth = OTHERS[name]
     truth = numerically(name) if truth is None else truth
@@ -339,6 +346,7 @@ def test_the_other_divergences(name):
 
 
 @pytest.mark.slow
+@pytest.mark.full
 def test_held_out_bounds_lie_below_and_ranges_are_kept():
     x, y = shifted(12, 1000, 2)
     found = samples.jensen_shannon(x, y, key=KEY)
@@ -399,6 +407,7 @@ def test_line_entropy_is_that_of_the_kth_distances():
 @pytest.mark.parametrize(
     ("width", "correlation", "bend"), [(1, 0.75, np.asarray), (1, 0.0, np.asarray), (5, 0.8, np.exp)]
 )
+@pytest.mark.by_default("1-0.0-asarray", "1-0.75-asarray")
 def test_information_of_correlated_columns(width, correlation, bend):
     x, z = rows(15, 2000, width).reshape(2, 1000, width)
     y = z.copy()
@@ -412,6 +421,7 @@ def test_information_of_correlated_columns(width, correlation, bend):
 
 
 @pytest.mark.slow
+@pytest.mark.full
 def test_information_that_winds_is_said_to_be_at_least_so_much():
     def wind(z: np.ndarray) -> np.ndarray:
         angle = np.square(z).sum(1)

@@ -121,6 +121,7 @@ def test_terms_of_logits_are_exact_in_value_and_gradient(gradient: str) -> None:
 
 @pytest.mark.parametrize("kind", ["k1", "k3", "logits"])
 @pytest.mark.parametrize("sampled_from", ["policy", "other prefix", "other sequence"])
+@pytest.mark.by_default("policy-k1", "policy-logits", "other prefix-k3", "other sequence-k1")
 def test_sums_over_sequences_have_the_gradient_of_the_divergence_of_sequences(kind: str, sampled_from: str) -> None:
     sampler = POLICY if sampled_from == "policy" else SAMPLER
 
@@ -201,6 +202,7 @@ def _slopes(gradient: str, log_p: jax.Array, log_q: jax.Array, **options: Any) -
 
 
 @pytest.mark.parametrize("gradient", ["reverse_kl", "forward_kl", "value", "none"])
+@pytest.mark.by_default("none", "value", "forward_kl")
 def test_boundaries_of_tokens(gradient: str) -> None:
     log_p = jnp.array([-1.0, -jnp.inf, -jnp.inf, -1.0, -200.0, -1.0, jnp.nan, -1.0])
     log_q = jnp.array([-jnp.inf, -1.0, -jnp.inf, -1.0, -1.0, -200.0, jnp.inf, -2.0])
@@ -221,6 +223,7 @@ def test_boundaries_of_tokens(gradient: str) -> None:
     assert jnp.isnan(montecarlo.token_kl(log_p, log_q, gradient=gradient)[6])
 
 
+@pytest.mark.full
 def test_log_probabilities_that_are_none_give_nan_and_weights_carry_no_gradient() -> None:
     above = jnp.array([jnp.inf, -1.0, jnp.nan, -1.0])
     below = jnp.array([-1.0, jnp.inf, -1.0, -1.0])
@@ -245,6 +248,7 @@ def test_log_probabilities_that_are_none_give_nan_and_weights_carry_no_gradient(
         assert jax.grad(term)(jnp.ones(1)) == 0.0
 
 
+@pytest.mark.full
 def test_rows_that_miss_a_token_have_no_nan_in_any_gradient() -> None:
     whole, cut = jnp.array([[0.0, 1.0, 2.0]]), jnp.array([[0.0, -jnp.inf, 1.0]])
     for gradient in ("reverse_kl", "forward_kl"):

@@ -37,6 +37,7 @@ def finish(*running: subprocess.Popen[str]) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("check_vma", [1, 0])
+@pytest.mark.by_default("1")
 def test_logits_inside_shard_map(check_vma: int, sweep_size: Callable[[int, int], int]) -> None:
     finish(start("over_axis", str(check_vma), str(sweep_size(0, 1))))
 
@@ -46,17 +47,19 @@ def test_rows_without_outcomes_inside_shard_map(check_vma: int) -> None:
     finish(start("masked_over_axis", str(check_vma), "0"))
 
 
-@pytest.mark.one_in(2)
 @pytest.mark.slow
 @pytest.mark.parametrize("check_vma", [1, 0])
+@pytest.mark.full
 def test_hidden_inside_shard_map(check_vma: int, sweep_size: Callable[[int, int], int]) -> None:
     finish(start("hidden_over_axis", str(check_vma), str(sweep_size(0, 1))))
 
 
+@pytest.mark.full
 def test_jit_partitions_without_gathering_logits() -> None:
     finish(start("partitioned"))
 
 
+@pytest.mark.full
 def test_several_processes() -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -64,6 +67,7 @@ def test_several_processes() -> None:
     finish(*(start("process", str(index), "2", port) for index in range(2)))
 
 
+@pytest.mark.full
 def test_the_example(tmp_path: Path) -> None:
     few = ["--steps", "4", "--outcomes", "256", "--tokens", "16", "--no-progress", "--out", str(tmp_path)]
     script = HERE.parent / "examples" / "distil_sharded.py"

@@ -48,7 +48,9 @@ FIRST = {
     "drift": ("tutorials/two_tables/", "tables/", "tables_engines/"),
     "histogram": ("counts/",),
     "pandas": ("tutorials/two_tables/", "tables/"),
-    "mutual information": tuple(f"api/{module}/information/" for module in ("kljax", "probs", "logits", "samples")),
+    "mutual information": tuple(
+        f"api/{module}/information/" for module in ("kljax", "probs", "logits", "samples", "counts")
+    ),
 }
 
 pytestmark = pytest.mark.full

@@ -121,6 +121,7 @@ def _run(path: str, a: jax.Array, b: jax.Array) -> list[np.ndarray]:
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float64"])
+@pytest.mark.by_default("float32")
 def test_values_and_gradients(dtype: str) -> None:
     with jax.enable_x64(dtype == "float64"):
         a, b = _finite_rows(dtype)
@@ -247,6 +248,7 @@ def test_other_divergences_take_the_same_statistics(monkeypatch: pytest.MonkeyPa
     assert (gap <= 64 * 2.0**-23 * size).all(), gap / size * 2**23
 
 
+@pytest.mark.full
 def test_jensen_shannon_of_half_precision(monkeypatch: pytest.MonkeyPatch) -> None:
     _take(monkeypatch, "one")
     rng = np.random.default_rng(0)
@@ -295,6 +297,7 @@ def _other(generator: generators.Generator, path: str) -> list[tuple[np.ndarray,
     [generators.jensen_shannon(0.3), pytest.param(generators.alpha(1.5), marks=pytest.mark.full)],
     ids=lambda generator: generator.name,
 )
+@pytest.mark.full
 def test_other_divergences_agree_with_the_path_by_passes(generator: generators.Generator) -> None:
     for one, other in zip(*(_other(generator, path) for path in ("one", "several")), strict=True):
         np.testing.assert_array_equal(np.isnan(one[0]), np.isnan(other[0]))
@@ -319,6 +322,7 @@ def test_the_platform_decides_when_xla_lowers() -> None:
     assert widest == {"cpu": 1, "tpu": 1, "cuda": 4, "rocm": 4}
 
 
+@pytest.mark.full
 def test_the_cpu_program_is_that_of_the_passes(monkeypatch: pytest.MonkeyPatch) -> None:
     if jax.default_backend() != "cpu":
         pytest.skip("about the CPU")

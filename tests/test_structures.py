@@ -62,8 +62,8 @@ def plain_kl(p: np.ndarray, q: np.ndarray) -> mpf:
     return sum(a * mpmath.log(a / b) - a + b for a, b in pairs)
 
 
-@pytest.mark.one_in(2)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.by_default("float32")
 def test_divergences_of_many_parts_keep_their_digits(dtype: Any) -> None:
     """300 counts, whose rates differ by a fraction of 1 … 1e-6."""
     rng = np.random.default_rng(0)
@@ -113,6 +113,7 @@ def test_divergences_of_many_parts_keep_their_digits(dtype: Any) -> None:
         assert (value == 0.0).all(), name
 
 
+@pytest.mark.full
 def test_gradients_vanish_at_equal_parts_and_are_those_of_the_sum() -> None:
     base, x = np.full(5, 0.25), np.array([0.2, 0.3, 0.4, 0.5, 0.6])
 
@@ -230,6 +231,7 @@ def test_one_bijector_on_both_sides_changes_no_divergence() -> None:
     )
 
 
+@pytest.mark.full
 def test_bijectors_invert_and_know_their_slope() -> None:
     x = jnp.array([-30.0, -2.0, -0.5, 0.25, 3.0, 20.0])
     with jax.enable_x64(True):
@@ -326,6 +328,7 @@ def test_mixtures_of_numbers_have_every_divergence(verb: str, kind: Any, dtype: 
         np.testing.assert_allclose(found[i], exact, rtol=limit, err_msg=str(i))
 
 
+@pytest.mark.full
 def test_derivatives_of_mixtures() -> None:
     with jax.enable_x64(True):
         w, m, s = (np.array(one) for one in ((0.25, 0.75), (-1.0, 2.0), (1.0, 0.5)))
@@ -406,6 +409,7 @@ def listed(p: dict[Any, float], q: dict[Any, float]) -> tuple[float, float]:
     return kl, 0.5 * sum(abs(a - b) for a, b in pairs)
 
 
+@pytest.mark.full
 def test_points_beside_points_and_outcomes() -> None:
     seen = {0.0: 0.25, 2.0: 0.5, 1.0: 0.25}
     p = Empirical(jnp.array([0.0, 2.0, 1.0, 2.0]))
@@ -461,8 +465,8 @@ EVERY: dict[str, Any] = {
 }
 
 
-@pytest.mark.one_in(4)
 @pytest.mark.parametrize("name", EVERY)
+@pytest.mark.by_default("Independent")
 def test_draws_moments_and_estimates(name: str) -> None:
     p = EVERY[name]()
     draws = p.sample(jax.random.key(0), (4000,))

@@ -60,6 +60,7 @@ def _top(p: np.ndarray, at: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("tail", TAILS)
+@pytest.mark.by_default("bucket", "renormalized")
 def test_values_masses_and_gradients(tail: str) -> None:
     with jax.enable_x64(True):
         p, q = _softmax(TEACHER), _softmax(STUDENT)
@@ -96,6 +97,7 @@ def test_values_masses_and_gradients(tail: str) -> None:
 
 
 @pytest.mark.parametrize("generator", [generators.kl, generators.reverse_kl, generators.total_variation])
+@pytest.mark.by_default("generator1")
 def test_a_bucket_bounds_the_divergence_from_below_and_grows_with_k(generator: Any) -> None:
     with jax.enable_x64(True):
         p = _softmax(TEACHER)
@@ -110,6 +112,7 @@ def test_a_bucket_bounds_the_divergence_from_below_and_grows_with_k(generator: A
 
 
 @pytest.mark.parametrize("tail", TAILS)
+@pytest.mark.by_default("bucket", "renormalized")
 def test_all_of_the_vocabulary_leaves_no_tail(tail: str) -> None:
     at = np.argsort(-TEACHER, axis=-1)
     log_p = jnp.asarray(_top(_softmax(TEACHER), at), jnp.float32)
@@ -182,6 +185,7 @@ def test_masked_positions_and_outcomes_that_are_none() -> None:
         assert jnp.isfinite(one[0]).all()
 
 
+@pytest.mark.full
 def test_batches_dtypes_and_vmap() -> None:
     log_p = jnp.asarray(_top(_softmax(TEACHER), INDICES), jnp.float32)
     student, at = jnp.asarray(STUDENT, jnp.float32), jnp.asarray(INDICES)
@@ -276,6 +280,7 @@ def verl_recipe(p: np.ndarray, q: np.ndarray, at: np.ndarray, beta: float) -> np
 
 
 @pytest.mark.parametrize("beta", BETAS)
+@pytest.mark.by_default("0.5")
 def test_generalised_jensen_shannon_divergences_of_others(beta: float) -> None:
     """docs/montecarlo.md says how to get each; t is the teacher and s the student."""
     with jax.enable_x64(True):

@@ -22,6 +22,7 @@ def trained(tmp_path_factory):
     return run(vae_digits.main, "vae_digits", tmp_path_factory.mktemp("vae"), *FEW)
 
 
+@pytest.mark.full
 def test_it_draws_and_reports(trained):
     assert trained.figure.read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
     assert trained.figure.stat().st_size > 20_000
@@ -41,6 +42,7 @@ def test_it_draws_and_reports(trained):
     assert trained.saved["samples"].shape == (72, 64)
 
 
+@pytest.mark.full
 def test_a_run_that_was_stopped_goes_on_to_the_same_end(trained, tmp_path, monkeypatch):
     monkeypatch.setattr(vae_digits, "SAVE_EVERY", 0.0)
     usual = vae_digits.Checkpoint.save

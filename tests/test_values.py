@@ -36,6 +36,7 @@ def silent(function):
 
 
 @pytest.mark.parametrize("name", PAIRS)
+@pytest.mark.by_default("kl", "kl_terms", "jeffreys", "total_variation", "cross_entropy", "f_divergence", "renyi")
 def test_rows_that_are_no_distributions_are_said_by_every_verb(name):
     verb, options = getattr(probs, name), OPTIONS.get(name, {})
     silent(lambda: verb(P, Q, **options))
@@ -223,6 +224,7 @@ REDUCED = [name for name in PAIRS if name not in ("kl_terms", "chernoff_informat
 
 
 @pytest.mark.parametrize("name", REDUCED)
+@pytest.mark.by_default("kl", "renyi", "total_variation", "jensen_shannon_distance", "f_divergence", "cross_entropy")
 def test_every_verb_reduces_over_tokens(name):
     """A masked token costs nothing, whatever it holds."""
     rng = np.random.default_rng(0)
@@ -234,6 +236,7 @@ def test_every_verb_reduces_over_tokens(name):
 
 
 @pytest.mark.parametrize("name", ["kl", "renyi"])
+@pytest.mark.by_default("kl")
 def test_tokens_are_masked_weighed_and_reduced(name):
     """A masked token sends nothing, whatever it holds; the rest is the weighted sum, or its mean."""
     rng = np.random.default_rng(0)
@@ -266,6 +269,7 @@ def test_entropies_are_reduced_too(module):
     assert module.cross_entropy(rows, rows, weights=jnp.zeros(2), reduction="mean") == 0.0
 
 
+@pytest.mark.full
 def test_class_labels_are_integers_one_a_row():
     rng = np.random.default_rng(1)
     b = jnp.asarray(rng.normal(size=(5, 4)) * 3, jnp.float32)

@@ -139,6 +139,7 @@ def test_scales_that_differ_by_a_million_need_no_tuning():
 @pytest.mark.slow
 @pytest.mark.skipif(not POSTERIORS.exists(), reason="the reference posteriors are not beside the checkout")
 @pytest.mark.parametrize("name", ["eight_nc", "eight_c", "arK", "mesquite", "sblrc", "gaussmix"])
+@pytest.mark.by_default("eight_nc", "eight_c", "arK", "mesquite", "sblrc")
 def test_reference_posteriors(name):
     """Within 0.02 nats of the best full-rank Gaussian known, by the defaults and at most 10⁵ gradients."""
     path = Path(__file__).parents[1] / "benchmarks" / "_posteriors.py"
@@ -228,6 +229,7 @@ def test_samples_of_a_guide_have_its_density(name):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", thinned(["mixture", "coupling", "autoregressive"], ["mixture", "coupling"]))
+@pytest.mark.by_default("mixture")
 def test_flexible_guides_come_nearer_to_a_curved_target(name, best):
     guide = {**GUIDES, "coupling": variational.coupling_flow, "autoregressive": variational.autoregressive_flow}[name](
         2
@@ -255,6 +257,7 @@ def test_latents_may_be_any_pytree():
     np.testing.assert_allclose(result.log_prob(one), result.log_prob(drawn)[0, 0], rtol=1e-6)
 
 
+@pytest.mark.full
 def test_a_fit_is_a_pure_function_that_maps_over_problems():
     locs = jnp.array([[0.0, 1.0], [5.0, -3.0], [100.0, 0.1]])
 
@@ -271,6 +274,7 @@ def test_a_fit_is_a_pure_function_that_maps_over_problems():
     np.testing.assert_allclose(means, locs[1], atol=1e-3)
 
 
+@pytest.mark.full
 def test_stochastic_steps_map_over_problems_too():
     def one(loc):
         guide = variational.mean_field(1)
@@ -309,6 +313,7 @@ def test_the_forward_kl_covers_where_the_reverse_kl_retreats():
     np.testing.assert_allclose(scales(variational.elbo()), 0.6, rtol=0.1)
 
 
+@pytest.mark.full
 def test_any_family_is_a_guide():
     def log_density(x):
         return families.Gamma(3.0, 2.0).log_prob(x)
@@ -327,6 +332,7 @@ def test_any_family_is_a_guide():
     np.testing.assert_allclose(jnp.exp(result.params.free.rate), 4.0, rtol=0.05)
 
 
+@pytest.mark.full
 def test_an_objective_that_q_must_cover():
     """Of a normal target an exponential q misses half, which no draw of q would show."""
     guide = variational.family(families.Exponential(1.0))
@@ -359,6 +365,7 @@ def test_a_guide_of_ones_own():
     assert result.log_prob(jnp.zeros((4, 2))).shape == (4, 2)
 
 
+@pytest.mark.full
 def test_a_discrete_guide_of_ones_own():
     def log_prob(params, x):
         return jax.nn.log_softmax(params)[x]
@@ -385,6 +392,7 @@ def test_laplace_is_the_normal_distribution_at_the_mode():
     assert "No mode was found" in without.verdict
 
 
+@pytest.mark.full
 def test_a_checkpoint_goes_on_where_it_stopped(tmp_path):
     fit = functools.partial(variational.fit, banana, variational.gaussian_mixture(2, components=2), key=KEY, steps=150)
     whole = fit()

@@ -291,7 +291,10 @@ def pages() -> tuple[dict[str, str], str]:
                 path = f"{short}/{one.file}.md"
                 lines.append(f"\n## [{one.title}]({path})\n\n| | |\n|---|---|\n")
                 lines += [f"| [`{n}`]({path}#{module}.{n}) | {first_line(module, n)} |\n" for n in one.names]
-                boost = f"---\nsearch:\n  boost: {4 if module == 'kljax' else 2}\n---\n\n" if one.file == "kl" else ""
+                boosted = {("kljax", "kl"): 4, ("kljax", "information"): 4}.get(
+                    (module, one.file), 2 if one.file == "kl" else 1
+                )
+                boost = f"---\nsearch:\n  boost: {boosted}\n---\n\n" if boosted > 1 else ""
                 made[path] = f"{boost}# {one.title} · {label}\n\n" + "".join(directive(module, n) for n in one.names)
                 nav.append(f'          - "{one.title}": api/{path}\n')
                 names = " · ".join(f"[`{n}`]({path}#{module}.{n})" for n in one.names)

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-BLOCK_BYTES = 1 << 20  # of one operand; two of them with their intermediates then stay in the cache
+BLOCK_BYTES = 1 << 18  # of one operand; two of them with their intermediates then stay in the cache
 LONG_BYTES = 1 << 21  # of one operand, from where on the loop pays
 COPIES_HALVES = jax.__version_info__ < (0, 12)  # XLA's CPU backend of then converts all of an operand to slice it
 SPAN = 8192  # columns that one reduction of XLA's CPU backend walks well
@@ -37,6 +37,11 @@ def known(*sizes: Any) -> bool:
 def strategy(a: jax.Array) -> str:
     """The choice for this array on the default backend."""
     return choose(jax.default_backend(), jax.device_count(), a.dtype.itemsize, a.shape)
+
+
+def one_cpu() -> bool:
+    """Whether programs run on the one device of a CPU, where what lies in the cache costs least."""
+    return jax.default_backend() == "cpu" and jax.device_count() == 1
 
 
 def by_blocks(
@@ -63,8 +68,7 @@ def by_blocks(
     )
     flat = [None if row is None else row.reshape(count, row.shape[-1]) for row in rows]
     height = min(count, max(1, (block_bytes or BLOCK_BYTES) // (4 * length)))
-    if block_bytes is not None:
-        height = even(count, height)  # what is left over would be split off by copying all rows
+    height = even(count, height)  # what is left over would be split off by copying all rows
 
     def on_block(block):
         each, *rows = block
@@ -84,26 +88,14 @@ def even(size: int, length: int) -> int:
     return next((one for one in range(length, length // 2, -1) if size % one == 0), length)
 
 
-def sum_over(term: Callable[..., jax.Array], *rows: jax.Array, per_row: tuple[jax.Array, ...] = ()) -> jax.Array:
-    """Σ term(rows, per_row) over the last axis, kept as [..., 1], span by span; ``per_row`` are of shape [..., 1]."""
-    return _spans(term, *rows, per_row=per_row).sum(-1, keepdims=True)
-
-
-def sum_and_largest(term: Callable[..., jax.Array], *rows: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """The same, and the largest of the spans' sums: a bound on every single term, if they are non-negative."""
-    parts = _spans(term, *rows)
-    return parts.sum(-1, keepdims=True), parts.max(-1, keepdims=True)
-
-
-def _spans(term: Callable[..., jax.Array], *rows: jax.Array, per_row: tuple[jax.Array, ...] = ()) -> jax.Array:
-    """The sums [..., n] of the n spans of each row."""
+def sum_over(term: Callable[..., jax.Array], *rows: jax.Array) -> jax.Array:
+    """Σ term(rows) over the last axis, kept as [..., 1], span by span."""
     lead, length = rows[0].shape[:-1], rows[0].shape[-1]
     span = next((d for d in range(SPAN, SPAN // 8, -1) if length % d == 0), length) if known(length) else length
     # The barriers keep XLA from merging the reshapes into the reduction, which is slower.
     spans = fresh(*(row.reshape(-1, length // span, span) for row in rows))
-    each = (one.reshape(-1, 1, 1) for one in per_row)
-    parts = term(*map(single_or_double, spans), *each).sum(-1)
-    return lax.optimization_barrier(parts).reshape(*lead, -1)
+    parts = lax.optimization_barrier(term(*map(single_or_double, spans)).sum(-1))
+    return parts.reshape(*lead, -1).sum(-1, keepdims=True)
 
 
 def fresh(*arrays: jax.Array) -> tuple[jax.Array, ...]:

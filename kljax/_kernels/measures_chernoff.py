@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from kljax._kernels.chernoff import at_optimum, stationarity
 from kljax._kernels.measures import _at_edge, _finite, mixed_mass, ratio, renyi_below
-from kljax._kernels.powers import _stationarity, at_optimum
 from kljax._special import expm1
 from kljax.generators import alpha
 
@@ -71,7 +71,7 @@ def _slope_in_order(order: jax.Array, p: jax.Array, q: jax.Array) -> tuple[jax.A
     # Near p = q, where the tilted mean cancels, times S/M: (S' - M')/M - (S/M - 1) M'/M.
     near = log_relative > -0.5
     some = jnp.where(rows.mass > 0.0, rows.mass, 1.0)
-    first, second = (x / some for x in _stationarity(order, p, q, ratio(p, q)))
+    first, second = (x / some for x in stationarity(order, p, q, ratio(p, q)))
     slope = jnp.where(near, first - rows.tilt * expm1(jnp.where(near, log_relative, 0.0)), rows.slope)
     shared = rows.both.any(-1)
     return jnp.where(shared, slope, 0.0), jnp.where(shared, jnp.where(near, second, rows.curvature), 0.0)

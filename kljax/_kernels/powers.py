@@ -1,4 +1,4 @@
-"""Functionals of Σ pᵅ q¹⁻ᵅ of two rows of logits: Rényi's divergence and the order of Chernoff's information.
+"""Functionals of Σ pᵅ q¹⁻ᵅ of two rows of logits: Rényi's divergence.
 
 With β = α - 1 and the generalised α-divergence A: Σ pᵅq¹⁻ᵅ = 1 + αβA, so R = log(1 + αβA)/β, in which A is a sum of
 non-negative terms and nothing cancels when p ≈ q; where the sum is far from 1, its logarithm is taken directly.
@@ -6,9 +6,10 @@ non-negative terms and nothing cancels when p ≈ q; where the sum is far from 1
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -16,9 +17,12 @@ from jax import lax
 from jax.scipy.special import logsumexp
 
 from kljax import _checks
+from kljax._kernels import in_range
+from kljax._kernels.blocks import by_blocks, one_cpu
 from kljax._kernels.rows import (
     Rows,
     Temperature,
+    balance,
     centre,
     closed,
     exp_of_sum,
@@ -28,8 +32,8 @@ from kljax._kernels.rows import (
     power_of_rows,
     statistics,
 )
-from kljax._kernels.sums import row_tangent
-from kljax._special import divide, expm1, expm1_minus_x, expm1_minus_x_ratio, expm1_ratio, log1p
+from kljax._kernels.sums import absent, row_tangent
+from kljax._special import divide, expm1, expm1_minus_x_ratio, expm1_near, expm1_ratio, log1p
 from kljax.generators import Generator, alpha, kl
 from kljax.generators._forms import Scalar, is_static
 from kljax.generators._record import Power, summand
@@ -147,21 +151,112 @@ def renyi(generator: Generator, a: jax.Array, b: jax.Array, temperature: Tempera
     return _renyi(capped(generator, a), a, b, temperature)
 
 
-@jax.custom_jvp
 def _renyi(generator: Generator, a: jax.Array, b: jax.Array, temperature: Temperature) -> jax.Array:
+    return _renyi_with_rows(generator, a, b, temperature)[0]
+
+
+@jax.custom_jvp
+def _renyi_with_rows(
+    generator: Generator, a: jax.Array, b: jax.Array, temperature: Temperature
+) -> tuple[jax.Array, Rows, jax.Array]:
+    """The value, the rows, and 1 where all are ``in_range``, else 0, of shape [..., 1]."""
+    order = generator.parameters[0]
+
+    def passes(generator, a, b, *_):
+        def of_block(carried, a, b, *rows):
+            (generator, temperature), rows = carried, Rows(*rows)
+            p, q, r = normalise(a, b, temperature, rows)
+            power = power_of_rows(a, b, rows, temperature, p, q, r)
+            log_sum, _ = _log_sum(generator.parameters[0], a, b, rows, temperature)
+            return log_of_power_sum(generator, p, q, r, log_sum, power)
+
+        rows = statistics(a, b, temperature)
+        return by_blocks(of_block, (generator, temperature), a, b, *rows), rows, jnp.zeros_like(rows.norm_p)
+
+    if not (is_static(order) and one_cpu()):
+        return passes(generator, a, b)
+    divergence, rows, certain = in_range.evaluate(generator, a, b, temperature)
+    x = order * (order - 1.0) * divergence
+    certain &= x > -0.75
+    x = jnp.where(certain, x, 0.0)
+    ratio = jnp.where(x == 0.0, 1.0, log1p(x) / jnp.where(x == 0.0, 1.0, x))
+    quick = (order * divergence * ratio)[..., 0], rows, jnp.ones_like(rows.norm_p)
+    return lax.cond(certain.all(), lambda *found: found[3:], passes, generator, a, b, *quick)
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _slopes_in_range(
+    sides: tuple[str, ...],
+    carried: tuple[Generator, jax.Array],
+    temperature: Temperature,
+    a: jax.Array,
+    b: jax.Array,
+    rows: Rows,
+) -> tuple[jax.Array, ...]:
+    """The gradients in a/T and b/T: t = p e^{β(r - R)} = q e^{αr - βR}."""
+    generator, value = carried
     (order,) = generator.parameters
-    rows = statistics(a, b, temperature)
-    p, q, r = normalise(a, b, temperature, rows)
-    power = power_of_rows(a, b, rows, temperature, p, q, r)
-    return log_of_power_sum(generator, p, q, r, _log_sum(order, a, b, rows, temperature)[0], power)
+    beta, value = order - 1.0, value[..., None]
+    p, q, r = in_range.masses(a, b, temperature, rows)
+    tilted = in_range.power_in_range(order, p, q, r) * jnp.exp(-beta * value)
+    found = []
+    for side in sides:
+        mass, lift = (p, beta * (r - value)) if side == "p" else (q, order * r - beta * value)
+        near = jnp.abs(lift) < 0.5
+        apart = jnp.where(near, mass * expm1_near(jnp.where(near, lift, 0.0)), tilted - mass)
+        # Both sum to zero but for what R is off, which is a multiple of the mass.
+        found.append(balance(mass, apart * (order / beta if side == "p" else -1.0)))
+    return tuple(found)
+
+
+@_slopes_in_range.defjvp
+def _slopes_in_range_jvp(sides, primals, tangents):
+    (generator, _), *_, rows = primals
+
+    def general(temperature, a, b):
+        # Of the value, which moves with the rows, too.
+        value = _renyi(generator, a, b, temperature)
+        p, q, r = normalise(a, b, temperature, rows)
+        (order,) = generator.parameters
+        exact = _log_sum(order, *lax.stop_gradient((a, b)), rows, lax.stop_gradient(temperature))[1]
+        tilted = _tilted(lax.stop_gradient(exact), jnp.asarray(order, p.dtype), p, q, r)
+        found = tilted_slopes(order, value, p, q, r, tilted)
+        return tuple(found["pq".index(side)] for side in sides)
+
+    return _slopes_in_range(sides, *primals), jax.jvp(general, primals[1:4], tangents[1:4])[1]
 
 
 def _renyi_jvp(primals, tangents):
     # dR = Σ α(t - p)/(α - 1) d log p + Σ (q - t) d log q.
+    value, rows, quick = _renyi_with_rows(*primals)
+    found = value, rows, quick
+    still = all(map(absent, jax.tree.leaves((tangents[0], tangents[3]), is_leaf=absent)))
+    sides = tuple(side for side, step in zip("pq", tangents[1:3], strict=True) if not absent(step))
+    generator, a, b, temperature = primals
+
+    @jax.checkpoint
+    def general(a, b, *steps):
+        given, rest = list(tangents), iter(steps)
+        for at in (1, 2):
+            given[at] = given[at] if absent(given[at]) else next(rest)
+        return jnp.zeros_like(value) + _general_tangent((generator, a, b, temperature), given, value, rows)
+
+    @jax.checkpoint
+    def in_block(a, b, *steps):
+        slopes = functools.partial(_slopes_in_range, sides)
+        return in_range.tangent(slopes, ((generator, value), temperature), (a, b), rows, steps)
+
+    steps = [step for step in tangents[1:3] if not absent(step)]
+    if still and steps and one_cpu() and is_static(generator.parameters[0]):
+        tangent = lax.cond((quick > 0.0).all(), in_block, general, a, b, *steps)
+    else:
+        tangent = general(a, b, *steps)
+    return found, (tangent, *jax.tree.map(jnp.zeros_like, found[1:]))
+
+
+def _general_tangent(primals: Any, tangents: Any, value: jax.Array, rows: Rows) -> jax.Array:
     generator, a, b, temperature = primals
     d_generator, da, db, dt = tangents
-    value = _renyi(*primals)
-    rows = statistics(a, b, temperature)
 
     def tilted_mass(order, a, b, rows, p, q, r):
         exact = _log_sum(order, *lax.stop_gradient((a, b)), rows, temperature)[1]
@@ -184,11 +279,10 @@ def _renyi_jvp(primals, tangents):
 
     carried = ((generator, value, a, b, rows), a, b, temperature)
     still = (None, None, None, jax.tree.map(lambda _: None, rows))
-    tangent = row_tangent(carried, ((d_generator, *still), da, db, dt), rows, slopes, in_order)
-    return value, jnp.zeros_like(value) + tangent
+    return row_tangent(carried, ((d_generator, *still), da, db, dt), rows, slopes, in_order)
 
 
-_renyi.defjvp(_renyi_jvp, symbolic_zeros=True)
+_renyi_with_rows.defjvp(_renyi_jvp, symbolic_zeros=True)
 
 
 @jax.custom_jvp
@@ -208,122 +302,6 @@ def _tilted_jvp(primals, tangents):
     slope = jnp.where(inside, slope + jnp.where(inside, r, 0.0) * d_order, 0.0)
     tilted = _tilted(value, order, p, q, r)
     return tilted, tilted * centre(tilted, slope)
-
-
-def _within(r: jax.Array) -> jax.Array:
-    """r, no larger than 1/eps², beyond which no order at least eps away from its ends can tell; 0 if infinite."""
-    limit = 1e12 if r.dtype == jnp.float32 else 1e30
-    return jnp.clip(jnp.where(jnp.isinf(r), 0.0, r), -limit, limit)
-
-
-def _stationarity(order: jax.Array, p: jax.Array, q: jax.Array, r: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """(F', F'') of F(α) = Σ pᵅq¹⁻ᵅ; F' = Σ [q e^{αr} r - (p - q)], whose terms are small when p ≈ q."""
-    inside = ~jnp.isinf(r)
-    s = _within(r)
-    near = jnp.abs(s) < 1.0
-    v = jnp.where(near, s, 0.0)
-    down, up, alpha_ = jnp.minimum(v, 0.0), jnp.maximum(v, 0.0), order[..., None]
-    below = q * (down * expm1(alpha_ * down) - expm1_minus_x(down))
-    above = p * (up * expm1((alpha_ - 1.0) * up) + expm1_minus_x(-up))
-    # Far from p = q the terms of these would swallow p - q.
-    mass = jnp.where(
-        s > 0.0, p * jnp.exp((alpha_ - 1.0) * jnp.maximum(s, 0.0)), q * jnp.exp(alpha_ * jnp.minimum(s, 0.0))
-    )
-    mass = jnp.where(inside, mass, 0.0)
-    first = jnp.where(near & inside, jnp.where(s > 0.0, above, below), mass * s + (q - p)).sum(-1)
-    return first, (mass * s * s).sum(-1)
-
-
-class _Tilting(NamedTuple):
-    """What the tilted rows of two rows of logits are made of."""
-
-    a: jax.Array
-    b: jax.Array
-    rows: Rows
-    temperature: Temperature
-
-
-def _slope_in_order(
-    order: jax.Array, p: jax.Array, q: jax.Array, r: jax.Array, tilting: _Tilting
-) -> tuple[jax.Array, jax.Array]:
-    """A number of the sign of F'(α), F = Σ pᵅq¹⁻ᵅ, and its derivative where it is zero."""
-    first, second = _stationarity(order, p, q, r)
-    # The terms of F' are of the size of p and q; where F is small, the mean of r in the tilted row has the digits.
-    log_sum, tilted = _log_sum(order[..., None], *tilting)
-    s = _within(r)
-    tilted = _tilted(tilted, order[..., None], p, q, r)
-    mean = (tilted * s).sum(-1)
-    spread = (tilted * jnp.square(s - mean[..., None])).sum(-1)
-    near = log_sum > -0.5
-    return jnp.where(near, first, mean), jnp.where(near, second, spread)
-
-
-@jax.custom_jvp
-def chernoff_order(p: jax.Array, q: jax.Array, r: jax.Array, tilting: _Tilting) -> jax.Array:
-    """The α in (0, 1) that minimises Σ pᵅq¹⁻ᵅ, by bisection and one Newton step."""
-
-    # The Newton step takes what the last round has found, so that the slope stands in the program once.
-    def halve(_, state):
-        low, high, *_ = state
-        middle = 0.5 * (low + high)
-        slope, curvature = _slope_in_order(middle, p, q, r, tilting)
-        rising = slope > 0.0
-        return jnp.where(rising, low, middle), jnp.where(rising, middle, high), middle, slope, curvature
-
-    start = jnp.zeros_like(r[..., 0])
-    rounds = 24 if r.dtype == jnp.float32 else 52
-    *_, order, slope, curvature = lax.fori_loop(0, rounds + 1, halve, (start, start + 1.0, start, start, start))
-    flat = curvature <= 0.0
-    order = order - jnp.where(flat, 0.0, slope / jnp.where(flat, 1.0, curvature))
-    return jnp.where(flat & (slope == 0.0), 0.5, jnp.clip(order, _margin(r), 1.0 - _margin(r)))
-
-
-def _margin(r: jax.Array) -> float:
-    return float(jnp.finfo(r.dtype).eps)
-
-
-@chernoff_order.defjvp
-def _chernoff_order_jvp(primals, tangents):
-    # F'(α) = 0, so dα = -dF'/F''; at an end of the interval the order stays there.
-    p, q, r, tilting = primals
-    order = chernoff_order(*primals)
-    _, curvature = _slope_in_order(order, *primals)
-    margin = _margin(order)
-    inside = (order > 2.0 * margin) & (order < 1.0 - 2.0 * margin) & (curvature > 0.0)
-    _, d_slope = jax.jvp(lambda p, q, r: _slope_in_order(order, p, q, r, tilting)[0], (p, q, r), tuple(tangents[:3]))
-    return order, jnp.where(inside, -divide(d_slope, jnp.where(inside, curvature, 1.0)), 0.0)
-
-
-def chernoff(a: jax.Array, b: jax.Array, temperature: Temperature) -> tuple[jax.Array, jax.Array]:
-    """(max over α of -log Σ pᵅq¹⁻ᵅ, that α)"""
-    rows = statistics(a, b, temperature)
-    tilting = lax.stop_gradient(_Tilting(a, b, rows, temperature))
-    order = chernoff_order(*normalise(a, b, temperature, rows), tilting)
-    return at_optimum(_one_renyi, temperature, order, a, b), order
-
-
-def _one_renyi(order: jax.Array, a: jax.Array, b: jax.Array, temperature: Temperature) -> jax.Array:
-    return _renyi(alpha(order), a, b, temperature)
-
-
-def at_optimum(one_renyi: Callable[..., jax.Array], shared: Any, order: jax.Array, *rows: jax.Array) -> jax.Array:
-    """(1 - α) R_α of each row at its own order, where that is stationary in α."""
-
-    @jax.custom_jvp
-    def stationary(order, rows, shared):
-        return (1.0 - order) * one_renyi(order, *rows, shared)
-
-    @stationary.defjvp
-    def _stationary_jvp(primals, tangents):
-        # The slope in α is zero; left out, it cannot bring in the second derivative of the optimal order.
-        order, *others = primals
-        _, slope = jax.jvp(lambda rows, shared: one_renyi(order, *rows, shared), tuple(others), tuple(tangents[1:]))
-        return stationary(*primals), (1.0 - order) * slope
-
-    of_batch = stationary
-    for _ in range(order.ndim):
-        of_batch = jax.vmap(of_batch, (0, 0, None))
-    return of_batch(order, rows, shared)
 
 
 def renyi_generator(order: float | jax.Array) -> Generator | None:

@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from kljax._kernels.blocks import by_blocks, fresh, single_or_double, strategy, sum_and_largest, sum_over
+from kljax._kernels.blocks import by_blocks, single_or_double
 from kljax._safe import finite_or_nan, saturated
 from kljax._special import divide, expm1_minus_x_near, log1p, two_diff, two_product, two_sum
 from kljax.generators._forms import Scalar
@@ -76,28 +76,16 @@ def huge(top: jax.Array) -> jax.Array:
     return lax.select(jnp.abs(top) > limit, top, jnp.zeros_like(top))
 
 
-def norms(a: jax.Array, b: jax.Array, temperature: Temperature) -> tuple[Rows, jax.Array]:
-    """The norms with a first estimate of the shift, whose error is a few eps; and where p is known to be spread.
+def norms(a: jax.Array, b: jax.Array, temperature: Temperature) -> Rows:
+    """The norms with a first estimate of the shift, whose error is a few eps."""
 
-    Spread means that no outcome holds more than half of p; the tops are then 0.
-    """
-    if temperature is not None or strategy(a) == "whole":
-        rows = _safe_norms(a, b, temperature)
-        return rows, jnp.zeros_like(rows.norm_p, bool)
-    # Without a shift of the exponent two passes are saved; it serves where no exponential over- or underflows.
-    norm_p, largest = sum_and_largest(jnp.exp, a)
-    norm_q = sum_over(jnp.exp, b)
-    in_range = ((norm_p > 1e-6) & (norm_p < 1e30) & (norm_q > 1e-6) & (norm_q < 1e30)).all()
+    def of_block(temperature, a, b):
+        return _norms(a, b, temperature)
 
-    def plain(a, b, norm_p, norm_q):
-        top = jnp.zeros_like(norm_p)
-        return Rows(top, top, norm_p, norm_q, jnp.log(norm_p / norm_q), top)
-
-    rows = lax.cond(in_range, plain, _safe_norms_by_blocks, *fresh(a, b), norm_p, norm_q)
-    return rows, in_range & (largest < 0.5 * norm_p)
+    return by_blocks(of_block, temperature, a, b, still=True)
 
 
-def _safe_norms(a: jax.Array, b: jax.Array, temperature: Temperature = None) -> Rows:
+def _norms(a: jax.Array, b: jax.Array, temperature: Temperature) -> Rows:
     a, b = single_or_double(a), single_or_double(b)
     # A row without a finite maximum is no distribution: NaN, which then spreads to the result.
     top_p, top_q = (finite_or_nan(x.max(-1, keepdims=True)) for x in (a, b))
@@ -105,10 +93,6 @@ def _safe_norms(a: jax.Array, b: jax.Array, temperature: Temperature = None) -> 
     head, tail = scaled(two_diff(top_p - huge(top_p), top_q - huge(top_q)), temperature)
     shift, rest = two_sum(head, jnp.log(norm_p / norm_q))
     return Rows(top_p, top_q, norm_p, norm_q, shift, rest + tail)
-
-
-def _safe_norms_by_blocks(a: jax.Array, b: jax.Array, *_: jax.Array) -> Rows:
-    return by_blocks(lambda _, a, b: _safe_norms(a, b), (), a, b, still=True)
 
 
 def refine(p: jax.Array, q: jax.Array, r: jax.Array, rows: Rows) -> Rows:
@@ -149,7 +133,7 @@ def statistics(a: jax.Array, b: jax.Array, temperature: Temperature = None) -> R
         rows = Rows(*first)
         return refine(*masses(a, b, temperature, rows), rows)
 
-    return by_blocks(of_block, (), a, b, *norms(a, b, temperature)[0], still=True)
+    return by_blocks(of_block, (), a, b, *norms(a, b, temperature), still=True)
 
 
 def masses(a: jax.Array, b: jax.Array, temperature: Temperature, rows: Rows) -> tuple[jax.Array, jax.Array, jax.Array]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import jax
@@ -9,12 +10,15 @@ import jax.numpy as jnp
 from jax import lax
 from jax.scipy.special import logsumexp
 
+from kljax._kernels import in_range
+from kljax._kernels.blocks import by_blocks, one_cpu, single_or_double
 from kljax._kernels.powers import order_slope
-from kljax._kernels.rows import Temperature, centre, closed, logit_tangent, normalise, scaled, statistics
+from kljax._kernels.rows import Rows, Temperature, centre, closed, logit_tangent, normalise, scaled, statistics
 from kljax._kernels.rows import weights as exp_weights
-from kljax._kernels.sums import row_tangent
+from kljax._kernels.sums import absent, row_tangent
 from kljax._safe import finite_or_nan, saturated
 from kljax._special import divide, expm1, expm1_ratio, log1p, log1p_excess, two_diff
+from kljax.generators import kl
 from kljax.generators._masses import mass_gap
 
 
@@ -139,10 +143,40 @@ def _label_cost_jvp(primals, tangents):
     return value, (slopes * tangents[0]).sum(-1)
 
 
-@jax.custom_jvp
 def cross_entropy(a: jax.Array, b: jax.Array, temperature: Temperature) -> jax.Array:
     """-Σ p log q over the last axis."""
-    return _cross_entropy_terms(a, b, temperature).sum(-1)
+    return _cross_entropy_with_rows(a, b, temperature)[0]
+
+
+@jax.custom_jvp
+def _cross_entropy_with_rows(a: jax.Array, b: jax.Array, temperature: Temperature) -> tuple[jax.Array, Rows, jax.Array]:
+    """The value, the rows, and 1 where all are ``in_range``, else 0 and no rows, of shape [..., 1]."""
+    if not one_cpu():
+        return _cross_entropy_terms(a, b, temperature).sum(-1), *_no_rows(a)
+
+    def of_block(temperature, a, b):
+        p, _, rows, certain = in_range.sums(a, b, temperature, lowest=None)
+        either, one = in_range.missing(a, b)
+        y = jnp.where(either, 0.0, single_or_double(b))
+        y = y if temperature is None else y / temperature
+        # Σ p (top - y) + log Σ exp(y - top), where nothing cancels
+        top = jnp.clip(y.max(-1, keepdims=True), -in_range.TOP, in_range.TOP)
+        level = jnp.log(rows.norm_q * jnp.exp(-top))
+        value = jnp.where(one, jnp.inf, p * (top - y)).sum(-1, keepdims=True) / rows.norm_p + level
+        return value, *rows, certain & (value > 0.25) & (value < jnp.inf)
+
+    value, *rows, certain = by_blocks(of_block, temperature, a, b, still=True)
+    found = value[..., 0], Rows(*rows), jnp.ones_like(value)
+
+    def passes(a, b, *_):
+        return _cross_entropy_terms(a, b, temperature).sum(-1), *_no_rows(a)
+
+    return lax.cond(certain.all(), lambda *given: given[2:], passes, a, b, *found)
+
+
+def _no_rows(a: jax.Array) -> tuple[Rows, jax.Array]:
+    zero = jnp.zeros_like(single_or_double(a[..., :1]))
+    return Rows(zero, zero, zero, zero, zero, zero), zero
 
 
 def _cross_entropy_terms(a: jax.Array, b: jax.Array, temperature: Temperature) -> jax.Array:
@@ -155,24 +189,46 @@ def _cross_entropy_terms(a: jax.Array, b: jax.Array, temperature: Temperature) -
 
 def _cross_entropy_jvp(primals, tangents):
     # dC = -Σ p log q d log p + Σ (q - p) d log q, the second with Σ (q - p) = 0 taken into account.
-    value = cross_entropy(*primals)
+    found = _cross_entropy_with_rows(*primals)
+    value, rows, quick = found
+    a, b, temperature = primals
+
+    @jax.checkpoint
+    def general(a, b, *steps):
+        given, rest = list(tangents), iter(steps)
+        for at in (0, 1):
+            given[at] = given[at] if absent(given[at]) else next(rest)
+        return jnp.zeros_like(value) + _cross_entropy_tangent((a, b, temperature), given)
+
+    @jax.checkpoint
+    def in_block(a, b, *steps):
+        slopes = functools.partial(in_range.slopes, ("q",))
+        return in_range.tangent(slopes, (kl, temperature), (a, b), rows, steps)
+
+    steps = [step for step in tangents[:2] if not absent(step)]
+    if one_cpu() and absent(tangents[0]) and absent(tangents[2]) and steps:
+        tangent = lax.cond((quick > 0.0).all(), in_block, general, a, b, *steps)
+    else:
+        tangent = general(a, b, *steps)
+    return found, (tangent, *jax.tree.map(jnp.zeros_like, found[1:]))
+
+
+def _cross_entropy_tangent(primals: Any, tangents: Any) -> jax.Array:
     a, b, temperature = primals
     da, db, dt = tangents
 
     def slopes(carried, p, q, r, _):
         (logits_q,) = carried
         log_q = log_softmax(logits_q, temperature, *log_norm(logits_q, temperature))
-        absent = jnp.isinf(r) | (log_q == -jnp.inf)
-        paid = jnp.where(absent, 0.0, -p * jnp.where(absent, 0.0, log_q))
+        missed = jnp.isinf(r) | (log_q == -jnp.inf)
+        paid = jnp.where(missed, 0.0, -p * jnp.where(missed, 0.0, log_q))
         return paid, jnp.where(r == jnp.inf, 0.0, mass_gap(p, q, r))
 
-    rows = statistics(a, b, temperature)
     carried = ((b,), a, b, temperature)
-    tangent = row_tangent(carried, ((None,), da, db, dt), rows, slopes)
-    return value, jnp.zeros_like(value) + tangent
+    return row_tangent(carried, ((None,), da, db, dt), statistics(a, b, temperature), slopes)
 
 
-cross_entropy.defjvp(_cross_entropy_jvp, symbolic_zeros=True)
+_cross_entropy_with_rows.defjvp(_cross_entropy_jvp, symbolic_zeros=True)
 
 
 def mixture_terms(p: jax.Array, apart: jax.Array, weights: jax.Array) -> tuple[jax.Array, jax.Array]:

@@ -21,7 +21,7 @@ from kljax._special import (
 from kljax.generators._atoms import exp_decay_excess, log_cosh, tanh
 from kljax.generators._build import reverse
 from kljax.generators._forms import Form, Scalar, above, below, graded
-from kljax.generators._masses import ByMass, Masses
+from kljax.generators._masses import ByMass, Masses, gap_over, over
 from kljax.generators._record import Generator
 
 _INF = math.inf
@@ -67,7 +67,7 @@ def _kl_balanced(r: jax.Array) -> jax.Array:
 def _kl_by_mass(m: Masses) -> jax.Array:
     # p e(-r), which is p r + q - p
     near = jnp.abs(m.r) <= 1.0
-    return jnp.where(near, m.p * expm1_minus_x_near(jnp.where(near, -m.r, 0.0)), m.p * m.r + m.gap)
+    return jnp.where(near, m.p * expm1_minus_x_near(jnp.where(near, -m.r, 0.0)), m.p * m.r + (m.q - m.p))
 
 
 def _kl_slope(r: jax.Array) -> jax.Array:
@@ -174,33 +174,23 @@ def _hellinger_slope(r: jax.Array) -> jax.Array:
     return -0.5 * expm1(-0.5 * r)
 
 
-def _close(m: Masses) -> jax.Array:
-    return jnp.abs(m.r) < 3.0
-
-
-def _near(m: Masses) -> jax.Array:
-    """r where the two are close, else 0."""
-    return jnp.where(_close(m), m.r, 0.0)
-
-
-def _hellinger_near(m: Masses) -> jax.Array:
-    return 0.5 * jnp.maximum(m.p, m.q) * jnp.square(expm1(-0.5 * jnp.abs(m.r)))
-
-
 def _hellinger_of_size(size: jax.Array) -> jax.Array:
     return 0.5 * jnp.square(expm1(-0.5 * size))
 
 
+# √p - √q = (p - q)/(√p + √q), whose square and whose product with √p need √(pq) alone.
+
+
 def _hellinger_by_mass(m: Masses) -> jax.Array:
-    return jnp.where(_close(m), _hellinger_near(m), 0.5 * (m.p + m.q) - m.power(0.5))
+    return 0.5 * m.gap * gap_over(m, lambda e: 2.0 + e + 2.0 * jnp.sqrt(1.0 + e), m.p + m.q + 2.0 * m.power(0.5))
 
 
 def _hellinger_in_log_p(m: Masses) -> jax.Array:
-    return jnp.where(_close(m), -0.5 * m.p * expm1(-0.5 * _near(m)), 0.5 * (m.p - m.power(0.5)))
+    return -0.5 * m.p * gap_over(m, lambda e: 1.0 + jnp.sqrt(1.0 + e), m.p + m.power(0.5))
 
 
 def _hellinger_in_log_q(m: Masses) -> jax.Array:
-    return jnp.where(_close(m), -0.5 * m.q * expm1(0.5 * _near(m)), 0.5 * (m.q - m.power(0.5)))
+    return 0.5 * m.q * gap_over(m, lambda e: 1.0 + e + jnp.sqrt(1.0 + e), m.q + m.power(0.5))
 
 
 def _hellinger_tail(m: Masses) -> jax.Array:
@@ -292,6 +282,24 @@ def _le_cam_of_size(size: jax.Array) -> jax.Array:
     return 0.5 * jnp.square(expm1(-size)) / (1.0 + jnp.exp(-size))
 
 
+def _two_and(e: jax.Array) -> jax.Array:
+    return 2.0 + e
+
+
+def _le_cam_by_mass(m: Masses) -> jax.Array:
+    return 0.5 * m.gap * gap_over(m, _two_and, m.p + m.q)
+
+
+def _le_cam_in_log_p(m: Masses) -> jax.Array:
+    total = m.p + m.q
+    return -0.5 * m.p * gap_over(m, _two_and, total) * (1.0 + 2.0 * over(m.q, total))
+
+
+def _le_cam_in_log_q(m: Masses) -> jax.Array:
+    total = m.p + m.q
+    return 0.5 * m.q * gap_over(m, _two_and, total) * (1.0 + 2.0 * over(m.p, total))
+
+
 le_cam = Generator(
     "le_cam",
     _even_balanced(_le_cam_of_size, _le_cam_slope),
@@ -301,7 +309,7 @@ le_cam = Generator(
     0.5,
     symmetric=True,
     closed_conjugate=_le_cam_conjugate,
-    by_mass=ByMass(tail_p=_le_cam_tail, tail_q=_le_cam_tail_of_q),
+    by_mass=ByMass(_le_cam_by_mass, _le_cam_in_log_p, _le_cam_in_log_q, _le_cam_tail, _le_cam_tail_of_q),
 )
 """(u - 1)²/(2(u + 1)): ½Σ(p - q)²/(p + q), in [0, 1], the triangular discrimination."""
 

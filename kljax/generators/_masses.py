@@ -9,8 +9,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from kljax._special import expm1_near
-from kljax.generators._forms import Scalar
+from kljax._special import divide, expm1_minus_x_near, expm1_near
+from kljax.generators._forms import Scalar, is_static
 
 
 class Masses(NamedTuple):
@@ -51,7 +51,7 @@ class _Exchanged:
     form: Callable[..., jax.Array]
 
     def __call__(self, m: Masses, *parameters: Scalar) -> jax.Array:
-        return self.form(Masses(m.q, m.p, -m.gap, -m.r, lambda order: m.power(1.0 - order)), *parameters)
+        return self.form(exchanged(m), *parameters)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,8 +69,28 @@ def masses(p: jax.Array, q: jax.Array, r: jax.Array, power: Callable[[Scalar], j
 
 def mass_gap(p: jax.Array, q: jax.Array, r: jax.Array) -> jax.Array:
     """q - p, from r where the two are close."""
+    near, relative = near_gap(r)
+    return jnp.where(near, p * relative, q - p)
+
+
+def near_gap(r: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """(whether p and q are close, then (q - p)/p)"""
     near = jnp.abs(r) < 0.5
-    return jnp.where(near, p * expm1_near(jnp.where(near, -r, 0.0)), q - p)
+    return near, expm1_near(jnp.where(near, -r, 0.0))
+
+
+def gap_over(m: Masses, near_total: Callable[[jax.Array], jax.Array], total: jax.Array) -> jax.Array:
+    """(q - p)/total; where the two are close of what both are over p, so that p's rounding does not enter.
+
+    ``near_total`` maps e = (q - p)/p to total/p.
+    """
+    near, relative = near_gap(m.r)
+    return over(jnp.where(near, relative, m.gap), jnp.where(near, near_total(relative), total))
+
+
+def over(x: jax.Array, total: jax.Array) -> jax.Array:
+    """x/total, and x where the total is zero: of an outcome that p and q have lost."""
+    return divide(x, jnp.where(total == 0.0, 1.0, total))
 
 
 def power_mass(order: Scalar, p: jax.Array, q: jax.Array, r: jax.Array) -> jax.Array:
@@ -87,14 +107,53 @@ def far_power(order: Scalar, r: jax.Array) -> jax.Array:
     return (jnp.abs(r) > 3.0) & (jnp.abs(order * r) > 1.0) & (jnp.abs((order - 1.0) * r) > 1.0)
 
 
+def exchanged(m: Masses) -> Masses:
+    """The masses with p and q exchanged."""
+    return Masses(m.q, m.p, -m.gap, -m.r, lambda order: m.power(1.0 - order))
+
+
+def _power_excess(m: Masses, order: float) -> jax.Array:
+    """[p e(βr)/β + p e(-r)]/α for α ≥ ½, β = α - 1, e(t) = eᵗ - 1 - t, by pᵅq¹⁻ᵅ = p e^{βr} and q = p e⁻ʳ."""
+    if order == 2.0:
+        far = jnp.abs(m.r) > 3.0
+        close = m.gap * gap_over(m, lambda e: 1.0 + e, jnp.where(far, 1.0, m.q))
+        return 0.5 * jnp.where(far, (m.power(order) - m.p) + (m.q - m.p), close)
+    beta = order - 1.0
+    power, lift = m.power(order), beta * m.r
+    near, near_lift = jnp.abs(m.r) <= 1.0, jnp.abs(lift) <= 1.0
+    by_q = jnp.where(near, m.p * expm1_minus_x_near(jnp.where(near, -m.r, 0.0)), m.p * m.r + (m.q - m.p))
+    by_power = (power - m.p) - m.p * lift
+    by_power = jnp.where(near_lift, m.p * expm1_minus_x_near(jnp.where(near_lift, lift, 0.0)), by_power)
+    return jnp.where(jnp.isinf(power), jnp.inf, (by_power / beta + by_q) / order)
+
+
+def _power_gap(m: Masses, order: float) -> jax.Array:
+    """(pᵅq¹⁻ᵅ - p)/(α - 1)"""
+    beta = order - 1.0
+    power = m.power(order)
+    if order in (2.0, -1.0):  # -gap p/q and -½ gap (1 + q/p)
+        far = jnp.abs(m.r) > 3.0
+        by, mass = (m.p, m.q) if order == 2.0 else (m.q, m.p)
+        quotient = over(by, jnp.where(far, 1.0, mass))
+        return jnp.where(far, (power - m.p) / beta, -m.gap * (quotient if order == 2.0 else 0.5 + 0.5 * quotient))
+    lift = beta * m.r
+    near = jnp.abs(lift) < 1.0
+    return jnp.where(near, m.p * expm1_near(jnp.where(near, lift, 0.0)), power - m.p) / beta
+
+
 class PowerForms(NamedTuple):
-    """The α-divergence's forms: by ``near`` (of M, r and the order) close to p = q, else by the power itself."""
+    """The α-divergence's forms. Of an order known when tracing by the power itself and polynomials near p = q.
+
+    A traced order takes ``value`` and ``growth``, of r and the order, there.
+    """
 
     value: Callable[..., jax.Array]
     growth: Callable[..., jax.Array]
 
     def summand(self, m: Masses, order: Scalar) -> jax.Array:
         """(pᵅq¹⁻ᵅ - αp - (1 - α)q)/(α(α - 1))"""
+        if is_static(order):
+            return _power_excess(m, order) if order >= 0.5 else _power_excess(exchanged(m), 1.0 - order)
         far = far_power(order, m.r)
         first, second = jnp.where(far, order, 1.0), jnp.where(far, order - 1.0, 1.0)
         share = m.power(order) / first / second
@@ -104,6 +163,8 @@ class PowerForms(NamedTuple):
 
     def in_log_p(self, m: Masses, order: Scalar) -> jax.Array:
         """(pᵅq¹⁻ᵅ - p)/(α - 1)"""
+        if is_static(order):
+            return _power_gap(m, order)
         far = far_power(order, m.r)
         direct = (m.power(order) - m.p) / jnp.where(far, order - 1.0, 1.0)
         r = jnp.where(far, 0.0, m.r)
@@ -112,6 +173,8 @@ class PowerForms(NamedTuple):
 
     def in_log_q(self, m: Masses, order: Scalar) -> jax.Array:
         """(q - pᵅq¹⁻ᵅ)/α"""
+        if is_static(order):
+            return _power_gap(exchanged(m), 1.0 - order)
         far = far_power(order, m.r)
         direct = (m.q - m.power(order)) / jnp.where(far, order, 1.0)
         r = jnp.where(far, 0.0, m.r)

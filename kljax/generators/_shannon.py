@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from kljax import _checks
-from kljax._special import atanh_tail, expm1, log1p, tiny, x_minus_log1p
+from kljax._special import expm1, log1p, x_minus_log1p
 from kljax.generators._build import reverse, scale
 from kljax.generators._catalogue import kl, reverse_kl
 from kljax.generators._forms import Scalar, graded, is_static, remembered
@@ -21,6 +21,14 @@ from kljax.generators._mixture import (
     log_p_over_mixture_by_rest,
     mixture,
     scaled_js_drift,
+)
+from kljax.generators._mixture_masses import (
+    js_in_log_p,
+    js_in_log_q,
+    js_summand,
+    skew_in_log_p,
+    skew_in_log_q,
+    skew_summand,
 )
 from kljax.generators._record import Generator
 
@@ -110,58 +118,6 @@ def _js_conjugate(t: jax.Array, weight: Scalar) -> jax.Array:
     return factor * _js_scaled_conjugate(t / factor, weight)
 
 
-def _step(own: jax.Array, mixed: jax.Array, away: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """(whether mixed lies near own, then s = away/(own + mixed), else mixed/own) for mixed = own + away."""
-    s = 0.5 * away / jnp.maximum(0.5 * own + 0.5 * mixed, tiny(own))
-    near = jnp.abs(s) <= 0.5  # t from -2/3 to 2, where log1p(t) = 2 atanh(s)
-    far = mixed / jnp.where(near | (own == 0.0), 1.0, own)
-    far = jnp.clip(far, tiny(own), float(jnp.finfo(own.dtype).max))
-    return near, jnp.where(near, s, 0.0), jnp.where(near, 1.0, far)
-
-
-def _to_mixture(own: jax.Array, mixed: jax.Array, away: jax.Array) -> jax.Array:
-    """own h(t), h(t) = t - log1p(t), for the mixture own (1 + t) = own + away."""
-    near, v, far = _step(own, mixed, away)
-    close = v * away - 2.0 * (own * (v * v * v * atanh_tail(v * v)))
-    return jnp.where(near, close, away - own * jnp.log(far))
-
-
-def _js_summand(m: Masses, weight: Scalar) -> jax.Array:
-    # w p h(m/p - 1) + (1 - w) q h(m/q - 1): what is linear in q - p cancels.
-    rest = 1.0 - weight
-    mixed = weight * m.p + rest * m.q
-    return weight * _to_mixture(m.p, mixed, rest * m.gap) + rest * _to_mixture(m.q, mixed, -weight * m.gap)
-
-
-@jax.custom_jvp
-def _log_of_mixture(own: jax.Array, mixed: jax.Array, away: jax.Array) -> jax.Array:
-    """own log(mixed/own)"""
-    near, v, far = _step(own, mixed, away)
-    return own * jnp.where(near, 2.0 * (v + v * v * v * atanh_tail(v * v)), jnp.log(far))
-
-
-@_log_of_mixture.defjvp
-def _log_of_mixture_jvp(primals, tangents):
-    # log(mixed/own) d own + (own d away - away d own)/mixed, whose quotients are bounded
-    own, mixed, away = primals
-    d_own, _, d_away = tangents
-    value = _log_of_mixture(own, mixed, away)
-    share, excess = (x / jnp.maximum(mixed, tiny(own)) for x in (own, away))
-    level = value / jnp.where(own == 0.0, 1.0, own)
-    return value, (level - excess) * d_own + share * d_away
-
-
-def _js_in_log_p(m: Masses, weight: Scalar) -> jax.Array:
-    # From p itself: as e^r of the larger mass it would lose r eps.
-    rest = 1.0 - weight
-    return -weight * _log_of_mixture(m.p, weight * m.p + rest * m.q, rest * m.gap)
-
-
-def _js_in_log_q(m: Masses, weight: Scalar) -> jax.Array:
-    rest = 1.0 - weight
-    return -rest * _log_of_mixture(m.q, weight * m.p + rest * m.q, -weight * m.gap)
-
-
 def _js_tail_p(m: Masses, weight: Scalar) -> jax.Array:
     # w p log(1 + (1 - w) q/(w p)): what p's derivative lacks of its bound where q is all but missing
     rest = 1.0 - weight
@@ -174,7 +130,7 @@ def _js_tail_q(m: Masses, weight: Scalar) -> jax.Array:
     return _js_tail_p(Masses(m.q, m.p, -m.gap, -m.r, m.power), 1.0 - weight)
 
 
-_JS_BY_MASS = ByMass(_js_summand, _js_in_log_p, _js_in_log_q, _js_tail_p, _js_tail_q)
+_JS_BY_MASS = ByMass(js_summand, js_in_log_p, js_in_log_q, _js_tail_p, _js_tail_q)
 
 
 def _share_of_q(r: jax.Array, weight: Scalar) -> tuple[jax.Array, jax.Array]:
@@ -193,6 +149,9 @@ def _skew_tail_p(m: Masses, weight: Scalar) -> jax.Array:
 def _skew_tail_q(m: Masses, weight: Scalar) -> jax.Array:
     # (1 - w) p q/m
     return m.p * _share_of_q(m.r, weight)[0]
+
+
+_SKEW_BY_MASS = ByMass(skew_summand, skew_in_log_p, skew_in_log_q, _skew_tail_p, _skew_tail_q)
 
 
 def _price(weight: Scalar) -> Scalar:
@@ -322,7 +281,7 @@ def skew_kl(weight: Scalar) -> Generator:
         1.0 - weight,
         _price_of_skew(weight),
         (weight,),
-        by_mass=ByMass(tail_p=_skew_tail_p, tail_q=_skew_tail_q) if is_static(weight) and weight > 0 else None,
+        by_mass=_SKEW_BY_MASS if is_static(weight) and weight > 0 else None,
     )
 
 

@@ -8,7 +8,7 @@
 parameters are a record of ``kljax.families``, or a mean of ``logits.kl`` over what a network makes of a batch. Nothing
 else about the distributions is asked for, so that every family and every network has a natural gradient.
 
-This module needs optax, so ``import kljax`` does not load it: write ``from kljax import geometry``.
+Natural gradients and trust regions are optax transformations; it is imported when one is made.
 """
 
 from typing import TYPE_CHECKING

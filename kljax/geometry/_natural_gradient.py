@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import optax
 from jax.scipy.sparse.linalg import cg
 from jax.typing import ArrayLike
 
@@ -23,6 +22,9 @@ from kljax.geometry._parameters import (
     options,
     vector_space,
 )
+
+if TYPE_CHECKING:
+    import optax  # imported where a step is made, so that all else works without it
 
 
 class NaturalGradientState(NamedTuple):
@@ -137,6 +139,8 @@ def natural_gradient(
         residual = norm(left) / jnp.where(size > 0.0, size, 1.0)
         typed = jax.tree.map(lambda one, given: one.astype(jnp.asarray(given).dtype), found, updates)
         return typed, NaturalGradientState(jnp.asarray(gain), residual)
+
+    import optax
 
     return optax.GradientTransformationExtraArgs(init, update)
 

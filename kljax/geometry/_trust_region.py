@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import optax
 from jax import lax
 from jax.typing import ArrayLike
 
@@ -19,6 +18,9 @@ from kljax.geometry._parameters import (
     one_number,
     options,
 )
+
+if TYPE_CHECKING:
+    import optax  # imported where a step is made, so that all else works without it
 
 
 class Step(NamedTuple):
@@ -103,6 +105,7 @@ def restrict_step(
     if treedef != jax.tree.structure(updates):
         raise ValueError(f"updates must have the structure of params, {treedef}; got {jax.tree.structure(updates)}.")
     limit = jnp.asarray(radius, dtype)
+    import optax
 
     def at(scale: jax.Array) -> jax.Array:
         end = jax.tree.map(_rounded, optax.apply_updates(start, _scaled(scale, whole)))
@@ -214,6 +217,8 @@ def trust_region(
             divergence_args=divergence_args,
         )
         return step.updates, TrustRegionState(step.scale, step.divergence)
+
+    import optax
 
     return optax.GradientTransformationExtraArgs(init, update)
 

@@ -12,6 +12,7 @@ from jax.typing import ArrayLike
 from kljax import _checks, _values, generators
 from kljax._checks import Axis
 from kljax._entry import check_reduction, entry, reduced, token_mask
+from kljax._kernels import chernoff as chernoff_kernel
 from kljax._kernels import functionals, normalise, over_axis, powers, shannon, statistics, sums
 from kljax._kernels import labels as label_kernel
 from kljax._safe import largest, nan_where
@@ -158,7 +159,7 @@ def _infinite(a: jax.Array, b: jax.Array, scale: jax.Array | None) -> jax.Array:
 
 @entry(_values.logits, "logits_p", "logits_q", few=4096)  # a search, whose program is large
 def chernoff(logits_p, logits_q, where, scale, *, axis: Axis = -1):
-    return powers.chernoff(*pair(logits_p, logits_q, where, scale, axis))
+    return chernoff_kernel.chernoff(*pair(logits_p, logits_q, where, scale, axis))
 
 
 @of_one

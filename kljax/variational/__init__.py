@@ -2,8 +2,8 @@
 
 log-density ─▶ log-weights at draws of q ─objective─▶ estimate ─gradient estimator─▶ optimiser ─▶ q with its k̂
 
-This module needs optax, and flows need flax; ``import kljax`` loads neither, so it is imported by name:
-``from kljax import variational``.
+Stochastic steps need optax, and flows flax too; either is imported when it is used. ``import kljax`` loads nothing of
+this, and every name is reached by ``kljax.variational`` or ``from kljax import variational``.
 """
 
 from typing import TYPE_CHECKING

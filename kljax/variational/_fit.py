@@ -5,12 +5,11 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from jax import lax
 
 from kljax import _checks
@@ -25,6 +24,9 @@ from kljax.variational._objectives import Objective, elbo
 from kljax.variational._result import FitResult
 from kljax.variational._run import Run
 from kljax.variational._targets import Target
+
+if TYPE_CHECKING:
+    import optax  # imported where a step is made, so that all else works without it
 
 EVALUATION_DRAWS = 4096
 EVALUATED = 2**22  # numbers that the evaluation draws may fill before there are fewer of them

@@ -6,12 +6,11 @@ import functools
 import os
 import tempfile
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from jax import lax
 
 from kljax.variational import _draws, _stochastic
@@ -19,12 +18,17 @@ from kljax.variational._guides import Params
 from kljax.variational._run import Run
 from kljax.variational._stochastic import CHUNK, State
 
+if TYPE_CHECKING:
+    import optax  # imported where a step is made, so that all else works without it
+
 LARGEST = 1.0  # norm of a gradient that is followed as it is: in whitened coordinates it is of order one
 
 
 @functools.lru_cache
 def adam(rate: float) -> optax.GradientTransformation:
     """The optimiser of those who choose none; the same for every fit, so that ``jit`` compiles once."""
+    import optax
+
     return optax.chain(optax.clip_by_global_norm(LARGEST), optax.adam(rate))
 
 

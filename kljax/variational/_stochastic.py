@@ -7,17 +7,19 @@ in chunks of one compiled program, so that a progress bar, a callback or a check
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import optax
 from jax import lax
 
 from kljax._types import GradientEstimator
 from kljax.variational import _gradients
 from kljax.variational._guides import Frame, Guide, Params
 from kljax.variational._objectives import Objective
+
+if TYPE_CHECKING:
+    import optax  # imported where a step is made, so that all else works without it
 
 CHUNK = 50  # steps between two looks at the objective
 HALVINGS = 6  # of the learning rate before the fit ends

@@ -1,0 +1,191 @@
+"""Rows whose exponentials neither over- nor underflow, as nearly all do: a block of rows at a time, each logit once.
+
+    x = a/T, y = b/T ─▶ eˣ, eʸ, kept in the cache ─▶ Z_p, Z_q ─▶ r = (a - b)/T - R, R = log(Z_p/Z_q) ─▶ Σ P(p, q, r)
+
+A summand P of an f-divergence is homogeneous of degree one, so it takes p̂ = eˣ and q̂ = eʸ Z_p/Z_q as they are. R is
+off by δ, an eps or two, and is left so, because what it does is of second order: with w = P over the larger mass,
+
+    Σ M w(r + δ) = D + δ (Σ p f'(u) - Σ_{p>q} P) + ½ f''(1) δ² + …,   Σ p f'(u) = O(D),
+
+and a gradient in logits, slopes - q Σ slopes, loses what a slope has of a multiple of q. Where D is so small that δ²
+shows, where f has a kink, or where a sum says that a row was not in range, the caller takes the passes of ``rows``.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from kljax._kernels.blocks import by_blocks, single_or_double
+from kljax._kernels.rows import Rows, Temperature, balance, normalise, power_of_rows
+from kljax._special import two_diff
+from kljax.generators import Generator, jeffreys, kl, neyman, pearson, reverse_kl, total_variation
+from kljax.generators._forms import Scalar, is_static
+from kljax.generators._masses import masses as form_masses
+from kljax.generators._record import slopes_of_rows, weighted_slopes
+
+LEAST, MOST = 1e-6, 1e25  # of a sum of exponentials
+TOP = 60.0  # of an exponent; e to it is above MOST
+SHIFT = 4.0  # |log(Z_p/Z_q)| up to which its rounding is some eps
+HIGHEST = 8.0  # logit over temperature up to which the rounding of the quotient is no more than others
+LOWEST = {4: -80.0, 8: -700.0}  # logit from which e to it, and quotients by that, have all digits,
+FAR = 1e30  # the size of a logit that lies as far out as -∞ here; the passes tell them apart
+LOWEST_OF_POWERS = -16.0  # and from which e^{βr} has, which is off by some |βr| eps
+BOUND = 0.75  # of a bounded divergence's largest value, beyond which its slopes all but cancel
+
+
+def exponentials(a: jax.Array, b: jax.Array, temperature: Temperature) -> tuple[jax.Array, jax.Array]:
+    """(eˣ, eʸ), no larger than a number above ``MOST``, so that nothing that is made of them overflows."""
+    x, y = (single_or_double(one) for one in (a, b))
+    if temperature is not None:
+        x, y = x / temperature, y / temperature
+    return jnp.exp(jnp.minimum(x, TOP)), jnp.exp(jnp.minimum(y, TOP))
+
+
+def missing(a: jax.Array, b: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """(whether a or b is -∞ or nearly so, whether just one of them is)"""
+    no_p, no_q = ~(a > -FAR), ~(b > -FAR)
+    return no_p | no_q, no_p ^ no_q
+
+
+def log_ratio(a: jax.Array, b: jax.Array, temperature: Temperature, shift: jax.Array) -> jax.Array:
+    """(a - b)/T - shift; finite where a or b is missing."""
+    either, _ = missing(a, b)
+    a, b = (jnp.where(either, 0.0, single_or_double(x)) for x in (a, b))
+    head, tail = two_diff(a, b)
+    if temperature is not None:
+        head, tail = head / temperature, tail / temperature
+    return (head - shift) + tail
+
+
+def power_in_range(order: Scalar, p: jax.Array, q: jax.Array, r: jax.Array) -> jax.Array:
+    """pᵅq¹⁻ᵅ"""
+    if is_static(order) and order == 0.5:
+        return jnp.sqrt(p * q)
+    if is_static(order) and order == 2.0:
+        return p * (p / jnp.where(q == 0.0, 1.0, q))
+    return jnp.where(r > 0.0, p, q) * jnp.exp(jnp.where(r > 0.0, order - 1.0, order) * r)
+
+
+def masses(a: jax.Array, b: jax.Array, temperature: Temperature, rows: Rows) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """(p, q, log(p/q)) of rows in range."""
+    p, q = exponentials(a, b, temperature)
+    return p / rows.norm_p, q / rows.norm_q, log_ratio(a, b, temperature, rows.shift)
+
+
+def sums(
+    a: jax.Array, b: jax.Array, temperature: Temperature, *, lowest: float | None
+) -> tuple[jax.Array, jax.Array, Rows, jax.Array]:
+    """(eˣ, eʸ, the statistics, whether the rows are in range, none but absent outcomes lower than ``lowest``)."""
+    p, q = exponentials(a, b, temperature)
+    norm_p, norm_q = p.sum(-1, keepdims=True), q.sum(-1, keepdims=True)
+    certain = (norm_p > LEAST) & (norm_p < MOST) & (norm_q > LEAST) & (norm_q < MOST)
+    norm_p, norm_q = (jnp.where(certain, norm, 1.0) for norm in (norm_p, norm_q))
+    shift, zero = jnp.log(norm_p / norm_q), jnp.zeros_like(norm_p)
+    certain &= jnp.abs(shift) <= SHIFT
+    for x, weight in ((a, p), (b, q)):
+        if lowest is not None:
+            x = single_or_double(x)
+            least = jnp.where(x == -jnp.inf, 0.0, x).min(-1, keepdims=True)
+            certain &= (least if temperature is None else least / temperature) > lowest
+        if temperature is not None:
+            certain &= weight.max(-1, keepdims=True) < math.exp(HIGHEST)
+    return p, q, Rows(zero, zero, norm_p, norm_q, shift, zero), certain
+
+
+def evaluate(
+    generator: Generator, a: jax.Array, b: jax.Array, temperature: Temperature
+) -> tuple[jax.Array, Rows, jax.Array]:
+    """(Σ q f(p/q), the statistics of the rows, whether these and the gradients from them have all digits), [..., 1]."""
+
+    def of_block(carried: Any, a: jax.Array, b: jax.Array) -> Any:
+        generator, temperature = carried
+        p, q, rows, certain = sums(a, b, temperature, lowest=_lowest(generator, a))
+        scaled_q = q * (rows.norm_p / rows.norm_q)
+        r = log_ratio(a, b, temperature, rows.shift)
+        # Where just one is missing the passes know what that costs.
+        terms = jnp.where(missing(a, b)[1], jnp.inf, _summand(generator, p, scaled_q, r))
+        value = terms.sum(-1, keepdims=True) / rows.norm_p
+        return value, *rows, certain & _certain(generator, value, rows.shift)
+
+    value, *rows, certain = by_blocks(of_block, (generator, temperature), a, b, still=True)
+    return value, Rows(*rows), certain
+
+
+def _summand(generator: Generator, p: jax.Array, q: jax.Array, r: jax.Array) -> jax.Array:
+    """q f(p/q)"""
+    if generator.by_mass is None or generator.by_mass.summand is None:
+        return jnp.maximum(p, q) * generator.balanced(r, *generator.parameters)
+    power = functools.partial(power_in_range, p=p, q=q, r=r)
+    return generator.by_mass.summand(form_masses(p, q, r, power), *generator.parameters)
+
+
+def _lowest(generator: Generator, like: jax.Array) -> float | None:
+    """The least logit over temperature; ``None`` where no outcome counts for more than p |log(p/q)| or q |log(p/q)|."""
+    bounded = all(is_static(one) and one < math.inf for one in (generator.at_zero, generator.at_infinity))
+    if bounded or generator.name in (kl.name, reverse_kl.name, jeffreys.name):
+        return None
+    rational = generator.by_mass is None or generator.name in (pearson.name, neyman.name)
+    return LOWEST[max(4, like.dtype.itemsize)] if rational else LOWEST_OF_POWERS
+
+
+def _certain(generator: Generator, value: jax.Array, shift: jax.Array) -> jax.Array:
+    """Whether δ² does not show in the value, nor a bound in the slopes."""
+    eps = float(jnp.finfo(value.dtype).eps)
+    least = 32.0 * eps * (1.0 + shift * shift) * curvature(generator, value.dtype)
+    if generator.name == total_variation.name:
+        return ((value >= least) & (value < jnp.inf)) | (value == 0.0)
+    bound = BOUND * (jnp.asarray(generator.at_zero, value.dtype) + jnp.asarray(generator.at_infinity, value.dtype))
+    return ((value >= least) & (value < jnp.inf) & (value <= bound)) | (value == 0.0)
+
+
+def curvature(generator: Generator, dtype: Any) -> jax.Array:
+    """f''(1) = df'/dr at r = 0; a third of eps⁻¹ of f(e) where that is 0, as of a kink."""
+    zero, one = jnp.zeros((), dtype), jnp.ones((), dtype)
+    _, slope = jax.jvp(lambda r: generator.derivative(r, *generator.parameters), (zero,), (one,))
+    kinked = 0.003 / float(jnp.finfo(dtype).eps) * generator.balanced(one, *generator.parameters)
+    return jnp.where(slope > 0.0, slope, kinked)
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
+def slopes(
+    sides: tuple[str, ...], generator: Generator, temperature: Temperature, a: jax.Array, b: jax.Array, rows: Rows
+) -> tuple[jax.Array, ...]:
+    """The gradients of an f-divergence in a/T and b/T, of those sides."""
+    p, q, r = masses(a, b, temperature, rows)
+    # The slopes of total variation are multiples of p and q, and what they lack of their bound costs nothing.
+    of_outcomes = slopes_of_rows if generator.name == total_variation.name else weighted_slopes
+    found = of_outcomes(generator, p, q, r, functools.partial(power_in_range, p=p, q=q, r=r))
+    return tuple(balance((p, q)["pq".index(side)], found["pq".index(side)]) for side in sides)
+
+
+@slopes.defjvp
+def _slopes_jvp(sides, primals, tangents):
+    *_, rows = primals
+
+    def general(generator, temperature, a, b):
+        p, q, r = normalise(a, b, temperature, rows)
+        found = slopes_of_rows(generator, p, q, r, power_of_rows(a, b, rows, temperature, p, q, r))
+        return tuple(balance((p, q)["pq".index(side)], found["pq".index(side)]) for side in sides)
+
+    return slopes(sides, *primals), jax.jvp(general, primals[:4], tangents[:4])[1]
+
+
+def tangent(slopes: Any, carried: Any, operands: tuple[jax.Array, jax.Array], rows: Rows, steps: Any) -> jax.Array:
+    """Σ slopes · steps, of shape [...], for ``slopes(carried, a, b, rows)`` in a/T and b/T."""
+
+    @jax.checkpoint
+    def of_block(carried: Any, a: jax.Array, b: jax.Array, *rest: jax.Array) -> jax.Array:
+        inner, temperature = carried
+        total: Any = 0.0
+        for slope, step in zip(slopes(inner, temperature, a, b, Rows(*rest[:6])), rest[6:], strict=True):
+            # Under vmap rows out of range come here too, whose slopes are then not taken.
+            slope, step = jnp.where(jnp.isfinite(slope), slope, 0.0), step.astype(slope.dtype)
+            total += (slope * (step if temperature is None else step / temperature)).sum(-1)
+        return total
+
+    return by_blocks(of_block, carried, *operands, *rows, *steps)

@@ -1,0 +1,141 @@
+"""Forms in p and q of the divergences to a mixture m = w p + (1 - w) q, of a static weight.
+
+With M and N the larger and the smaller of p and q, ρ = N/M = e^{-|r|}, the Jensen–Shannon summand of w = ½ needs no
+logarithm that must be computed:
+
+    ½(p + q) ψ(r²) r²,                    ψ(r²) r² = ½r tanh(½r) - log cosh(½r),  near p = q, else
+    ½[(M + N)(log 2 - log(1 + ρ)) - N|r|],  whose log(1 + ρ) is a polynomial of ρ.
+
+    ψ(z) = Σ (1 - 1/(2n)) (4ⁿ - 1) B₂ₙ/(2n)! zⁿ⁻¹,  B₂ₙ/(2n)! = (-1)ⁿ⁺¹ 2ζ(2n)/(2π)²ⁿ,  for |z| < π².
+"""
+
+from __future__ import annotations
+
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from kljax._special import atanh_tail, economised, horner, tiny
+from kljax.generators._forms import Scalar
+from kljax.generators._masses import Masses, over
+
+_NEAR = 2.0  # |r| up to which ψ serves
+
+
+def _zeta(n: int) -> float:
+    """ζ(n) for even n."""
+    known = {2: math.pi**2 / 6, 4: math.pi**4 / 90, 6: math.pi**6 / 945, 8: math.pi**8 / 9450}
+    return known.get(n) or math.fsum(k**-n for k in range(1, 60))
+
+
+_PSI = np.polynomial.Polynomial(
+    [(1 - 0.5 / n) * (4.0**n - 1) * (-1) ** (n + 1) * 2 * _zeta(2 * n) / (2 * math.pi) ** (2 * n) for n in range(1, 60)]
+)
+_LOG = np.polynomial.Polynomial([(-1.0) ** k / (k + 1) for k in range(40)])  # log(1 + x)/x
+
+
+def _fitted(series: np.polynomial.Polynomial, high: float, exact: int, degree: int) -> list[float]:
+    """Coefficients on [0, high], of which the first are the series' own: a fit's rounding shows near 0."""
+    tail = np.polynomial.Polynomial(series.coef[exact:])
+    return [*map(float, series.coef[:exact]), *economised(tail, 0.0, high, degree - exact)]
+
+
+_PSI_SINGLE, _PSI_DOUBLE = (_fitted(_PSI, _NEAR**2, *n) for n in ((1, 8), (7, 18)))
+_LOG_SINGLE, _LOG_DOUBLE = (_fitted(_LOG, math.exp(-_NEAR) + 1e-6, *n) for n in ((1, 5), (5, 12)))
+
+
+def _half_summand(m: Masses) -> jax.Array:
+    double = m.p.dtype == jnp.float64
+    near = jnp.abs(m.r) <= _NEAR
+    z = jnp.where(near, m.r * m.r, 0.0)
+    larger, smaller = jnp.maximum(m.p, m.q), jnp.minimum(m.p, m.q)
+    ratio = jnp.where(near, 0.0, over(smaller, larger))
+    log_1p = ratio * horner(_LOG_DOUBLE if double else _LOG_SINGLE, ratio)
+    apart = 0.5 * ((larger + smaller) * (math.log(2.0) - log_1p) - smaller * jnp.abs(m.r))
+    return jnp.where(near, 0.5 * (m.p + m.q) * (z * horner(_PSI_DOUBLE if double else _PSI_SINGLE, z)), apart)
+
+
+def _step(own: jax.Array, mixed: jax.Array, away: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """(whether mixed lies near own, then s = away/(own + mixed), else mixed/own) for mixed = own + away."""
+    s = 0.5 * away / jnp.maximum(0.5 * own + 0.5 * mixed, tiny(own))
+    near = jnp.abs(s) <= 0.5  # t from -2/3 to 2, where log1p(t) = 2 atanh(s)
+    far = mixed / jnp.where(near | (own == 0.0), 1.0, own)
+    far = jnp.clip(far, tiny(own), float(jnp.finfo(own.dtype).max))
+    return near, jnp.where(near, s, 0.0), jnp.where(near, 1.0, far)
+
+
+def _to_mixture(own: jax.Array, mixed: jax.Array, away: jax.Array) -> jax.Array:
+    """own h(t), h(t) = t - log1p(t), for the mixture own (1 + t) = own + away."""
+    near, v, far = _step(own, mixed, away)
+    close = v * away - 2.0 * (own * (v * v * v * atanh_tail(v * v)))
+    return jnp.where(near, close, away - own * jnp.log(far))
+
+
+def js_summand(m: Masses, weight: Scalar) -> jax.Array:
+    # w p h(m/p - 1) + (1 - w) q h(m/q - 1): what is linear in q - p cancels.
+    if weight == 0.5:
+        return _half_summand(m)
+    rest = 1.0 - weight
+    mixed = weight * m.p + rest * m.q
+    return weight * _to_mixture(m.p, mixed, rest * m.gap) + rest * _to_mixture(m.q, mixed, -weight * m.gap)
+
+
+@jax.custom_jvp
+def _log_of_mixture(own: jax.Array, mixed: jax.Array, away: jax.Array) -> jax.Array:
+    """own log(mixed/own)"""
+    near, v, far = _step(own, mixed, away)
+    return own * jnp.where(near, 2.0 * (v + v * v * v * atanh_tail(v * v)), jnp.log(far))
+
+
+@_log_of_mixture.defjvp
+def _log_of_mixture_jvp(primals, tangents):
+    # log(mixed/own) d own + (own d away - away d own)/mixed, whose quotients are bounded
+    own, mixed, away = primals
+    d_own, _, d_away = tangents
+    value = _log_of_mixture(own, mixed, away)
+    share, excess = (x / jnp.maximum(mixed, tiny(own)) for x in (own, away))
+    level = value / jnp.where(own == 0.0, 1.0, own)
+    return value, (level - excess) * d_own + share * d_away
+
+
+def js_in_log_p(m: Masses, weight: Scalar) -> jax.Array:
+    # From p itself: as e^r of the larger mass it would lose r eps.
+    rest = 1.0 - weight
+    return -weight * _log_of_mixture(m.p, weight * m.p + rest * m.q, rest * m.gap)
+
+
+def js_in_log_q(m: Masses, weight: Scalar) -> jax.Array:
+    rest = 1.0 - weight
+    return -rest * _log_of_mixture(m.q, weight * m.p + rest * m.q, -weight * m.gap)
+
+
+def _log_to_mixture(m: Masses, weight: Scalar) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
+    """(m, whether p is near it, s = (p - m)/(p + m) there, else log(p/m))"""
+    rest = 1.0 - weight
+    mixed = weight * m.p + rest * m.q
+    s = over(-rest * m.gap, m.p + mixed)
+    near = jnp.abs(s) <= 0.5
+    apart = jnp.maximum(over(jnp.where(near, 1.0, m.p), jnp.where(near, 1.0, mixed)), tiny(mixed))
+    return mixed, near, jnp.where(near, s, 0.0), jnp.log(apart)
+
+
+def skew_summand(m: Masses, weight: Scalar) -> jax.Array:
+    # p log(p/m) - (p - m), p - m = -(1 - w) gap
+    _, near, s, log_ratio = _log_to_mixture(m, weight)
+    away = -(1.0 - weight) * m.gap
+    return jnp.where(near, away * s * (1.0 + s * (1.0 + s) * atanh_tail(s * s)), m.p * log_ratio - away)
+
+
+def skew_in_log_p(m: Masses, weight: Scalar) -> jax.Array:
+    # p [log(p/m) - w t], t = (p - m)/m; near m, log(p/m) = t - h(t), h(t) = s t - 2s³W(s²)
+    mixed, near, s, log_ratio = _log_to_mixture(m, weight)
+    t = over(-(1.0 - weight) * m.gap, mixed)
+    excess = s * t - 2.0 * s * s * s * atanh_tail(s * s)
+    return m.p * jnp.where(near, (1.0 - weight) * t - excess, log_ratio - weight * t)
+
+
+def skew_in_log_q(m: Masses, weight: Scalar) -> jax.Array:
+    rest = 1.0 - weight
+    return rest * rest * m.gap * over(m.q, weight * m.p + rest * m.q)
