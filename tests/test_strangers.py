@@ -97,6 +97,16 @@ def test_renyi_of_matrices_at_huge_orders() -> None:
         assert float(at(p, q, jnp.float32(order))) > 15.0
 
 
+def test_mass_beyond_an_end_that_no_node_sees() -> None:
+    """Below -4.5 p has the mass exp(-395) and q none: infinite, as where the supports are far apart."""
+    p, q = families.GeneralizedExtremeValue(0.0, 1.0, 0.1), families.GeneralizedExtremeValue(0.5, 1.5, 0.3)
+    for value in (kljax.renyi(p, q, order=2.0), kljax.chi_squared(p, q), kljax.f_divergence(q, p, generators.neyman)):
+        assert value == INF
+    found = jax.jit(jax.vmap(lambda order: kljax.renyi(p, q, order=order)))(jnp.float32([0.5, 2.0, INF]))
+    assert 0.0 < found[0] < 1.0
+    assert (found[1:] == INF).all()
+
+
 @pytest.mark.parametrize("order", [1e3, 8e6])
 def test_renyi_just_below(order: float) -> None:
     p, q = np.array([0.5, 0.3, 0.2], np.float32), np.array([0.2, 0.5, 0.3], np.float32)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 from typing import Any
 
 import jax
@@ -106,11 +107,31 @@ def integrate(verb: str, p: Any, q: Any, **options: Any) -> jax.Array:
             f"{verb} of {type(p).__name__} and {type(q).__name__}: there is no closed form, and what they take is "
             "neither a real number nor an integer nor an angle. Call kljax.estimate(p, q, key=…) for an estimate."
         )
-    missed = _supports.beyond(p, q) if verb == "kl" else False
+    missed = _infinite(verb, p, q, options)
     if missed is True:
         return jnp.full(batch_shape(p), jnp.inf, dtype_of(p))
     found = _value(_quadrature(verb, p, q, options))
     return found if missed is False else jnp.where(missed, jnp.inf, found)
+
+
+def _infinite(verb: str, p: Any, q: Any, options: dict[str, Any]) -> bool | jax.Array:
+    """Whether the supports alone make it infinite, where the mass beyond an end may be too small for a node to see."""
+    if verb == "kl":
+        return _supports.beyond(p, q)
+    if verb == "renyi":
+        return _both(options["order"] >= 1.0, p, q)
+    if verb == "f_divergence":
+        generator = options["generator"]
+        first = _both(generator.at_infinity == math.inf, p, q)
+        second = _both(generator.at_zero == math.inf, q, p)
+        return first or second if isinstance(first, bool) else first | second
+    return False
+
+
+def _both(costs: bool | jax.Array, p: Any, q: Any) -> bool | jax.Array:
+    """Whether mass of p where q is missing costs ∞, and there is some."""
+    missed = False if costs is False else _supports.beyond(p, q)
+    return missed if missed is False or costs is True else costs & missed
 
 
 def _has_chances(one: Any) -> bool:
