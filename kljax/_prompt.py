@@ -10,6 +10,7 @@ results differ by some last digits of a sum, as those of one XLA and the next do
 
 from __future__ import annotations
 
+import concurrent.futures
 import functools
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
@@ -17,6 +18,7 @@ from typing import Any, TypeVar, cast
 import jax
 import numpy as np
 from jax import lax
+from jax.extend.core import get_opaque_trace_state
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -46,7 +48,7 @@ def prompt(
         nonlocal quickly
         operands = [one for at, one in enumerate(args) if at not in static_argnums]
         operands += [one for name, one in kwargs.items() if name not in static_argnames]
-        if not _are_few(operands, few) or not _outermost():
+        if not _outermost() or not _are_few(operands, few):
             return well(*args, **kwargs)
         if quickly is None:
             quickly = compiled(compiler_options=_options())
@@ -57,13 +59,22 @@ def prompt(
 
 
 def _are_few(operands: Any, few: int) -> bool:
-    leaves = jax.tree.leaves(operands)
-    return not any(isinstance(one, jax.core.Tracer) for one in leaves) and sum(map(np.size, leaves)) <= few
+    return sum(map(np.size, jax.tree.leaves(operands))) <= few
 
 
 def _outermost() -> bool:
-    """Whether what is called now is run now, and on a CPU."""
-    return jax.default_backend() == "cpu" and not isinstance(lax.full((), 0.0), jax.core.Tracer)
+    """Whether what is called now is run now, and on a CPU.
+
+    Under any transformation it is not: the function may hold what is traced, and options are for whole programs.
+    """
+    return get_opaque_trace_state() == _untransformed() and jax.default_backend() == "cpu"
+
+
+@functools.cache
+def _untransformed() -> Any:
+    """JAX's state where nothing is traced, which is that of a new thread."""
+    with concurrent.futures.ThreadPoolExecutor(1) as thread:
+        return thread.submit(get_opaque_trace_state).result()
 
 
 @functools.cache

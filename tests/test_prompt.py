@@ -66,6 +66,8 @@ def test_what_is_traced_is_a_part_of_its_program(made: list[Any]) -> None:
     assert outer(jnp.float32(1.0)) == 9.0
     jax.make_jaxpr(lambda: function(3, x))()
     jax.lax.fori_loop(0, 2, lambda _, carry: carry + function(3, x), jnp.float32(0.0))
+    # And what is traced may come with the function, not with its operands.
+    assert jax.grad(lambda y: prompt(lambda x: x * y)(x))(x) == 2.0
     assert set(made) == {None}
 
 

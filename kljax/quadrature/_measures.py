@@ -54,7 +54,7 @@ def measure(densities: Densities, integrand: Any, nodes: Nodes) -> Measures:
     top = where(jnp.isfinite(top), top, 0.0)
     factor = jnp.exp(exponent - top)
     term = where(factor > 0.0, value * factor, 0.0)
-    # A density that underflows beside the largest of its panel is there all the same: the integrand may need its logarithm.
+    # A density that underflows beside the largest of its panel is there all the same: the integrand has its logarithm.
     log_main = where(factor[count:] > 0.0, jnp.log(jnp.abs(terms.value)) + terms.exponent, -jnp.inf)
     mass, log_term = jnp.abs(term), jnp.concatenate([exponent[:count], log_main])
     size, error = jnp.split(jnp.stack([mass, term * nodes.excess]).sum(-1), 2)

@@ -14,7 +14,6 @@ from typing import Any
 
 import jax
 import numpy as np
-from jax.extend.core import get_opaque_trace_state
 
 _PLAIN = (bool, int, float, complex, str, bytes, type(None))
 _SMALL = 1 << 16  # bytes of an array that are compared
@@ -34,12 +33,8 @@ _PROGRAMS: dict[Any, tuple[list[weakref.ref[Any]], Any]] = {}
 def kept(functions: Sequence[Callable[..., Any]], key: Any, make: Callable[[Callable[[], list[Any]]], Any]) -> Any:
     """``make(alive)`` for these functions and this key, made once; ``alive()`` gives the functions.
 
-    Under a transformation they may hold what is traced, and nothing is kept.
+    Under a transformation they may hold what is traced; that is told by its identity, and the program ends with it.
     """
-    with jax.ensure_compile_time_eval():
-        outside = get_opaque_trace_state()
-    if get_opaque_trace_state() != outside:
-        return make(lambda: list(functions))
     owners: list[Any] = []
     try:
         whole = key, tuple(_mark(one, owners, 0) for one in functions)
