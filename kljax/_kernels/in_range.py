@@ -48,7 +48,7 @@ def exponentials(a: jax.Array, b: jax.Array, temperature: Temperature) -> tuple[
 
 def missing(a: jax.Array, b: jax.Array) -> tuple[jax.Array, jax.Array]:
     """(whether a or b is -∞ or nearly so, whether just one of them is)"""
-    no_p, no_q = ~(a > -FAR), ~(b > -FAR)
+    no_p, no_q = (~(single_or_double(x) > -FAR) for x in (a, b))
     return no_p | no_q, no_p ^ no_q
 
 
