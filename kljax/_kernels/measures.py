@@ -63,7 +63,8 @@ def _pinned(slope: jax.Array, here: jax.Array, limit: Scalar) -> jax.Array:
 @jax.custom_jvp
 def f_divergence(generator: Generator, p: jax.Array, q: jax.Array) -> jax.Array:
     """Σ q f(p/q) over the last axis."""
-    return _summand(generator, p, q, ratio(p, q)).sum(-1)
+    # Of masses that are all but flushed to zero less than nothing may be left.
+    return jnp.maximum(_summand(generator, p, q, ratio(p, q)).sum(-1), 0.0)
 
 
 def _summand(generator: Generator, p: jax.Array, q: jax.Array, r: jax.Array) -> jax.Array:
