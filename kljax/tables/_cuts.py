@@ -119,6 +119,8 @@ def beyond_chance(rows: int, mine: int, others: int) -> bool:
 
 def range_ends(low: Any, high: Any, near: tuple[Any, Any], grain: type | None) -> tuple[Any, Any]:
     """Edges just outside a range, wider by no more than rounding noise; ``near`` are the values next to its ends."""
+    if isinstance(high, np.datetime64):
+        return low, high + np.ones((), high.dtype.str.replace("M8", "m8"))[()]  # one of its own unit
     if not isinstance(low, float):
         return low, high + 1
     noise = [_SLIVER * abs(near[0] - low), _SLIVER * abs(high - near[1])]
