@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from mpmath import mpf
 
-from kljax import _bessel
+from kljax._special import bessel
 
 inf = float("inf")
 ORDERS = [0.0, 3.0, 20.0, 500.0]
@@ -73,17 +73,17 @@ LIMITS = {"A'": 32.0, "B": 48.0, "∂y": 32.0, "∂x": 32.0}
 @pytest.mark.by_default("float32-0.0", "float32-500.0")
 def test_values_and_derivatives(order, dtype, sweep_size):
     y, x = pairs(dtype, order, sweep_size(10, 60))
-    function = lambda y, x: _bessel.bregman_log_bessel(order, y, x)  # noqa: E731
+    function = lambda y, x: bessel.bregman_log_bessel(order, y, x)  # noqa: E731
     first = [by(function, i) for i in range(2)]
 
     @jax.jit
     def everything(y, x):
-        ratio = lambda x: _bessel.bessel_ratio(x, order)  # noqa: E731
+        ratio = lambda x: bessel.bessel_ratio(x, order)  # noqa: E731
         singles = (
-            _bessel.log_bessel_i(order, x),
-            by(lambda x: _bessel.log_bessel_i(order, x), 0)(x),
+            bessel.log_bessel_i(order, x),
+            by(lambda x: bessel.log_bessel_i(order, x), 0)(x),
             by(ratio, 0)(x),
-            _bessel.bessel_ratio_slope(x, order),
+            bessel.bessel_ratio_slope(x, order),
         )
         return singles, (
             function(y, x),
@@ -115,7 +115,7 @@ def test_values_and_derivatives(order, dtype, sweep_size):
 def test_order_zero_close_to_zero(dtype):
     """log I₀ ~ κ²/4 and A ~ κ/2 have relative accuracy."""
     x = jnp.asarray(10.0 ** np.random.default_rng(32).uniform(-12, 0.6, 60), dtype)
-    value, ratio = jax.jit(lambda x: (_bessel.log_i0(x), _bessel.bessel_ratio(x)))(x)
+    value, ratio = jax.jit(lambda x: (bessel.log_i0(x), bessel.bessel_ratio(x)))(x)
     with mpmath.workdps(60):
         exact = Exact(0.0, x)
     assert worst(value, exact.gain) <= 8
@@ -126,7 +126,7 @@ def test_half_order_is_elementary(dtype):
     """I_½(κ) κ^-½ = √(2/π) sinh(κ)/κ and A = coth κ - 1/κ."""
     x = jnp.asarray(10.0 ** np.random.default_rng(33).uniform(-2, 3, 60), dtype)
     exact = np.array([mpmath.coth(mpf(float(a))) - 1 / mpf(float(a)) for a in x])
-    assert worst(jax.jit(lambda x: _bessel.bessel_ratio(x, 0.5))(x), exact) <= 4
+    assert worst(jax.jit(lambda x: bessel.bessel_ratio(x, 0.5))(x), exact) <= 4
 
 
 @pytest.mark.by_default("float32")
@@ -134,7 +134,7 @@ def test_a_better_known_difference(dtype):
     x, d = jnp.asarray([0.3, 4.0, 90.0], dtype), jnp.asarray([1e-15] * 3, dtype)
     exact = Exact(0.0, x)
     got, slopes = jax.jit(
-        jax.vmap(jax.value_and_grad(_bessel.bregman_log_i0, (0, 1, 2)))
+        jax.vmap(jax.value_and_grad(bessel.bregman_log_i0, (0, 1, 2)))
     )(x, x, d)  # fmt: skip
     assert worst(got, exact.slope * mpf(float(d[0])) ** 2 / 2) <= 32
     assert worst(slopes[0], exact.slope * mpf(float(d[0]))) <= 32
@@ -147,12 +147,12 @@ def test_the_ends(order, dtype):
     huge = 0.5 * float(jnp.finfo(dtype).max)
     points = jnp.asarray([0.0, float(jnp.finfo(dtype).tiny), 1.0, 1e9, huge, inf], dtype)
     y, x = (a.ravel() for a in jnp.meshgrid(points, points))
-    divergence = lambda y, x: _bessel.bregman_log_bessel(order, y, x)  # noqa: E731
-    value = lambda x: _bessel.log_bessel_i(order, x)  # noqa: E731
+    divergence = lambda y, x: bessel.bregman_log_bessel(order, y, x)  # noqa: E731
+    value = lambda x: bessel.log_bessel_i(order, x)  # noqa: E731
     first = [by(divergence, i) for i in range(2)]
     with jax.debug_nans(True):
         got, mean, slope = jax.jit(lambda x: (value(x), by(value, 0)(x), by(by(value, 0), 0)(x)))(points)
-        ratio = jax.jit(lambda x: _bessel.bessel_ratio(x, order))(points)
+        ratio = jax.jit(lambda x: bessel.bessel_ratio(x, order))(points)
         both, *rest = jax.jit(lambda y, x: (divergence(y, x), *(h(y, x) for h in first)))(y, x)
     np.testing.assert_allclose(got[0], float(-order * mpmath.log(2) - mpmath.loggamma(order + 1)), rtol=1e-6)
     assert got[-1] == inf
@@ -164,4 +164,4 @@ def test_the_ends(order, dtype):
     assert not np.any(both[y == x])
     assert np.all(both[jnp.isinf(y) != jnp.isinf(x)] == inf)
     assert not any(np.any(r[jnp.isinf(y) | jnp.isinf(x)]) for r in rest)
-    assert np.isnan(_bessel.log_bessel_i(order, -points[2]))
+    assert np.isnan(bessel.log_bessel_i(order, -points[2]))

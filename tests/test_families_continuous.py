@@ -19,7 +19,7 @@ from oracles.distributions import TEXTBOOK as FIRST
 
 import kljax
 from kljax import expfam, families
-from kljax.families._closed_forms import KL
+from kljax.divergences.forms.kullback_leibler import KL
 
 Numbers = tuple[float, ...]
 

@@ -16,7 +16,7 @@ from sweeps import thinned
 
 import kljax
 from kljax import families
-from kljax.families._closed_forms import KL
+from kljax.divergences.forms.kullback_leibler import KL
 
 # --- total variation of normal distributions ----------------------------------------------------------------
 

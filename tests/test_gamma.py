@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from mpmath import mpf, psi
 
-from kljax import _gamma
+from kljax._special import gamma
 
 inf = float("inf")
 log_gamma, log = mpmath.loggamma, mpmath.log
@@ -69,8 +69,8 @@ def test_log_gamma_digamma_trigamma(dtype, sweep_size):
 
     @jax.jit
     def everything(x):
-        first = by(_gamma.log_gamma, 0)
-        return _gamma.log_gamma(x), first(x), by(first, 0)(x), _gamma.digamma(x), by(_gamma.trigamma, 0)(x)
+        first = by(gamma.log_gamma, 0)
+        return gamma.log_gamma(x), first(x), by(first, 0)(x), gamma.digamma(x), by(gamma.trigamma, 0)(x)
 
     value, slope, curvature, digamma, third = everything(x)
     check(value, log_gamma, [x], 4, "log Γ")
@@ -78,7 +78,7 @@ def test_log_gamma_digamma_trigamma(dtype, sweep_size):
         check(got, lambda a: psi(0, a), [x], 4, "ψ")
     check(curvature, lambda a: psi(1, a), [x], 4, "ψ'")
     check(third, lambda a: psi(2, a), [x], 4, "ψ″")
-    reverse = jax.jit(jax.grad(lambda x: jnp.sum(_gamma.log_gamma(x))))(x)
+    reverse = jax.jit(jax.grad(lambda x: jnp.sum(gamma.log_gamma(x))))(x)
     np.testing.assert_array_equal(reverse, slope)
 
 
@@ -86,8 +86,8 @@ def test_log_gamma_1p(dtype, sweep_size):
     rng, n = np.random.default_rng(23), sweep_size(100, 4000)
     r = [signs(rng, n) * 10.0 ** rng.uniform(-20, -0.05, n), 1.0 + signs(rng, n) * 10.0 ** rng.uniform(-7, 0, n) * 0.9]
     r = jnp.asarray(np.concatenate([*r, 10.0 ** rng.uniform(0, 6, n)]), dtype)
-    first = by(_gamma.log_gamma_1p, 0)
-    value, slope, curvature = jax.jit(lambda r: (_gamma.log_gamma_1p(r), first(r), by(first, 0)(r)))(r)
+    first = by(gamma.log_gamma_1p, 0)
+    value, slope, curvature = jax.jit(lambda r: (gamma.log_gamma_1p(r), first(r), by(first, 0)(r)))(r)
     with mpmath.workdps(80):  # 1 + r for r = 1e-20
         check(value, lambda a: log_gamma(1 + a), [r], 4, "log Γ(1 + r)")
         check(slope, lambda a: psi(0, 1 + a), [r], 4, "ψ(1 + r)")
@@ -108,7 +108,7 @@ FUNCTIONS = {  # F and its first three derivatives
 @pytest.mark.parametrize("name", FUNCTIONS)
 @pytest.mark.by_default("float32-bregman_log_gamma")
 def test_bregman_divergences(name, dtype, sweep_size):
-    function, (F, F1, F2, F3) = getattr(_gamma, name), FUNCTIONS[name]
+    function, (F, F1, F2, F3) = getattr(gamma, name), FUNCTIONS[name]
     y, x = pairs(dtype, sweep_size(60, 3000))
     first = [by(function, i) for i in range(2)]
 
@@ -130,7 +130,7 @@ def test_bregman_divergences(name, dtype, sweep_size):
 
 def test_gaps(dtype, sweep_size):
     y, x = pairs(dtype, sweep_size(60, 3000))
-    log_gap, gap = jax.jit(lambda y, x: (_gamma.log_gamma_gap(y, x), _gamma.digamma_gap(y, x)))(y, x)
+    log_gap, gap = jax.jit(lambda y, x: (gamma.log_gamma_gap(y, x), gamma.digamma_gap(y, x)))(y, x)
     check(gap, lambda y, x: psi(0, y) - psi(0, x), [y, x], 4, "ψ(y) - ψ(x)")
     # The values may be equal on both sides of the minimum.
     norm = lambda y, x: abs(log_gamma(y) - log_gamma(x)) + min(abs(psi(0, x) * (y - x)), 1)  # noqa: E731
@@ -143,7 +143,7 @@ def test_a_better_known_difference(dtype):
     x, d = jnp.asarray([0.3, 1.7, 40.0], dtype), jnp.asarray([small] * 3, dtype)
     step = mpf(float(d[0]))
     for name, (_, _, second, _) in FUNCTIONS.items():
-        function = getattr(_gamma, name)
+        function = getattr(gamma, name)
         check(jax.jit(function)(x, x, d), lambda a, F2=second: F2(a) * step**2 / 2, [x], 5, name)
         slopes = jax.jit(jax.grad(lambda y, x, d, f=function: jnp.sum(f(y, x, d)), (0, 1, 2)))(x, x, d)
         check(slopes[0], lambda a, F2=second: F2(a) * step, [x], 5, name)
@@ -156,9 +156,9 @@ def test_the_ends(dtype):
     points = jnp.asarray([0.0, inf, tiny, huge, 1.0, 2.0], dtype)
     with jax.debug_nans(True):
         for function, expected in (
-            (_gamma.log_gamma, [inf, inf, None, inf, 0.0, 0.0]),
-            (_gamma.digamma, [-inf, inf, None, None, None, None]),
-            (_gamma.trigamma, [inf, 0.0, inf, None, None, None]),
+            (gamma.log_gamma, [inf, inf, None, inf, 0.0, 0.0]),
+            (gamma.digamma, [-inf, inf, None, None, None, None]),
+            (gamma.trigamma, [inf, 0.0, inf, None, None, None]),
         ):
             first = by(function, 0)
             got, slope, curvature = jax.jit(lambda x, f=function, g=first: (f(x), g(x), by(g, 0)(x)))(points)
@@ -168,7 +168,7 @@ def test_the_ends(dtype):
             assert not np.any(curvature[:2])
         y, x = (a.ravel() for a in jnp.meshgrid(points, points))
         for name in FUNCTIONS:
-            function = getattr(_gamma, name)
+            function = getattr(gamma, name)
             first = [by(function, i) for i in range(2)]
             value, *rest = jax.jit(
                 lambda y, x, f=function, g=first: (f(y, x), *(h(y, x) for h in g), *(by(h, 1)(y, x) for h in g))
@@ -176,14 +176,14 @@ def test_the_ends(dtype):
             assert np.all(value >= 0.0)
             np.testing.assert_array_equal(value == 0.0, y == x)
             assert not any(np.any(r[(y == 0) | (x == 0) | jnp.isinf(y) | jnp.isinf(x)]) for r in rest)
-    assert np.isnan(_gamma.log_gamma(-points[4]))
-    assert np.isnan(_gamma.bregman_phi(-points[4], -points[5]))
+    assert np.isnan(gamma.log_gamma(-points[4]))
+    assert np.isnan(gamma.bregman_phi(-points[4], -points[5]))
 
 
 @pytest.mark.parametrize(("pole", "series"), [("_POLE_SINGLE", "_SERIES_SINGLE"), ("_POLE_DOUBLE", "_SERIES_DOUBLE")])
 def test_the_series_is_the_fit_that_it_claims_to_be(pole, series):
     """Least squares at twice as many Chebyshev points in z, of the third derivative relative to φ‴."""
-    p, series = mpf(getattr(_gamma, pole)), getattr(_gamma, series)
+    p, series = mpf(getattr(gamma, pole)), getattr(gamma, series)
     n = len(series)
     with mpmath.workdps(50):
         nodes = [(1 + mpmath.cos(mpmath.pi * (2 * i + 1) / (4 * n))) / 2 / (1 + p) for i in range(2 * n)]

@@ -11,8 +11,8 @@ import pytest
 from sweeps import thinned
 
 import kljax
+from kljax.divergences.forms.inner_products import FEATURES
 from kljax.families import Categorical, Dirichlet, Independent, Laplace, MultivariateNormal, Normal, OneHotCategorical
-from kljax.families._features import FEATURES
 
 N, M = 37, 41  # no multiple of a tile
 

@@ -16,8 +16,8 @@ from scipy import special, stats
 from sweeps import thinned
 
 from kljax import families
+from kljax._special.incomplete import incomplete_beta, incomplete_gamma
 from kljax.families import Affine, Exp, Mixture, Transformed
-from kljax.families._incomplete import incomplete_beta, incomplete_gamma
 
 # Parameters, and what scipy makes of them.
 CASES: dict[str, tuple[tuple[float, ...], Any]] = {

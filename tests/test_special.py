@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from mpmath import mpf
 
-from kljax import _ratios, _special
+from kljax._special import elementwise
 from kljax.generators import _atoms
 
 inf = float("inf")
@@ -169,7 +169,7 @@ ATOMS = {
 
 
 def atom_named(name: str) -> Callable:
-    return next(getattr(one, name) for one in (_special, _ratios, _atoms) if hasattr(one, name))
+    return next(getattr(one, name) for one in (elementwise, ratios, _atoms) if hasattr(one, name))
 
 
 def points(atom: Atom, dtype, count: int) -> tuple[list[jax.Array], list[tuple[mpf, ...]]]:
@@ -285,9 +285,9 @@ def test_error_free_transformations(dtype):
     rng = np.random.default_rng(12)
     a, b = (jnp.asarray(signed(-8, 8, 500, rng), dtype) for _ in range(2))
     for function, exactly in (
-        (_special.two_sum, lambda x, y: x + y),
-        (_special.two_diff, lambda x, y: x - y),
-        (_special.two_product, lambda x, y: x * y),
+        (elementwise.two_sum, lambda x, y: x + y),
+        (elementwise.two_diff, lambda x, y: x - y),
+        (elementwise.two_product, lambda x, y: x * y),
     ):
         head, tail = jax.jit(function)(a, b)  # compiled, since compilers contract and reorder
         for x, y, h, t in zip(a, b, head, tail, strict=True):
@@ -296,15 +296,15 @@ def test_error_free_transformations(dtype):
 
 def test_sums_that_overflow_have_no_error_term(dtype):
     largest = jnp.asarray(float(jnp.finfo(dtype).max), dtype)
-    head, tail = _special.two_sum(largest, largest)
+    head, tail = elementwise.two_sum(largest, largest)
     assert (head, tail) == (inf, 0.0)
 
 
 def test_a_divisor_whose_square_underflows(dtype):
     small = jnp.asarray(1e-25 if dtype == jnp.float32 else 1e-200, dtype)
-    slope = jax.grad(_special.divide, 1)(small * small, small)
+    slope = jax.grad(elementwise.divide, 1)(small * small, small)
     np.testing.assert_allclose(
-        jax.grad(_special.divide, 1)(small, small), -1.0 / small, rtol=4 * float(jnp.finfo(dtype).eps)
+        jax.grad(elementwise.divide, 1)(small, small), -1.0 / small, rtol=4 * float(jnp.finfo(dtype).eps)
     )
     assert np.isfinite(slope)
 

@@ -16,7 +16,7 @@ from jax import lax
 
 from kljax._kernels.powers import _log_sum, _renyi, _tilted
 from kljax._kernels.rows import Rows, Temperature, normalise, statistics
-from kljax._special import divide, expm1, expm1_minus_x
+from kljax._special.elementwise import divide, expm1, expm1_minus_x
 from kljax.generators import alpha
 
 

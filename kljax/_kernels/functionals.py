@@ -18,7 +18,7 @@ from jax.scipy.special import logsumexp
 from kljax._kernels import parts, powers, shannon, sums, totals
 from kljax._kernels.blocks import single_or_double
 from kljax._kernels.rows import Rows, exp_of_sum, less, log_ratio, masses, power_exponent, power_of_rows
-from kljax._special import log1p
+from kljax._special.elementwise import log1p
 from kljax.generators import Generator, kl
 from kljax.generators._masses import mass_gap
 from kljax.generators._record import parameter_tangent, summand

@@ -22,7 +22,7 @@ import jax.numpy as jnp
 
 from kljax._kernels.blocks import by_blocks, single_or_double
 from kljax._kernels.rows import Rows, Temperature, balance, normalise, power_of_rows
-from kljax._special import two_diff
+from kljax._special.elementwise import two_diff
 from kljax.generators import Generator, jeffreys, kl, neyman, pearson, reverse_kl, total_variation
 from kljax.generators._forms import Scalar, is_static
 from kljax.generators._masses import masses as form_masses

@@ -14,7 +14,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from kljax._special import divide, log1p, log_ratio, tiny, two_diff, two_product, two_sum, x_minus_log1p
+from kljax._special.elementwise import divide, log1p, log_ratio, tiny, two_diff, two_product, two_sum, x_minus_log1p
 
 Pair = tuple[jax.Array, jax.Array]
 

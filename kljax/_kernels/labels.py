@@ -12,7 +12,7 @@ import jax.numpy as jnp
 
 from kljax._kernels.blocks import single_or_double
 from kljax._kernels.rows import Temperature, logit_tangent
-from kljax._special import log1p
+from kljax._special.elementwise import log1p
 
 
 @jax.custom_jvp

@@ -15,8 +15,8 @@ import jax.numpy as jnp
 from jax.scipy.special import logsumexp
 
 from kljax._kernels.powers import capped, order_slope
-from kljax._safe import exp_within, nan_where, saturated
-from kljax._special import expm1, expm1_ratio, log1p, log_ratio, tiny, two_diff, two_product, two_sum
+from kljax._special.elementwise import expm1, expm1_ratio, log1p, log_ratio, tiny, two_diff, two_product, two_sum
+from kljax._special.safe import exp_within, nan_where, saturated
 from kljax.generators import Generator, alpha
 from kljax.generators._forms import Scalar, bind, dynamic, is_static, tame
 from kljax.generators._record import parameter_tangent, summand, weighted_slopes

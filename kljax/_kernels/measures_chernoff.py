@@ -10,7 +10,7 @@ from jax import lax
 
 from kljax._kernels.chernoff import at_optimum, stationarity
 from kljax._kernels.measures import _at_edge, _finite, mixed_mass, ratio, renyi_below
-from kljax._special import expm1
+from kljax._special.elementwise import expm1
 from kljax.generators import alpha
 
 

@@ -19,8 +19,8 @@ from jax import lax
 
 from kljax._kernels.blocks import by_blocks, fresh, single_or_double, strategy, sum_over
 from kljax._kernels.rows import Rows, excess_term, weighted_gap
-from kljax._safe import finite_or_nan
-from kljax._special import expm1_minus_x_near, expm1_near, log1p, two_diff, two_sum, x_minus_log1p
+from kljax._special.elementwise import expm1_minus_x_near, expm1_near, log1p, two_diff, two_sum, x_minus_log1p
+from kljax._special.safe import finite_or_nan
 
 
 class Parts(NamedTuple):

@@ -16,8 +16,8 @@ from kljax._kernels.powers import order_slope
 from kljax._kernels.rows import Rows, Temperature, centre, closed, logit_tangent, normalise, scaled, statistics
 from kljax._kernels.rows import weights as exp_weights
 from kljax._kernels.sums import absent, row_tangent
-from kljax._safe import finite_or_nan, saturated
-from kljax._special import divide, expm1, expm1_ratio, log1p, log1p_excess, two_diff
+from kljax._special.elementwise import divide, expm1, expm1_ratio, log1p, log1p_excess, two_diff
+from kljax._special.safe import finite_or_nan, saturated
 from kljax.generators import kl
 from kljax.generators._masses import mass_gap
 

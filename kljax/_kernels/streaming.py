@@ -19,7 +19,7 @@ from kljax._kernels.blocks import by_blocks, fresh, known, single_or_double
 from kljax._kernels.parts import Parts, finish
 from kljax._kernels.rows import Rows, balance, log_ratio, masses, normalise, power_of_rows
 from kljax._kernels.totals import Totals, apart, gradient, names, terms
-from kljax._special import expm1_minus_x_near, two_diff, two_sum
+from kljax._special.elementwise import expm1_minus_x_near, two_diff, two_sum
 from kljax.generators import Generator
 from kljax.generators._masses import mass_gap
 from kljax.generators._record import slopes_of_rows

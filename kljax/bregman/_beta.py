@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax.custom_derivatives import SymbolicZero
 
-from kljax import _special
+from kljax._special import elementwise
 from kljax.bregman._divided import exp_divided
 from kljax.bregman._remainder import finite
 
@@ -17,14 +17,16 @@ from kljax.bregman._remainder import finite
 @jax.custom_jvp
 def _power(y: jax.Array, e: jax.Array) -> jax.Array:
     """yᵉ for y ≥ 0, at the smallest positive normal number where y is 0, and never infinite."""
-    return finite(jnp.maximum(y, _special.tiny(y)) ** e)
+    return finite(jnp.maximum(y, elementwise.tiny(y)) ** e)
 
 
 @_power.defjvp
 def _power_jvp(primals, tangents):
     (y, e), (dy, de) = primals, tangents
     value = _power(y, e)
-    return value, finite(e * _power(y, e - 1.0)) * dy + finite(jnp.log(jnp.maximum(y, _special.tiny(y))) * value) * de
+    return value, finite(e * _power(y, e - 1.0)) * dy + finite(
+        jnp.log(jnp.maximum(y, elementwise.tiny(y))) * value
+    ) * de
 
 
 def _by_beta(
@@ -40,7 +42,7 @@ def _along(slope: jax.Array, step: jax.Array | SymbolicZero) -> jax.Array | floa
 
 def _gap(x: jax.Array, y: jax.Array, beta: jax.Array) -> jax.Array:
     """(xᵝ⁻¹ - yᵝ⁻¹)/(β - 1) for x, y > 0; log(x/y) at β = 1."""
-    r = _special.log_ratio(x, y)
+    r = elementwise.log_ratio(x, y)
     e = beta - 1.0
     # The larger power is taken out, so that the divided difference cannot overflow.
     rising = e * r > 0.0
@@ -51,7 +53,7 @@ def _gap(x: jax.Array, y: jax.Array, beta: jax.Array) -> jax.Array:
 @jax.custom_jvp
 def power_gap(x: jax.Array, y: jax.Array, beta: jax.Array) -> jax.Array:
     """φ'(x) - φ'(y) for φ(x) = xᵝ/(β(β - 1)); a zero stands for the smallest positive normal number."""
-    low = _special.tiny(x)
+    low = elementwise.tiny(x)
     return finite(_gap(jnp.maximum(x, low), jnp.maximum(y, low), beta))
 
 
@@ -59,7 +61,7 @@ def power_gap(x: jax.Array, y: jax.Array, beta: jax.Array) -> jax.Array:
 def _power_gap_jvp(primals, tangents):
     x, y, beta = primals
     dx, dy, d_beta = tangents
-    low = _special.tiny(x)
+    low = elementwise.tiny(x)
     by_beta = _by_beta(lambda b: _gap(jnp.maximum(x, low), jnp.maximum(y, low), b), beta, d_beta)
     by_points = _along(_power(x, beta - 2.0), dx) - _along(_power(y, beta - 2.0), dy)
     return power_gap(x, y, beta), jnp.broadcast_to(by_points + by_beta, x.shape)
@@ -69,7 +71,7 @@ def _term(x: jax.Array, y: jax.Array, beta: jax.Array) -> jax.Array:
     no_x, no_y = (x == 0.0) & (y > 0.0), (y == 0.0) & (x > 0.0)
     edge = (x == 0.0) | (y == 0.0)
     u, v = jnp.where(edge, 1.0, x), jnp.where(edge, 1.0, y)
-    r = _special.log_ratio(u, v)
+    r = elementwise.log_ratio(u, v)
     # yᵝ r² exp[0, r, βr], the largest of yᵝ, x yᵝ⁻¹ and xᵝ taken out.
     zero, second = jnp.zeros_like(r), beta * r
     at_y, at_x = (r <= 0.0) & (second <= 0.0), second >= r

@@ -7,12 +7,12 @@ import math
 import jax
 import jax.numpy as jnp
 
-from kljax import _special
+from kljax._special import elementwise
 
 
 def _expm1_over(t: jax.Array) -> jax.Array:
     """(eᵗ - 1)/t."""
-    return jnp.where(t == 0.0, 1.0, _special.expm1(t) / jnp.where(t == 0.0, 1.0, t))
+    return jnp.where(t == 0.0, 1.0, elementwise.expm1(t) / jnp.where(t == 0.0, 1.0, t))
 
 
 def _series(nodes: list[jax.Array]) -> jax.Array:
@@ -73,8 +73,8 @@ def log_divided(a: jax.Array, b: jax.Array) -> jax.Array:
     total = 0.5 * a + 0.5 * b
     near = jnp.abs(d) <= total
     s = jnp.where(near, 0.5 * d / total, 0.0)
-    far = _special.log_ratio(a, b) / jnp.where(near, 1.0, d)
-    return jnp.where(near, (1.0 + s * s * _special.atanh_tail(s * s)) / total, far)
+    far = elementwise.log_ratio(a, b) / jnp.where(near, 1.0, d)
+    return jnp.where(near, (1.0 + s * s * elementwise.atanh_tail(s * s)) / total, far)
 
 
 def kl_divided(a: jax.Array, b: jax.Array) -> jax.Array:
@@ -84,8 +84,8 @@ def kl_divided(a: jax.Array, b: jax.Array) -> jax.Array:
     near = jnp.abs(d) <= total
     s = jnp.where(near, 0.5 * d / total, 0.0)
     safe = jnp.where(near, 1.0, d)
-    series = 0.5 * (1.0 + s * (1.0 + s) * _special.atanh_tail(s * s)) / total
-    return jnp.where(near, series, _special.kl_term(a, b) / safe / safe)
+    series = 0.5 * (1.0 + s * (1.0 + s) * elementwise.atanh_tail(s * s)) / total
+    return jnp.where(near, series, elementwise.kl_term(a, b) / safe / safe)
 
 
 def log_divided_twice(a: jax.Array, b: jax.Array, c: jax.Array) -> jax.Array:

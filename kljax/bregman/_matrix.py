@@ -14,7 +14,8 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from kljax import _checks, _special
+from kljax import _checks
+from kljax._special import elementwise
 from kljax.bregman._divided import kl_divided, log_divided, log_divided_twice
 
 
@@ -83,7 +84,7 @@ def _log_det(x: jax.Array, y: jax.Array) -> jax.Array:
     delta = jnp.real(jnp.diagonal(s, axis1=-2, axis2=-1)) - strict
     near = jnp.abs(delta) < 0.5
     far = jnp.square(root) - 1.0 - 2.0 * jnp.log(root)
-    terms = jnp.where(near, _special.x_minus_log1p(jnp.where(near, delta, 0.0)), far)
+    terms = jnp.where(near, elementwise.x_minus_log1p(jnp.where(near, delta, 0.0)), far)
     return jnp.sum(terms + strict, -1)
 
 
@@ -145,7 +146,7 @@ def _grid(a: jax.Array, b: jax.Array) -> tuple[jax.Array, jax.Array]:
 
 def _floor(values: jax.Array, powers: int) -> jax.Array:
     """Eigenvalues no smaller than a positive number whose inverse power keeps clear of overflow when summed."""
-    return jnp.maximum(values, (_special.tiny(values) * 2.0**20) ** (1.0 / powers))
+    return jnp.maximum(values, (elementwise.tiny(values) * 2.0**20) ** (1.0 / powers))
 
 
 def _log_step(values: jax.Array, vectors: jax.Array, step: jax.Array) -> jax.Array:
@@ -188,7 +189,7 @@ def _log_gap(rtol: float, x: jax.Array, y: jax.Array) -> jax.Array:
     a, b = _grid(values_x, values_y)
     inside = _multiply(_adjoint(u), x - y, v)
     # Where X has no mass the slope is taken at the smallest normal number; where Y has none it is zero.
-    low = _special.tiny(a)
+    low = elementwise.tiny(a)
     inside = jnp.where(b > 0.0, inside * log_divided(jnp.maximum(a, low), jnp.maximum(b, low)).astype(x.dtype), 0.0)
     gap = _multiply(u, inside, _adjoint(v))
     return 0.5 * gap + 0.5 * _adjoint(gap)

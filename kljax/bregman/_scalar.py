@@ -9,7 +9,8 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from kljax import _checks, _special
+from kljax import _checks
+from kljax._special import elementwise
 from kljax.bregman import _beta
 
 _TERM_OPTIONS = ("axis",)
@@ -146,7 +147,7 @@ def generalized_kl(x: ArrayLike, y: ArrayLike, *, axis: _checks.Axis = -1, where
     References:
         Csiszár, "Why least squares and maximum entropy?", Ann. Statist. 19 (1991), eq. 1.3.
     """
-    return _total(_special.kl_term, x, y, axis, where, measure=True)
+    return _total(elementwise.kl_term, x, y, axis, where, measure=True)
 
 
 @functools.partial(jax.jit, static_argnames=_TERM_OPTIONS)
@@ -178,12 +179,12 @@ def itakura_saito(x: ArrayLike, y: ArrayLike, *, axis: _checks.Axis = -1, where:
     References:
         Itakura and Saito, "Analysis synthesis telephony based on the maximum likelihood method", 6th ICA (1968).
     """
-    return _total(_special.itakura_saito_term, x, y, axis, where, measure=True)
+    return _total(elementwise.itakura_saito_term, x, y, axis, where, measure=True)
 
 
 _KNOWN_BETA: dict[float, Callable[[jax.Array, jax.Array], jax.Array]] = {
-    0.0: _special.itakura_saito_term,
-    1.0: _special.kl_term,
+    0.0: elementwise.itakura_saito_term,
+    1.0: elementwise.kl_term,
     2.0: lambda x, y: 0.5 * jnp.square(x - y),
 }
 
@@ -272,7 +273,7 @@ def _sigmoid_gap(x: jax.Array, y: jax.Array) -> jax.Array:
     """σ(x) - σ(y) with relative accuracy: σ(x)σ(-y)(1 - e^{y-x})."""
     high, low = jnp.maximum(x, y), jnp.minimum(x, y)
     distance = jnp.where(high == low, 0.0, high - low)
-    size = -jax.nn.sigmoid(high) * jax.nn.sigmoid(-low) * _special.expm1(-distance)
+    size = -jax.nn.sigmoid(high) * jax.nn.sigmoid(-low) * elementwise.expm1(-distance)
     return jnp.where(x < y, -size, size)
 
 
@@ -294,7 +295,7 @@ def _logistic_term(x: jax.Array, y: jax.Array) -> jax.Array:
     near = jnp.abs(d) <= 4.0
     v = jnp.where(near, d, 0.0)
     # log E[q/p] is 0, so KL(p‖q) = log E e^{-u} for u = log(p/q) - KL, which is (1-p)d or -p d.
-    mean = p * _special.expm1_minus_x(-rest * v) + rest * _special.expm1_minus_x(p * v)
+    mean = p * elementwise.expm1_minus_x(-rest * v) + rest * elementwise.expm1_minus_x(p * v)
     far_x = jnp.where(near, 0.0, x)
     bounded = jnp.where(jnp.isinf(far_x), 0.0, far_x)
     far = jax.nn.softplus(bounded) - jax.nn.softplus(y) - p * (bounded - y)

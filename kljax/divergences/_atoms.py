@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from kljax import logits
-from kljax._special import log_ratio
+from kljax._special.elementwise import log_ratio
 from kljax.families import Bernoulli, Categorical, Delta, Empirical, OneHotCategorical, _odds
 from kljax.families._categorical import _log_chances
 from kljax.families._discrete import is_discrete

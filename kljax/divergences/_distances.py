@@ -6,7 +6,7 @@ from typing import Any
 
 import jax
 
-from kljax._roots import root
+from kljax._special.roots import root
 from kljax.divergences._f_divergences import squared_hellinger
 from kljax.divergences._kullback_leibler import jensen_shannon
 

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from kljax._special import log1p
+from kljax._special.elementwise import log1p
 from kljax.divergences import _pairs, _structure
 from kljax.families import MultivariateNormal
 from kljax.families._matrices import adjoint, cholesky, diagonal, identity, multiply, norm_squared, solve_lower

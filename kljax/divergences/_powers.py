@@ -18,9 +18,9 @@ from jax.typing import ArrayLike
 
 from kljax import generators
 from kljax._prompt import prompt
-from kljax._special import expm1, expm1_ratio
-from kljax.families._geometric_means import LINES, SHARED
-from kljax.families._lines import Line
+from kljax._special.elementwise import expm1, expm1_ratio
+from kljax.divergences.forms.geometric_means import LINES, SHARED
+from kljax.divergences.forms.lines import Line
 from kljax.families._record import batch_shape, dtype_of
 from kljax.generators import Generator
 

@@ -18,10 +18,10 @@ import jax.numpy as jnp
 
 from kljax import _names, interop
 from kljax.divergences._powers import power_of
+from kljax.divergences.forms.geometric_means import LINES
+from kljax.divergences.forms.kullback_leibler import KL
+from kljax.divergences.forms.total_variation import TOTAL_VARIATION
 from kljax.families import MultivariateLogitNormal
-from kljax.families._closed_forms import KL
-from kljax.families._geometric_means import LINES
-from kljax.families._normal_variation import TOTAL_VARIATION
 from kljax.families._record import is_family
 from kljax.generators import Generator
 

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from kljax._special import expm1
+from kljax._special.elementwise import expm1
 from kljax.families import Delta, Independent, Masked, Mixture, MultivariateNormal, Normal, Product, Transformed
 from kljax.families._empirical import Empirical
 from kljax.families._mixture import mixed

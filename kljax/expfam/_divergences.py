@@ -9,7 +9,8 @@ from typing import Any
 import jax
 from jax.typing import ArrayLike
 
-from kljax import _checks, _special
+from kljax import _checks
+from kljax._special import elementwise
 from kljax.bregman import _points, _remainder
 from kljax.expfam import _segment
 
@@ -139,7 +140,7 @@ def squared_hellinger(log_partition: LogPartition, eta_p: Any, eta_q: Any, *, ev
     References:
         Nielsen and Garcia, "Statistical exponential families: A digest with flash cards" (2009), arXiv:0911.4863.
     """
-    return -_special.expm1(-bhattacharyya(log_partition, eta_p, eta_q, event_ndims=event_ndims))
+    return -elementwise.expm1(-bhattacharyya(log_partition, eta_p, eta_q, event_ndims=event_ndims))
 
 
 def renyi(log_partition: LogPartition, eta_p: Any, eta_q: Any, *, order: ArrayLike, event_ndims: Any = 1) -> jax.Array:

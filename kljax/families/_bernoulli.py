@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from kljax import logits, probs
-from kljax._special import kl_term, log1p_excess, relative_gap
+from kljax._special.elementwise import kl_term, log1p_excess, relative_gap
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._odds import chances, kl_of_trials, log_chances, logit, row, softplus
 from kljax.families._poisson import Poisson

@@ -7,17 +7,17 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from kljax._gamma import bregman_phi, digamma
-from kljax._special import divide, log1p, log1p_excess
+from kljax._special.deviances import LARGE, gamma_entropy, log_beta, share, share_deviance
+from kljax._special.edges import at_end, power_log, power_log1m
+from kljax._special.elementwise import divide, log1p, log1p_excess
+from kljax._special.gamma import bregman_phi, digamma
+from kljax._special.incomplete import incomplete_beta
+from kljax._special.stirling import phi
 from kljax._types import Entries
-from kljax.families._deviances import LARGE, gamma_entropy, log_beta, share, share_deviance
-from kljax.families._edges import at_end, power_log, power_log1m
 from kljax.families._fit import fit_by_likelihood
-from kljax.families._incomplete import incomplete_beta
 from kljax.families._logs import Logs, as_logs, of_share, rest_of
 from kljax.families._quantiles import quantile_by_bisection, standard_deviation
 from kljax.families._record import at_points, batch_shape, family, filled, lifted, positive
-from kljax.families._stirling import phi
 from kljax.quadrature import Support
 
 

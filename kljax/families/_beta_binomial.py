@@ -17,13 +17,13 @@ import jax.numpy as jnp
 
 from kljax import quadrature
 from kljax._prompt import prompt
-from kljax._special import divide, kl_term, log_ratio
+from kljax._special.elementwise import divide, kl_term, log_ratio
+from kljax._special.stirling import stirling_excess
 from kljax._types import Entries
 from kljax.families._binomial import trials_of
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._quantiles import quantile_by_bisection, standard_deviation, summed_cdf
 from kljax.families._record import along, at_points, batch_shape, count, family, filled, positive
-from kljax.families._stirling import stirling_excess
 from kljax.quadrature import Support, integers
 
 

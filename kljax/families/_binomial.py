@@ -8,14 +8,14 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from kljax._special.deviances import share_deviance
+from kljax._special.incomplete import incomplete_beta
+from kljax._special.stirling import stirling_excess
 from kljax.families import _integrals
-from kljax.families._deviances import share_deviance
 from kljax.families._fit import fit_by_likelihood
-from kljax.families._incomplete import incomplete_beta
 from kljax.families._odds import chances, kl_of_trials, log_chances, log_probability, logit, softplus
 from kljax.families._quantiles import quantile_by_bisection, standard_deviation
 from kljax.families._record import at_points, batch_shape, count, family, filled, one_of, probability, real
-from kljax.families._stirling import stirling_excess
 from kljax.quadrature import Support, integers
 
 

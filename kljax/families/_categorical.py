@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from kljax import logits, probs
 from kljax._kernels.shannon import log_norm, log_softmax
-from kljax._special import log_ratio
+from kljax._special.elementwise import log_ratio
 from kljax.families import _odds
 from kljax.families._bernoulli import Bernoulli
 from kljax.families._fit import fit_by_likelihood

@@ -8,18 +8,18 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from kljax._gamma import bregman_log_gamma, digamma, log_gamma
-from kljax._special import expm1
+from kljax._special.deviances import LARGE, gamma_entropy, half_step, rate_deviance
+from kljax._special.edges import at_end, power_log
+from kljax._special.elementwise import expm1
+from kljax._special.gamma import bregman_log_gamma, digamma, log_gamma
+from kljax._special.incomplete import incomplete_gamma
+from kljax._special.stirling import phi, remainder, remainder_slope
 from kljax._types import Entries
-from kljax.families._deviances import LARGE, gamma_entropy, half_step, rate_deviance
-from kljax.families._edges import at_end, power_log
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._gamma import Gamma
-from kljax.families._incomplete import incomplete_gamma
 from kljax.families._logs import Logs, as_logs, of_log
 from kljax.families._quantiles import quantile_by_bisection, standard_deviation
 from kljax.families._record import at_points, family, filled, positive
-from kljax.families._stirling import phi, remainder, remainder_slope
 from kljax.quadrature import Support
 
 

@@ -8,12 +8,12 @@ import jax
 import jax.numpy as jnp
 
 from kljax import _checks
-from kljax._special import divide, expm1, expm1_minus_x_ratio, expm1_ratio, log1p, log_ratio
+from kljax._special.elementwise import divide, expm1, expm1_minus_x_ratio, expm1_ratio, log1p, log_ratio
+from kljax._special.sinhc import bregman_log_sinhc, log_sinhc, sinhc_curvature, sinhc_slope
 from kljax._types import Entries
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._quantiles import quantile_by_bisection, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, real
-from kljax.families._sinhc import bregman_log_sinhc, log_sinhc, sinhc_curvature, sinhc_slope
 from kljax.quadrature import Support
 
 

@@ -7,17 +7,17 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from kljax._gamma import digamma, log_gamma
-from kljax._special import divide
+from kljax._special.deviances import excess_over_one, gamma_entropy, log_density
+from kljax._special.elementwise import divide
+from kljax._special.gamma import digamma, log_gamma
+from kljax._special.stirling import phi
 from kljax._types import Entries
 from kljax.families._beta import Beta, kl_of_dirichlets
-from kljax.families._deviances import excess_over_one, gamma_entropy, log_density
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._logs import Logs, of_log
 from kljax.families._matrices import embedded, identity
 from kljax.families._quantiles import standard_deviation
 from kljax.families._record import at_points, batch_shape, family, filled, lifted, positive
-from kljax.families._stirling import phi
 from kljax.quadrature import Support
 
 

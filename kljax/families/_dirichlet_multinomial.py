@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from kljax import quadrature
-from kljax._gamma import bregman_log_gamma
+from kljax._special.gamma import bregman_log_gamma
 from kljax._types import Entries
 from kljax.families._beta_binomial import BetaBinomial, log_rise, log_urn, log_whole
 from kljax.families._binomial import trials_of

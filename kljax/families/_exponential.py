@@ -8,10 +8,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from kljax._ratios import divide_twice
-from kljax._special import divide, itakura_saito_term
+from kljax._special.deviances import power_fall
+from kljax._special.elementwise import divide, itakura_saito_term
+from kljax._special.ratios import divide_twice
 from kljax._types import Entries
-from kljax.families._deviances import power_fall
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._quantiles import at_shares, mode_zero, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive

@@ -8,11 +8,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from kljax._gamma import digamma_gap
+from kljax._special.gamma import digamma_gap
+from kljax._special.incomplete import incomplete_beta, log_beta_level
 from kljax._types import Entries
 from kljax.families._beta import Beta
 from kljax.families._fit import fit_by_likelihood
-from kljax.families._incomplete import incomplete_beta, log_beta_level
 from kljax.families._quantiles import quantile_by_bisection, standard_deviation
 from kljax.families._record import at_points, batch_shape, family, filled, lifted, positive
 from kljax.quadrature import Support

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from kljax import families
-from kljax._special import log_ratio
+from kljax._special.elementwise import log_ratio
 from kljax.families._gumbel import EULER
 
 Mean = Callable[[jax.Array], jax.Array]

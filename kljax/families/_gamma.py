@@ -8,13 +8,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from kljax._gamma import bregman_phi, log_gamma
-from kljax._ratios import divide_twice, product_ratio_gap
-from kljax._special import divide, log_ratio, x_minus_log1p
+from kljax._special.deviances import gamma_entropy, log_density
+from kljax._special.elementwise import divide, log_ratio, x_minus_log1p
+from kljax._special.gamma import bregman_phi, log_gamma
+from kljax._special.incomplete import incomplete_gamma
+from kljax._special.ratios import divide_twice, product_ratio_gap
 from kljax._types import Entries
-from kljax.families._deviances import gamma_entropy, log_density
 from kljax.families._fit import fit_by_likelihood
-from kljax.families._incomplete import incomplete_gamma
 from kljax.families._logs import Logs, as_logs, of_log
 from kljax.families._quantiles import quantile_by_bisection, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive

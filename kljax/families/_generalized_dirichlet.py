@@ -7,15 +7,15 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from kljax._gamma import digamma_gap
-from kljax._special import divide, two_sum
+from kljax._special.deviances import log_beta, log_density, sums_from_the_end
+from kljax._special.elementwise import divide, two_sum
+from kljax._special.gamma import digamma_gap
+from kljax._special.stirling import phi
 from kljax._types import Entries
 from kljax.families._beta import Beta, kl_beta
-from kljax.families._deviances import log_beta, log_density, sums_from_the_end
 from kljax.families._logs import Logs, of_log, rest_of
 from kljax.families._quantiles import standard_deviation
 from kljax.families._record import at_points, family, filled, positive
-from kljax.families._stirling import phi
 from kljax.quadrature import Support
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from kljax._gamma import bregman_log_gamma, log_gamma_1p
-from kljax._special import expm1_ratio
+from kljax._special.elementwise import expm1_ratio
+from kljax._special.gamma import bregman_log_gamma, log_gamma_1p
 from kljax._types import Entries
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._generalized_pareto import log1p_ratio

@@ -8,10 +8,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from kljax._gamma import bregman_log_gamma, log_gamma_gap
-from kljax._special import divide, expm1_minus_x, relative_gap
+from kljax._special.edges import growing
+from kljax._special.elementwise import divide, expm1_minus_x, relative_gap
+from kljax._special.gamma import bregman_log_gamma, log_gamma_gap
 from kljax._types import Entries
-from kljax.families._edges import growing
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._located import standardised
 from kljax.families._quantiles import at_shares, standard_deviation

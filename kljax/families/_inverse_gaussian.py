@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax.scipy.special import log_ndtr, ndtr
 
-from kljax._special import divide, horner, itakura_saito_term, relative_gap, tiny
+from kljax._special.elementwise import divide, horner, itakura_saito_term, relative_gap, tiny
 from kljax._types import Entries
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._implicit import implicit

@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from kljax._gamma import digamma_gap, log_gamma_1p, log_gamma_gap
-from kljax._special import divide, expm1, expm1_minus_x, expm1_ratio, log1p, log_ratio, relative_gap, tiny
+from kljax._special.deviances import log_gamma_bend, log_gamma_rise
+from kljax._special.edges import at_end
+from kljax._special.elementwise import divide, expm1, expm1_minus_x, expm1_ratio, log1p, log_ratio, relative_gap, tiny
+from kljax._special.gamma import digamma_gap, log_gamma_1p, log_gamma_gap
 from kljax._types import Entries
 from kljax.families._beta import Beta
-from kljax.families._deviances import log_gamma_bend, log_gamma_rise
-from kljax.families._edges import at_end
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._logs import Logs, as_logs, of_share
 from kljax.families._quantiles import at_shares, log1mexp, standard_deviation

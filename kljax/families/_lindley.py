@@ -8,10 +8,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from kljax._ratios import divide_twice
-from kljax._special import divide, expm1_minus_x, itakura_saito_term, log1p, relative_gap, x_minus_log1p
+from kljax._special.deviances import power_fall
+from kljax._special.elementwise import divide, expm1_minus_x, itakura_saito_term, log1p, relative_gap, x_minus_log1p
+from kljax._special.ratios import divide_twice
 from kljax._types import Entries
-from kljax.families._deviances import power_fall
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._implicit import implicit
 from kljax.families._inverse_gaussian import scaled_exponential_integral

@@ -12,11 +12,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from kljax._gamma import digamma_gap, log_gamma_gap
-from kljax._special import log1p
+from kljax._special.elementwise import log1p
+from kljax._special.gamma import digamma_gap, log_gamma_gap
 from kljax._types import Entries
+from kljax.divergences.forms.lines import Line, concentrations, summed
 from kljax.families._beta import kl_of_dirichlets
-from kljax.families._lines import Line, concentrations, summed
 from kljax.families._matrices import adjoint, diagonal, embedded, identity, multiply
 from kljax.families._quantiles import standard_deviation
 from kljax.families._record import at_points, batch_shape, count, dtype_of, family, filled, positive

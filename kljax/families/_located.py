@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from kljax._special import divide, log1p
+from kljax._special.elementwise import divide, log1p
 
 
 def standardised(x: jax.Array, at: Any) -> tuple[jax.Array, jax.Array]:

@@ -9,11 +9,11 @@ import jax
 import jax.numpy as jnp
 from jax.scipy.special import ndtr, ndtri
 
-from kljax._special import divide, expm1_ratio, tiny
+from kljax._special.edges import growing
+from kljax._special.elementwise import divide, expm1_ratio, tiny
+from kljax._special.logarithms import log_less
 from kljax._types import Entries
-from kljax.families._edges import growing
 from kljax.families._fit import fit_by_likelihood
-from kljax.families._logarithms import log_less
 from kljax.families._logs import Logs, as_logs, of_log
 from kljax.families._normal import Normal, kl_normal
 from kljax.families._quantiles import at_shares, standard_deviation

@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from kljax._special import divide, expm1_minus_x_ratio, expm1_ratio, horner, log1p, log_ratio
+from kljax._special.elementwise import divide, expm1_minus_x_ratio, expm1_ratio, horner, log1p, log_ratio
 from kljax._types import Entries
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._quantiles import at_shares, standard_deviation

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from kljax._special import (
+from kljax._special.elementwise import (
     divide,
     expm1,
     expm1_minus_x,

@@ -9,10 +9,10 @@ import jax
 import jax.numpy as jnp
 from jax.scipy.special import ndtr, ndtri
 
-from kljax._special import divide, log1p, log_ratio
+from kljax._special.elementwise import divide, log1p, log_ratio
+from kljax._special.logarithms import logit_less
 from kljax._types import Entries
 from kljax.families._fit import fit_by_likelihood
-from kljax.families._logarithms import logit_less
 from kljax.families._logs import Logs, as_logs, of_share, rest_of
 from kljax.families._normal import Normal, kl_normal
 from kljax.families._quantiles import at_shares, standard_deviation

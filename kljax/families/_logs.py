@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from kljax._special import expm1, tiny
+from kljax._special.elementwise import expm1, tiny
 
 
 class Logs(NamedTuple):

@@ -8,7 +8,7 @@ import math
 import jax
 import jax.numpy as jnp
 
-from kljax._special import x_minus_log1p
+from kljax._special.elementwise import x_minus_log1p
 
 
 def square(owner: str, name: str, matrix: jax.Array) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from kljax._special import log_ratio, relative_gap, x_minus_log1p
+from kljax._special.elementwise import log_ratio, relative_gap, x_minus_log1p
 from kljax._types import Entries
 from kljax.families._kinds import lower_triangular
 from kljax.families._matrices import adjoint, diagonal, log_det, multiply, norm_squared, solve_lower, square

@@ -17,8 +17,8 @@ import jax
 import jax.numpy as jnp
 
 from kljax import families
-from kljax._special import itakura_saito_term, log_ratio
-from kljax.families._inverse_means import dirichlet_concentration, gamma_shape, resultant_concentration
+from kljax._special.elementwise import itakura_saito_term, log_ratio
+from kljax._special.inverse_means import dirichlet_concentration, gamma_shape, resultant_concentration
 
 Moments = dict[str, jax.Array]
 _Mean = Callable[[jax.Array], jax.Array]

@@ -9,10 +9,10 @@ import jax
 import jax.numpy as jnp
 from jax.scipy.special import erfc, erfinv, ndtri
 
-from kljax._gamma import bregman_log_gamma, log_gamma_gap
-from kljax._special import divide, expm1_minus_x, itakura_saito_term, relative_gap
+from kljax._special.edges import growing
+from kljax._special.elementwise import divide, expm1_minus_x, itakura_saito_term, relative_gap
+from kljax._special.gamma import bregman_log_gamma, log_gamma_gap
 from kljax._types import Entries
-from kljax.families._edges import growing
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._gumbel import EULER
 from kljax.families._located import standardised

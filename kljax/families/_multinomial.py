@@ -10,16 +10,16 @@ from jax import lax
 
 from kljax import quadrature
 from kljax._prompt import prompt
-from kljax._special import expm1_minus_x, kl_term, log1p
+from kljax._special.elementwise import expm1_minus_x, kl_term, log1p
+from kljax._special.stirling import stirling_excess
+from kljax.divergences.forms.lines import Line, times
 from kljax.families._binomial import Binomial, trials_of
 from kljax.families._categorical import Categorical, _chances, _log_chances, kl_categorical
 from kljax.families._fit import fit_by_likelihood
-from kljax.families._lines import Line, times
 from kljax.families._matrices import embedded, identity
 from kljax.families._odds import log_probability
 from kljax.families._quantiles import standard_deviation
 from kljax.families._record import along, at_points, batch_shape, count, family, filled, one_of, probability, real
-from kljax.families._stirling import stirling_excess
 from kljax.quadrature import Support, integers
 
 

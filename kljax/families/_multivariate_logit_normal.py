@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from kljax.families._logarithms import log_less
+from kljax._special.logarithms import log_less
 from kljax.families._multivariate_normal import MultivariateNormal, kl_multivariate_normal
 from kljax.families._record import family, located, nested, replace
 from kljax.quadrature import Support

@@ -9,10 +9,10 @@ import jax
 import jax.numpy as jnp
 from jax.scipy.special import ndtr, ndtri
 
-from kljax._ratios import spread_term
-from kljax._special import divide
+from kljax._special.edges import half_square
+from kljax._special.elementwise import divide
+from kljax._special.ratios import spread_term
 from kljax._types import Entries
-from kljax.families._edges import half_square
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._located import standardised
 from kljax.families._quantiles import at_shares, standard_deviation

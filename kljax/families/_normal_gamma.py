@@ -8,8 +8,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from kljax._gamma import digamma
-from kljax._special import divide, itakura_saito_term
+from kljax._special.elementwise import divide, itakura_saito_term
+from kljax._special.gamma import digamma
 from kljax._types import Entries
 from kljax.families._gamma import Gamma, kl_gamma
 from kljax.families._normal import Normal

@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from kljax._special import itakura_saito_term
+from kljax._special.elementwise import itakura_saito_term
 from kljax._types import Entries
 from kljax.families._inverse_wishart import InverseWishart, kl_inverse_wishart
 from kljax.families._kinds import definite

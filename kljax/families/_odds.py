@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 
 from kljax import bregman, probs
-from kljax._special import (
+from kljax._special.elementwise import (
     atanh_tail,
     divide,
     expm1,

@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from kljax._special import divide, itakura_saito_term, log_ratio
+from kljax._special.elementwise import divide, itakura_saito_term, log_ratio
 from kljax._types import Entries
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._logs import Logs, as_logs

@@ -7,14 +7,14 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from kljax._special import kl_term
+from kljax._special.elementwise import kl_term
+from kljax._special.incomplete import incomplete_gamma
+from kljax._special.stirling import stirling_excess
 from kljax._types import Entries
 from kljax.families import _integrals
 from kljax.families._fit import fit_by_likelihood
-from kljax.families._incomplete import incomplete_gamma
 from kljax.families._quantiles import quantile_by_bisection, standard_deviation
 from kljax.families._record import at_points, batch_shape, family, filled, non_negative
-from kljax.families._stirling import stirling_excess
 from kljax.quadrature import Support, integers
 
 

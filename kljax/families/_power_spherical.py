@@ -8,12 +8,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from kljax._gamma import digamma_gap
-from kljax._special import log1p
+from kljax._special.deviances import log_gamma_rise
+from kljax._special.edges import power_log
+from kljax._special.elementwise import log1p
+from kljax._special.gamma import digamma_gap
 from kljax._types import Entries
 from kljax.families._beta import kl_of_dirichlets
-from kljax.families._deviances import log_gamma_rise
-from kljax.families._edges import power_log
 from kljax.families._quantiles import standard_deviation
 from kljax.families._record import at_points, batch_shape, family, filled, lifted, non_negative, real
 from kljax.families._sphere import around, covariance, dimension, norm_excess, unit

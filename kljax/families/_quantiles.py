@@ -20,7 +20,7 @@ from jax import lax
 
 from kljax import quadrature
 from kljax._prompt import prompt
-from kljax._special import tiny
+from kljax._special.elementwise import tiny
 from kljax.families._discrete import is_discrete
 from kljax.families._record import along, at_points, filled
 

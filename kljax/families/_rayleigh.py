@@ -8,10 +8,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from kljax._ratios import spread_term
-from kljax._special import divide, log_ratio
+from kljax._special.edges import half_square
+from kljax._special.elementwise import divide, log_ratio
+from kljax._special.ratios import spread_term
 from kljax._types import Entries
-from kljax.families._edges import half_square
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._gumbel import EULER
 from kljax.families._quantiles import at_shares, standard_deviation

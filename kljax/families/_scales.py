@@ -12,7 +12,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from kljax._special import divide
+from kljax._special.elementwise import divide
 from kljax._types import Entries
 from kljax.families._kinds import definite, lower_triangular
 from kljax.families._matrices import (

@@ -19,7 +19,7 @@ import numpy as np
 
 from kljax import quadrature
 from kljax._prompt import prompt
-from kljax._special import kl_term
+from kljax._special.elementwise import kl_term
 from kljax._types import Entries
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._quantiles import quantile_by_bisection, standard_deviation, summed_cdf

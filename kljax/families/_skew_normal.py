@@ -10,9 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import log_ndtr, ndtr
 
+from kljax._special.edges import half_square
 from kljax._types import Entries
 from kljax.families import _integrals
-from kljax.families._edges import half_square
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._located import standardised
 from kljax.families._quantiles import quantile_by_bisection, standard_deviation

@@ -7,8 +7,8 @@ import math
 import jax
 import jax.numpy as jnp
 
-from kljax._special import two_product
-from kljax.families._deviances import excess_over_one
+from kljax._special.deviances import excess_over_one
+from kljax._special.elementwise import two_product
 
 
 def dimension(owner: str, n: int) -> None:

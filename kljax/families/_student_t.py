@@ -8,11 +8,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from kljax._special import divide, log1p, x_minus_log1p
+from kljax._special.deviances import half_step, half_step_slope
+from kljax._special.elementwise import divide, log1p, x_minus_log1p
+from kljax._special.incomplete import incomplete_beta
 from kljax._types import Entries
-from kljax.families._deviances import half_step, half_step_slope
 from kljax.families._fit import fit_by_likelihood
-from kljax.families._incomplete import incomplete_beta
 from kljax.families._located import standardised
 from kljax.families._quantiles import quantile_by_bisection, standard_deviation
 from kljax.families._record import at_points, batch_shape, family, filled, lifted, positive, real

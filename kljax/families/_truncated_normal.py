@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from kljax._special import divide, expm1, expm1_minus_x, log1p, relative_gap
+from kljax._special.elementwise import divide, expm1, expm1_minus_x, log1p, relative_gap
 from kljax._types import Entries
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._implicit import implicit

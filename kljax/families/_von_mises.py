@@ -11,8 +11,8 @@ import numpy as np
 from jax import lax
 
 from kljax import quadrature
-from kljax._bessel import bessel_ratio, bessel_ratio_complement, bregman_log_i0, log_i0, log_i0e
 from kljax._prompt import prompt
+from kljax._special.bessel import bessel_ratio, bessel_ratio_complement, bregman_log_i0, log_i0, log_i0e
 from kljax._types import Entries
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._quantiles import quantile_by_bisection

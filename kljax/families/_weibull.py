@@ -8,11 +8,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from kljax._gamma import log_gamma_1p
-from kljax._special import divide, expm1, expm1_minus_x, log_ratio
+from kljax._special.deviances import log_gamma_bend
+from kljax._special.edges import at_end, growing
+from kljax._special.elementwise import divide, expm1, expm1_minus_x, log_ratio
+from kljax._special.gamma import log_gamma_1p
 from kljax._types import Entries
-from kljax.families._deviances import log_gamma_bend
-from kljax.families._edges import at_end, growing
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._gumbel import EULER, kl_of_extremes
 from kljax.families._logs import Logs, as_logs, log_of, of_log

@@ -8,10 +8,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from kljax._gamma import bregman_phi, digamma
-from kljax._special import divide, kl_term, log1p_excess, relative_gap, two_product, x_minus_log1p
+from kljax._special.deviances import gamma_entropy
+from kljax._special.elementwise import divide, kl_term, log1p_excess, relative_gap, two_product, x_minus_log1p
+from kljax._special.gamma import bregman_phi, digamma
+from kljax._special.stirling import phi
 from kljax._types import Entries
-from kljax.families._deviances import gamma_entropy
 from kljax.families._kinds import definite
 from kljax.families._matrices import (
     adjoint,
@@ -30,7 +31,6 @@ from kljax.families._matrices import (
 )
 from kljax.families._quantiles import standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, positive
-from kljax.families._stirling import phi
 from kljax.quadrature import Support
 
 

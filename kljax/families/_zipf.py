@@ -10,10 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from kljax._prompt import prompt
-from kljax._special import log1p
+from kljax._special.elementwise import log1p
 from kljax._types import Entries
+from kljax.divergences.forms.lines import Line, between
 from kljax.families._fit import fit_by_likelihood
-from kljax.families._lines import Line, between
 from kljax.families._quantiles import _least, quantile_by_bisection, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, real
 from kljax.quadrature import Support, integers

@@ -7,7 +7,7 @@ import math
 import jax
 import jax.numpy as jnp
 
-from kljax._special import divide, expm1, expm1_minus_x
+from kljax._special.elementwise import divide, expm1, expm1_minus_x
 
 
 @jax.custom_jvp

@@ -12,7 +12,7 @@ import math
 import jax
 import jax.numpy as jnp
 
-from kljax._special import (
+from kljax._special.elementwise import (
     expm1,
     expm1_minus_x,
     expm1_minus_x_near,

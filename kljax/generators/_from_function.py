@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from kljax._names import advised
-from kljax._special import expm1
+from kljax._special.elementwise import expm1
 from kljax.generators._forms import graded
 from kljax.generators._record import Generator
 

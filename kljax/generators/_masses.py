@@ -9,7 +9,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from kljax._special import divide, expm1_minus_x_near, expm1_near
+from kljax._special.elementwise import divide, expm1_minus_x_near, expm1_near
 from kljax.generators._forms import Scalar, is_static
 
 

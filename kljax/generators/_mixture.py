@@ -8,7 +8,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from kljax._special import atanh_tail, divide, expm1, tiny
+from kljax._special.elementwise import atanh_tail, divide, expm1, tiny
 from kljax.generators._forms import Scalar, above, below
 
 

@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from kljax._special import atanh_tail, economised, horner, tiny
+from kljax._special.elementwise import atanh_tail, economised, horner, tiny
 from kljax.generators._forms import Scalar
 from kljax.generators._masses import Masses, over
 

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from kljax import _checks
-from kljax._special import (
+from kljax._special.elementwise import (
     expm1,
     expm1_minus_x,
     expm1_minus_x_ratio,

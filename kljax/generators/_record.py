@@ -12,8 +12,9 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from kljax import _checks, _names, _records, _special
-from kljax._safe import saturated
+from kljax import _checks, _names, _records
+from kljax._special import elementwise
+from kljax._special.safe import saturated
 from kljax.generators._forms import Form, Scalar, bind, dynamic, is_static, partial_derivative, tame
 from kljax.generators._masses import ByMass, masses
 
@@ -273,7 +274,7 @@ def _at(generator: Generator, u: jax.Array) -> jax.Array:
     # At u = ∞ the limit; a convex f whose slope tends to 0 there is constant above 1.
     price = jnp.asarray(generator.at_infinity, u.dtype)
     reached = jnp.where((u == jnp.inf) & (price == 0.0), 0.25 * float(jnp.finfo(u.dtype).max), u)
-    return _perspective(generator, _special.log_ratio(reached, jnp.ones_like(u)), jnp.zeros_like(u))
+    return _perspective(generator, elementwise.log_ratio(reached, jnp.ones_like(u)), jnp.zeros_like(u))
 
 
 @_at.defjvp
@@ -282,10 +283,10 @@ def _at_jvp(primals, tangents):
     d_generator, du = tangents
     # At u = 0 the slope of the smallest normal number, unless f(0) is infinite.
     dead = (u == 0.0) & jnp.isinf(jnp.asarray(generator.at_zero, u.dtype))
-    edge = u + jax.lax.stop_gradient(jnp.maximum(u, _special.tiny(u)) - u)
-    slope = generator.derivative(_special.log_ratio(edge, jnp.ones_like(u)), *generator.parameters)
+    edge = u + jax.lax.stop_gradient(jnp.maximum(u, elementwise.tiny(u)) - u)
+    slope = generator.derivative(elementwise.log_ratio(edge, jnp.ones_like(u)), *generator.parameters)
     one = jnp.ones_like(u)
-    in_parameters = parameter_tangent(generator, d_generator, u, one, _special.log_ratio(u, one))
+    in_parameters = parameter_tangent(generator, d_generator, u, one, elementwise.log_ratio(u, one))
     return _at(generator, u), jnp.where(dead, 0.0, slope) * du + in_parameters
 
 
@@ -364,4 +365,4 @@ def _invert_slope_jvp(primals, tangents):
     moved = jnp.zeros_like(t)
     for at, d_parameter in enumerate(dynamic(d_generator.parameters)):
         moved += partial_derivative(slope, log_u, traced, at) * d_parameter
-    return log_u, _special.divide(dt - moved, jnp.where(curvature > 0.0, curvature, jnp.inf))
+    return log_u, elementwise.divide(dt - moved, jnp.where(curvature > 0.0, curvature, jnp.inf))

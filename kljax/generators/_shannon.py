@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from kljax import _checks
-from kljax._special import expm1, log1p, x_minus_log1p
+from kljax._special.elementwise import expm1, log1p, x_minus_log1p
 from kljax.generators._build import reverse, scale
 from kljax.generators._catalogue import kl, reverse_kl
 from kljax.generators._forms import Scalar, graded, is_static, remembered

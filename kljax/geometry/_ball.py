@@ -15,7 +15,7 @@ from jax import lax
 from jax.typing import ArrayLike
 
 from kljax import _checks
-from kljax._special import divide, expm1_minus_x, tiny
+from kljax._special.elementwise import divide, expm1_minus_x, tiny
 
 _STEPS = 200  # of the search, which takes about six; a plateau of KL may take some dozens
 

@@ -11,7 +11,7 @@ from jax.typing import ArrayLike
 from kljax import _checks
 from kljax._checks import AxisName
 from kljax._names import advised
-from kljax._roots import root
+from kljax._special.roots import root
 from kljax._types import Reduction, Rows, Strategy
 from kljax.hidden._core import REDUCTIONS, Result
 from kljax.hidden._f_divergences import squared_hellinger

@@ -15,7 +15,7 @@ from kljax._entry import check_reduction, entry, reduced, token_mask
 from kljax._kernels import chernoff as chernoff_kernel
 from kljax._kernels import functionals, normalise, over_axis, powers, shannon, statistics, sums
 from kljax._kernels import labels as label_kernel
-from kljax._safe import largest, nan_where
+from kljax._special.safe import largest, nan_where
 from kljax.generators import Generator
 
 of_pair = entry(_values.logits, "logits_p", "logits_q")

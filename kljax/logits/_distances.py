@@ -8,7 +8,7 @@ from jax.typing import ArrayLike
 from kljax._checks import Axis, AxisName
 from kljax._entry import Reduction, after
 from kljax._names import advised
-from kljax._roots import root
+from kljax._special.roots import root
 from kljax._types import Rows
 from kljax.logits._f_divergences import squared_hellinger
 from kljax.logits._kullback_leibler import jensen_shannon

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from kljax import _checks
 from kljax._checks import Axis
-from kljax._safe import nan_where
+from kljax._special.safe import nan_where
 from kljax._types import Rows
 
 DrawsFrom = str | Rows

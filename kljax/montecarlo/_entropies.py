@@ -13,8 +13,8 @@ from jax.scipy.special import logsumexp
 from kljax import _checks
 from kljax._checks import Axis
 from kljax._names import advised
-from kljax._safe import nan_where
-from kljax._special import expm1
+from kljax._special.elementwise import expm1
+from kljax._special.safe import nan_where
 from kljax._types import Rows
 from kljax.montecarlo._draws import Draws, DrawsFrom, prepare, source
 from kljax.montecarlo._estimate import Estimate, effective_sample_size, standard_error

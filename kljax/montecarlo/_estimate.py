@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from kljax import _records, _words
-from kljax._special import tiny
+from kljax._special.elementwise import tiny
 
 
 class Estimate(NamedTuple):

@@ -11,7 +11,7 @@ from jax import lax
 
 from kljax import _checks, _records
 from kljax._names import advised
-from kljax._safe import nan_where
+from kljax._special.safe import nan_where
 from kljax._types import Rows
 from kljax.montecarlo._core import option
 from kljax.montecarlo._estimate import effective_sample_size

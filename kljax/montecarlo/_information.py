@@ -13,7 +13,7 @@ from kljax import _checks, generators
 from kljax._checks import Axis
 from kljax._kernels import powers
 from kljax._names import advised
-from kljax._special import expm1, expm1_ratio
+from kljax._special.elementwise import expm1, expm1_ratio
 from kljax._types import Rows
 from kljax.generators._mixture import log1p_ratio
 from kljax.montecarlo import _core

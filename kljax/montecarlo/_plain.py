@@ -14,7 +14,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
-from kljax._special import expm1, expm1_ratio, log1p
+from kljax._special.elementwise import expm1, expm1_ratio, log1p
 from kljax.generators._atoms import tanh
 from kljax.generators._forms import Scalar, is_static
 from kljax.generators._mixture import log1p_ratio, log_p_over_mixture

@@ -18,8 +18,8 @@ from jax import lax
 from kljax import _checks, generators
 from kljax._kernels import sums
 from kljax._names import advised
-from kljax._safe import nan_where
-from kljax._special import expm1
+from kljax._special.elementwise import expm1
+from kljax._special.safe import nan_where
 from kljax._types import Rows, TokenEstimator, TokenGradient
 from kljax.montecarlo._core import option, terms_of
 

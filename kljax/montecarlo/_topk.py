@@ -17,8 +17,8 @@ from jax.scipy.special import logsumexp
 from kljax import _checks, _records, generators
 from kljax._kernels import sums
 from kljax._names import advised
-from kljax._safe import nan_where
-from kljax._special import expm1
+from kljax._special.elementwise import expm1
+from kljax._special.safe import nan_where
 from kljax._types import Rows
 from kljax.generators import Generator
 from kljax.generators._record import check as check_generator

@@ -10,8 +10,8 @@ from kljax import _checks, _values, generators
 from kljax._checks import Axis
 from kljax._entry import entry
 from kljax._kernels import measures, measures_chernoff, powers, shannon
-from kljax._safe import largest, nan_where, saturated
-from kljax._special import log_ratio, tiny
+from kljax._special.elementwise import log_ratio, tiny
+from kljax._special.safe import largest, nan_where, saturated
 from kljax.generators import Generator
 
 of_pair = entry(_values.probabilities, "p", "q", fill=1.0)

@@ -7,7 +7,7 @@ import jax
 from kljax._checks import Axis
 from kljax._entry import Reduction, after
 from kljax._names import advised
-from kljax._roots import root
+from kljax._special.roots import root
 from kljax._types import Rows
 from kljax.probs._f_divergences import squared_hellinger
 from kljax.probs._kullback_leibler import jensen_shannon

@@ -12,7 +12,7 @@ from kljax import _checks, _values
 from kljax._checks import Axis
 from kljax._entry import entry
 from kljax._names import advised
-from kljax._special import kl_term
+from kljax._special.elementwise import kl_term
 from kljax._types import Rows
 from kljax.probs._information import cross_entropy, entropy
 

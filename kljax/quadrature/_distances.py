@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from kljax._names import advised
-from kljax._roots import root
+from kljax._special.roots import root
 from kljax.quadrature._arguments import Domain, Integral, LogDensity, Places
 from kljax.quadrature._f_divergences import squared_hellinger
 from kljax.quadrature._kullback_leibler import jensen_shannon

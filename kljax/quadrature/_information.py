@@ -10,8 +10,9 @@ import jax.numpy as jnp
 from jax import lax
 from jax.typing import ArrayLike
 
-from kljax import _checks, _special, generators
+from kljax import _checks, generators
 from kljax._names import advised
+from kljax._special import elementwise
 from kljax.generators import Generator
 from kljax.quadrature import _integrands, _run
 from kljax.quadrature._arguments import Domain, Integral, LogDensity, Places
@@ -300,7 +301,7 @@ def _renyi(total: Totals, order: float | jax.Array) -> Integral:
     change = order * beta * divergence
     near = jnp.abs(change) < 0.5
     small = jnp.where(near & (change != 0.0), change, 1.0)
-    ratio = jnp.where(near & (change != 0.0), _special.log1p(small) / small, 1.0)
+    ratio = jnp.where(near & (change != 0.0), elementwise.log1p(small) / small, 1.0)
     close = order * jnp.where(near, divergence, 0.0) * ratio
     mass, infinite = total.sum[1], ~jnp.isfinite(total.sum[1])
     found = (mass > 0.0) & ~infinite

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from kljax._safe import saturated
+from kljax._special.safe import saturated
 from kljax.generators import Generator
 from kljax.generators._record import parameter_tangent, summand, weighted_slopes
 

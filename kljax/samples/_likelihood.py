@@ -20,7 +20,7 @@ import numpy as np
 from jax import lax
 
 from kljax import families
-from kljax._special import tiny
+from kljax._special.elementwise import tiny
 from kljax.families._moments import ROWS as PROJECTED
 from kljax.families._record import is_family
 from kljax.variational import moment_projection

@@ -3,7 +3,7 @@
     log Γ(x) = (x - ½) log x - x + ½ log 2π + R(x),   R(x) ≈ Σ cₖ zᵏ,   z = 1/(x + p),   for x ≥ 1,
 
 and log Γ(x) = log Γ(x + 1) - log x below 1. Everything is a difference between two points y and x: its logarithms
-come from the atanh series (kljax._special) and its polynomial from divided differences in z, for which
+come from the atanh series (kljax._special.elementwise) and its polynomial from divided differences in z, for which
 z_y - z_x = -(y - x) z_y z_x. A value is the difference from a zero of its function, so it keeps its digits there.
 
 F stands for log Γ or, with ``phi``, for φ(a) = log Γ(a) - a log a + a = ½ log(2π/a) + R(a). Both are convex on a > 0.
@@ -20,7 +20,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from kljax._special import _is_double, atanh_tail, divide, horner, log1p, relative_gap, tiny, x_minus_log1p
+from kljax._special.elementwise import _is_double, atanh_tail, divide, horner, log1p, relative_gap, tiny, x_minus_log1p
 
 # p and c₁, c₂, …, fitted in 50 digits so that the third derivative of Σ cₖ zᵏ interpolates R‴ in a weight φ‴; by
 # integration from ∞ the second and first derivative, gaps and Bregman divergences have no larger relative error: 6e-9

@@ -5,7 +5,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from kljax._special import divide, log1p, tiny
+from kljax._special.elementwise import divide, log1p, tiny
 
 
 @jax.custom_jvp

@@ -23,11 +23,11 @@ import math
 import jax
 import jax.numpy as jnp
 
-from kljax._gamma import bregman_log_gamma, digamma, digamma_gap, log_gamma, log_gamma_gap
-from kljax._ratios import product_ratio_gap
-from kljax._special import divide, log1p, log_ratio, tiny, two_product, two_sum, x_minus_log1p
-from kljax.families._edges import at_end, power_log
-from kljax.families._stirling import phi, remainder, remainder_slope
+from kljax._special.edges import at_end, power_log
+from kljax._special.elementwise import divide, log1p, log_ratio, tiny, two_product, two_sum, x_minus_log1p
+from kljax._special.gamma import bregman_log_gamma, digamma, digamma_gap, log_gamma, log_gamma_gap
+from kljax._special.ratios import product_ratio_gap
+from kljax._special.stirling import phi, remainder, remainder_slope
 
 # From here on Stirling's formula is taken.
 LARGE = 2.0

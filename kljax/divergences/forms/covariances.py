@@ -13,7 +13,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from kljax._special import divide, itakura_saito_term, relative_gap, x_minus_log1p
+from kljax._special.elementwise import divide, itakura_saito_term, relative_gap, x_minus_log1p
 from kljax.families._matrices import (
     adjoint,
     congruent,

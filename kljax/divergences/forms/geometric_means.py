@@ -12,8 +12,21 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from kljax._special import log_ratio
-from kljax.families import _lines_of_matrices, _lines_of_one, _lkj, _multinomial, _zipf
+from kljax._special.elementwise import log_ratio
+from kljax.divergences.forms import lines_of_matrices, lines_of_one
+from kljax.divergences.forms.lines import (
+    Line,
+    concentrations,
+    counts,
+    gammas,
+    normals,
+    powers,
+    rates,
+    shapes,
+    summed,
+    times,
+)
+from kljax.families import _lkj, _multinomial, _zipf
 from kljax.families._bernoulli import Bernoulli
 from kljax.families._beta import Beta
 from kljax.families._binomial import Binomial, equal_counts, trials_of
@@ -34,7 +47,6 @@ from kljax.families._inverse_wishart import InverseWishart
 from kljax.families._kumaraswamy import Kumaraswamy
 from kljax.families._laplace import Laplace
 from kljax.families._lindley import Lindley
-from kljax.families._lines import Line, concentrations, counts, gammas, normals, powers, rates, shapes, summed, times
 from kljax.families._lkj import LKJ
 from kljax.families._log_normal import LogNormal
 from kljax.families._logarithmic import Logarithmic
@@ -139,21 +151,21 @@ def _poisson(p: Poisson, q: Poisson) -> Line:
 
 
 def _binomial(p: Binomial, q: Binomial) -> Line:
-    return times(trials_of(p), _lines_of_one.trials(p, q))
+    return times(trials_of(p), lines_of_one.trials(p, q))
 
 
 def _negative_binomial(p: NegativeBinomial, q: NegativeBinomial) -> Line:
-    return times(p.total_count, _lines_of_one.waits(p, q))
+    return times(p.total_count, lines_of_one.waits(p, q))
 
 
 def _von_mises(p: VonMises, q: VonMises) -> Line:
     gap = 2.0 * jnp.square(jnp.sin(0.5 * (p.loc - q.loc)))
-    return _lines_of_one.directions(0.0, p.concentration, q.concentration, gap)
+    return lines_of_one.directions(0.0, p.concentration, q.concentration, gap)
 
 
 def _fisher(p: VonMisesFisher, q: VonMisesFisher) -> Line:
     gap = one_minus_cosine(p.mean_direction, q.mean_direction)
-    return _lines_of_one.directions(order(*p.event_shape), p.concentration, q.concentration, gap)
+    return lines_of_one.directions(order(*p.event_shape), p.concentration, q.concentration, gap)
 
 
 def _fisher_uniform(p: Any, q: Any) -> Line:
@@ -162,7 +174,7 @@ def _fisher_uniform(p: Any, q: Any) -> Line:
     known = next(one for one in sizes if one is not None)
     zero = jnp.zeros_like(known)
     first, second = (zero if one is None else one for one in sizes)
-    return _lines_of_one.directions(order(*p.event_shape), first, second, zero)
+    return lines_of_one.directions(order(*p.event_shape), first, second, zero)
 
 
 def _spherical_uniform(p: SphericalUniform, q: SphericalUniform) -> Line:
@@ -179,11 +191,11 @@ def _power_spherical_uniform(p: Any, q: Any) -> Line:
 
 
 def _logit_normal(p: MultivariateLogitNormal, q: MultivariateLogitNormal) -> Line:
-    return _lines_of_matrices.multivariate_normal(p.normal, q.normal)
+    return lines_of_matrices.multivariate_normal(p.normal, q.normal)
 
 
 LINES: dict[tuple[type, type], Callable[[Any, Any], Line]] = {
-    (Bernoulli, Bernoulli): _lines_of_one.trials,
+    (Bernoulli, Bernoulli): lines_of_one.trials,
     (Beta, Beta): _beta,
     (Beta, Dirichlet): _dirichlet,
     (Binomial, Binomial): _binomial,
@@ -191,8 +203,8 @@ LINES: dict[tuple[type, type], Callable[[Any, Any], Line]] = {
     (Chi2, Chi2): _chi,
     (Chi2, Exponential): _gamma,
     (Chi2, Gamma): _gamma,
-    (ComplexNormal, ComplexNormal): _lines_of_matrices.complex_normal,
-    (ContinuousBernoulli, ContinuousBernoulli): _lines_of_one.continuous_bernoulli,
+    (ComplexNormal, ComplexNormal): lines_of_matrices.complex_normal,
+    (ContinuousBernoulli, ContinuousBernoulli): lines_of_one.continuous_bernoulli,
     (Dirichlet, Beta): _dirichlet,
     (Dirichlet, Dirichlet): _dirichlet,
     (Exponential, Chi2): _gamma,
@@ -202,27 +214,27 @@ LINES: dict[tuple[type, type], Callable[[Any, Any], Line]] = {
     (Gamma, Exponential): _gamma,
     (Gamma, Gamma): _gamma,
     (GeneralizedDirichlet, GeneralizedDirichlet): _generalized_dirichlet,
-    (Geometric, Geometric): _lines_of_one.waits,
+    (Geometric, Geometric): lines_of_one.waits,
     (Gumbel, Gumbel): _gumbel,
     (HalfNormal, HalfNormal): _centred,
     (InverseGamma, InverseGamma): _inverse_gamma,
-    (InverseGaussian, InverseGaussian): _lines_of_one.inverse_gaussian,
-    (InverseWishart, InverseWishart): _lines_of_matrices.inverse_wishart,
+    (InverseGaussian, InverseGaussian): lines_of_one.inverse_gaussian,
+    (InverseWishart, InverseWishart): lines_of_matrices.inverse_wishart,
     (Kumaraswamy, Kumaraswamy): _kumaraswamy,
     (Laplace, Laplace): _laplace,
-    (Lindley, Lindley): _lines_of_one.lindley,
+    (Lindley, Lindley): lines_of_one.lindley,
     (LKJ, LKJ): _lkj.line,
     (LogNormal, LogNormal): _located,
-    (Logarithmic, Logarithmic): _lines_of_one.logarithmic,
+    (Logarithmic, Logarithmic): lines_of_one.logarithmic,
     (LogitNormal, LogitNormal): _located,
-    (MatrixNormal, MatrixNormal): _lines_of_matrices.matrix_normal,
+    (MatrixNormal, MatrixNormal): lines_of_matrices.matrix_normal,
     (Moyal, Moyal): _moyal,
     (Multinomial, Multinomial): _multinomial.line,
     (MultivariateLogitNormal, MultivariateLogitNormal): _logit_normal,
-    (MultivariateNormal, MultivariateNormal): _lines_of_matrices.multivariate_normal,
+    (MultivariateNormal, MultivariateNormal): lines_of_matrices.multivariate_normal,
     (NegativeBinomial, NegativeBinomial): _negative_binomial,
     (Normal, Normal): _located,
-    (Pareto, Pareto): _lines_of_one.pareto,
+    (Pareto, Pareto): lines_of_one.pareto,
     (Poisson, Poisson): _poisson,
     (PowerSpherical, SphericalUniform): _power_spherical_uniform,
     (Rayleigh, Rayleigh): _rayleigh,
@@ -233,7 +245,7 @@ LINES: dict[tuple[type, type], Callable[[Any, Any], Line]] = {
     (VonMisesFisher, SphericalUniform): _fisher_uniform,
     (VonMisesFisher, VonMisesFisher): _fisher,
     (Weibull, Weibull): _weibull,
-    (Wishart, Wishart): _lines_of_matrices.wishart,
+    (Wishart, Wishart): lines_of_matrices.wishart,
     (Zipf, Zipf): _zipf.line,
 }
 

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from kljax._special import divide, expm1, horner, log1p
+from kljax._special.elementwise import divide, expm1, horner, log1p
 
 _SINH = [1.0 / math.factorial(2 * k + 3) for k in range(11)]
 _COSH = [2.0 * (k + 1) / math.factorial(2 * k + 3) for k in range(11)]

@@ -21,8 +21,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from kljax._special import divide, expm1, expm1_minus_x, kl_term, x_minus_log1p
-from kljax.families._stirling import stirling_excess
+from kljax._special.elementwise import divide, expm1, expm1_minus_x, kl_term, x_minus_log1p
+from kljax._special.stirling import stirling_excess
 
 
 def _rule(x: jax.Array) -> tuple[jax.Array, jax.Array]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from kljax._gamma import (
+from kljax._special.elementwise import divide, expm1, itakura_saito_term, log1p, log_ratio, relative_gap, x_minus_log1p
+from kljax._special.gamma import (
     bregman_log_gamma,
     bregman_phi,
     digamma,
@@ -15,12 +16,9 @@ from kljax._gamma import (
     remainder_bregman,
     remainder_gap,
 )
-from kljax._ratios import product_ratio_gap
-from kljax._special import divide, expm1, itakura_saito_term, log1p, log_ratio, relative_gap, x_minus_log1p
-from kljax.families._beta import Beta
-from kljax.families._chi2 import Chi2
-from kljax.families._continuous_bernoulli import ContinuousBernoulli
-from kljax.families._cross_moments import (
+from kljax._special.ratios import product_ratio_gap
+from kljax._special.stirling import phi_slope_gap, remainder_slope
+from kljax.divergences.forms.cross_moments import (
     against_exponential,
     against_gamma,
     beta_uniformity,
@@ -28,11 +26,13 @@ from kljax.families._cross_moments import (
     pareto_log_gap,
     uniform_log_gap,
 )
+from kljax.families._beta import Beta
+from kljax.families._chi2 import Chi2
+from kljax.families._continuous_bernoulli import ContinuousBernoulli
 from kljax.families._exponential import Exponential
 from kljax.families._gamma import Gamma, kl_of_gammas
 from kljax.families._gumbel import EULER
 from kljax.families._pareto import Pareto
-from kljax.families._stirling import phi_slope_gap, remainder_slope
 from kljax.families._uniform import Uniform
 from kljax.families._weibull import Weibull
 

@@ -16,8 +16,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from kljax._bessel import _below_linear, bregman_log_bessel
-from kljax._special import expm1_minus_x, log1p, x_minus_log1p
+from kljax._special.bessel import _below_linear, bregman_log_bessel
+from kljax._special.elementwise import expm1_minus_x, log1p, x_minus_log1p
 from kljax.families._power_spherical import PowerSpherical, kl_power_spherical_uniform
 from kljax.families._sphere import one_minus_cosine, order
 from kljax.families._spherical_uniform import SphericalUniform

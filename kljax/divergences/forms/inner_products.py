@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from kljax._gamma import digamma
-from kljax._special import kl_term
+from kljax._special.elementwise import kl_term
+from kljax._special.gamma import digamma
 from kljax.families._categorical import Categorical, OneHotCategorical, _chances, _log_chances
 from kljax.families._dirichlet import Dirichlet
 from kljax.families._matrices import identity, multiply, solve_lower

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import erf, erfc
 
-from kljax._special import divide, log_ratio
+from kljax._special.elementwise import divide, log_ratio
 from kljax.families._half_normal import HalfNormal
 from kljax.families._log_normal import LogNormal
 from kljax.families._logit_normal import LogitNormal

@@ -23,7 +23,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from kljax._special import _is_double, horner, log1p
+from kljax._special.elementwise import _is_double, horner, log1p
 
 
 class _Plan(NamedTuple):

@@ -12,10 +12,10 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from kljax._bessel import bessel_ratio, bessel_ratio_complement, bessel_ratio_slope
-from kljax._gamma import _scaled, digamma, digamma_gap
-from kljax._special import divide, log_ratio
-from kljax.families._stirling import remainder_slope
+from kljax._special.bessel import bessel_ratio, bessel_ratio_complement, bessel_ratio_slope
+from kljax._special.elementwise import divide, log_ratio
+from kljax._special.gamma import _scaled, digamma, digamma_gap
+from kljax._special.stirling import remainder_slope
 
 _STEPS = 200
 

@@ -7,8 +7,8 @@ import math
 import jax
 import jax.numpy as jnp
 
-from kljax._gamma import _gap, _series, log_gamma
-from kljax._special import horner
+from kljax._special.elementwise import horner
+from kljax._special.gamma import _gap, _series, log_gamma
 
 
 def remainder(x: jax.Array) -> jax.Array:

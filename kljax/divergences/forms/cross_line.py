@@ -8,11 +8,10 @@ import jax
 import jax.numpy as jnp
 from jax.scipy.special import erf
 
-from kljax._ratios import spread_term
-from kljax._special import divide, expm1, expm1_minus_x, itakura_saito_term, log1p, log_ratio, x_minus_log1p
-from kljax.families._beta import Beta
-from kljax.families._continuous_bernoulli import ContinuousBernoulli, log_norm
-from kljax.families._cross_moments import (
+from kljax._special.elementwise import divide, expm1, expm1_minus_x, itakura_saito_term, log1p, log_ratio, x_minus_log1p
+from kljax._special.ratios import spread_term
+from kljax._special.sinhc import log_sinhc
+from kljax.divergences.forms.cross_moments import (
     LOG_ROOT_2PI,
     against_normal,
     beta_negentropy,
@@ -20,13 +19,14 @@ from kljax.families._cross_moments import (
     logits_negentropy,
     pareto_log_gap,
 )
+from kljax.families._beta import Beta
+from kljax.families._continuous_bernoulli import ContinuousBernoulli, log_norm
 from kljax.families._exponential import Exponential
 from kljax.families._gamma import Gamma
 from kljax.families._gumbel import EULER, Gumbel
 from kljax.families._laplace import Laplace
 from kljax.families._normal import Normal
 from kljax.families._pareto import Pareto
-from kljax.families._sinhc import log_sinhc
 from kljax.families._uniform import Uniform
 
 

@@ -7,17 +7,26 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from kljax._bessel import bessel_ratio, bregman_log_bessel
-from kljax._special import divide, expm1, expm1_minus_x, kl_term, log1p, log1p_excess, log_ratio, relative_gap
+from kljax._special.bessel import bessel_ratio, bregman_log_bessel
+from kljax._special.elementwise import (
+    divide,
+    expm1,
+    expm1_minus_x,
+    kl_term,
+    log1p,
+    log1p_excess,
+    log_ratio,
+    relative_gap,
+)
+from kljax._special.sinhc import bregman_log_sinhc
+from kljax.divergences.forms.lines import Line, along, between, positive, proportions, rates
 from kljax.families import _odds
 from kljax.families._continuous_bernoulli import ContinuousBernoulli
 from kljax.families._inverse_gaussian import InverseGaussian
 from kljax.families._lindley import Lindley
-from kljax.families._lines import Line, along, between, positive, proportions, rates
 from kljax.families._logarithmic import Logarithmic
 from kljax.families._logarithmic import kl_by_gap as kl_of_logarithmics
 from kljax.families._pareto import Pareto
-from kljax.families._sinhc import bregman_log_sinhc
 
 
 def inverse_gaussian(p: InverseGaussian, q: InverseGaussian) -> Line:

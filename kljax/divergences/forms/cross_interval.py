@@ -5,11 +5,11 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from kljax._special import divide, log1p, log_ratio, tiny
+from kljax._special.elementwise import divide, log1p, log_ratio, tiny
+from kljax._special.sinhc import log_sinhc
+from kljax.divergences.forms.cross_moments import beta_uniformity, logits_uniformity, uniform_log_gap
 from kljax.families._beta import Beta, kl_of_dirichlets
 from kljax.families._continuous_bernoulli import ContinuousBernoulli, log_norm
-from kljax.families._cross_moments import beta_uniformity, logits_uniformity, uniform_log_gap
-from kljax.families._sinhc import log_sinhc
 from kljax.families._uniform import Uniform
 
 

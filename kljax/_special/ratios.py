@@ -5,7 +5,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from kljax._special import (
+from kljax._special.elementwise import (
     along_ratio,
     atanh_tail,
     divide,

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from kljax._special import divide, two_product, two_sum
+from kljax._special.elementwise import divide, two_product, two_sum
 
 Pair = tuple[jax.Array, jax.Array]
 _LEVELS = 7

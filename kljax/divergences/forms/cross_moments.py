@@ -18,15 +18,15 @@ import math
 import jax
 import jax.numpy as jnp
 
-from kljax._gamma import digamma, log_gamma
-from kljax._ratios import spread_term
-from kljax._special import divide, horner, itakura_saito_term, log1p_excess, log_ratio, x_minus_log1p
+from kljax._special.elementwise import divide, horner, itakura_saito_term, log1p_excess, log_ratio, x_minus_log1p
+from kljax._special.gamma import digamma, log_gamma
+from kljax._special.ratios import spread_term
+from kljax._special.sinhc import bregman_log_sinhc, sinhc_curvature
+from kljax._special.stirling import phi, remainder, remainder_slope
 from kljax.families._beta import kl_of_dirichlets
 from kljax.families._exponential import Exponential
 from kljax.families._gamma import Gamma
 from kljax.families._normal import Normal
-from kljax.families._sinhc import bregman_log_sinhc, sinhc_curvature
-from kljax.families._stirling import phi, remainder, remainder_slope
 
 LOG_ROOT_2PI = 0.5 * math.log(2.0 * math.pi)
 _LOGARITHM = [1.0 / (2 * n * (2 * n + 1)) for n in range(1, 28)]

@@ -10,16 +10,7 @@ from typing import Any
 
 import jax
 
-from kljax.families._bernoulli import Bernoulli, kl_bernoulli, kl_bernoulli_poisson
-from kljax.families._beta import Beta, kl_beta
-from kljax.families._binomial import Binomial, equal_counts, kl_binomial
-from kljax.families._categorical import Categorical, OneHotCategorical, kl_categorical
-from kljax.families._cauchy import Cauchy, kl_cauchy
-from kljax.families._chi import Chi, kl_chi
-from kljax.families._chi2 import Chi2, kl_chi2
-from kljax.families._complex_normal import ComplexNormal, kl_complex_normal
-from kljax.families._continuous_bernoulli import ContinuousBernoulli, kl_continuous_bernoulli
-from kljax.families._cross_half_line import (
+from kljax.divergences.forms.cross_half_line import (
     kl_beta_exponential,
     kl_beta_gamma,
     kl_chi2_exponential,
@@ -37,14 +28,14 @@ from kljax.families._cross_half_line import (
     kl_weibull_exponential,
     kl_weibull_gamma,
 )
-from kljax.families._cross_interval import (
+from kljax.divergences.forms.cross_interval import (
     kl_beta_continuous_bernoulli,
     kl_beta_uniform,
     kl_continuous_bernoulli_uniform,
     kl_uniform_beta,
     kl_uniform_continuous_bernoulli,
 )
-from kljax.families._cross_line import (
+from kljax.divergences.forms.cross_line import (
     kl_beta_normal,
     kl_continuous_bernoulli_normal,
     kl_exponential_gumbel,
@@ -59,6 +50,16 @@ from kljax.families._cross_line import (
     kl_uniform_gumbel,
     kl_uniform_normal,
 )
+from kljax.divergences.forms.power_spherical_fisher import kl_power_spherical_von_mises_fisher
+from kljax.families._bernoulli import Bernoulli, kl_bernoulli, kl_bernoulli_poisson
+from kljax.families._beta import Beta, kl_beta
+from kljax.families._binomial import Binomial, equal_counts, kl_binomial
+from kljax.families._categorical import Categorical, OneHotCategorical, kl_categorical
+from kljax.families._cauchy import Cauchy, kl_cauchy
+from kljax.families._chi import Chi, kl_chi
+from kljax.families._chi2 import Chi2, kl_chi2
+from kljax.families._complex_normal import ComplexNormal, kl_complex_normal
+from kljax.families._continuous_bernoulli import ContinuousBernoulli, kl_continuous_bernoulli
 from kljax.families._dirichlet import Dirichlet, kl_beta_dirichlet, kl_dirichlet, kl_dirichlet_beta
 from kljax.families._dirichlet_multinomial import DirichletMultinomial, kl_dirichlet_multinomial
 from kljax.families._discrete_uniform import DiscreteUniform, kl_discrete_uniform
@@ -92,7 +93,6 @@ from kljax.families._normal_inverse_wishart import NormalInverseWishart, kl_norm
 from kljax.families._pareto import Pareto, kl_pareto
 from kljax.families._poisson import Poisson, kl_poisson
 from kljax.families._power_spherical import PowerSpherical, kl_power_spherical_uniform, kl_uniform_power_spherical
-from kljax.families._power_spherical_fisher import kl_power_spherical_von_mises_fisher
 from kljax.families._rayleigh import Rayleigh, kl_rayleigh
 from kljax.families._spherical_uniform import SphericalUniform, kl_spherical_uniform
 from kljax.families._truncated_normal import TruncatedNormal, kl_truncated_normal

@@ -18,10 +18,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from kljax._error_free import two_diff as two_diff
-from kljax._error_free import two_product as two_product
-from kljax._error_free import two_sum as two_sum
-from kljax._safe import exp_within, nan_where
+from kljax._special.error_free import two_diff as two_diff
+from kljax._special.error_free import two_product as two_product
+from kljax._special.error_free import two_sum as two_sum
+from kljax._special.safe import exp_within, nan_where
 
 
 def _is_double(x: jax.Array) -> bool:

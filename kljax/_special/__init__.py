@@ -1,0 +1,1 @@
+"""Special functions: numbers in, numbers out, with their digits and their derivatives, and nothing of kljax above."""
