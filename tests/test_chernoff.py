@@ -17,7 +17,7 @@ from sweeps import thinned
 import kljax
 from kljax import families, probs
 from kljax.divergences import _chernoff, _pairs
-from kljax.divergences.forms.geometric_means import LINES
+from kljax.divergences._forms.geometric_means import LINES
 
 INFORMATION = (
     "Gamma",

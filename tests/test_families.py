@@ -21,7 +21,7 @@ from oracles.distributions import TEXTBOOK
 
 import kljax
 from kljax import expfam, families
-from kljax.divergences.forms.kullback_leibler import KL
+from kljax.divergences._forms.kullback_leibler import KL
 
 # The families of the first table of oracles; those of the others are tested beside this file.
 SAME = sorted(one.__name__ for one, other in KL if one is other and one.__name__ in TEXTBOOK)

@@ -19,7 +19,7 @@ from oracles.distributions import TEXTBOOK as FIRST
 
 import kljax
 from kljax import expfam, families
-from kljax.divergences.forms.kullback_leibler import KL
+from kljax.divergences._forms.kullback_leibler import KL
 
 Numbers = tuple[float, ...]
 

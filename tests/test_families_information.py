@@ -16,7 +16,7 @@ from sweeps import thinned
 
 import kljax
 from kljax import families
-from kljax.divergences.forms.kullback_leibler import KL
+from kljax.divergences._forms.kullback_leibler import KL
 
 # --- total variation of normal distributions ----------------------------------------------------------------
 

@@ -23,7 +23,7 @@ from sweeps import thinned
 import kljax
 from kljax import families, generators
 from kljax.divergences import _pairs, _powers
-from kljax.divergences.forms.geometric_means import LINES
+from kljax.divergences._forms.geometric_means import LINES
 
 
 def test_every_row_has_an_oracle() -> None:

@@ -14,7 +14,7 @@ import pytest
 
 import kljax
 from kljax import families, interop
-from kljax.divergences.forms.kullback_leibler import KL
+from kljax.divergences._forms.kullback_leibler import KL
 
 # Every row: what makes the object of the package, and the same distribution in ours.
 LOC, SCALE, A, B = 0.25, 1.5, 2.25, 0.75

@@ -11,7 +11,7 @@ import pytest
 from sweeps import thinned
 
 import kljax
-from kljax.divergences.forms.inner_products import FEATURES
+from kljax.divergences._forms.inner_products import FEATURES
 from kljax.families import Categorical, Dirichlet, Independent, Laplace, MultivariateNormal, Normal, OneHotCategorical
 
 N, M = 37, 41  # no multiple of a tile

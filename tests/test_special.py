@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from mpmath import mpf
 
-from kljax._special import elementwise
+from kljax._special import elementwise, ratios
 from kljax.generators import _atoms
 
 inf = float("inf")

@@ -21,9 +21,9 @@ LAYERS = {
     unit: layer
     for layer, units in enumerate(
         [
-            ["_error_free", "_safe", "_types"],
-            ["_checked", "_checks", "_names", "_prompt", "_records", "_special", "_words"],
-            ["_bessel", "_gamma", "_ratios", "_roots", "_values"],
+            ["_special", "_types"],
+            ["_checked", "_checks", "_names", "_prompt", "_records", "_words"],
+            ["_values"],
             ["_operands", "_watch"],
             ["_entry"],
             ["_units", "generators", "bregman"],

@@ -10,9 +10,10 @@ import jax.numpy as jnp
 
 from kljax import logits
 from kljax._special.elementwise import log_ratio
-from kljax.families import Bernoulli, Categorical, Delta, Empirical, OneHotCategorical, _odds
+from kljax.families import Bernoulli, Categorical, Delta, Empirical, OneHotCategorical
 from kljax.families._categorical import _log_chances
 from kljax.families._discrete import is_discrete
+from kljax.families._odds import row
 from kljax.families._points import runs
 from kljax.families._record import along, batch_shape, dtype_of, filled
 
@@ -61,9 +62,9 @@ def _atoms(one: Any) -> tuple[jax.Array, jax.Array] | None:
         rows = one.log_weights()
         return one.points.reshape(*rows.shape, -1), rows
     if isinstance(one, Bernoulli):
-        kind, row = _odds.row(one)
-        row = log_ratio(row, jnp.ones_like(row)) if kind == "probs" else row
-        return _numbered(row), row
+        kind, both = row(one)
+        both = log_ratio(both, jnp.ones_like(both)) if kind == "probs" else both
+        return _numbered(both), both
     if isinstance(one, Categorical):
         return _numbered(_log_chances(one)), _log_chances(one)
     if isinstance(one, OneHotCategorical):

@@ -16,10 +16,10 @@ from kljax import _checks
 from kljax._prompt import prompt
 from kljax._types import Law
 from kljax.divergences import _atoms, _pairs, _powers, _structure
+from kljax.divergences._forms.geometric_means import LINES
+from kljax.divergences._forms.lines import Line, summed
+from kljax.divergences._forms.outcomes import tables
 from kljax.divergences._register import registrable
-from kljax.divergences.forms.geometric_means import LINES
-from kljax.divergences.forms.lines import Line, summed
-from kljax.families._categorical import tables
 from kljax.families._record import batch_shape
 
 Found = tuple[jax.Array, jax.Array]

@@ -11,8 +11,8 @@ from jax.typing import ArrayLike
 from kljax import _checks, generators
 from kljax._types import Law
 from kljax.divergences import _degenerate, _pairs, _powers, _structure
+from kljax.divergences._forms.total_variation import TOTAL_VARIATION
 from kljax.divergences._register import converted, of_generator, registered, registrable
-from kljax.divergences.forms.total_variation import TOTAL_VARIATION
 from kljax.generators import Generator
 from kljax.generators._record import check as check_generator
 

@@ -13,11 +13,11 @@ import jax.numpy as jnp
 from kljax import interop
 from kljax._prompt import prompt
 from kljax.divergences import _atoms, _degenerate, _structure, _supports
-from kljax.divergences.forms.kullback_leibler import CONDITIONS, KL
+from kljax.divergences._forms.kullback_leibler import CONDITIONS, KL
+from kljax.divergences._forms.outcomes import tables
+from kljax.divergences._forms.trials import f_divergence_of_trials
 from kljax.families import _integrals
 from kljax.families._bernoulli import Bernoulli
-from kljax.families._categorical import tables
-from kljax.families._odds import f_divergence_of_trials
 from kljax.families._record import aligned, batch_shape, dtype_of, is_family
 from kljax.quadrature import Integral, Support
 from kljax.quadrature import _information as quadrature

@@ -16,8 +16,8 @@ from kljax import _names
 from kljax._names import advised
 from kljax._types import Law
 from kljax.divergences import _pairs, _register, _structure
+from kljax.divergences._forms.inner_products import FEATURES
 from kljax.divergences._kullback_leibler import jeffreys, kl
-from kljax.divergences.forms.inner_products import FEATURES
 from kljax.families._record import batch_shape, filled
 
 DOUBTFUL = 1.0 / 32.0  # of its parts: a sum so small has lost five bits of its own

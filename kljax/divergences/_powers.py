@@ -19,8 +19,8 @@ from jax.typing import ArrayLike
 from kljax import generators
 from kljax._prompt import prompt
 from kljax._special.elementwise import expm1, expm1_ratio
-from kljax.divergences.forms.geometric_means import LINES, SHARED
-from kljax.divergences.forms.lines import Line
+from kljax.divergences._forms.geometric_means import LINES, SHARED
+from kljax.divergences._forms.lines import Line
 from kljax.families._record import batch_shape, dtype_of
 from kljax.generators import Generator
 

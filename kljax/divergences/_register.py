@@ -17,10 +17,10 @@ import jax
 import jax.numpy as jnp
 
 from kljax import _names, interop
+from kljax.divergences._forms.geometric_means import LINES
+from kljax.divergences._forms.kullback_leibler import KL
+from kljax.divergences._forms.total_variation import TOTAL_VARIATION
 from kljax.divergences._powers import power_of
-from kljax.divergences.forms.geometric_means import LINES
-from kljax.divergences.forms.kullback_leibler import KL
-from kljax.divergences.forms.total_variation import TOTAL_VARIATION
 from kljax.families import MultivariateLogitNormal
 from kljax.families._record import is_family
 from kljax.generators import Generator

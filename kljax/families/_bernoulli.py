@@ -8,10 +8,9 @@ import jax
 import jax.numpy as jnp
 
 from kljax import logits, probs
-from kljax._special.elementwise import kl_term, log1p_excess, relative_gap
+from kljax._special.odds import softplus
 from kljax.families._fit import fit_by_likelihood
-from kljax.families._odds import chances, kl_of_trials, log_chances, logit, row, softplus
-from kljax.families._poisson import Poisson
+from kljax.families._odds import chances, log_chances, logit, row
 from kljax.families._quantiles import quantile_by_bisection, standard_deviation
 from kljax.families._record import at_points, batch_shape, family, filled, one_of, probability, real
 from kljax.quadrature import Support, integers
@@ -89,22 +88,3 @@ class Bernoulli:
     def log_partition(natural: jax.Array) -> jax.Array:
         """log(1 + e^η)"""
         return softplus(natural[..., 0])
-
-
-def kl_bernoulli(p: Bernoulli, q: Bernoulli) -> jax.Array:
-    """K(p, q) + K(1 - p, 1 - q); of logits x, y: log(1 + eʸ) - log(1 + eˣ) - σ(x)(y - x)."""
-    return kl_of_trials(p, q)
-
-
-def kl_bernoulli_poisson(p: Bernoulli, q: Poisson) -> jax.Array:
-    """K(p, λ) + K(1 - p, 1) = p log(p/λ) + (1 - p) log(1 - p) + λ"""
-    chance, rest = chances(p)
-    low = chance < 0.5
-    small = log1p_excess(-jnp.where(low, chance, 0.0))
-    certain = jnp.where(low, small, kl_term(jnp.where(low, 1.0, rest), jnp.ones_like(rest)))
-    # λ - p = (λ - 1) + (1 - p) where p and λ are about one, and 1 - p may be known better than p.
-    near = ~low & (jnp.abs(q.rate - 1.0) <= 0.25)
-    safe_p, rate = jnp.where(near, chance, 1.0), jnp.where(near, q.rate, 1.0)
-    gap = relative_gap(safe_p, rate, jnp.where(near, (1.0 - rate) - rest, 0.0))
-    apart = kl_term(jnp.where(near, 1.0, chance), jnp.where(near, 1.0, q.rate))
-    return jnp.where(near, rate * log1p_excess(gap), apart) + certain

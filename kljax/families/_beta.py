@@ -9,8 +9,8 @@ import jax.numpy as jnp
 
 from kljax._special.deviances import LARGE, gamma_entropy, log_beta, share, share_deviance
 from kljax._special.edges import at_end, power_log, power_log1m
-from kljax._special.elementwise import divide, log1p, log1p_excess
-from kljax._special.gamma import bregman_phi, digamma
+from kljax._special.elementwise import divide, log1p
+from kljax._special.gamma import digamma
 from kljax._special.incomplete import incomplete_beta
 from kljax._special.stirling import phi
 from kljax._types import Entries
@@ -126,23 +126,3 @@ class Beta:
     def log_partition(natural: jax.Array) -> jax.Array:
         """log B(η₁ + 1, η₂ + 1)"""
         return log_beta(natural[..., 0] + 1.0, natural[..., 1] + 1.0)
-
-
-def kl_beta(p: Beta, q: Beta) -> jax.Array:
-    """Σᵢ [K(bᵢ, aᵢ b₀/a₀) + B_φ(bᵢ; aᵢ)] - B_φ(b₀; a₀), a those of p, b those of q, a₀ and b₀ their sums."""
-    ours = jnp.stack([p.concentration1, p.concentration0])
-    theirs = jnp.stack([q.concentration1, q.concentration0])
-    return kl_of_dirichlets(ours, theirs)
-
-
-def kl_of_dirichlets(a: jax.Array, b: jax.Array, d: jax.Array | None = None) -> jax.Array:
-    """KL between Dirichlet distributions whose concentrations run along the first axis; d is b - a if known better."""
-    d = b - a if d is None else d
-    total_a, total_b, total_d = (one.sum(0, keepdims=True) for one in (a, b, d))
-    # K(y, x) = x k(t) for y = x(1 + t), x = a b₀/a₀. Where the totals are near, t is formed from the differences, exact
-    # for a ≈ b; elsewhere a rounded t near zero counts for nothing beside the other terms.
-    growth, ratio = divide(total_d, total_a), divide(total_b, total_a)
-    near = jnp.abs(growth) < 0.5
-    close = divide(divide(d, a) - growth, jnp.where(near, ratio, 1.0))
-    t = jnp.where(near, close, divide(divide(b, a), ratio) - 1.0)
-    return (a * ratio * log1p_excess(t) + bregman_phi(b, a, d)).sum(0) - bregman_phi(total_b, total_a, total_d)[0]

@@ -10,10 +10,11 @@ from jax import lax
 
 from kljax._special.deviances import share_deviance
 from kljax._special.incomplete import incomplete_beta
+from kljax._special.odds import log_probability, softplus
 from kljax._special.stirling import stirling_excess
 from kljax.families import _integrals
 from kljax.families._fit import fit_by_likelihood
-from kljax.families._odds import chances, kl_of_trials, log_chances, log_probability, logit, softplus
+from kljax.families._odds import chances, log_chances, logit
 from kljax.families._quantiles import quantile_by_bisection, standard_deviation
 from kljax.families._record import at_points, batch_shape, count, family, filled, one_of, probability, real
 from kljax.quadrature import Support, integers
@@ -115,16 +116,3 @@ class Binomial:
 def trials_of(one: Any) -> jax.Array:
     """n as an array of the batch's shape, for a record that is filled."""
     return lax.stop_gradient(jnp.broadcast_to(one.total_count, batch_shape(one)).astype(jax.tree.leaves(one)[-1].dtype))
-
-
-def equal_counts(p: Binomial, q: Binomial) -> bool | jax.Array:
-    """Whether all counts of p and q are equal: a Python value unless an array of counts is traced."""
-    counts = p.total_count, q.total_count
-    if all(isinstance(one, float) for one in counts):
-        return bool(counts[0] == counts[1])
-    return jnp.equal(*counts).all()
-
-
-def kl_binomial(p: Binomial, q: Binomial) -> jax.Array:
-    """n[K(p, q) + K(1 - p, 1 - q)] for equal counts n."""
-    return trials_of(p) * kl_of_trials(p, q)

@@ -8,7 +8,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from kljax._special.elementwise import divide, log1p
 from kljax._types import Entries
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._located import log1p_square, standardised
@@ -84,11 +83,3 @@ class Cauchy:
     def variance(self) -> jax.Array:
         """There is none: NaN."""
         return jnp.full_like(filled(self).loc, jnp.nan)
-
-
-def kl_cauchy(p: Cauchy, q: Cauchy) -> jax.Array:
-    """log(((γ_p + γ_q)² + Δ²)/(4γ_pγ_q)), Δ = μ_p - μ_q (Chyzak & Nielsen 2019)."""
-    shift = p.loc - q.loc
-    spread = divide(p.scale - q.scale, p.scale) * divide(p.scale - q.scale, q.scale)
-    value = log1p(0.25 * (spread + divide(shift, p.scale) * divide(shift, q.scale)))
-    return jnp.where(jnp.minimum(p.scale, q.scale) < 0.0, jnp.nan, value)

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from kljax._special.deviances import LARGE, gamma_entropy, half_step, rate_deviance
 from kljax._special.edges import at_end, power_log
 from kljax._special.elementwise import expm1
-from kljax._special.gamma import bregman_log_gamma, digamma, log_gamma
+from kljax._special.gamma import digamma, log_gamma
 from kljax._special.incomplete import incomplete_gamma
 from kljax._special.stirling import phi, remainder, remainder_slope
 from kljax._types import Entries
@@ -116,8 +116,3 @@ class Chi:
         """½(η - 1) log 2 + log Γ(½(η + 1))"""
         eta = natural[..., 0]
         return 0.5 * (eta - 1.0) * math.log(2.0) + log_gamma(0.5 * (eta + 1.0))
-
-
-def kl_chi(p: Chi, q: Chi) -> jax.Array:
-    """B_logΓ(½k_q; ½k_p), B_logΓ the Bregman divergence of log Γ."""
-    return bregman_log_gamma(0.5 * q.df, 0.5 * p.df)

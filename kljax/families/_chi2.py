@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from kljax._special.gamma import bregman_log_gamma, log_gamma
+from kljax._special.gamma import log_gamma
 from kljax._special.incomplete import incomplete_gamma
 from kljax._types import Entries
 from kljax.families._fit import fit_by_likelihood
@@ -94,8 +94,3 @@ class Chi2:
 def as_gamma(record: Chi2) -> Gamma:
     """Gamma(½k, ½)"""
     return Gamma(0.5 * record.df, jnp.full_like(record.df, 0.5))
-
-
-def kl_chi2(p: Chi2, q: Chi2) -> jax.Array:
-    """B_logΓ(½k_q; ½k_p), B_logΓ the Bregman divergence of log Γ."""
-    return bregman_log_gamma(0.5 * q.df, 0.5 * p.df)

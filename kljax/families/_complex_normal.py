@@ -13,11 +13,9 @@ from kljax.families._kinds import definite
 from kljax.families._matrices import (
     cholesky,
     columns,
-    congruent,
     diagonal,
     from_columns,
     log_det,
-    log_det_excess,
     multiply,
     norm_squared,
     solve_lower,
@@ -103,10 +101,3 @@ class ComplexNormal:
     def variance(self) -> jax.Array:
         """E|z - μ|², the diagonal of Γ."""
         return diagonal(filled(self).covariance)
-
-
-def kl_complex_normal(p: ComplexNormal, q: ComplexNormal) -> jax.Array:
-    """tr(Γ_q⁻¹Γ_p) - n - log det(Γ_q⁻¹Γ_p) + (μ_p - μ_q)†Γ_q⁻¹(μ_p - μ_q)"""
-    low = cholesky(q.covariance)
-    shift = norm_squared(solve_lower(low, (p.loc - q.loc)[..., None]))
-    return log_det_excess(congruent(low, p.covariance - q.covariance)) + shift

@@ -150,8 +150,3 @@ def log_norm(eta: jax.Array) -> jax.Array:
     small, size = jnp.where(near, eta, 0.0), jnp.where(near, 1.0, jnp.abs(eta))
     direct = jnp.log(-jnp.expm1(-size)) - jnp.log(size)
     return jnp.where(near, log_sinhc(0.5 * small) - 0.5 * jnp.abs(small), direct)
-
-
-def kl_continuous_bernoulli(p: ContinuousBernoulli, q: ContinuousBernoulli) -> jax.Array:
-    """B_S(½η_q; ½η_p), the Bregman divergence of S(x) = log(sinh(x)/x)."""
-    return bregman_log_sinhc(0.5 * q.logits, 0.5 * p.logits)

@@ -12,7 +12,6 @@ from kljax._special.elementwise import divide
 from kljax._special.gamma import digamma, log_gamma
 from kljax._special.stirling import phi
 from kljax._types import Entries
-from kljax.families._beta import Beta, kl_of_dirichlets
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._logs import Logs, of_log
 from kljax.families._matrices import embedded, identity
@@ -125,27 +124,3 @@ class Dirichlet:
 
 def _log_beta(a: jax.Array) -> jax.Array:
     return jnp.sum(log_gamma(a), -1) - log_gamma(jnp.sum(a, -1))
-
-
-def kl_dirichlet(p: Dirichlet, q: Dirichlet) -> jax.Array:
-    """Σᵢ [K(bᵢ, aᵢ b₀/a₀) + B_φ(bᵢ; aᵢ)] - B_φ(b₀; a₀), a those of p, b those of q, a₀ and b₀ their sums."""
-    return kl_of_dirichlets(jnp.moveaxis(p.concentration, -1, 0), jnp.moveaxis(q.concentration, -1, 0))
-
-
-def kl_beta_dirichlet(p: Beta, q: Dirichlet) -> jax.Array:
-    """KL of the probabilities (x, 1 - x), x of the beta distribution, from those of two outcomes."""
-    return kl_dirichlet(of_beta(p, q), q)
-
-
-def kl_dirichlet_beta(p: Dirichlet, q: Beta) -> jax.Array:
-    """KL of the first of two probabilities from the beta distribution."""
-    return kl_dirichlet(p, of_beta(q, p))
-
-
-def of_beta(beta: Beta, beside: Dirichlet) -> Dirichlet:
-    """The distribution of (x, 1 - x), x that of the beta distribution."""
-    if beside.event_shape != (2,):
-        raise ValueError(
-            f"Beta is a Dirichlet distribution of two outcomes; the other one has {beside.event_shape[0]}."
-        )
-    return Dirichlet(jnp.stack([beta.concentration1, beta.concentration0], -1))

@@ -9,7 +9,6 @@ import jax.numpy as jnp
 from jax import lax
 
 from kljax import quadrature
-from kljax._special.gamma import bregman_log_gamma
 from kljax._types import Entries
 from kljax.families._beta_binomial import BetaBinomial, log_rise, log_urn, log_whole
 from kljax.families._binomial import trials_of
@@ -79,7 +78,7 @@ class DirichletMultinomial:
             share = (prior + k) / (whole + count)
             return -log_rise(prior, k, whole * share, count * share)
 
-        return _over_counts(at, rise).sum(-1) + log_whole(c, n)
+        return over_counts(at, rise).sum(-1) + log_whole(c, n)
 
     @property
     def mean(self) -> jax.Array:
@@ -106,30 +105,9 @@ def _marginals(at: DirichletMultinomial) -> BetaBinomial:
     return BetaBinomial(_each(trials_of(at), a), a, others)
 
 
-def _over_counts(at: DirichletMultinomial, function: Any) -> jax.Array:
+def over_counts(at: DirichletMultinomial, function: Any) -> jax.Array:
     """E[f(kᵢ)], [batch..., K]."""
     each = _marginals(at)
     width = jnp.sqrt(each.variance) + 1.0
     found = quadrature.expectation(function, along(each).log_prob, support=each.support, center=each.mean, scale=width)
     return found.value
-
-
-def kl_dirichlet_multinomial(p: DirichletMultinomial, q: DirichletMultinomial) -> jax.Array:
-    """Σᵢ [B(βᵢ; αᵢ) - E B(βᵢ + kᵢ; αᵢ + kᵢ)] - B(β₀; α₀) + B(β₀ + n; α₀ + n), for equal counts n.
-
-    α those of p, β those of q, B the Bregman divergence of log Γ: what is linear in β - α has mean zero, as the
-    derivative of log p has.
-    """
-    n, a, b = trials_of(p), p.concentration, q.concentration
-    d = b - a
-    a_, b_, d_ = (one[..., None] for one in (a, b, d))
-
-    def grown(k: jax.Array) -> jax.Array:
-        first, second, gap = (jnp.broadcast_to(one, k.shape) for one in (a_, b_, d_))
-        return bregman_log_gamma(second + k, first + k, gap)
-
-    parts = bregman_log_gamma(b, a, d) - _over_counts(p, grown)
-    whole, other, gap = a.sum(-1), b.sum(-1), d.sum(-1)
-    return jnp.maximum(
-        parts.sum(-1) - bregman_log_gamma(other, whole, gap) + bregman_log_gamma(other + n, whole + n, gap), 0.0
-    )

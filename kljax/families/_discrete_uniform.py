@@ -7,7 +7,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from kljax._special.elementwise import log_ratio
 from kljax._types import Entries
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._quantiles import at_shares, standard_deviation
@@ -33,13 +32,13 @@ class DiscreteUniform:
         """The log-probability of x; -∞ for what is none of the integers low, …, high."""
         k, at = at_points(x, self)
         legal = (k >= at.low) & (k <= at.high) & (k == jnp.floor(k))
-        return jnp.where(legal, -jnp.log(_size(at)), -jnp.inf)
+        return jnp.where(legal, -jnp.log(size(at)), -jnp.inf)
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
         """Draws, as floating-point numbers; they carry no derivative."""
         at = lifted(self, shape)
         u = noise(jax.random.uniform, key, shape, self)
-        return jax.lax.stop_gradient(jnp.minimum(at.low + jnp.floor(u * _size(at)), at.high))
+        return jax.lax.stop_gradient(jnp.minimum(at.low + jnp.floor(u * size(at)), at.high))
 
     @property
     def support(self) -> Support:
@@ -49,14 +48,14 @@ class DiscreteUniform:
     def cdf(self, x: Any) -> jax.Array:
         """(⌊x⌋ - low + 1)/(high - low + 1)"""
         x, at = at_points(x, self)
-        return jnp.clip((jnp.floor(x) - at.low + 1.0) / _size(at), 0.0, 1.0)
+        return jnp.clip((jnp.floor(x) - at.low + 1.0) / size(at), 0.0, 1.0)
 
     def quantile(self, u: Any) -> jax.Array:
         """The least k with F(k) ≥ u."""
         u, at = at_shares(u, self)
-        k = jnp.ceil(u * _size(at))
+        k = jnp.ceil(u * size(at))
         # u n is rounded: one less where that is enough already.
-        k = jnp.where((k - 1.0) / _size(at) >= u, k - 1.0, k)
+        k = jnp.where((k - 1.0) / size(at) >= u, k - 1.0, k)
         return jnp.clip(at.low + k - 1.0, at.low, at.high)
 
     stddev = standard_deviation
@@ -64,7 +63,7 @@ class DiscreteUniform:
 
     def entropy(self) -> jax.Array:
         """log(high - low + 1)"""
-        return jnp.log(_size(filled(self)))
+        return jnp.log(size(filled(self)))
 
     @property
     def mean(self) -> jax.Array:
@@ -80,11 +79,5 @@ class DiscreteUniform:
         return gap * (gap + 2.0) / 12.0
 
 
-def _size(at: DiscreteUniform) -> jax.Array:
+def size(at: DiscreteUniform) -> jax.Array:
     return at.high - at.low + 1.0
-
-
-def kl_discrete_uniform(p: DiscreteUniform, q: DiscreteUniform) -> jax.Array:
-    """log(n_q/n_p) where q covers p, else ∞"""
-    covered = (q.low <= p.low) & (p.high <= q.high)
-    return jnp.where(covered, log_ratio(jnp.where(covered, _size(q), 1.0), jnp.where(covered, _size(p), 1.0)), jnp.inf)

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from kljax._special.deviances import power_fall
-from kljax._special.elementwise import divide, itakura_saito_term
+from kljax._special.elementwise import divide
 from kljax._special.ratios import divide_twice
 from kljax._types import Entries
 from kljax.families._fit import fit_by_likelihood
@@ -86,8 +86,3 @@ class Exponential:
     def log_partition(natural: jax.Array) -> jax.Array:
         """-log(-η)"""
         return -jnp.log(-natural[..., 0])
-
-
-def kl_exponential(p: Exponential, q: Exponential) -> jax.Array:
-    """H(λ_q, λ_p), H the Itakura–Saito divergence."""
-    return itakura_saito_term(q.rate, p.rate)

@@ -9,10 +9,10 @@ import jax
 import jax.numpy as jnp
 
 from kljax._special.deviances import gamma_entropy, log_density
-from kljax._special.elementwise import divide, log_ratio, x_minus_log1p
-from kljax._special.gamma import bregman_phi, log_gamma
+from kljax._special.elementwise import divide
+from kljax._special.gamma import log_gamma
 from kljax._special.incomplete import incomplete_gamma
-from kljax._special.ratios import divide_twice, product_ratio_gap
+from kljax._special.ratios import divide_twice
 from kljax._types import Entries
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._logs import Logs, as_logs, of_log
@@ -106,21 +106,6 @@ class Gamma:
         """log Γ(η₁ + 1) - (η₁ + 1) log(-η₂)"""
         shape, rate = natural[..., 0] + 1.0, -natural[..., 1]
         return log_gamma(shape) - shape * jnp.log(rate)
-
-
-def kl_gamma(p: Gamma, q: Gamma) -> jax.Array:
-    """α_q h(t) + B_φ(α_q; α_p), t = α_p β_q/(α_q β_p) - 1, h(t) = t - log(1 + t), φ = log Γ(α) - α log α + α."""
-    return kl_of_gammas(p.concentration, p.rate, q.concentration, q.rate)
-
-
-def kl_of_gammas(shape_p: jax.Array, rate_p: jax.Array, shape_q: jax.Array, rate_q: jax.Array) -> jax.Array:
-    """KL between gamma distributions, of what each is called elsewhere."""
-    gap = product_ratio_gap(shape_p, rate_q, shape_q, rate_p)
-    near = jnp.abs(gap) <= 0.5
-    # Far below, of the quotient that t is one less than little is left in t.
-    ratio = divide(shape_p, shape_q) * divide(rate_q, rate_p)
-    far = (ratio - 1.0) - (log_ratio(shape_p, shape_q) + log_ratio(rate_q, rate_p))
-    return shape_q * jnp.where(near, x_minus_log1p(jnp.where(near, gap, 0.0)), far) + bregman_phi(shape_q, shape_p)
 
 
 def _standard(key: jax.Array, concentration: jax.Array, *, shape: tuple[int, ...], dtype: Any) -> jax.Array:

@@ -12,7 +12,7 @@ from kljax._special.elementwise import divide, two_sum
 from kljax._special.gamma import digamma_gap
 from kljax._special.stirling import phi
 from kljax._types import Entries
-from kljax.families._beta import Beta, kl_beta
+from kljax.families._beta import Beta
 from kljax.families._logs import Logs, of_log, rest_of
 from kljax.families._quantiles import standard_deviation
 from kljax.families._record import at_points, family, filled, positive
@@ -134,9 +134,3 @@ class GeneralizedDirichlet:
             before = jnp.concatenate([jnp.ones_like(left[..., :1]), left[..., :-1]], -1)
             found.append(jnp.concatenate([broken * before, left[..., -1:]], -1))
         return found[0], found[1]
-
-
-def kl_generalized_dirichlet(p: GeneralizedDirichlet, q: GeneralizedDirichlet) -> jax.Array:
-    """Σ KL(Beta(aᵢ, bᵢ)‖Beta(cᵢ, dᵢ)): the vᵢ are independent and determine x."""
-    sticks_p, sticks_q = (Beta(one.concentration1, one.concentration0) for one in (p, q))
-    return jnp.sum(kl_beta(sticks_p, sticks_q), -1)

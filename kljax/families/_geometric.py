@@ -7,14 +7,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from kljax._special.odds import log_partition_of_waits, softplus_over_exp
 from kljax.families._fit import fit_by_likelihood
-from kljax.families._odds import (
-    chances,
-    kl_of_waits,
-    log_chances,
-    log_partition_of_waits,
-    softplus_over_exp,
-)
+from kljax.families._odds import chances, log_chances
 from kljax.families._quantiles import mode_zero, quantile_by_bisection, standard_deviation
 from kljax.families._record import at_points, batch_shape, family, filled, one_of, probability, real
 from kljax.quadrature import Support, integers
@@ -101,8 +96,3 @@ class Geometric:
     def log_partition(natural: jax.Array) -> jax.Array:
         """-log(1 - e^η)"""
         return log_partition_of_waits(natural[..., 0])
-
-
-def kl_geometric(p: Geometric, q: Geometric) -> jax.Array:
-    """[K(p, q) + K(1 - p, 1 - q)]/p"""
-    return kl_of_waits(p, q)

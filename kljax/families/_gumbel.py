@@ -9,8 +9,6 @@ import jax
 import jax.numpy as jnp
 
 from kljax._special.edges import growing
-from kljax._special.elementwise import divide, expm1_minus_x, relative_gap
-from kljax._special.gamma import bregman_log_gamma, log_gamma_gap
 from kljax._types import Entries
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._located import standardised
@@ -82,16 +80,3 @@ class Gumbel:
     def variance(self) -> jax.Array:
         """π²β²/6"""
         return jnp.square(filled(self).scale) * (math.pi**2 / 6.0)
-
-
-def kl_gumbel(p: Gumbel, q: Gumbel) -> jax.Array:
-    """e((μ_q - μ_p)/β_q + log Γ(1 + ρ)) + B_logΓ(ρ; 1), ρ = β_p/β_q and e(t) = eᵗ - 1 - t."""
-    return kl_of_extremes(divide(q.loc - p.loc, q.scale), p.scale, q.scale)
-
-
-def kl_of_extremes(shift: jax.Array, scale_p: jax.Array, scale_q: jax.Array) -> jax.Array:
-    """The same from (μ_q - μ_p)/β_q, for what is a Gumbel distribution in another variable."""
-    gap = relative_gap(scale_p, scale_q, scale_p - scale_q)  # ρ - 1
-    ratio, one = divide(scale_p, scale_q), jnp.ones_like(gap)
-    level = log_gamma_gap(1.0 + ratio, 2.0 * one, gap)  # log Γ(1 + ρ), as Γ(2) = 1
-    return expm1_minus_x(shift + level) + bregman_log_gamma(ratio, one, gap)

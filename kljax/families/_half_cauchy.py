@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from kljax._special.elementwise import divide, log1p
+from kljax._special.elementwise import divide
 from kljax._types import Entries
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._located import log1p_square
@@ -79,10 +79,3 @@ class HalfCauchy:
 
     def _frame(self) -> tuple[jax.Array, jax.Array]:
         return self.scale, self.scale  # the moments are infinite
-
-
-def kl_half_cauchy(p: HalfCauchy, q: HalfCauchy) -> jax.Array:
-    """log((γ_p + γ_q)²/(4γ_pγ_q)), that of the Cauchy distributions around zero."""
-    gap = p.scale - q.scale
-    value = log1p(0.25 * divide(gap, p.scale) * divide(gap, q.scale))
-    return jnp.where(jnp.minimum(p.scale, q.scale) < 0.0, jnp.nan, value)

@@ -11,7 +11,6 @@ from jax.scipy.special import erf, erfinv
 
 from kljax._special.edges import half_square
 from kljax._special.elementwise import divide
-from kljax._special.ratios import spread_term
 from kljax._types import Entries
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._quantiles import at_shares, mode_zero, standard_deviation
@@ -85,8 +84,3 @@ class HalfNormal:
     def log_partition(natural: jax.Array) -> jax.Array:
         """-½ log(-2η) + ½ log(π/2)"""
         return -0.5 * jnp.log(-2.0 * natural[..., 0]) + 0.5 * math.log(0.5 * math.pi)
-
-
-def kl_half_normal(p: HalfNormal, q: HalfNormal) -> jax.Array:
-    """H(σ_p, σ_q) + ½(σ_p/σ_q - 1)²"""
-    return spread_term(p.scale, q.scale)

@@ -15,7 +15,7 @@ from kljax._special.incomplete import incomplete_gamma
 from kljax._special.stirling import phi
 from kljax._types import Entries
 from kljax.families._fit import fit_by_likelihood
-from kljax.families._gamma import Gamma, kl_of_gammas
+from kljax.families._gamma import Gamma
 from kljax.families._logs import Logs, as_logs, of_log
 from kljax.families._quantiles import quantile_by_bisection, standard_deviation
 from kljax.families._record import at_points, family, filled, positive
@@ -119,8 +119,3 @@ class InverseGamma:
         """log Γ(-η₁ - 1) + (η₁ + 1) log(-η₂)"""
         shape, scale = -natural[..., 0] - 1.0, -natural[..., 1]
         return log_gamma(shape) - shape * jnp.log(scale)
-
-
-def kl_inverse_gamma(p: InverseGamma, q: InverseGamma) -> jax.Array:
-    """That of the gamma distributions of 1/x."""
-    return kl_of_gammas(p.concentration, p.scale, q.concentration, q.scale)

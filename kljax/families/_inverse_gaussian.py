@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax.scipy.special import log_ndtr, ndtr
 
-from kljax._special.elementwise import divide, horner, itakura_saito_term, relative_gap, tiny
+from kljax._special.elementwise import divide, horner, tiny
 from kljax._types import Entries
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._implicit import implicit
@@ -142,9 +142,3 @@ def _mills(z: jax.Array) -> jax.Array:
     for k in range(32, 0, -1):
         fraction = k / (large + fraction)
     return jnp.where(low, direct, 1.0 / (large + fraction))
-
-
-def kl_inverse_gaussian(p: InverseGaussian, q: InverseGaussian) -> jax.Array:
-    """½H(λ_q, λ_p) + ½(λ_q/μ_p)(μ_p/μ_q - 1)², H the Itakura–Saito divergence."""
-    away = jnp.square(relative_gap(p.loc, q.loc, p.loc - q.loc))
-    return 0.5 * (itakura_saito_term(q.concentration, p.concentration) + divide(q.concentration, p.loc) * away)

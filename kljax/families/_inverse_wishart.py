@@ -13,7 +13,6 @@ from kljax.families._kinds import definite
 from kljax.families._matrices import (
     adjoint,
     cholesky,
-    congruent,
     diagonal,
     hermitian,
     identity,
@@ -28,7 +27,6 @@ from kljax.families._wishart import (
     bartlett,
     entropy_of_counts,
     factored,
-    kl_of_wisharts,
     less_product,
     log_det_gap,
     log_multigamma_level,
@@ -117,8 +115,3 @@ class InverseWishart:
         on = diagonal(at.scale)
         squares = (k + 2.0) * jnp.square(hermitian(at.scale)) + k * on[..., :, None] * on[..., None, :]
         return jnp.where(finite, squares / (k + 1.0) / k / k / (k - 2.0), jnp.nan)
-
-
-def kl_inverse_wishart(p: InverseWishart, q: InverseWishart) -> jax.Array:
-    """That of the inverses, which are Wishart with scales Ψ⁻¹: the eigenvalues of ΨₐΨ_b⁻¹ are all it takes."""
-    return kl_of_wisharts(p.df, q.df, congruent(cholesky(p.scale), q.scale - p.scale))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, NamedTuple
 
 import jax
@@ -10,10 +9,9 @@ import jax.numpy as jnp
 
 from kljax._special.deviances import log_gamma_bend, log_gamma_rise
 from kljax._special.edges import at_end
-from kljax._special.elementwise import divide, expm1, expm1_minus_x, expm1_ratio, log1p, log_ratio, relative_gap, tiny
-from kljax._special.gamma import digamma_gap, log_gamma_1p, log_gamma_gap
+from kljax._special.elementwise import divide, expm1, expm1_minus_x, expm1_ratio, log1p, tiny
+from kljax._special.gamma import digamma_gap
 from kljax._types import Entries
-from kljax.families._beta import Beta
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._logs import Logs, as_logs, of_share
 from kljax.families._quantiles import at_shares, log1mexp, standard_deviation
@@ -51,12 +49,12 @@ class Kumaraswamy:
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
         """Draws, differentiable in the parameters."""
         at = lifted(self, shape)
-        log_u, _ = _logs(noise(jax.random.exponential, key, shape, self) / at.concentration0)
+        log_u, _ = logs(noise(jax.random.exponential, key, shape, self) / at.concentration0)
         return jnp.exp(log_u / at.concentration1)
 
     def _draw_logs(self, key: jax.Array, shape: tuple[int, ...]) -> Logs:
         at = lifted(self, shape)
-        log_u, _ = _logs(noise(jax.random.exponential, key, shape, self) / at.concentration0)
+        log_u, _ = logs(noise(jax.random.exponential, key, shape, self) / at.concentration0)
         log = jnp.minimum(log_u / at.concentration1, -tiny(log_u))
         return of_share(log, jnp.log(-expm1(log)))
 
@@ -144,7 +142,7 @@ def _log_density(log_x: jax.Array, a: jax.Array, b: jax.Array) -> jax.Array:
     return jnp.log(b) + (a - 1.0) * log_x + jnp.where(small, below, above)
 
 
-def _logs(t: jax.Array) -> tuple[jax.Array, jax.Array]:
+def logs(t: jax.Array) -> tuple[jax.Array, jax.Array]:
     """(log u, log(u)/(1 - u)) for u = 1 - exp(-t)."""
     far = t > 0.7
     near = jnp.log(-jnp.expm1(-jnp.where(far, 0.7, t)))
@@ -183,43 +181,3 @@ class Rule(NamedTuple):
         plain = -jnp.sum(self.weight * v, -1)
         close = plain < 0.1
         return jnp.where(close, jnp.sum(self.weight * expm1_minus_x(jnp.where(close[..., None], v, 0.0)), -1), plain)
-
-
-def rule_of(p: Kumaraswamy) -> Rule:
-    """The rule of a distribution; the nodes follow its parameters."""
-    b = p.concentration0[..., None]
-    nodes, reach, last = (260, 50.0, 60.0) if b.dtype == jnp.float64 else (96, 24.0, 36.0)
-    low = jnp.log(jnp.minimum(jax.lax.stop_gradient(b), 1.0)) - reach
-    step = (math.log(last) - low) / (nodes - 1)
-    s = jnp.exp(low + step * jnp.arange(nodes, dtype=b.dtype).reshape(*[1] * (b.ndim - 1), nodes))
-    t = divide(s, jnp.broadcast_to(p.concentration0[..., None], s.shape))
-    return Rule(step * s * jnp.exp(-s), *_logs(t), -t)
-
-
-def kl_kumaraswamy(p: Kumaraswamy, q: Kumaraswamy) -> jax.Array:
-    """E_p[e(log q/p)], e(t) = eᵗ - 1 - t, or E_p[log p/q] where it is large, by a rule that is exact to rounding."""
-    rule = rule_of(p)
-    a, b, a_q, b_q = p.concentration1, p.concentration0, q.concentration1, q.concentration0
-    gap = relative_gap(a_q, a, a_q - a)
-    level = log_ratio(a_q, a) + log_ratio(b_q, b)
-    v = level[..., None] + gap[..., None] * rule.log_u + (b_q - b)[..., None] * rule.log_rest
-    return rule.kl(v + (b_q - 1.0)[..., None] * rule.log_power_ratio(divide(a_q, a), gap))
-
-
-def kl_kumaraswamy_beta(p: Kumaraswamy, q: Beta) -> jax.Array:
-    """The same for a beta distribution: that of u = xᵃ has log-density log(c/B(α, β)) + (cα - 1) log u + …, c = 1/a."""
-    rule = rule_of(p)
-    a, b, a_q, b_q = p.concentration1, p.concentration0, q.concentration1, q.concentration0
-    one = jnp.ones_like(a)
-    level = log_ratio(a_q, a) + log_ratio(b_q, b) - _log_beta_excess(a_q, b_q)
-    v = level[..., None] + relative_gap(a_q, a, a_q - a)[..., None] * rule.log_u + (b_q - b)[..., None] * rule.log_rest
-    ratio = rule.log_power_ratio(divide(one, a), relative_gap(one, a, one - a))
-    return rule.kl(v + (b_q - 1.0)[..., None] * ratio)
-
-
-def _log_beta_excess(a: jax.Array, b: jax.Array) -> jax.Array:
-    """log(ab B(a, b)) = log Γ(1 + a) + log Γ(1 + b) - log Γ(a + b), which is zero for a = 1 and for b = 1."""
-    one = jnp.ones_like(a)
-    first = jnp.abs(a - 1.0) <= jnp.abs(b - 1.0)
-    near, other = jnp.where(first, a, b), jnp.where(first, b, a)
-    return log_gamma_1p(near) - log_gamma_gap(near + other, one + other, near - 1.0)

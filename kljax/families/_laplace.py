@@ -8,7 +8,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from kljax._special.elementwise import divide, expm1_minus_x, itakura_saito_term
 from kljax._types import Entries
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._located import standardised
@@ -83,9 +82,3 @@ class Laplace:
     def variance(self) -> jax.Array:
         """2b²"""
         return 2.0 * jnp.square(filled(self).scale)
-
-
-def kl_laplace(p: Laplace, q: Laplace) -> jax.Array:
-    """(b_p/b_q) e(-|Δ|/b_p) + H(b_p, b_q), e(t) = eᵗ - 1 - t, Δ = μ_p - μ_q."""
-    away = divide(jnp.abs(p.loc - q.loc), p.scale)
-    return divide(p.scale, q.scale) * expm1_minus_x(-away) + itakura_saito_term(p.scale, q.scale)

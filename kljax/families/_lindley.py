@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from kljax._special.deviances import power_fall
-from kljax._special.elementwise import divide, expm1_minus_x, itakura_saito_term, log1p, relative_gap, x_minus_log1p
+from kljax._special.elementwise import divide, expm1_minus_x, log1p
 from kljax._special.ratios import divide_twice
 from kljax._types import Entries
 from kljax.families._fit import fit_by_likelihood
@@ -111,9 +111,3 @@ def _cdf(x: jax.Array, at: Lindley) -> jax.Array:
     """1 - (1 + θx/(1 + θ)) exp(-θx)"""
     t = at.rate
     return 1.0 - (1.0 + divide(t * x, 1.0 + t)) * jnp.exp(-t * x)
-
-
-def kl_lindley(p: Lindley, q: Lindley) -> jax.Array:
-    """2H(θ_q, θ_p) - H(1 + θ_q, 1 + θ_p), H the Itakura–Saito divergence; the second is at most half of the first."""
-    above = relative_gap(1.0 + q.rate, 1.0 + p.rate, q.rate - p.rate)
-    return 2.0 * itakura_saito_term(q.rate, p.rate) - x_minus_log1p(above)

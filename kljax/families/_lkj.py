@@ -15,8 +15,6 @@ import jax.numpy as jnp
 from kljax._special.elementwise import log1p
 from kljax._special.gamma import digamma_gap, log_gamma_gap
 from kljax._types import Entries
-from kljax.divergences.forms.lines import Line, concentrations, summed
-from kljax.families._beta import kl_of_dirichlets
 from kljax.families._matrices import adjoint, diagonal, embedded, identity, multiply
 from kljax.families._quantiles import standard_deviation
 from kljax.families._record import at_points, batch_shape, count, dtype_of, family, filled, positive
@@ -96,7 +94,7 @@ class LKJ:
     def entropy(self) -> jax.Array:
         """log Z - (η - 1)E[log det R]"""
         at = filled(self)
-        a, total = _shapes(at)
+        a, total = shapes(at)
         mean_log = digamma_gap(a, total, a - total).sum(0)
         return _log_norm(at) - (at.concentration - 1.0) * mean_log
 
@@ -122,7 +120,7 @@ class LKJ:
         return _log_norm(LKJ(self.dimension, natural[..., 0] + 1.0))
 
 
-def _shapes(at: LKJ) -> tuple[jax.Array, jax.Array]:
+def shapes(at: LKJ) -> tuple[jax.Array, jax.Array]:
     """(η + ½(n - 1 - k), η + ½(n - 1)) for k = 1, …, n - 1, along a new first axis."""
     n, eta = int(at.dimension), at.concentration
     k = jnp.arange(1.0, n, dtype=eta.dtype).reshape(-1, *[1] * eta.ndim)
@@ -132,32 +130,5 @@ def _shapes(at: LKJ) -> tuple[jax.Array, jax.Array]:
 def _log_norm(at: LKJ) -> jax.Array:
     """Σₖ [½k log π + log Γ(η + ½(n - 1 - k)) - log Γ(η + ½(n - 1))]"""
     n = int(at.dimension)
-    a, total = _shapes(at)
+    a, total = shapes(at)
     return log_gamma_gap(a, total, a - total).sum(0) + 0.25 * n * (n - 1) * math.log(math.pi)
-
-
-def _pairs(p: LKJ, q: LKJ) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """The two parameters of each beta variable of p and of q, [2, n - 1, batch...], and p less q."""
-    (a, total), (b, _) = _shapes(p), _shapes(q)
-    rest = total - a
-    d = jnp.broadcast_to(p.concentration - q.concentration, a.shape)
-    return jnp.stack([a, rest]), jnp.stack([b, rest]), jnp.stack([d, jnp.zeros_like(d)])
-
-
-def _same_size(p: LKJ, q: LKJ) -> None:
-    if p.dimension != q.dimension:
-        raise ValueError(f"Two LKJ distributions must have one dimension; got {p.dimension:.0f} and {q.dimension:.0f}.")
-
-
-def kl_lkj(p: LKJ, q: LKJ) -> jax.Array:
-    """The sum of KL of the beta variables, Beta(η_p + ½(n - 1 - k), ½k) and the same of q."""
-    _same_size(p, q)
-    a, b, d = _pairs(p, q)
-    return kl_of_dirichlets(a, b, -d).sum(0)
-
-
-def line(p: LKJ, q: LKJ) -> Line:
-    """That of the beta variables, which share η."""
-    _same_size(p, q)
-    a, b, d = (jnp.moveaxis(one, 1, -1) for one in _pairs(p, q))
-    return summed(concentrations(a, b, d))

@@ -15,7 +15,7 @@ from kljax._special.logarithms import log_less
 from kljax._types import Entries
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._logs import Logs, as_logs, of_log
-from kljax.families._normal import Normal, kl_normal
+from kljax.families._normal import Normal
 from kljax.families._quantiles import at_shares, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive, real
 from kljax.quadrature import Support
@@ -113,8 +113,3 @@ class LogNormal:
     def log_partition(natural: jax.Array) -> jax.Array:
         """That of the normal distribution."""
         return Normal.log_partition(natural)
-
-
-def kl_log_normal(p: LogNormal, q: LogNormal) -> jax.Array:
-    """That of the normal distributions of the logarithms."""
-    return kl_normal(Normal(p.loc, p.scale), Normal(q.loc, q.scale))

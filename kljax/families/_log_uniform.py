@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from kljax._special.elementwise import divide, expm1_minus_x_ratio, expm1_ratio, horner, log1p, log_ratio
+from kljax._special.elementwise import expm1_minus_x_ratio, expm1_ratio, horner, log_ratio
 from kljax._types import Entries
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._quantiles import at_shares, standard_deviation
@@ -100,14 +100,3 @@ class LogUniform:
         share, q = expm1_ratio(-large), jnp.exp(-large)
         far = jnp.square(at.high) * (share * (0.5 * (1.0 + q) - share))
         return jnp.where(wide, far, jnp.square(at.low) * jnp.where(narrow, series, direct))
-
-
-def kl_log_uniform(p: LogUniform, q: LogUniform) -> jax.Array:
-    """log(1 + (log(l_p/l_q) + log(h_q/h_p))/log(h_p/l_p)) where q covers p, else ∞."""
-    covered = (q.low <= p.low) & (p.high <= q.high)
-    wider = covered & ((q.low < p.low) | (p.high < q.high))
-    # At p = q, where each end is on the verge of an infinite cost, the subgradient 0 is taken.
-    below = log_ratio(p.low, jnp.where(wider, q.low, p.low))
-    above = log_ratio(jnp.where(wider, q.high, p.high), p.high)
-    more = jnp.where(wider, below + above, 0.0)
-    return jnp.where(covered, log1p(divide(more, log_ratio(p.high, p.low))), jnp.inf)

@@ -14,7 +14,7 @@ from kljax._special.logarithms import logit_less
 from kljax._types import Entries
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._logs import Logs, as_logs, of_share, rest_of
-from kljax.families._normal import Normal, kl_normal
+from kljax.families._normal import Normal
 from kljax.families._quantiles import at_shares, standard_deviation
 from kljax.families._record import along, at_points, family, filled, positive, real
 from kljax.quadrature import Support
@@ -45,16 +45,16 @@ class LogitNormal:
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
         """Draws, differentiable in the parameters."""
-        return jax.nn.sigmoid(_logit(self).sample(key, shape))
+        return jax.nn.sigmoid(logit(self).sample(key, shape))
 
     def _draw_logs(self, key: jax.Array, shape: tuple[int, ...]) -> Logs:
-        z = _logit(self).sample(key, shape)
+        z = logit(self).sample(key, shape)
         return of_share(-jax.nn.softplus(-z), -jax.nn.softplus(z))
 
     def _log_prob_of_logs(self, x: Any) -> jax.Array:
         x = as_logs(self, x)
         rest = rest_of(x)
-        return _logit(self).log_prob(x.log - rest) - x.log - rest
+        return logit(self).log_prob(x.log - rest) - x.log - rest
 
     @property
     def support(self) -> Support:
@@ -80,7 +80,7 @@ class LogitNormal:
     def entropy(self) -> jax.Array:
         """log σ + ½ log(2πe) + E[log x + log(1 - x)], integrated."""
         z, weight = self._rule()
-        return _logit(filled(self)).entropy() - jnp.sum(weight * (jax.nn.softplus(z) + jax.nn.softplus(-z)), -1)
+        return logit(filled(self)).entropy() - jnp.sum(weight * (jax.nn.softplus(z) + jax.nn.softplus(-z)), -1)
 
     @property
     def mean(self) -> jax.Array:
@@ -111,7 +111,7 @@ class LogitNormal:
     @property
     def natural(self) -> jax.Array:
         """(μ/σ², -1/(2σ²)), [batch..., 2]."""
-        return _logit(self).natural
+        return logit(self).natural
 
     @staticmethod
     def log_partition(natural: jax.Array) -> jax.Array:
@@ -119,10 +119,5 @@ class LogitNormal:
         return Normal.log_partition(natural)
 
 
-def _logit(record: LogitNormal) -> Normal:
+def logit(record: LogitNormal) -> Normal:
     return Normal(record.loc, record.scale)
-
-
-def kl_logit_normal(p: LogitNormal, q: LogitNormal) -> jax.Array:
-    """That of the normal distributions of the logits."""
-    return kl_normal(_logit(p), _logit(q))

@@ -8,10 +8,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from kljax._special.elementwise import log_ratio, relative_gap, x_minus_log1p
 from kljax._types import Entries
 from kljax.families._kinds import lower_triangular
-from kljax.families._matrices import adjoint, diagonal, log_det, multiply, norm_squared, solve_lower, square
+from kljax.families._matrices import adjoint, log_det, multiply, norm_squared, solve_lower, square
 from kljax.families._quantiles import standard_deviation
 from kljax.families._record import at_points, batch_shape, dtype_of, family, filled, lifted, real
 from kljax.quadrature import Support
@@ -95,28 +94,3 @@ class MatrixNormal:
         at = filled(self)
         rows, columns = (norm_squared(jnp.tril(one), -1) for one in (at.scale_tril_row, at.scale_tril_column))
         return rows[..., :, None] * columns[..., None, :]
-
-
-def kl_matrix_normal(p: MatrixNormal, q: MatrixNormal) -> jax.Array:
-    """Σᵢⱼ ½[(rᵢsⱼ)² - 1] - log rᵢsⱼ + ½[‖R‖²‖S‖² - Σ(rᵢsⱼ)²] + ½‖A_q⁻¹(M_p - M_q)B_q⁻'‖².
-
-    R = A_q⁻¹A_p and S = B_q⁻¹B_p are triangular, with diagonals r and s; their Kronecker product is the factor of p
-    in the coordinates where q is standard.
-    """
-    (r, log_r, below_r), (s, log_s, below_s) = (
-        _ratios(getattr(p, name), getattr(q, name)) for name in ("scale_tril_row", "scale_tril_column")
-    )
-    gap = r[..., :, None] + s[..., None, :] + r[..., :, None] * s[..., None, :]  # rᵢsⱼ - 1
-    near = jnp.abs(gap) < 0.5
-    far = gap - (log_r[..., :, None] + log_s[..., None, :])
-    terms = jnp.where(near, x_minus_log1p(jnp.where(near, gap, 0.0)), far) + 0.5 * gap * gap
-    on_r, on_s = (jnp.sum(jnp.square(1.0 + one), -1) for one in (r, s))
-    below = on_r * below_s + below_r * (on_s + below_s)
-    return jnp.sum(terms, (-2, -1)) + 0.5 * (below + q._quadratic(p.loc - q.loc))
-
-
-def _ratios(p: jax.Array, q: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """r - 1 and log r for the ratios r of the diagonals, and the square norm of L_q⁻¹L_p below the diagonal."""
-    on_p, on_q = diagonal(p), diagonal(q)
-    below = jnp.tril(solve_lower(jnp.tril(q), jnp.tril(p - q)), -1)
-    return relative_gap(on_p, on_q, on_p - on_q), log_ratio(on_p, on_q), norm_squared(below)

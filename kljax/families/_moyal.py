@@ -10,8 +10,6 @@ import jax.numpy as jnp
 from jax.scipy.special import erfc, erfinv, ndtri
 
 from kljax._special.edges import growing
-from kljax._special.elementwise import divide, expm1_minus_x, itakura_saito_term, relative_gap
-from kljax._special.gamma import bregman_log_gamma, log_gamma_gap
 from kljax._types import Entries
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._gumbel import EULER
@@ -87,14 +85,3 @@ class Moyal:
     def variance(self) -> jax.Array:
         """½π²σ²"""
         return jnp.square(filled(self).scale) * (0.5 * math.pi**2)
-
-
-def kl_moyal(p: Moyal, q: Moyal) -> jax.Array:
-    """½e(t) + ½B_logΓ(ρ + ½; 3/2) + H(σ_p, σ_q), ρ = σ_p/σ_q, with t = (μ_q - μ_p)/σ_q + log E_p[exp(-ρz)].
-
-    log E_p[exp(-ρz)] = (ρ - 1) log 2 + log Γ(ρ + ½) - log Γ(3/2), for exp(-z) is chi-squared of one degree.
-    """
-    gap = relative_gap(p.scale, q.scale, p.scale - q.scale)  # ρ - 1
-    there, here = divide(p.scale, q.scale) + 0.5, jnp.full_like(gap, 1.5)
-    t = divide(q.loc - p.loc, q.scale) + math.log(2.0) * gap + log_gamma_gap(there, here, gap)
-    return 0.5 * (expm1_minus_x(t) + bregman_log_gamma(there, here, gap)) + itakura_saito_term(p.scale, q.scale)

@@ -10,14 +10,13 @@ from jax import lax
 
 from kljax import quadrature
 from kljax._prompt import prompt
-from kljax._special.elementwise import expm1_minus_x, kl_term, log1p
+from kljax._special.elementwise import kl_term
+from kljax._special.odds import log_probability
 from kljax._special.stirling import stirling_excess
-from kljax.divergences.forms.lines import Line, times
 from kljax.families._binomial import Binomial, trials_of
-from kljax.families._categorical import Categorical, _chances, _log_chances, kl_categorical
+from kljax.families._categorical import _chances, _log_chances
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._matrices import embedded, identity
-from kljax.families._odds import log_probability
 from kljax.families._quantiles import standard_deviation
 from kljax.families._record import along, at_points, batch_shape, count, family, filled, one_of, probability, real
 from kljax.quadrature import Support, integers
@@ -120,47 +119,3 @@ class Multinomial:
     def log_partition(self, natural: jax.Array) -> jax.Array:
         """n log Σ exp ηₖ"""
         return lax.stop_gradient(self.total_count) * jax.nn.logsumexp(natural, -1)
-
-
-def kl_multinomial(p: Multinomial, q: Multinomial) -> jax.Array:
-    """n times KL of the categorical distributions, for equal counts n."""
-    first, second = (Categorical(probs=one.probs, logits=one.logits) for one in (p, q))
-    return trials_of(p) * kl_categorical(first, second)
-
-
-def line(p: Multinomial, q: Multinomial) -> Line:
-    """log E_s[e^(c w)] - c E_s[w], w = log p - log q: of n trials n times."""
-    first, second = _log_chances(p), _log_chances(q)
-    never = (first == -jnp.inf) & (second == -jnp.inf)
-    edge = (first == -jnp.inf) != (second == -jnp.inf)
-    odd = never | edge
-    a, b = (jnp.where(odd, 0.0, one) for one in (first, second))
-    gap = a - b
-    if p.logits is None and q.logits is None:
-        gap = jnp.where(odd, 0.0, _log_gap(jnp.where(odd, 1.0, p.probs), jnp.where(odd, 1.0, q.probs)))
-    one_sided = edge.any(-1)
-
-    def step(s: jax.Array, r: jax.Array, c: jax.Array) -> jax.Array:
-        low, wide = s < 0.5, s[..., None]
-        logits = jnp.where(low[..., None], b + wide * gap, a - (1.0 - wide) * gap)
-        at_end = (s == 1.0) | (s == 0.0)
-        # Between the ends nothing has an outcome that either of them lacks; at an end it has its own.
-        missing = jnp.where(wide == 1.0, first == -jnp.inf, jnp.where(wide == 0.0, second == -jnp.inf, odd))
-        chances = jax.nn.softmax(jnp.where(missing, -jnp.inf, jnp.where(edge & ~missing, first + 0.0, logits)), -1)
-        chances = jnp.where(odd, 0.0, chances)
-        w = c[..., None] * gap
-        v = w - (chances * w).sum(-1, keepdims=True)
-        near = (jnp.abs(v) <= 2.0).all(-1)
-        close = log1p((chances * expm1_minus_x(jnp.where(near[..., None], v, 0.0))).sum(-1))
-        top = lax.stop_gradient(v.max(-1))
-        far = jnp.log((chances * jnp.exp(v - top[..., None])).sum(-1)) + top
-        value = jnp.where(near, close, far)
-        return jnp.where(one_sided & at_end & (s != r), jnp.inf, value)
-
-    return times(trials_of(p), Line(step))
-
-
-def _log_gap(p: jax.Array, q: jax.Array) -> jax.Array:
-    t = (p - q) / q
-    near = jnp.abs(t) <= 0.5
-    return jnp.where(near, log1p(jnp.where(near, t, 0.0)), jnp.log(p) - jnp.log(q))

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from kljax._special.logarithms import log_less
-from kljax.families._multivariate_normal import MultivariateNormal, kl_multivariate_normal
+from kljax.families._multivariate_normal import MultivariateNormal
 from kljax.families._record import family, located, nested, replace
 from kljax.quadrature import Support
 
@@ -69,8 +69,3 @@ class MultivariateLogitNormal:
         raise NotImplementedError(
             "The entropy of MultivariateLogitNormal has no closed form; take the mean of -log_prob over draws."
         )
-
-
-def kl_multivariate_logit_normal(p: MultivariateLogitNormal, q: MultivariateLogitNormal) -> jax.Array:
-    """That of the normal distributions, for x and y determine each other."""
-    return kl_multivariate_normal(p.normal, q.normal)

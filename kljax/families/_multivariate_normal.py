@@ -9,7 +9,6 @@ import jax
 import jax.numpy as jnp
 
 from kljax._types import Entries, Rows
-from kljax.divergences.forms.covariances import kl_of_scales
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._matrices import cholesky, from_columns, identity, log_det, multiply, norm_squared, solve_lower
 from kljax.families._quantiles import standard_deviation
@@ -143,9 +142,3 @@ class MultivariateNormal:
 def _inverse(low: jax.Array) -> jax.Array:
     half = solve_lower(low, identity(low))
     return multiply(jnp.swapaxes(half, -1, -2), half)
-
-
-def kl_multivariate_normal(p: MultivariateNormal, q: MultivariateNormal) -> jax.Array:
-    """½[tr(Σ_q⁻¹Σ_p) - n - log det(Σ_q⁻¹Σ_p)] + ½(μ_p - μ_q)'Σ_q⁻¹(μ_p - μ_q), from what is known of both Σ."""
-    shift = q.scale.quadratic((p.loc - q.loc)[..., None])[..., 0]
-    return kl_of_scales(p.scale, q.scale) + 0.5 * shift

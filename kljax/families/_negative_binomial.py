@@ -7,23 +7,15 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from kljax import quadrature
 from kljax._special.deviances import share_deviance
-from kljax._special.gamma import bregman_log_gamma
 from kljax._special.incomplete import incomplete_beta
+from kljax._special.odds import log_partition_of_waits, log_probability
 from kljax._special.stirling import stirling_excess
 from kljax.families import _integrals
 from kljax.families._fit import fit_by_likelihood
-from kljax.families._odds import (
-    chances,
-    kl_of_waits,
-    log_chances,
-    log_partition_of_waits,
-    log_probability,
-    log_ratio_of_chances,
-)
+from kljax.families._odds import chances, log_chances
 from kljax.families._quantiles import quantile_by_bisection, standard_deviation
-from kljax.families._record import along, at_points, batch_shape, count, family, filled, one_of, probability, real
+from kljax.families._record import at_points, batch_shape, count, family, filled, one_of, probability, real
 from kljax.quadrature import Support, integers
 
 
@@ -48,7 +40,7 @@ class NegativeBinomial:
     def log_prob(self, x: Any) -> jax.Array:
         """The log-probability of x; -∞ for what is no integer ≥ 0."""
         k, at = at_points(x, self)
-        r = _successes(at)
+        r = successes(at)
         legal = (k >= 0.0) & (k < jnp.inf) & (k == jnp.floor(k))
         k = jnp.where(legal, k, 0.0)
         ways = stirling_excess(k + r) - stirling_excess(k) - stirling_excess(r) + jnp.log(r) - jnp.log(k + r)
@@ -62,7 +54,7 @@ class NegativeBinomial:
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
         """Draws, as floating-point numbers; they carry no derivative."""
         at = filled(self)
-        (p, rest), r = chances(at), _successes(at)
+        (p, rest), r = chances(at), successes(at)
         first, second = jax.random.split(key)
         shape = (*shape, *batch_shape(self))
         rates = jax.random.gamma(first, jnp.broadcast_to(r, shape), dtype=r.dtype) * jnp.broadcast_to(rest / p, shape)
@@ -105,7 +97,7 @@ class NegativeBinomial:
         """r(1 - p)/p"""
         at = filled(self)
         p, rest = chances(at)
-        return _successes(at) * (rest / p)
+        return successes(at) * (rest / p)
 
     @property
     def variance(self) -> jax.Array:
@@ -123,28 +115,6 @@ class NegativeBinomial:
         return self.total_count * log_partition_of_waits(natural[..., 0])
 
 
-def _successes(one: NegativeBinomial) -> jax.Array:
+def successes(one: NegativeBinomial) -> jax.Array:
     """r as an array of the batch's shape, for a record that is filled."""
     return jnp.broadcast_to(one.total_count, batch_shape(one)).astype(jax.tree.leaves(one)[-1].dtype)
-
-
-def kl_negative_binomial(p: NegativeBinomial, q: NegativeBinomial) -> jax.Array:
-    """r_p KL(Geometric p‖q) + (r_p - r_q) log(q/p) + E[B(r_q; r_p) - B(k + r_q; k + r_p)], B that of log Γ."""
-    r, s = _successes(p), _successes(q)
-    same = r * kl_of_waits(p, q)
-    counts = p.total_count, q.total_count
-    if isinstance(counts[0], float) and counts[0] == counts[1]:
-        return same
-    # E log Γ(k + s) is expanded about r, where E ψ(k + r) = ψ(r) - log p: nothing of first order is left, and the
-    # summand is not negative because B falls with k.
-    wide, other = r[..., None], s[..., None]
-    start = bregman_log_gamma(other, wide)
-    width = jnp.sqrt(p.variance) + 1.0
-    lost = quadrature.expectation(
-        lambda k: start - bregman_log_gamma(k + other, k + wide),
-        along(p).log_prob,
-        support=integers(),
-        center=jax.lax.stop_gradient(p.mean),
-        scale=jax.lax.stop_gradient(width),
-    )
-    return jnp.maximum(same - (r - s) * log_ratio_of_chances(p, q) + lost.value, 0.0)

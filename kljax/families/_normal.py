@@ -10,8 +10,6 @@ import jax.numpy as jnp
 from jax.scipy.special import ndtr, ndtri
 
 from kljax._special.edges import half_square
-from kljax._special.elementwise import divide
-from kljax._special.ratios import spread_term
 from kljax._types import Entries
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._located import standardised
@@ -95,8 +93,3 @@ class Normal:
         """-η₁²/(4η₂) - ½ log(-2η₂)"""
         first, second = natural[..., 0], natural[..., 1]
         return -jnp.square(first) / (4.0 * second) - 0.5 * jnp.log(-2.0 * second)
-
-
-def kl_normal(p: Normal, q: Normal) -> jax.Array:
-    """H(σ_p, σ_q) + ½(σ_p/σ_q - 1)² + ½((μ_p - μ_q)/σ_q)²"""
-    return spread_term(p.scale, q.scale) + 0.5 * jnp.square(divide(p.loc - q.loc, q.scale))

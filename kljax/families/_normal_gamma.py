@@ -8,10 +8,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from kljax._special.elementwise import divide, itakura_saito_term
 from kljax._special.gamma import digamma
 from kljax._types import Entries
-from kljax.families._gamma import Gamma, kl_gamma
+from kljax.families._gamma import Gamma
 from kljax.families._normal import Normal
 from kljax.families._quantiles import standard_deviation
 from kljax.families._record import batch_shape, broadcast, dtype_of, family, filled, lifted, noise, positive, real
@@ -112,10 +111,3 @@ def at_pair(x: Any, record: Any) -> tuple[jax.Array, jax.Array, Any]:
     shape = jnp.broadcast_shapes(*leads, batch_shape(record))
     first, second = (jnp.broadcast_to(array, shape + event) for array, event in zip(arrays, events, strict=True))
     return first, second, broadcast(record, shape)
-
-
-def kl_normal_gamma(p: NormalGamma, q: NormalGamma) -> jax.Array:
-    """KL of the gamma distributions + ½H(λ_q, λ_p) + ½λ_q(μ_p - μ_q)²α_p/β_p, H the Itakura–Saito divergence."""
-    away = jnp.square(p.loc - q.loc) * q.strength * divide(p.concentration, p.rate)
-    spread = itakura_saito_term(q.strength, p.strength)
-    return kl_gamma(p.precision(), q.precision()) + 0.5 * spread + 0.5 * away

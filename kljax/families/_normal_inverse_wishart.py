@@ -8,11 +8,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from kljax._special.elementwise import itakura_saito_term
 from kljax._types import Entries
-from kljax.families._inverse_wishart import InverseWishart, kl_inverse_wishart
+from kljax.families._inverse_wishart import InverseWishart
 from kljax.families._kinds import definite
-from kljax.families._matrices import cholesky, identity, log_det, multiply, norm_squared, solve_lower, square
+from kljax.families._matrices import cholesky, identity, log_det, multiply, square
 from kljax.families._multivariate_normal import MultivariateNormal
 from kljax.families._normal_gamma import at_pair
 from kljax.families._quantiles import standard_deviation
@@ -117,11 +116,3 @@ class NormalInverseWishart:
         """(μ, Ψ/(ν + n + 2))"""
         at = filled(self)
         return at.loc, at.scale / (at.df + (at.scale.shape[-1] + 2.0))[..., None, None]
-
-
-def kl_normal_inverse_wishart(p: NormalInverseWishart, q: NormalInverseWishart) -> jax.Array:
-    """KL of the covariances + ½n H(λ_q, λ_p) + ½λ_q ν_p d'Ψ_p⁻¹d, d = μ_p - μ_q, H the Itakura–Saito divergence."""
-    n = p.scale.shape[-1]
-    away = norm_squared(solve_lower(cholesky(p.scale), (p.loc - q.loc)[..., None]))
-    spread = itakura_saito_term(q.strength, p.strength)
-    return kl_inverse_wishart(p.covariance(), q.covariance()) + 0.5 * (n * spread + q.strength * p.df * away)

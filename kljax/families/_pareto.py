@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from kljax._special.elementwise import divide, itakura_saito_term, log_ratio
+from kljax._special.elementwise import divide, log_ratio
 from kljax._types import Entries
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._logs import Logs, as_logs
@@ -104,14 +104,3 @@ class Pareto:
 
     def _frame(self) -> tuple[jax.Array, jax.Array]:
         return self.scale, self.scale * jnp.minimum(1.0 / self.concentration, 1.0)  # the moments may be infinite
-
-
-def kl_pareto(p: Pareto, q: Pareto) -> jax.Array:
-    """α_q log(m_p/m_q) + H(α_q, α_p) for m_p ≥ m_q, else ∞."""
-    inside = p.scale >= q.scale
-    # At p = q, on the verge of an infinite cost, the subgradient 0 is taken.
-    same = (p.scale == q.scale) & (p.concentration == q.concentration)
-    further = q.concentration * log_ratio(jnp.where(inside, p.scale, q.scale), q.scale)
-    return jnp.where(
-        inside, jnp.where(same, 0.0, further) + itakura_saito_term(q.concentration, p.concentration), jnp.inf
-    )

@@ -89,8 +89,3 @@ class Poisson:
     def log_partition(natural: jax.Array) -> jax.Array:
         """exp η"""
         return jnp.exp(natural[..., 0])
-
-
-def kl_poisson(p: Poisson, q: Poisson) -> jax.Array:
-    """λ_p log(λ_p/λ_q) - λ_p + λ_q"""
-    return kl_term(p.rate, q.rate)

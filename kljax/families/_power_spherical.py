@@ -13,11 +13,9 @@ from kljax._special.edges import power_log
 from kljax._special.elementwise import log1p
 from kljax._special.gamma import digamma_gap
 from kljax._types import Entries
-from kljax.families._beta import kl_of_dirichlets
 from kljax.families._quantiles import standard_deviation
 from kljax.families._record import at_points, batch_shape, family, filled, lifted, non_negative, real
 from kljax.families._sphere import around, covariance, dimension, norm_excess, unit
-from kljax.families._spherical_uniform import SphericalUniform
 from kljax.quadrature import Support
 
 
@@ -125,18 +123,3 @@ class PowerSpherical:
     def variance(self) -> jax.Array:
         """The diagonal of the covariance."""
         return jnp.diagonal(self.covariance, axis1=-2, axis2=-1)
-
-
-def kl_power_spherical_uniform(p: PowerSpherical, q: SphericalUniform) -> jax.Array:
-    """KL(Beta(b + κ, b)‖Beta(b, b)), b = ½(n - 1): only the angle from μ tells them apart."""
-    a, b = p._shapes()
-    zero = jnp.zeros_like(b)
-    # The change of the shapes is κ exactly, also where it vanishes beside b.
-    return kl_of_dirichlets(jnp.stack([a, b]), jnp.stack([b, b]), jnp.stack([-p.concentration, zero]))
-
-
-def kl_uniform_power_spherical(p: SphericalUniform, q: PowerSpherical) -> jax.Array:
-    """KL(Beta(b, b)‖Beta(b + κ, b)), b = ½(n - 1)."""
-    a, b = q._shapes()
-    zero = jnp.zeros_like(b)
-    return kl_of_dirichlets(jnp.stack([b, b]), jnp.stack([a, b]), jnp.stack([q.concentration, zero]))

@@ -10,7 +10,6 @@ import jax.numpy as jnp
 
 from kljax._special.edges import half_square
 from kljax._special.elementwise import divide, log_ratio
-from kljax._special.ratios import spread_term
 from kljax._types import Entries
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._gumbel import EULER
@@ -89,8 +88,3 @@ class Rayleigh:
     def log_partition(natural: jax.Array) -> jax.Array:
         """-log(-2η)"""
         return -jnp.log(-2.0 * natural[..., 0])
-
-
-def kl_rayleigh(p: Rayleigh, q: Rayleigh) -> jax.Array:
-    """H(σ_p², σ_q²) = 2H(σ_p, σ_q) + (σ_p/σ_q - 1)²"""
-    return 2.0 * spread_term(p.scale, q.scale)

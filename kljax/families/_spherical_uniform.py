@@ -71,8 +71,3 @@ class SphericalUniform:
     def covariance(self) -> jax.Array:
         """I/n, [n, n]."""
         return jnp.diag(self.variance)
-
-
-def kl_spherical_uniform(p: SphericalUniform, q: SphericalUniform) -> jax.Array:
-    """0: of one dimension there is just one."""
-    return jnp.zeros((), dtype_of((p, q)))

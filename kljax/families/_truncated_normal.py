@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from kljax._special.elementwise import divide, expm1, expm1_minus_x, log1p, relative_gap
+from kljax._special.elementwise import divide, expm1
 from kljax._types import Entries
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._implicit import implicit
@@ -45,7 +45,7 @@ class TruncatedNormal:
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at x; -∞ outside the support."""
         x, at = at_points(x, self)
-        here = _interval(*_bounds(at))
+        here = interval(*bounds(at))
         legal = (x >= at.low) & (x <= at.high) & (jnp.abs(x) < jnp.inf)
         # Steps from the point of least |z|, an end of the interval or the location.
         left, right = at.high < at.loc, at.low > at.loc
@@ -58,7 +58,7 @@ class TruncatedNormal:
         """Draws, differentiable in the parameters through the distribution function."""
         at = lifted(self, shape)
         first, second = jax.random.split(key)
-        here = _interval(*_bounds(at))
+        here = interval(*bounds(at))
         up = noise(jax.random.uniform, first, shape, self) * here.mass < here.above
         step = _quantile(
             here.distance, jnp.where(up, here.room, here.depth), noise(jax.random.uniform, second, shape, self)
@@ -92,15 +92,15 @@ class TruncatedNormal:
     def entropy(self) -> jax.Array:
         """log σ + log ∫exp(-½(t² - c²))dt + ½E[z² - c²], z = (x - μ)/σ and c the mode of z."""
         at = filled(self)
-        here = _interval(*_bounds(at))
+        here = interval(*bounds(at))
         return jnp.log(at.scale) + jnp.log(here.mass) + here.mean(here.excess)
 
     @property
     def mean(self) -> jax.Array:
         """μ + σE[z], integrated."""
         at = filled(self)
-        low, high, width = _bounds(at)
-        here = _interval(low, high, width)
+        low, high, width = bounds(at)
+        here = interval(low, high, width)
         # Around zero ∫z exp(-½z²)dz = exp(-½low²) - exp(-½high²), which may be next to nothing.
         inner = (low <= 0.0) & (high >= 0.0)
         a, b = jnp.where(inner, -low, 1.0), jnp.where(inner, high, 2.0)
@@ -113,7 +113,7 @@ class TruncatedNormal:
     @property
     def variance(self) -> jax.Array:
         """σ²E[(z - E[z])²], integrated."""
-        here = _interval(*_bounds(filled(self)))
+        here = interval(*bounds(filled(self)))
         return jnp.square(filled(self).scale) * here.mean(jnp.square(here.step - here.mean(here.step)[..., None]))
 
     def _frame(self) -> tuple[jax.Array, jax.Array]:
@@ -157,7 +157,7 @@ def _side(distance: jax.Array, width: jax.Array) -> tuple[jax.Array, jax.Array, 
     return t, excess, end * jnp.asarray(share, distance.dtype).reshape(*[1] * distance.ndim, -1) * jnp.exp(-excess)
 
 
-def _interval(low: jax.Array, high: jax.Array, width: jax.Array) -> Interval:
+def interval(low: jax.Array, high: jax.Array, width: jax.Array) -> Interval:
     """The interval of two bounds; its width is passed beside them because their difference would round it."""
     right, left = low > 0.0, high < 0.0
     mode = jnp.where(right, low, jnp.where(left, high, 0.0))
@@ -173,43 +173,38 @@ def _interval(low: jax.Array, high: jax.Array, width: jax.Array) -> Interval:
     return Interval(mode, distance, depth, room, total, above.sum(-1), step, excess, weight)
 
 
-def _bounds(at: TruncatedNormal) -> tuple[jax.Array, jax.Array, jax.Array]:
+def bounds(at: TruncatedNormal) -> tuple[jax.Array, jax.Array, jax.Array]:
     """The bounds and the width in units of the normal distribution; what is infinite is large."""
-    return _standard(at.low, at), _standard(at.high, at), _width(at.low, at.high, at)
+    return standard(at.low, at), standard(at.high, at), width_of(at.low, at.high, at)
 
 
-def _standard(x: jax.Array, at: TruncatedNormal) -> jax.Array:
+def standard(x: jax.Array, at: TruncatedNormal) -> jax.Array:
     finite = jnp.isfinite(x)
     return jnp.where(finite, divide(jnp.where(finite, x, at.loc) - at.loc, at.scale), jnp.where(x > 0.0, _FAR, -_FAR))
 
 
-def _width(low: jax.Array, high: jax.Array, at: TruncatedNormal) -> jax.Array:
+def width_of(low: jax.Array, high: jax.Array, at: TruncatedNormal) -> jax.Array:
     """high - low, which is 0 where both are the same infinity."""
     finite = jnp.isfinite(low) & jnp.isfinite(high)
     gap = jnp.where(finite, high, 0.0) - jnp.where(finite, low, 0.0)
     return jnp.where(finite, divide(gap, at.scale), jnp.where(low == high, 0.0, _FAR))
 
 
-def _mass(low: jax.Array, high: jax.Array, width: jax.Array) -> tuple[jax.Array, jax.Array]:
+def mass_of(low: jax.Array, high: jax.Array, width: jax.Array) -> tuple[jax.Array, jax.Array]:
     """(c, ∫exp(-½(z² - c²))dz)"""
-    here = _interval(low, high, width)
+    here = interval(low, high, width)
     return here.mode, here.mass
 
 
-def _share(part: tuple[jax.Array, jax.Array], whole: tuple[jax.Array, jax.Array]) -> jax.Array:
+def share_of(part: tuple[jax.Array, jax.Array], whole: tuple[jax.Array, jax.Array]) -> jax.Array:
     """The quotient of two masses."""
     return divide(part[1], whole[1]) * jnp.exp(-0.5 * (part[0] - whole[0]) * (part[0] + whole[0]))
 
 
-def _along(x: jax.Array, here: Interval) -> jax.Array:
-    """A number for each node."""
-    return jnp.broadcast_to(x[..., None], here.step.shape)
-
-
 def _cdf(x: jax.Array, at: TruncatedNormal) -> jax.Array:
-    low, high, width = _bounds(at)
+    low, high, width = bounds(at)
     there = jnp.clip(divide(x - at.loc, at.scale), low, high)
-    return _share(_mass(low, there, _width(at.low, x, at)), _mass(low, high, width))
+    return share_of(mass_of(low, there, width_of(at.low, x, at)), mass_of(low, high, width))
 
 
 def _quantile(distance: jax.Array, width: jax.Array, u: jax.Array) -> jax.Array:
@@ -227,35 +222,3 @@ def _quantile(distance: jax.Array, width: jax.Array, u: jax.Array) -> jax.Array:
     for _ in range(6):
         t = jnp.clip(t - (beyond(t) - aim) * mills(distance + t), 0.0, width)
     return t
-
-
-def kl_truncated_normal(p: TruncatedNormal, q: TruncatedNormal) -> jax.Array:
-    """log(1 + E_p[e(v - E_p[v])]) - log Q, v = ½(z_p² - z_q²) and Q the share of q that lies in the interval of p.
-
-    Where v varies much, E_p[-v] and the logarithms of the normalising integrals, by a rule that is exact to rounding; ∞
-    where the interval of q does not cover that of p.
-    """
-    covered = (q.low <= p.low) & (p.high <= q.high)
-    q = TruncatedNormal(q.loc, q.scale, jnp.where(covered, q.low, p.low), jnp.where(covered, q.high, p.high))
-    here = _interval(*_bounds(p))
-    shift, gap = divide(p.loc - q.loc, q.scale), relative_gap(p.scale, q.scale, p.scale - q.scale)
-    # z_q - z_p = shift + gap z_p, and v less its value at c, where z_p = c + step.
-    apart_there = shift + gap * here.mode
-    slope, bend = apart_there * (1.0 + gap) + gap * here.mode, gap * (1.0 + 0.5 * gap)
-    v = -here.step * (_along(slope, here) + _along(bend, here) * here.step)
-    u = v - _along(here.mean(v), here)
-    near = here.mean(jnp.square(u)) < 0.05
-    bent = log1p(here.mean(expm1_minus_x(jnp.where(near[..., None], u, 0.0))))
-    low, high, width = _bounds(q)
-    inner_low, inner_high = _standard(p.low, q), _standard(p.high, q)
-    inner = _mass(inner_low, inner_high, _width(p.low, p.high, q))
-    below = _share(_mass(low, inner_low, _width(q.low, p.low, q)), inner)
-    more = below + _share(_mass(inner_high, high, _width(p.high, q.high, q)), inner)
-    mode, mass = _mass(low, high, width)
-    z = _along(here.mode + apart_there, here) + _along(1.0 + gap, here) * here.step  # z_q
-    plain = here.mean(0.5 * (z - _along(mode, here)) * (z + _along(mode, here)) - here.excess)
-    plain += jnp.log(divide(mass, here.mass)) - jnp.log(divide(p.scale, q.scale))
-    same = (p.loc == q.loc) & (p.scale == q.scale) & (p.low == q.low) & (p.high == q.high)
-    # At p = q, on the verge of an infinite cost, the subgradient 0 is taken.
-    value = jnp.where(near, bent + log1p(jnp.where(near, more, 0.0)), plain)
-    return jnp.where(covered, jnp.where(same, 0.0, value), jnp.inf)

@@ -7,7 +7,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from kljax._special.elementwise import divide, log1p
 from kljax._types import Entries
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._quantiles import at_shares, standard_deviation
@@ -75,12 +74,3 @@ class Uniform:
         """(high - low)²/12"""
         at = filled(self)
         return jnp.square(at.high - at.low) / 12.0
-
-
-def kl_uniform(p: Uniform, q: Uniform) -> jax.Array:
-    """log(1 + ((l_p - l_q) + (h_q - h_p))/(h_p - l_p)) where q covers p, else ∞."""
-    below, above = p.low - q.low, q.high - p.high
-    covered = (below >= 0.0) & (above >= 0.0)
-    # At p = q, where each end is on the verge of an infinite cost, the subgradient 0 is taken.
-    more = jnp.where(covered & (below + above > 0.0), below + above, 0.0)
-    return jnp.where(covered, log1p(divide(more, p.high - p.low)), jnp.inf)

@@ -12,7 +12,7 @@ from jax import lax
 
 from kljax import quadrature
 from kljax._prompt import prompt
-from kljax._special.bessel import bessel_ratio, bessel_ratio_complement, bregman_log_i0, log_i0, log_i0e
+from kljax._special.bessel import bessel_ratio_complement, bregman_log_i0, log_i0, log_i0e
 from kljax._types import Entries
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._quantiles import quantile_by_bisection
@@ -101,13 +101,6 @@ class VonMises:
     def _frame(self) -> tuple[jax.Array, jax.Array]:
         turns = jnp.round(self.loc / (2.0 * math.pi))
         return self.loc - 2.0 * math.pi * turns, 1.0 / jnp.sqrt(1.0 + self.concentration)
-
-
-def kl_von_mises(p: VonMises, q: VonMises) -> jax.Array:
-    """B(κ_q; κ_p) + 2κ_q A(κ_p) sin²(½(μ_p - μ_q)), B the Bregman divergence of log I₀."""
-    turn = jnp.square(jnp.sin(0.5 * (p.loc - q.loc)))
-    spread = bregman_log_i0(q.concentration, p.concentration)
-    return spread + 2.0 * q.concentration * bessel_ratio(p.concentration) * turn
 
 
 @jax.custom_jvp

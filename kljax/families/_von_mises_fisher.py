@@ -15,8 +15,7 @@ from kljax._types import Entries
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._quantiles import standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, non_negative, real
-from kljax.families._sphere import around, covariance, dimension, log_area, norm_excess, one_minus_cosine, order, unit
-from kljax.families._spherical_uniform import SphericalUniform
+from kljax.families._sphere import around, covariance, dimension, log_area, norm_excess, order, unit
 from kljax.quadrature import Support
 
 
@@ -141,20 +140,3 @@ def _one_minus_cosines(key: jax.Array, n: int, concentration: jax.Array) -> jax.
 
     start_state = key, jnp.zeros_like(concentration), ~(concentration >= 0.0)  # nothing to draw from NaN
     return jax.lax.while_loop(lambda state: ~jnp.all(state[2]), again, start_state)[1]
-
-
-def kl_von_mises_fisher(p: VonMisesFisher, q: VonMisesFisher) -> jax.Array:
-    """B_F(κ_q; κ_p) + κ_q A(κ_p)(1 - μ_p·μ_q), F(κ) = log(I_ν(κ)κ^-ν)."""
-    nu = order(*p.event_shape)
-    turned = q.concentration * bessel_ratio(p.concentration, nu) * one_minus_cosine(p.mean_direction, q.mean_direction)
-    return bregman_log_bessel(nu, q.concentration, p.concentration) + turned
-
-
-def kl_von_mises_fisher_uniform(p: VonMisesFisher, q: SphericalUniform) -> jax.Array:
-    """B_F(0; κ): uniform is κ = 0."""
-    return bregman_log_bessel(order(*q.event_shape), jnp.zeros_like(p.concentration), p.concentration)
-
-
-def kl_uniform_von_mises_fisher(p: SphericalUniform, q: VonMisesFisher) -> jax.Array:
-    """B_F(κ; 0): uniform is κ = 0."""
-    return bregman_log_bessel(order(*p.event_shape), q.concentration, jnp.zeros_like(q.concentration))

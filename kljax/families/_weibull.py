@@ -14,7 +14,7 @@ from kljax._special.elementwise import divide, expm1, expm1_minus_x, log_ratio
 from kljax._special.gamma import log_gamma_1p
 from kljax._types import Entries
 from kljax.families._fit import fit_by_likelihood
-from kljax.families._gumbel import EULER, kl_of_extremes
+from kljax.families._gumbel import EULER
 from kljax.families._logs import Logs, as_logs, log_of, of_log
 from kljax.families._quantiles import at_shares, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive
@@ -116,9 +116,3 @@ class Weibull:
         log, spread = log_gamma_1p(2.0 * c), -expm1(-log_gamma_bend(jnp.ones_like(c), c))
         value = jnp.square(at.scale * jnp.exp(0.5 * log) * jnp.sqrt(spread))
         return growing(value, 2.0 * jnp.log(at.scale) + log + jnp.log(spread))
-
-
-def kl_weibull(p: Weibull, q: Weibull) -> jax.Array:
-    """That of the Gumbel distributions of -log x: locations -log λ and scales 1/k."""
-    shift = q.concentration * log_ratio(p.scale, q.scale)
-    return kl_of_extremes(shift, q.concentration, p.concentration)

@@ -9,8 +9,8 @@ import jax
 import jax.numpy as jnp
 
 from kljax._special.deviances import gamma_entropy
-from kljax._special.elementwise import divide, kl_term, log1p_excess, relative_gap, two_product, x_minus_log1p
-from kljax._special.gamma import bregman_phi, digamma
+from kljax._special.elementwise import divide, log1p_excess, two_product
+from kljax._special.gamma import digamma
 from kljax._special.stirling import phi
 from kljax._types import Entries
 from kljax.families._kinds import definite
@@ -168,33 +168,3 @@ def bartlett(key: jax.Array, n: int, df: jax.Array) -> jax.Array:
     roots = jnp.sqrt(2.0 * jax.random.gamma(on, shapes, shapes.shape, shapes.dtype))
     normal = jax.random.normal(below, (*shapes.shape, n), shapes.dtype)
     return jnp.tril(normal, -1) + embedded(roots)
-
-
-def kl_wishart(p: Wishart, q: Wishart) -> jax.Array:
-    """½ν_q D(ν_p V_p, ν_q V_q) + Σⱼ B_lgamma((ν_q - j)/2; (ν_p - j)/2) - n K(ν_q/2, ν_p/2), D that of log det."""
-    return kl_of_wisharts(p.df, q.df, congruent(cholesky(q.scale), p.scale - q.scale))
-
-
-def kl_of_wisharts(df_p: jax.Array, df_q: jax.Array, s: jax.Array, d: jax.Array | None = None) -> jax.Array:
-    """KL of Wishart distributions from the excess S of V_q^-½ V_p V_q^-½ over I; d is ν_q - ν_p if known better."""
-    n = s.shape[-1]
-    d = df_q - df_p if d is None else d
-    by_means = log_det_excess(excess_of_means(df_p, df_q, s, d))
-    return 0.5 * df_q * by_means + jnp.sum(_by_counts(n, 0.5 * df_p, 0.5 * df_q, 0.5 * d), -1)
-
-
-def excess_of_means(df_p: jax.Array, df_q: jax.Array, s: jax.Array, d: jax.Array) -> jax.Array:
-    """ν_p/ν_q (I + S) - I, of which neither term cancels where ν_q is far above ν_p and S as large; d = ν_q - ν_p."""
-    return divide(df_p, df_q)[..., None, None] * s + relative_gap(df_p, df_q, -d)[..., None, None] * identity(s)
-
-
-def _by_counts(n: int, x: jax.Array, y: jax.Array, d: jax.Array) -> jax.Array:
-    """B_lgamma(y - c; x - c) - K(y, x) = B_φ(y - c; x - c) + K(y - c, x - c) - K(y, x) for c = 0, ½, …, [..., n]."""
-    x, y, d = (jnp.broadcast_to(one[..., None], (*one.shape, n)) for one in (x, y, d))
-    c = jnp.broadcast_to(0.5 * jnp.arange(n).astype(x.dtype), x.shape)
-    low_x, low_y = x - c, y - c
-    # For c beside y small: log(y - c)/(x - c) - log y/x = log(1 + r), r = c d/((x - c) y), and what is linear cancels.
-    t = divide(d, low_x)
-    small = c * x_minus_log1p(t) - y * x_minus_log1p(t * divide(c, y))
-    large = kl_term(low_y, low_x) - kl_term(y, x)
-    return bregman_phi(low_y, low_x, d) + jnp.where(low_y > c, small, large)

@@ -18,14 +18,16 @@ from kljax._special.elementwise import (
     log_ratio,
     relative_gap,
 )
+from kljax._special.odds import sigmoid, softplus
 from kljax._special.sinhc import bregman_log_sinhc
-from kljax.divergences.forms.lines import Line, along, between, positive, proportions, rates
-from kljax.families import _odds
+from kljax.divergences._forms.integers import kl_by_gap
+from kljax.divergences._forms.lines import Line, along, between, positive, proportions, rates
+from kljax.divergences._forms.trials import log_ratio_of_hits, log_ratio_of_misses
 from kljax.families._continuous_bernoulli import ContinuousBernoulli
 from kljax.families._inverse_gaussian import InverseGaussian
 from kljax.families._lindley import Lindley
 from kljax.families._logarithmic import Logarithmic
-from kljax.families._logarithmic import kl_by_gap as kl_of_logarithmics
+from kljax.families._odds import chances, logit
 from kljax.families._pareto import Pareto
 
 
@@ -99,28 +101,28 @@ def pareto(p: Pareto, q: Pareto) -> Line:
 
 def trials(p: Any, q: Any) -> Line:
     """Of Bernoulli distributions: logits lie on a line; log E_s[e^(w k)] - w p_s with w = c (x_p - x_q)."""
-    ends = [_odds.chances(one)[0] for one in (p, q)]
+    ends = [chances(one)[0] for one in (p, q)]
     never, always = ((ends[0] == end) | (ends[1] == end) for end in (0.0, 1.0))
     edge = (never | always) & (ends[0] != ends[1])
     certain = (never | always) & (ends[0] == ends[1])
     odd = edge | certain
-    odds = _odds.log_ratio_of_hits(p, q, odd) - _odds.log_ratio_of_misses(p, q, odd)
-    first, second = (jnp.where(odd, 0.0, _odds.logit(one)) for one in (p, q))
+    odds = log_ratio_of_hits(p, q, odd) - log_ratio_of_misses(p, q, odd)
+    first, second = (jnp.where(odd, 0.0, logit(one)) for one in (p, q))
 
     def step(s: jax.Array, r: jax.Array, c: jax.Array) -> jax.Array:
         x, w = between(first, second, s), c * odds
         # The rarer of the two outcomes counts.
         rare = x <= 0.0
         x, w = jnp.where(rare, x, -x), jnp.where(rare, w, -w)
-        chance, rest = _odds.sigmoid(x), _odds.sigmoid(-x)
+        chance, rest = sigmoid(x), sigmoid(-x)
         near = jnp.abs(w) <= 2.0
         v = jnp.where(near, w, 0.0)
         close = log1p(rest * expm1_minus_x(-chance * v) + chance * expm1_minus_x(rest * v))
-        far = _odds.softplus(x + w) - _odds.softplus(x) - chance * w
-        chances = [
+        far = softplus(x + w) - softplus(x) - chance * w
+        shown = [
             jnp.where(one == 1.0, ends[0], jnp.where(one == 0.0, ends[1], jnp.where(never, 0.0, 1.0))) for one in (s, r)
         ]
-        missed = kl_term(*chances) + kl_term(*(1.0 - one for one in chances))
+        missed = kl_term(*shown) + kl_term(*(1.0 - one for one in shown))
         return jnp.where(edge, missed, jnp.where(certain, 0.0, jnp.where(near, close, far)))
 
     return Line(step)
@@ -128,12 +130,12 @@ def trials(p: Any, q: Any) -> Line:
 
 def waits(p: Any, q: Any) -> Line:
     """Of geometric distributions: log(1 - p) lies on a line; [K(P_s, P_r) + K(w_s, w_r)]/P_s with w = 1 - P."""
-    (chance_p, rest_p), (chance_q, rest_q) = _odds.chances(p), _odds.chances(q)
+    (chance_p, rest_p), (chance_q, rest_q) = chances(p), chances(q)
     edge = (rest_p == 0.0) != (rest_q == 0.0)
     certain = (rest_p == 0.0) & (rest_q == 0.0)
     odd = edge | certain
     legal = jnp.minimum(jnp.minimum(chance_p, rest_p), jnp.minimum(chance_q, rest_q)) >= 0.0
-    log = jnp.where(odd, 0.0, jnp.where(legal, _odds.log_ratio_of_misses(p, q, odd | ~legal), jnp.nan))
+    log = jnp.where(odd, 0.0, jnp.where(legal, log_ratio_of_misses(p, q, odd | ~legal), jnp.nan))
     safe = [jnp.where(odd, 0.5, one) for one in (chance_p, rest_p, chance_q, rest_q)]
     # The chance of P(s) from the smaller of both, to which something is added for 0 ≤ s ≤ 1.
     falls = log < 0.0
@@ -171,7 +173,7 @@ def logarithmic(p: Logarithmic, q: Logarithmic) -> Line:
         return jnp.where(low, q.probs, p.probs) * jnp.exp(jnp.where(low, s, s - 1.0) * log)
 
     def step(s: jax.Array, r: jax.Array, c: jax.Array) -> jax.Array:
-        return kl_of_logarithmics(at(s), at(r), at(s) * expm1(c * log))
+        return kl_by_gap(at(s), at(r), at(s) * expm1(c * log))
 
     return Line(step, lambda r: positive(1.0 - at(r)), bounded=p.probs <= q.probs)
 

@@ -13,8 +13,10 @@ import jax
 import jax.numpy as jnp
 
 from kljax._special.elementwise import log_ratio
-from kljax.divergences.forms import lines_of_matrices, lines_of_one
-from kljax.divergences.forms.lines import (
+from kljax.divergences._forms import lines_of_matrices, lines_of_one
+from kljax.divergences._forms.count_vectors import multinomial_line
+from kljax.divergences._forms.integers import equal_counts, zipf_line
+from kljax.divergences._forms.lines import (
     Line,
     concentrations,
     counts,
@@ -26,15 +28,16 @@ from kljax.divergences.forms.lines import (
     summed,
     times,
 )
-from kljax.families import _lkj, _multinomial, _zipf
+from kljax.divergences._forms.simplex import of_beta
+from kljax.divergences._forms.vectors_and_matrices import lkj_line
 from kljax.families._bernoulli import Bernoulli
 from kljax.families._beta import Beta
-from kljax.families._binomial import Binomial, equal_counts, trials_of
+from kljax.families._binomial import Binomial, trials_of
 from kljax.families._chi import Chi
 from kljax.families._chi2 import Chi2, as_gamma
 from kljax.families._complex_normal import ComplexNormal
 from kljax.families._continuous_bernoulli import ContinuousBernoulli
-from kljax.families._dirichlet import Dirichlet, of_beta
+from kljax.families._dirichlet import Dirichlet
 from kljax.families._exponential import Exponential
 from kljax.families._gamma import Gamma
 from kljax.families._generalized_dirichlet import GeneralizedDirichlet
@@ -223,13 +226,13 @@ LINES: dict[tuple[type, type], Callable[[Any, Any], Line]] = {
     (Kumaraswamy, Kumaraswamy): _kumaraswamy,
     (Laplace, Laplace): _laplace,
     (Lindley, Lindley): lines_of_one.lindley,
-    (LKJ, LKJ): _lkj.line,
+    (LKJ, LKJ): lkj_line,
     (LogNormal, LogNormal): _located,
     (Logarithmic, Logarithmic): lines_of_one.logarithmic,
     (LogitNormal, LogitNormal): _located,
     (MatrixNormal, MatrixNormal): lines_of_matrices.matrix_normal,
     (Moyal, Moyal): _moyal,
-    (Multinomial, Multinomial): _multinomial.line,
+    (Multinomial, Multinomial): multinomial_line,
     (MultivariateLogitNormal, MultivariateLogitNormal): _logit_normal,
     (MultivariateNormal, MultivariateNormal): lines_of_matrices.multivariate_normal,
     (NegativeBinomial, NegativeBinomial): _negative_binomial,
@@ -246,7 +249,7 @@ LINES: dict[tuple[type, type], Callable[[Any, Any], Line]] = {
     (VonMisesFisher, VonMisesFisher): _fisher,
     (Weibull, Weibull): _weibull,
     (Wishart, Wishart): lines_of_matrices.wishart,
-    (Zipf, Zipf): _zipf.line,
+    (Zipf, Zipf): zipf_line,
 }
 
 

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from kljax._special.elementwise import divide, expm1, expm1_minus_x, kl_term, log_ratio, x_minus_log1p
 from kljax._special.gamma import bregman_log_gamma, bregman_phi
 from kljax._special.ratios import product_ratio_gap
-from kljax.families._beta import kl_of_dirichlets
+from kljax.divergences._forms.interval import kl_of_dirichlets
 
 Step = Callable[[jax.Array, jax.Array, jax.Array], jax.Array]
 

@@ -18,7 +18,8 @@ import numpy as np
 
 from kljax._special.bessel import _below_linear, bregman_log_bessel
 from kljax._special.elementwise import expm1_minus_x, log1p, x_minus_log1p
-from kljax.families._power_spherical import PowerSpherical, kl_power_spherical_uniform
+from kljax.divergences._forms.directions import kl_power_spherical_uniform
+from kljax.families._power_spherical import PowerSpherical
 from kljax.families._sphere import one_minus_cosine, order
 from kljax.families._spherical_uniform import SphericalUniform
 from kljax.families._von_mises_fisher import VonMisesFisher

@@ -23,7 +23,7 @@ from kljax._special.gamma import digamma, log_gamma
 from kljax._special.ratios import spread_term
 from kljax._special.sinhc import bregman_log_sinhc, sinhc_curvature
 from kljax._special.stirling import phi, remainder, remainder_slope
-from kljax.families._beta import kl_of_dirichlets
+from kljax.divergences._forms.interval import kl_of_dirichlets
 from kljax.families._exponential import Exponential
 from kljax.families._gamma import Gamma
 from kljax.families._normal import Normal

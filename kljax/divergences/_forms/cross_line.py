@@ -11,7 +11,7 @@ from jax.scipy.special import erf
 from kljax._special.elementwise import divide, expm1, expm1_minus_x, itakura_saito_term, log1p, log_ratio, x_minus_log1p
 from kljax._special.ratios import spread_term
 from kljax._special.sinhc import log_sinhc
-from kljax.divergences.forms.cross_moments import (
+from kljax.divergences._forms.cross_moments import (
     LOG_ROOT_2PI,
     against_normal,
     beta_negentropy,

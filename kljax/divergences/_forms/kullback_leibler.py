@@ -10,7 +10,8 @@ from typing import Any
 
 import jax
 
-from kljax.divergences.forms.cross_half_line import (
+from kljax.divergences._forms.count_vectors import kl_dirichlet_multinomial, kl_multinomial
+from kljax.divergences._forms.cross_half_line import (
     kl_beta_exponential,
     kl_beta_gamma,
     kl_chi2_exponential,
@@ -28,14 +29,14 @@ from kljax.divergences.forms.cross_half_line import (
     kl_weibull_exponential,
     kl_weibull_gamma,
 )
-from kljax.divergences.forms.cross_interval import (
+from kljax.divergences._forms.cross_interval import (
     kl_beta_continuous_bernoulli,
     kl_beta_uniform,
     kl_continuous_bernoulli_uniform,
     kl_uniform_beta,
     kl_uniform_continuous_bernoulli,
 )
-from kljax.divergences.forms.cross_line import (
+from kljax.divergences._forms.cross_line import (
     kl_beta_normal,
     kl_continuous_bernoulli_normal,
     kl_exponential_gumbel,
@@ -50,63 +51,122 @@ from kljax.divergences.forms.cross_line import (
     kl_uniform_gumbel,
     kl_uniform_normal,
 )
-from kljax.divergences.forms.power_spherical_fisher import kl_power_spherical_von_mises_fisher
-from kljax.families._bernoulli import Bernoulli, kl_bernoulli, kl_bernoulli_poisson
-from kljax.families._beta import Beta, kl_beta
-from kljax.families._binomial import Binomial, equal_counts, kl_binomial
-from kljax.families._categorical import Categorical, OneHotCategorical, kl_categorical
-from kljax.families._cauchy import Cauchy, kl_cauchy
-from kljax.families._chi import Chi, kl_chi
-from kljax.families._chi2 import Chi2, kl_chi2
-from kljax.families._complex_normal import ComplexNormal, kl_complex_normal
-from kljax.families._continuous_bernoulli import ContinuousBernoulli, kl_continuous_bernoulli
-from kljax.families._dirichlet import Dirichlet, kl_beta_dirichlet, kl_dirichlet, kl_dirichlet_beta
-from kljax.families._dirichlet_multinomial import DirichletMultinomial, kl_dirichlet_multinomial
-from kljax.families._discrete_uniform import DiscreteUniform, kl_discrete_uniform
-from kljax.families._exponential import Exponential, kl_exponential
-from kljax.families._gamma import Gamma, kl_gamma
-from kljax.families._generalized_dirichlet import GeneralizedDirichlet, kl_generalized_dirichlet
-from kljax.families._geometric import Geometric, kl_geometric
-from kljax.families._gumbel import Gumbel, kl_gumbel
-from kljax.families._half_cauchy import HalfCauchy, kl_half_cauchy
-from kljax.families._half_normal import HalfNormal, kl_half_normal
-from kljax.families._inverse_gamma import InverseGamma, kl_inverse_gamma
-from kljax.families._inverse_gaussian import InverseGaussian, kl_inverse_gaussian
-from kljax.families._inverse_wishart import InverseWishart, kl_inverse_wishart
-from kljax.families._kumaraswamy import Kumaraswamy, kl_kumaraswamy, kl_kumaraswamy_beta
-from kljax.families._laplace import Laplace, kl_laplace
-from kljax.families._lindley import Lindley, kl_lindley
-from kljax.families._lkj import LKJ, kl_lkj
-from kljax.families._log_normal import LogNormal, kl_log_normal
-from kljax.families._log_uniform import LogUniform, kl_log_uniform
-from kljax.families._logarithmic import Logarithmic, kl_logarithmic
-from kljax.families._logit_normal import LogitNormal, kl_logit_normal
-from kljax.families._matrix_normal import MatrixNormal, kl_matrix_normal
-from kljax.families._moyal import Moyal, kl_moyal
-from kljax.families._multinomial import Multinomial, kl_multinomial
-from kljax.families._multivariate_logit_normal import MultivariateLogitNormal, kl_multivariate_logit_normal
-from kljax.families._multivariate_normal import MultivariateNormal, kl_multivariate_normal
-from kljax.families._negative_binomial import NegativeBinomial, kl_negative_binomial
-from kljax.families._normal import Normal, kl_normal
-from kljax.families._normal_gamma import NormalGamma, kl_normal_gamma
-from kljax.families._normal_inverse_wishart import NormalInverseWishart, kl_normal_inverse_wishart
-from kljax.families._pareto import Pareto, kl_pareto
-from kljax.families._poisson import Poisson, kl_poisson
-from kljax.families._power_spherical import PowerSpherical, kl_power_spherical_uniform, kl_uniform_power_spherical
-from kljax.families._rayleigh import Rayleigh, kl_rayleigh
-from kljax.families._spherical_uniform import SphericalUniform, kl_spherical_uniform
-from kljax.families._truncated_normal import TruncatedNormal, kl_truncated_normal
-from kljax.families._uniform import Uniform, kl_uniform
-from kljax.families._von_mises import VonMises, kl_von_mises
-from kljax.families._von_mises_fisher import (
-    VonMisesFisher,
+from kljax.divergences._forms.directions import (
+    kl_power_spherical_uniform,
+    kl_spherical_uniform,
+    kl_uniform_power_spherical,
     kl_uniform_von_mises_fisher,
+    kl_von_mises,
     kl_von_mises_fisher,
     kl_von_mises_fisher_uniform,
 )
-from kljax.families._weibull import Weibull, kl_weibull
-from kljax.families._wishart import Wishart, kl_wishart
-from kljax.families._zipf import Zipf, kl_zipf
+from kljax.divergences._forms.half_line import (
+    kl_chi,
+    kl_chi2,
+    kl_exponential,
+    kl_gamma,
+    kl_half_cauchy,
+    kl_half_normal,
+    kl_inverse_gamma,
+    kl_inverse_gaussian,
+    kl_lindley,
+    kl_log_normal,
+    kl_log_uniform,
+    kl_pareto,
+    kl_rayleigh,
+    kl_weibull,
+)
+from kljax.divergences._forms.integers import (
+    equal_counts,
+    kl_binomial,
+    kl_discrete_uniform,
+    kl_geometric,
+    kl_logarithmic,
+    kl_negative_binomial,
+    kl_poisson,
+    kl_zipf,
+)
+from kljax.divergences._forms.interval import (
+    kl_beta,
+    kl_continuous_bernoulli,
+    kl_kumaraswamy,
+    kl_kumaraswamy_beta,
+    kl_logit_normal,
+    kl_truncated_normal,
+    kl_uniform,
+)
+from kljax.divergences._forms.outcomes import kl_categorical
+from kljax.divergences._forms.power_spherical_fisher import kl_power_spherical_von_mises_fisher
+from kljax.divergences._forms.simplex import (
+    kl_beta_dirichlet,
+    kl_dirichlet,
+    kl_dirichlet_beta,
+    kl_generalized_dirichlet,
+    kl_multivariate_logit_normal,
+)
+from kljax.divergences._forms.trials import kl_bernoulli, kl_bernoulli_poisson
+from kljax.divergences._forms.vectors_and_matrices import (
+    kl_complex_normal,
+    kl_inverse_wishart,
+    kl_lkj,
+    kl_matrix_normal,
+    kl_multivariate_normal,
+    kl_normal_gamma,
+    kl_normal_inverse_wishart,
+    kl_wishart,
+)
+from kljax.divergences._forms.whole_line import kl_cauchy, kl_gumbel, kl_laplace, kl_moyal, kl_normal
+from kljax.families._bernoulli import Bernoulli
+from kljax.families._beta import Beta
+from kljax.families._binomial import Binomial
+from kljax.families._categorical import Categorical, OneHotCategorical
+from kljax.families._cauchy import Cauchy
+from kljax.families._chi import Chi
+from kljax.families._chi2 import Chi2
+from kljax.families._complex_normal import ComplexNormal
+from kljax.families._continuous_bernoulli import ContinuousBernoulli
+from kljax.families._dirichlet import Dirichlet
+from kljax.families._dirichlet_multinomial import DirichletMultinomial
+from kljax.families._discrete_uniform import DiscreteUniform
+from kljax.families._exponential import Exponential
+from kljax.families._gamma import Gamma
+from kljax.families._generalized_dirichlet import GeneralizedDirichlet
+from kljax.families._geometric import Geometric
+from kljax.families._gumbel import Gumbel
+from kljax.families._half_cauchy import HalfCauchy
+from kljax.families._half_normal import HalfNormal
+from kljax.families._inverse_gamma import InverseGamma
+from kljax.families._inverse_gaussian import InverseGaussian
+from kljax.families._inverse_wishart import InverseWishart
+from kljax.families._kumaraswamy import Kumaraswamy
+from kljax.families._laplace import Laplace
+from kljax.families._lindley import Lindley
+from kljax.families._lkj import LKJ
+from kljax.families._log_normal import LogNormal
+from kljax.families._log_uniform import LogUniform
+from kljax.families._logarithmic import Logarithmic
+from kljax.families._logit_normal import LogitNormal
+from kljax.families._matrix_normal import MatrixNormal
+from kljax.families._moyal import Moyal
+from kljax.families._multinomial import Multinomial
+from kljax.families._multivariate_logit_normal import MultivariateLogitNormal
+from kljax.families._multivariate_normal import MultivariateNormal
+from kljax.families._negative_binomial import NegativeBinomial
+from kljax.families._normal import Normal
+from kljax.families._normal_gamma import NormalGamma
+from kljax.families._normal_inverse_wishart import NormalInverseWishart
+from kljax.families._pareto import Pareto
+from kljax.families._poisson import Poisson
+from kljax.families._power_spherical import PowerSpherical
+from kljax.families._rayleigh import Rayleigh
+from kljax.families._spherical_uniform import SphericalUniform
+from kljax.families._truncated_normal import TruncatedNormal
+from kljax.families._uniform import Uniform
+from kljax.families._von_mises import VonMises
+from kljax.families._von_mises_fisher import VonMisesFisher
+from kljax.families._weibull import Weibull
+from kljax.families._wishart import Wishart
+from kljax.families._zipf import Zipf
 
 Form = Callable[[Any, Any], jax.Array]
 

@@ -18,7 +18,7 @@ from kljax._special.gamma import (
 )
 from kljax._special.ratios import product_ratio_gap
 from kljax._special.stirling import phi_slope_gap, remainder_slope
-from kljax.divergences.forms.cross_moments import (
+from kljax.divergences._forms.cross_moments import (
     against_exponential,
     against_gamma,
     beta_uniformity,
@@ -26,11 +26,12 @@ from kljax.divergences.forms.cross_moments import (
     pareto_log_gap,
     uniform_log_gap,
 )
+from kljax.divergences._forms.half_line import kl_of_gammas
 from kljax.families._beta import Beta
 from kljax.families._chi2 import Chi2
 from kljax.families._continuous_bernoulli import ContinuousBernoulli
 from kljax.families._exponential import Exponential
-from kljax.families._gamma import Gamma, kl_of_gammas
+from kljax.families._gamma import Gamma
 from kljax.families._gumbel import EULER
 from kljax.families._pareto import Pareto
 from kljax.families._uniform import Uniform
