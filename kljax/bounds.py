@@ -20,10 +20,9 @@ from jax.nn import logsumexp
 from kljax import _checks, divergences
 from kljax._names import advised
 from kljax._types import Law
-from kljax.divergences import _pairs
+from kljax.divergences._internal import pairs as _pairs
 from kljax.families import Mixture, MultivariateNormal, Normal
-from kljax.families._categorical import _log_chances
-from kljax.families._record import aligned, batch_shape, filled
+from kljax.families._internal import aligned, batch_shape, filled, outcome_log_chances
 
 __all__ = ["Bounds", "durrieu", "hershey_olsen", "kl", "kolchinsky_tracey"]
 
@@ -216,7 +215,7 @@ def _over_batch(bound: Callable[..., Any], *mixtures: Mixture) -> Any:
 
 def _log_weights(one: Mixture) -> jax.Array:
     """log wₖ of weights with sum one."""
-    logs = _log_chances(one)
+    logs = outcome_log_chances(one)
     return logs - logsumexp(logs, -1, keepdims=True)
 
 

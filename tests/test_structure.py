@@ -115,6 +115,64 @@ def test_a_downward_import_is_allowed(unit, package, source):
     assert not upward_imports(unit, imported_units(source, package))
 
 
+# What a package shows to the others stands in its __init__ and in its _internal.py.
+FACE = "_internal"
+
+
+def private_imports(source: str, package: str) -> set[str]:
+    """What a file of ``package`` imports that another package of kljax keeps to itself: a private file or name."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            base = ".".join([*above, *([node.module] if node.module else [])])
+            names = [f"{base}.{alias.name}" for alias in node.names]
+        for name in names:
+            root, unit, *inside = (*name.split("."), "")[:2] + tuple(name.split(".")[2:])
+            if root == "kljax" and [root, unit] != package.split(".")[:2]:
+                found |= {name for part in inside if part.startswith("_") and part != FACE}
+    return found
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_no_package_reaches_into_another(path):
+    package = ".".join(path.parent.relative_to(ROOT).parts)
+    unit = package if path.parent != PACKAGE else f"kljax.{path.stem}"
+    private = private_imports(path.read_text(encoding="utf-8"), unit)
+    assert not private, f"{sorted(private)}: show it in that package's {FACE}.py, or use what is shown there."
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from kljax.families._record import filled",
+        "from kljax.families import _record",
+        "import kljax.families._record as record",
+        "from kljax._special.gamma import _series",
+        "def late():\n    from ..families._normal import Normal",
+    ],
+)
+def test_a_planted_import_is_refused(source):
+    assert private_imports(source, "kljax.divergences")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from kljax.divergences._forms import lines",
+        "from . import _pairs",
+        "from kljax.families._internal import filled",
+        "from kljax import _checks",
+        "from kljax._special.gamma import digamma",
+    ],
+)
+def test_the_face_of_a_package_is_open(source):
+    assert not private_imports(source, "kljax.divergences")
+
+
 def test_the_layers_name_no_file_twice():
     """A unit is either a module or a package, so a layer speaks of one thing."""
     units = [path.name.removesuffix(".py") for path in PACKAGE.iterdir() if path.suffix == ".py" or path.is_dir()]

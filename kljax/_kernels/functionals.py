@@ -20,8 +20,7 @@ from kljax._kernels.blocks import single_or_double
 from kljax._kernels.rows import Rows, exp_of_sum, less, log_ratio, masses, power_exponent, power_of_rows
 from kljax._special.elementwise import log1p
 from kljax.generators import Generator, kl
-from kljax.generators._masses import mass_gap
-from kljax.generators._record import parameter_tangent, summand
+from kljax.generators._internal import mass_gap, parameter_tangent, summand
 
 Logits = tuple[jax.Array, ...]
 

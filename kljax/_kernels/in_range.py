@@ -24,9 +24,8 @@ from kljax._kernels.blocks import by_blocks, single_or_double
 from kljax._kernels.rows import Rows, Temperature, balance, normalise, power_of_rows
 from kljax._special.elementwise import two_diff
 from kljax.generators import Generator, jeffreys, kl, neyman, pearson, reverse_kl, total_variation
-from kljax.generators._forms import Scalar, is_static
-from kljax.generators._masses import masses as form_masses
-from kljax.generators._record import slopes_of_rows, weighted_slopes
+from kljax.generators._internal import Scalar, is_static, slopes_of_rows, weighted_slopes
+from kljax.generators._internal import masses as form_masses
 
 LEAST, MOST = 1e-6, 1e25  # of a sum of exponentials
 TOP = 60.0  # of an exponent; e to it is above MOST

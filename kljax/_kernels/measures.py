@@ -18,8 +18,16 @@ from kljax._kernels.powers import capped, order_slope
 from kljax._special.elementwise import expm1, expm1_ratio, log1p, log_ratio, tiny, two_diff, two_product, two_sum
 from kljax._special.safe import exp_within, nan_where, saturated
 from kljax.generators import Generator, alpha
-from kljax.generators._forms import Scalar, bind, dynamic, is_static, tame
-from kljax.generators._record import parameter_tangent, summand, weighted_slopes
+from kljax.generators._internal import (
+    Scalar,
+    bind,
+    dynamic,
+    is_static,
+    parameter_tangent,
+    summand,
+    tame,
+    weighted_slopes,
+)
 
 _LARGE = 1024.0  # the order from which a rounding of Σp - Σq shows in M
 _FAR = 4.0  # |log u| from which the rounding of log u shows in u

@@ -35,8 +35,7 @@ from kljax._kernels.rows import (
 from kljax._kernels.sums import absent, row_tangent
 from kljax._special.elementwise import divide, expm1, expm1_minus_x_ratio, expm1_near, expm1_ratio, log1p
 from kljax.generators import Generator, alpha, kl
-from kljax.generators._forms import Scalar, is_static
-from kljax.generators._record import Power, summand
+from kljax.generators._internal import Power, Scalar, is_static, summand
 
 
 def log_of_power_sum(

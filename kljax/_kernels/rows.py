@@ -19,9 +19,7 @@ from jax import lax
 from kljax._kernels.blocks import by_blocks, single_or_double
 from kljax._special.elementwise import divide, expm1_minus_x_near, log1p, two_diff, two_product, two_sum
 from kljax._special.safe import finite_or_nan, saturated
-from kljax.generators._forms import Scalar
-from kljax.generators._masses import mass_gap
-from kljax.generators._record import Power
+from kljax.generators._internal import Power, Scalar, mass_gap
 
 Temperature = jax.Array | None
 

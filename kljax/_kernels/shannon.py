@@ -19,7 +19,7 @@ from kljax._kernels.sums import absent, row_tangent
 from kljax._special.elementwise import divide, expm1, expm1_ratio, log1p, log1p_excess, two_diff
 from kljax._special.safe import finite_or_nan, saturated
 from kljax.generators import kl
-from kljax.generators._masses import mass_gap
+from kljax.generators._internal import mass_gap
 
 
 def log_norm(a: jax.Array, temperature: Temperature) -> tuple[jax.Array, jax.Array]:

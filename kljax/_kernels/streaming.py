@@ -21,8 +21,7 @@ from kljax._kernels.rows import Rows, balance, log_ratio, masses, normalise, pow
 from kljax._kernels.totals import Totals, apart, gradient, names, terms
 from kljax._special.elementwise import expm1_minus_x_near, two_diff, two_sum
 from kljax.generators import Generator
-from kljax.generators._masses import mass_gap
-from kljax.generators._record import slopes_of_rows
+from kljax.generators._internal import mass_gap, slopes_of_rows
 
 PLATFORMS = ("cuda", "rocm")  # the names that XLA gives to its GPU backends when it lowers
 OUTCOMES = 1024  # shorter rows stay in a GPU's cache over several passes

@@ -25,7 +25,7 @@ from kljax._kernels.rows import (
 )
 from kljax._kernels.totals import Totals, names
 from kljax.generators import Generator, kl
-from kljax.generators._record import parameter_tangent, slopes_of_rows, summand
+from kljax.generators._internal import parameter_tangent, slopes_of_rows, summand
 
 
 def absent(tangent: Any) -> bool:

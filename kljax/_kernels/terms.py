@@ -10,8 +10,7 @@ import jax.numpy as jnp
 
 from kljax._kernels.rows import Temperature, centre, logit_tangent, masses, normalise, statistics
 from kljax.generators import kl
-from kljax.generators._masses import mass_gap
-from kljax.generators._record import summand
+from kljax.generators._internal import mass_gap, summand
 
 
 @jax.custom_jvp

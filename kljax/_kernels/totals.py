@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 
 from kljax.generators import Generator
-from kljax.generators._masses import masses as form_masses
-from kljax.generators._record import Power, summand, weighted_slopes
+from kljax.generators._internal import Power, summand, weighted_slopes
+from kljax.generators._internal import masses as form_masses
 
 Totals = dict[str, jax.Array]
 Masses = tuple[jax.Array, jax.Array, jax.Array]  # p, q and log(p/q) of a piece

@@ -212,14 +212,14 @@ def _complement_jvp(order, primals, tangents):
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
-def _below_linear(order: float, x: jax.Array) -> jax.Array:
+def below_linear(order: float, x: jax.Array) -> jax.Array:
     return _terms(order, x).below_linear
 
 
-@_below_linear.defjvp
+@below_linear.defjvp
 def _below_linear_jvp(order, primals, tangents):
     (x,), (dx,) = primals, tangents
-    return _below_linear(order, x), -_complement(order, x) * dx
+    return below_linear(order, x), -_complement(order, x) * dx
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
@@ -317,7 +317,7 @@ def log_bessel_i(order: float, x: jax.Array) -> jax.Array:
 def log_bessel_ie(order: float, x: jax.Array) -> jax.Array:
     """log(I_ν(κ) κ^-ν) - κ for κ ≥ 0 and a Python float ν ≥ 0: -∞ at ∞."""
     order = float(order)
-    return _total(x, _at_zero(order) + _below_linear(order, jnp.where(_inside(x), x, 1.0)), -jnp.inf)
+    return _total(x, _at_zero(order) + below_linear(order, jnp.where(_inside(x), x, 1.0)), -jnp.inf)
 
 
 def log_i0(x: jax.Array) -> jax.Array:
@@ -327,7 +327,7 @@ def log_i0(x: jax.Array) -> jax.Array:
 
 def log_i0e(x: jax.Array) -> jax.Array:
     """log I₀(κ) - κ for κ ≥ 0, about -½ log 2πκ for large κ; -∞ at ∞."""
-    return _total(x, _below_linear(0.0, jnp.where(_inside(x), x, 1.0)), -jnp.inf)
+    return _total(x, below_linear(0.0, jnp.where(_inside(x), x, 1.0)), -jnp.inf)
 
 
 def bessel_ratio_complement(x: jax.Array, order: float = 0.0) -> jax.Array:

@@ -11,11 +11,7 @@ import jax.numpy as jnp
 from kljax import logits
 from kljax._special.elementwise import log_ratio
 from kljax.families import Bernoulli, Categorical, Delta, Empirical, OneHotCategorical
-from kljax.families._categorical import _log_chances
-from kljax.families._discrete import is_discrete
-from kljax.families._odds import row
-from kljax.families._points import runs
-from kljax.families._record import along, batch_shape, dtype_of, filled
+from kljax.families._internal import along, batch_shape, dtype_of, filled, is_discrete, outcome_log_chances, row, runs
 
 
 def rows(p: Any, q: Any) -> tuple[ModuleType, jax.Array, jax.Array] | None:
@@ -66,10 +62,10 @@ def _atoms(one: Any) -> tuple[jax.Array, jax.Array] | None:
         both = log_ratio(both, jnp.ones_like(both)) if kind == "probs" else both
         return _numbered(both), both
     if isinstance(one, Categorical):
-        return _numbered(_log_chances(one)), _log_chances(one)
+        return _numbered(outcome_log_chances(one)), outcome_log_chances(one)
     if isinstance(one, OneHotCategorical):
-        row = _log_chances(one)
-        return jnp.broadcast_to(jnp.eye(row.shape[-1], dtype=row.dtype), (*row.shape, row.shape[-1])), row
+        table = outcome_log_chances(one)
+        return jnp.broadcast_to(jnp.eye(table.shape[-1], dtype=table.dtype), (*table.shape, table.shape[-1])), table
     return None
 
 

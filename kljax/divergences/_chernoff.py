@@ -20,7 +20,7 @@ from kljax.divergences._forms.geometric_means import LINES
 from kljax.divergences._forms.lines import Line, summed
 from kljax.divergences._forms.outcomes import tables
 from kljax.divergences._register import registrable
-from kljax.families._record import batch_shape
+from kljax.families._internal import batch_shape
 
 Found = tuple[jax.Array, jax.Array]
 

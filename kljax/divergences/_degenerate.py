@@ -32,9 +32,7 @@ from kljax.families import (
     StudentT,
     Weibull,
 )
-from kljax.families._padding import padded
-from kljax.families._record import batch_shape
-from kljax.families._scales import Diagonal
+from kljax.families._internal import Diagonal, batch_shape, padded
 
 _BY_SCALE = (
     *(Cauchy, Gumbel, HalfCauchy, HalfNormal, InverseGamma, Laplace, LogNormal, LogitNormal, Logistic, Moyal),

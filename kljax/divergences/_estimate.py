@@ -15,13 +15,13 @@ from kljax import _checks, generators, interop
 from kljax._names import advised
 from kljax._prompt import prompt
 from kljax._types import Law
-from kljax.families import _logs
-from kljax.families._record import Distribution, aligned, is_family
+from kljax.families import Distribution
+from kljax.families._internal import aligned, is_family
+from kljax.families._internal import logs as _logs
 from kljax.generators import Generator
-from kljax.generators._record import check as check_generator
+from kljax.generators._internal import check as check_generator
 from kljax.montecarlo import Estimate
-from kljax.montecarlo._core import terms_of
-from kljax.montecarlo._estimate import effective_sample_size, standard_error
+from kljax.montecarlo._internal import effective_sample_size, standard_error, terms_of
 
 
 @advised

@@ -14,7 +14,7 @@ from kljax.divergences import _degenerate, _pairs, _powers, _structure
 from kljax.divergences._forms.total_variation import TOTAL_VARIATION
 from kljax.divergences._register import converted, of_generator, registered, registrable
 from kljax.generators import Generator
-from kljax.generators._record import check as check_generator
+from kljax.generators._internal import check as check_generator
 
 
 @registrable

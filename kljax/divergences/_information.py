@@ -13,7 +13,7 @@ import numpy as np
 from kljax._special.elementwise import log1p
 from kljax.divergences import _pairs, _structure
 from kljax.families import MultivariateNormal
-from kljax.families._matrices import adjoint, cholesky, diagonal, identity, multiply, norm_squared, solve_lower
+from kljax.families._internal import adjoint, cholesky, diagonal, identity, multiply, norm_squared, solve_lower
 
 
 def mutual_information(p: Any, *, block: int | Sequence[int]) -> jax.Array:

@@ -10,7 +10,7 @@ from kljax._types import Law
 from kljax.divergences import _atoms, _pairs, _structure
 from kljax.divergences._f_divergences import f_divergence
 from kljax.divergences._register import converted, registered, registrable
-from kljax.families._record import filled
+from kljax.families._internal import filled
 
 
 @registrable

@@ -16,11 +16,11 @@ from kljax.divergences import _atoms, _degenerate, _structure, _supports
 from kljax.divergences._forms.kullback_leibler import CONDITIONS, KL
 from kljax.divergences._forms.outcomes import tables
 from kljax.divergences._forms.trials import f_divergence_of_trials
-from kljax.families import _integrals
-from kljax.families._bernoulli import Bernoulli
-from kljax.families._record import aligned, batch_shape, dtype_of, is_family
+from kljax.families import Bernoulli
+from kljax.families._internal import aligned, batch_shape, dtype_of, is_family
+from kljax.families._internal import integrals as _integrals
 from kljax.quadrature import Integral, Support
-from kljax.quadrature import _information as quadrature
+from kljax.quadrature._internal import information as quadrature
 
 
 def distribution(name: str, value: Any) -> Any:

@@ -18,7 +18,7 @@ from kljax._types import Law
 from kljax.divergences import _pairs, _register, _structure
 from kljax.divergences._forms.inner_products import FEATURES
 from kljax.divergences._kullback_leibler import jeffreys, kl
-from kljax.families._record import batch_shape, filled
+from kljax.families._internal import batch_shape, filled
 
 DOUBTFUL = 1.0 / 32.0  # of its parts: a sum so small has lost five bits of its own
 TILE_ENTRIES = 1 << 19  # of one operand, broadcast to the pairs of a tile

@@ -21,7 +21,7 @@ from kljax._prompt import prompt
 from kljax._special.elementwise import expm1, expm1_ratio
 from kljax.divergences._forms.geometric_means import LINES, SHARED
 from kljax.divergences._forms.lines import Line
-from kljax.families._record import batch_shape, dtype_of
+from kljax.families._internal import batch_shape, dtype_of
 from kljax.generators import Generator
 
 _REAL = {"complex64": "float32", "complex128": "float64"}

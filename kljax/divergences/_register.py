@@ -22,7 +22,7 @@ from kljax.divergences._forms.kullback_leibler import KL
 from kljax.divergences._forms.total_variation import TOTAL_VARIATION
 from kljax.divergences._powers import power_of
 from kljax.families import MultivariateLogitNormal
-from kljax.families._record import is_family
+from kljax.families._internal import is_family
 from kljax.generators import Generator
 
 P = ParamSpec("P")

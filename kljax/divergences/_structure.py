@@ -18,12 +18,18 @@ import jax
 import jax.numpy as jnp
 
 from kljax._special.elementwise import expm1
-from kljax.families import Delta, Independent, Masked, Mixture, MultivariateNormal, Normal, Product, Transformed
-from kljax.families._empirical import Empirical
-from kljax.families._mixture import mixed
-from kljax.families._padding import padded
-from kljax.families._record import batch_shape, filled, is_family
-from kljax.families._transformed import same_bijector
+from kljax.families import (
+    Delta,
+    Empirical,
+    Independent,
+    Masked,
+    Mixture,
+    MultivariateNormal,
+    Normal,
+    Product,
+    Transformed,
+)
+from kljax.families._internal import batch_shape, filled, is_family, mixed, padded, same_bijector
 from kljax.generators import Generator
 
 Verb = Callable[..., jax.Array]

@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from kljax.families._record import batch_shape, parts
+from kljax.families._internal import batch_shape, parts
 
 
 def beyond(p: Any, q: Any) -> bool | jax.Array:

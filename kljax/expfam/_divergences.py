@@ -11,7 +11,8 @@ from jax.typing import ArrayLike
 
 from kljax import _checks
 from kljax._special import elementwise
-from kljax.bregman import _points, _remainder
+from kljax.bregman._internal import points as _points
+from kljax.bregman._internal import remainder as _remainder
 from kljax.expfam import _segment
 
 LogPartition = Callable[[Any], Any]

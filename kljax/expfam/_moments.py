@@ -6,8 +6,8 @@ from typing import Any
 
 import jax
 
-from kljax.bregman import _points
-from kljax.bregman._remainder import Closed, fix
+from kljax.bregman._internal import Closed, fix
+from kljax.bregman._internal import points as _points
 from kljax.expfam._divergences import LogPartition
 
 

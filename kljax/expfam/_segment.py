@@ -13,7 +13,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
-from kljax.bregman._remainder import Closed, Function, by_constants, curvature, finite, fix, gradient_gap
+from kljax.bregman._internal import Closed, Function, by_constants, curvature, finite, fix, gradient_gap
 
 _STEPS = 100
 _Search = tuple[jax.Array, jax.Array, jax.Array, jax.Array, jax.Array]  # weight, bracket, count, whether settled

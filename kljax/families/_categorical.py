@@ -35,7 +35,7 @@ class Categorical:
     def log_prob(self, x: Any) -> jax.Array:
         """The log-probability of x; -∞ for what is none of the integers 0, …, K - 1."""
         k, at = at_points(x, self)
-        table = _log_chances(at)
+        table = outcome_log_chances(at)
         count = table.shape[-1]
         legal = (k >= 0.0) & (k <= count - 1.0) & (k == jnp.floor(k))
         index = jnp.where(legal, k, 0.0).astype(jnp.int32)
@@ -43,7 +43,7 @@ class Categorical:
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
         """Draws, as integers; they carry no derivative."""
-        table = _log_chances(filled(self))
+        table = outcome_log_chances(filled(self))
         return jax.random.categorical(key, table, shape=(*shape, *batch_shape(self)))
 
     @property
@@ -54,7 +54,7 @@ class Categorical:
     def cdf(self, x: Any) -> jax.Array:
         """Σ pⱼ over j ≤ x"""
         x, at = at_points(x, self)
-        p = _chances(at)
+        p = outcome_chances(at)
         count = p.shape[-1]
         k = jnp.clip(jnp.floor(x), 0.0, count - 1.0).astype(jnp.int32)
         value = jnp.take_along_axis(jnp.cumsum(p, -1), k[..., None], -1)[..., 0]
@@ -65,7 +65,7 @@ class Categorical:
     @property
     def mode(self) -> jax.Array:
         """The likeliest k, the least of several"""
-        p = _log_chances(filled(self))
+        p = outcome_log_chances(filled(self))
         return p.argmax(-1).astype(p.dtype)
 
     stddev = standard_deviation
@@ -77,20 +77,20 @@ class Categorical:
     @property
     def mean(self) -> jax.Array:
         """Σ k pₖ"""
-        p = _chances(filled(self))
+        p = outcome_chances(filled(self))
         return (jnp.broadcast_to(jnp.arange(p.shape[-1], dtype=p.dtype), p.shape) * p).sum(-1)
 
     @property
     def variance(self) -> jax.Array:
         """Σ (k - m)² pₖ, m the mean."""
-        p = _chances(filled(self))
+        p = outcome_chances(filled(self))
         k = jnp.broadcast_to(jnp.arange(p.shape[-1], dtype=p.dtype), p.shape)
         return (jnp.square(k - self.mean[..., None]) * p).sum(-1)
 
     @property
     def natural(self) -> jax.Array:
         """log pₖ, [batch..., K]: one more than needed, for a constant may be added to all."""
-        return _log_chances(filled(self))
+        return outcome_log_chances(filled(self))
 
     @staticmethod
     def log_partition(natural: jax.Array) -> jax.Array:
@@ -124,7 +124,7 @@ class OneHotCategorical:
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
         """Draws, as floating-point numbers; they carry no derivative."""
-        table = _log_chances(filled(self))
+        table = outcome_log_chances(filled(self))
         index = jax.random.categorical(key, table, shape=(*shape, *batch_shape(self)))
         return jax.nn.one_hot(index, table.shape[-1], dtype=table.dtype)
 
@@ -141,7 +141,7 @@ class OneHotCategorical:
     @property
     def mode(self) -> jax.Array:
         """The likeliest unit vector, the first of several"""
-        p = _log_chances(filled(self))
+        p = outcome_log_chances(filled(self))
         return jax.nn.one_hot(p.argmax(-1), p.shape[-1], dtype=p.dtype)
 
     stddev = standard_deviation
@@ -154,18 +154,18 @@ class OneHotCategorical:
     @property
     def mean(self) -> jax.Array:
         """p, [batch..., K]."""
-        return _chances(filled(self))
+        return outcome_chances(filled(self))
 
     @property
     def variance(self) -> jax.Array:
         """p(1 - p), entry by entry."""
-        p = _chances(filled(self))
+        p = outcome_chances(filled(self))
         return p * (1.0 - p)
 
     @property
     def natural(self) -> jax.Array:
         """log pₖ, [batch..., K]: one more than needed, for a constant may be added to all."""
-        return _log_chances(filled(self))
+        return outcome_log_chances(filled(self))
 
     @staticmethod
     def log_partition(natural: jax.Array) -> jax.Array:
@@ -173,14 +173,14 @@ class OneHotCategorical:
         return jax.nn.logsumexp(natural, -1)
 
 
-def _log_chances(one: Any) -> jax.Array:
+def outcome_log_chances(one: Any) -> jax.Array:
     if one.logits is None:
         return log_ratio(one.probs, jnp.ones_like(one.probs))
     return log_softmax(one.logits, None, *log_norm(one.logits, None))
 
 
-def _chances(one: Any) -> jax.Array:
-    return jnp.exp(_log_chances(one)) if one.probs is None else one.probs
+def outcome_chances(one: Any) -> jax.Array:
+    return jnp.exp(outcome_log_chances(one)) if one.probs is None else one.probs
 
 
 def _entropy(one: Any) -> jax.Array:

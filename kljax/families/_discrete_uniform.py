@@ -32,13 +32,13 @@ class DiscreteUniform:
         """The log-probability of x; -∞ for what is none of the integers low, …, high."""
         k, at = at_points(x, self)
         legal = (k >= at.low) & (k <= at.high) & (k == jnp.floor(k))
-        return jnp.where(legal, -jnp.log(size(at)), -jnp.inf)
+        return jnp.where(legal, -jnp.log(number_of_integers(at)), -jnp.inf)
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
         """Draws, as floating-point numbers; they carry no derivative."""
         at = lifted(self, shape)
         u = noise(jax.random.uniform, key, shape, self)
-        return jax.lax.stop_gradient(jnp.minimum(at.low + jnp.floor(u * size(at)), at.high))
+        return jax.lax.stop_gradient(jnp.minimum(at.low + jnp.floor(u * number_of_integers(at)), at.high))
 
     @property
     def support(self) -> Support:
@@ -48,14 +48,14 @@ class DiscreteUniform:
     def cdf(self, x: Any) -> jax.Array:
         """(⌊x⌋ - low + 1)/(high - low + 1)"""
         x, at = at_points(x, self)
-        return jnp.clip((jnp.floor(x) - at.low + 1.0) / size(at), 0.0, 1.0)
+        return jnp.clip((jnp.floor(x) - at.low + 1.0) / number_of_integers(at), 0.0, 1.0)
 
     def quantile(self, u: Any) -> jax.Array:
         """The least k with F(k) ≥ u."""
         u, at = at_shares(u, self)
-        k = jnp.ceil(u * size(at))
+        k = jnp.ceil(u * number_of_integers(at))
         # u n is rounded: one less where that is enough already.
-        k = jnp.where((k - 1.0) / size(at) >= u, k - 1.0, k)
+        k = jnp.where((k - 1.0) / number_of_integers(at) >= u, k - 1.0, k)
         return jnp.clip(at.low + k - 1.0, at.low, at.high)
 
     stddev = standard_deviation
@@ -63,7 +63,7 @@ class DiscreteUniform:
 
     def entropy(self) -> jax.Array:
         """log(high - low + 1)"""
-        return jnp.log(size(filled(self)))
+        return jnp.log(number_of_integers(filled(self)))
 
     @property
     def mean(self) -> jax.Array:
@@ -79,5 +79,5 @@ class DiscreteUniform:
         return gap * (gap + 2.0) / 12.0
 
 
-def size(at: DiscreteUniform) -> jax.Array:
+def number_of_integers(at: DiscreteUniform) -> jax.Array:
     return at.high - at.low + 1.0

@@ -15,12 +15,7 @@ import jax.numpy as jnp
 
 from kljax._prompt import prompt
 from kljax.families._record import batch_shape, dtype_of, ends, filled, frames
-from kljax.quadrature._densities import Densities, densities
-from kljax.quadrature._domain import Hints, Space
-from kljax.quadrature._integrands import Entropy
-from kljax.quadrature._integrate import integrate
-from kljax.quadrature._measures import Totals
-from kljax.quadrature._run import plain
+from kljax.quadrature._internal import Densities, Entropy, Hints, Space, Totals, densities, integrate, plain
 
 
 def totals(integrand: Any, records: Sequence[Any]) -> Totals:

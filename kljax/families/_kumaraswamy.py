@@ -49,12 +49,12 @@ class Kumaraswamy:
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
         """Draws, differentiable in the parameters."""
         at = lifted(self, shape)
-        log_u, _ = logs(noise(jax.random.exponential, key, shape, self) / at.concentration0)
+        log_u, _ = logarithms(noise(jax.random.exponential, key, shape, self) / at.concentration0)
         return jnp.exp(log_u / at.concentration1)
 
     def _draw_logs(self, key: jax.Array, shape: tuple[int, ...]) -> Logs:
         at = lifted(self, shape)
-        log_u, _ = logs(noise(jax.random.exponential, key, shape, self) / at.concentration0)
+        log_u, _ = logarithms(noise(jax.random.exponential, key, shape, self) / at.concentration0)
         log = jnp.minimum(log_u / at.concentration1, -tiny(log_u))
         return of_share(log, jnp.log(-expm1(log)))
 
@@ -142,7 +142,7 @@ def _log_density(log_x: jax.Array, a: jax.Array, b: jax.Array) -> jax.Array:
     return jnp.log(b) + (a - 1.0) * log_x + jnp.where(small, below, above)
 
 
-def logs(t: jax.Array) -> tuple[jax.Array, jax.Array]:
+def logarithms(t: jax.Array) -> tuple[jax.Array, jax.Array]:
     """(log u, log(u)/(1 - u)) for u = 1 - exp(-t)."""
     far = t > 0.7
     near = jnp.log(-jnp.expm1(-jnp.where(far, 0.7, t)))
@@ -151,7 +151,7 @@ def logs(t: jax.Array) -> tuple[jax.Array, jax.Array]:
     return log_u, jnp.where(t > 60.0, -1.0, jnp.where(far, divide(log_u, rest), near * jnp.exp(jnp.where(far, 0.7, t))))
 
 
-class Rule(NamedTuple):
+class LogarithmRule(NamedTuple):
     """Nodes of p in u = xᵃ, whose density is b(1 - u)ᵇ⁻¹, and their weights: [batch..., nodes].
 
     The trapezoidal rule in the logarithm of s = -b log(1 - u), an exponential variable. All integrands are analytic

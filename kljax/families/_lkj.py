@@ -94,7 +94,7 @@ class LKJ:
     def entropy(self) -> jax.Array:
         """log Z - (η - 1)E[log det R]"""
         at = filled(self)
-        a, total = shapes(at)
+        a, total = beta_shapes(at)
         mean_log = digamma_gap(a, total, a - total).sum(0)
         return _log_norm(at) - (at.concentration - 1.0) * mean_log
 
@@ -120,7 +120,7 @@ class LKJ:
         return _log_norm(LKJ(self.dimension, natural[..., 0] + 1.0))
 
 
-def shapes(at: LKJ) -> tuple[jax.Array, jax.Array]:
+def beta_shapes(at: LKJ) -> tuple[jax.Array, jax.Array]:
     """(η + ½(n - 1 - k), η + ½(n - 1)) for k = 1, …, n - 1, along a new first axis."""
     n, eta = int(at.dimension), at.concentration
     k = jnp.arange(1.0, n, dtype=eta.dtype).reshape(-1, *[1] * eta.ndim)
@@ -130,5 +130,5 @@ def shapes(at: LKJ) -> tuple[jax.Array, jax.Array]:
 def _log_norm(at: LKJ) -> jax.Array:
     """Σₖ [½k log π + log Γ(η + ½(n - 1 - k)) - log Γ(η + ½(n - 1))]"""
     n = int(at.dimension)
-    a, total = shapes(at)
+    a, total = beta_shapes(at)
     return log_gamma_gap(a, total, a - total).sum(0) + 0.25 * n * (n - 1) * math.log(math.pi)

@@ -83,9 +83,9 @@ class Logarithmic:
         return expm1_ratio(-log_complement(filled(self).probs))
 
     @property
-    def variance(self) -> jax.Array:
+    def logarithmic_variance(self) -> jax.Array:
         """p(L - p)/((1 - p)L)²"""
-        return variance(filled(self).probs)
+        return logarithmic_variance(filled(self).probs)
 
     @property
     def natural(self) -> jax.Array:
@@ -98,6 +98,6 @@ class Logarithmic:
         return jnp.log(-log_complement(jnp.exp(natural[..., 0])))
 
 
-def variance(p: jax.Array) -> jax.Array:
+def logarithmic_variance(p: jax.Array) -> jax.Array:
     spread = (1.0 - p) * log_complement(p)
     return divide(divide(p * x_minus_log1p(-p), spread), spread)

@@ -1,4 +1,4 @@
-"""The logit-normal distribution."""
+"""The interval_logit-normal distribution."""
 
 from __future__ import annotations
 
@@ -45,16 +45,16 @@ class LogitNormal:
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
         """Draws, differentiable in the parameters."""
-        return jax.nn.sigmoid(logit(self).sample(key, shape))
+        return jax.nn.sigmoid(interval_logit(self).sample(key, shape))
 
     def _draw_logs(self, key: jax.Array, shape: tuple[int, ...]) -> Logs:
-        z = logit(self).sample(key, shape)
+        z = interval_logit(self).sample(key, shape)
         return of_share(-jax.nn.softplus(-z), -jax.nn.softplus(z))
 
     def _log_prob_of_logs(self, x: Any) -> jax.Array:
         x = as_logs(self, x)
         rest = rest_of(x)
-        return logit(self).log_prob(x.log - rest) - x.log - rest
+        return interval_logit(self).log_prob(x.log - rest) - x.log - rest
 
     @property
     def support(self) -> Support:
@@ -80,7 +80,7 @@ class LogitNormal:
     def entropy(self) -> jax.Array:
         """log σ + ½ log(2πe) + E[log x + log(1 - x)], integrated."""
         z, weight = self._rule()
-        return logit(filled(self)).entropy() - jnp.sum(weight * (jax.nn.softplus(z) + jax.nn.softplus(-z)), -1)
+        return interval_logit(filled(self)).entropy() - jnp.sum(weight * (jax.nn.softplus(z) + jax.nn.softplus(-z)), -1)
 
     @property
     def mean(self) -> jax.Array:
@@ -111,7 +111,7 @@ class LogitNormal:
     @property
     def natural(self) -> jax.Array:
         """(μ/σ², -1/(2σ²)), [batch..., 2]."""
-        return logit(self).natural
+        return interval_logit(self).natural
 
     @staticmethod
     def log_partition(natural: jax.Array) -> jax.Array:
@@ -119,5 +119,5 @@ class LogitNormal:
         return Normal.log_partition(natural)
 
 
-def logit(record: LogitNormal) -> Normal:
+def interval_logit(record: LogitNormal) -> Normal:
     return Normal(record.loc, record.scale)

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from kljax.families import _integrals
 from kljax.families._bernoulli import Bernoulli
-from kljax.families._categorical import Categorical, OneHotCategorical, _chances, _log_chances
+from kljax.families._categorical import Categorical, OneHotCategorical, outcome_chances, outcome_log_chances
 from kljax.families._quantiles import quantile_by_bisection, standard_deviation
 from kljax.families._record import (
     at_points,
@@ -79,7 +79,7 @@ class Mixture:
         """log Σ wₖ pₖ(x)"""
         x, at = at_points(x, self)
         parts = at.components.log_prob(jnp.expand_dims(x, -1 - len(self.event_shape)))
-        logs = _log_chances(at)
+        logs = outcome_log_chances(at)
         top = jax.lax.stop_gradient((logs + parts).max(-1, keepdims=True))
         safe = jnp.where(jnp.isfinite(top), top, 0.0)
         if at.probs is None:
@@ -94,7 +94,7 @@ class Mixture:
         """Draws of all components, of which one is taken; they carry no derivative in the weights."""
         which, what = jax.random.split(key)
         at = filled(self)
-        index = jax.random.categorical(which, _log_chances(at), shape=(*shape, *batch_shape(self)))
+        index = jax.random.categorical(which, outcome_log_chances(at), shape=(*shape, *batch_shape(self)))
         draws = at.components.sample(what, shape)
         axis = -1 - len(self.event_shape)
         index = index.reshape(*index.shape, *(1,) * -axis)
@@ -112,7 +112,7 @@ class Mixture:
     def cdf(self, x: Any) -> jax.Array:
         """Σ wₖ Fₖ(x)"""
         x, at = at_points(x, self)
-        return jnp.minimum((_chances(at) * at.components.cdf(x[..., None])).sum(-1), 1.0)
+        return jnp.minimum((outcome_chances(at) * at.components.cdf(x[..., None])).sum(-1), 1.0)
 
     quantile = quantile_by_bisection
 
@@ -140,7 +140,7 @@ class Mixture:
         return self._average(parts.variance + jnp.square(away))
 
     def _average(self, values: jax.Array) -> jax.Array:
-        weights = _chances(filled(self))
+        weights = outcome_chances(filled(self))
         return (weights.reshape(*weights.shape, *(1,) * len(self.event_shape)) * values).sum(-1 - len(self.event_shape))
 
     def _frames(self) -> list[tuple[jax.Array, jax.Array]]:
@@ -170,18 +170,18 @@ def _finite(exponent: jax.Array) -> jax.Array:
 def mixed(one: Mixture) -> Any:
     """A mixture over finitely many outcomes as one distribution of these; any other as it is."""
     at = filled(one)
-    parts, logs = at.components, _log_chances(at)
+    parts, logs = at.components, outcome_log_chances(at)
     if not isinstance(parts, (Bernoulli, Categorical, OneHotCategorical)):
         return one
     outcomes = parts.probs if parts.logits is None else parts.logits
     ndim = outcomes.ndim - logs.ndim
     if parts.logits is None:
-        weights = _chances(at)
+        weights = outcome_chances(at)
         return type(parts)(probs=(weights.reshape(*weights.shape, *(1,) * ndim) * parts.probs).sum(-1 - ndim))
     if isinstance(parts, Bernoulli):
         yes, no = (_log_sum(logs + jax.nn.log_sigmoid(sign * parts.logits), -1) for sign in (1.0, -1.0))
         return Bernoulli(logits=yes - no)
-    return type(parts)(logits=_log_sum(logs[..., None] + _log_chances(parts), -2))
+    return type(parts)(logits=_log_sum(logs[..., None] + outcome_log_chances(parts), -2))
 
 
 def _log_sum(x: jax.Array, axis: int) -> jax.Array:

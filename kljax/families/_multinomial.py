@@ -14,7 +14,7 @@ from kljax._special.elementwise import kl_term
 from kljax._special.odds import log_probability
 from kljax._special.stirling import stirling_excess
 from kljax.families._binomial import Binomial, trials_of
-from kljax.families._categorical import _chances, _log_chances
+from kljax.families._categorical import outcome_chances, outcome_log_chances
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._matrices import embedded, identity
 from kljax.families._quantiles import standard_deviation
@@ -61,13 +61,13 @@ class Multinomial:
         legal = ((k >= 0.0) & (k == jnp.floor(k))).all(-1) & (k.sum(-1) == n)
         k = jnp.where(legal[..., None], k, 0.0)
         total = jnp.broadcast_to(n[..., None], k.shape)
-        each = log_probability(k, total, _chances(at), _log_chances(at)) - stirling_excess(k)
+        each = log_probability(k, total, outcome_chances(at), outcome_log_chances(at)) - stirling_excess(k)
         return jnp.where(legal, each.sum(-1) + stirling_excess(n), -jnp.inf)
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
         """Draws, as floating-point numbers; they carry no derivative."""
         at = filled(self)
-        p = _chances(at)
+        p = outcome_chances(at)
         lead = (*shape, *batch_shape(self))
         n = jnp.broadcast_to(trials_of(at), lead)
         return jax.random.multinomial(key, n, jnp.broadcast_to(p, (*lead, p.shape[-1]))).astype(p.dtype)
@@ -76,7 +76,7 @@ class Multinomial:
     def entropy(self) -> jax.Array:
         """n H(p) - log n! + Σ E[log kᵢ!], summed over the binomial distribution of each count."""
         at = filled(self)
-        n, p = trials_of(at), _chances(at)
+        n, p = trials_of(at), outcome_chances(at)
         # Without its large parts: Σ E[e(kᵢ) + K(kᵢ, npᵢ)] - e(n), e(x) = log x! - x log x + x.
         each = Binomial(lax.stop_gradient(jnp.broadcast_to(n[..., None], p.shape)), p)
         mean = each.total_count * p
@@ -94,27 +94,27 @@ class Multinomial:
     def mean(self) -> jax.Array:
         """np, [batch..., K]."""
         at = filled(self)
-        return trials_of(at)[..., None] * _chances(at)
+        return trials_of(at)[..., None] * outcome_chances(at)
 
     @property
     def variance(self) -> jax.Array:
         """np(1 - p), entry by entry."""
         at = filled(self)
-        p = _chances(at)
+        p = outcome_chances(at)
         return trials_of(at)[..., None] * p * (1.0 - p)
 
     @property
     def covariance(self) -> jax.Array:
         """n(diag p - pp'), [batch..., K, K]."""
         at = filled(self)
-        p = _chances(at)
+        p = outcome_chances(at)
         off = -p[..., :, None] * p[..., None, :]
         return trials_of(at)[..., None, None] * jnp.where(identity(off) > 0.0, embedded(p * (1.0 - p)), off)
 
     @property
     def natural(self) -> jax.Array:
         """log p, [batch..., K]: one more than needed, for a constant may be added to all."""
-        return _log_chances(filled(self))
+        return outcome_log_chances(filled(self))
 
     def log_partition(self, natural: jax.Array) -> jax.Array:
         """n log Σ exp ηₖ"""

@@ -17,8 +17,8 @@ def dimension(owner: str, n: int) -> None:
         raise ValueError(f"{owner}: a direction needs at least 2 dimensions; got {n}.")
 
 
-def order(n: int) -> float:
-    """ν = n/2 - 1, the order of the Bessel function that belongs to n dimensions."""
+def bessel_order(n: int) -> float:
+    """ν = n/2 - 1, the bessel_order of the Bessel function that belongs to n dimensions."""
     return 0.5 * n - 1.0
 
 

@@ -17,7 +17,7 @@ from kljax.families._kinds import _parameter
 from kljax.families._quantiles import quantile_by_bisection, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive, real
 from kljax.quadrature import Support
-from kljax.quadrature._rules import NODES, WEIGHTS
+from kljax.quadrature._internal import NODES, WEIGHTS
 
 _FAR = 1e9
 

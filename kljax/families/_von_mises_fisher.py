@@ -15,7 +15,7 @@ from kljax._types import Entries
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._quantiles import standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, non_negative, real
-from kljax.families._sphere import around, covariance, dimension, log_area, norm_excess, order, unit
+from kljax.families._sphere import around, bessel_order, covariance, dimension, log_area, norm_excess, unit
 from kljax.quadrature import Support
 
 
@@ -65,7 +65,7 @@ class VonMisesFisher:
         # μ·x - 1 = -½|x - μ|², but for what x is longer than one.
         away = 0.5 * jnp.sum(jnp.square(x - unit(at.mean_direction)), -1) - 0.5 * norm_excess(x)
         n = self.mean_direction.shape[-1]
-        level = log_bessel_ie(order(n), at.concentration) + 0.5 * n * math.log(2.0 * math.pi)
+        level = log_bessel_ie(bessel_order(n), at.concentration) + 0.5 * n * math.log(2.0 * math.pi)
         return -at.concentration * away - level
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
@@ -82,18 +82,18 @@ class VonMisesFisher:
         """log((2π)^(n/2) I_ν(κ) κ^-ν) - κA(κ), A = I_{ν+1}/I_ν."""
         at = filled(self)
         k, n = at.concentration, self.event_shape[0]
-        return log_area(n) - bregman_log_bessel(order(n), jnp.zeros_like(k), k)
+        return log_area(n) - bregman_log_bessel(bessel_order(n), jnp.zeros_like(k), k)
 
     @property
     def mean(self) -> jax.Array:
         """A(κ)μ"""
         at = filled(self)
-        return bessel_ratio(at.concentration, order(*self.event_shape))[..., None] * unit(at.mean_direction)
+        return bessel_ratio(at.concentration, bessel_order(*self.event_shape))[..., None] * unit(at.mean_direction)
 
     @property
     def covariance(self) -> jax.Array:
         """A'(κ)μμ' + (A(κ)/κ)(I - μμ'), [batch..., n, n]."""
-        at, nu = filled(self), order(*self.event_shape)
+        at, nu = filled(self), bessel_order(*self.event_shape)
         still = at.concentration == 0.0
         safe = jnp.where(still, 1.0, at.concentration)
         across = jnp.where(still, 1.0 / self.event_shape[0], bessel_ratio(safe, nu) / safe)
@@ -115,7 +115,7 @@ class VonMisesFisher:
         """log((2π)^(n/2) I_ν(κ) κ^-ν), κ = ‖η‖"""
         n = natural.shape[-1]
         size = jnp.sqrt(jnp.sum(natural * natural, -1))
-        return log_bessel_i(order(n), size) + 0.5 * n * math.log(2.0 * math.pi)
+        return log_bessel_i(bessel_order(n), size) + 0.5 * n * math.log(2.0 * math.pi)
 
 
 @functools.partial(prompt, static_argnums=(1,))

@@ -12,7 +12,7 @@ from kljax._kernels.functionals import F_DIVERGENCE, KL, RENYI
 from kljax._names import advised
 from kljax._types import Reduction, Rows, Strategy
 from kljax.generators import Generator
-from kljax.generators._record import check as check_generator
+from kljax.generators._internal import check as check_generator
 from kljax.hidden import _core
 from kljax.hidden._core import Result
 from kljax.hidden._head import Operand

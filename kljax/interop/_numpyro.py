@@ -7,7 +7,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from kljax import families
-from kljax.families._record import broadcast
+from kljax.families._internal import broadcast
 from kljax.interop._rows import Row, look_up, number, row
 from kljax.interop._wrappers import Transforms, independent, inner, is_nonzero, masked, mixture, point, transformed
 

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from kljax import families, interop
-from kljax.families._record import filled
+from kljax.families._internal import filled
 from kljax.interop._rows import Row, number
 
 

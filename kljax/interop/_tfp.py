@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from kljax import families
-from kljax.families._record import broadcast
+from kljax.families._internal import broadcast
 from kljax.interop._rows import Row, look_up, number, one_of, row
 from kljax.interop._wrappers import (
     WithJacobian,

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from kljax import families
-from kljax.families._record import batch_shape, broadcast
+from kljax.families._internal import batch_shape, broadcast
 from kljax.interop import _rows
 from kljax.interop._rows import Row, look_up
 from kljax.interop._wrappers import independent, mixture

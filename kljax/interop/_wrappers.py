@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from kljax import families, interop
-from kljax.families._record import batch_shape, broadcast, expanded, filled, free, parameters, static
+from kljax.families._internal import batch_shape, broadcast, expanded, filled, free, parameters, static
 from kljax.interop._rows import Row, number
 
 

@@ -11,7 +11,7 @@ from kljax._entry import Reduction
 from kljax._names import advised
 from kljax._types import Rows
 from kljax.generators import Generator
-from kljax.generators._record import check as check_generator
+from kljax.generators._internal import check as check_generator
 from kljax.logits import _core
 
 

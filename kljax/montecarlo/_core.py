@@ -16,8 +16,7 @@ from kljax._checks import Axis
 from kljax._kernels import normalise, statistics, sums
 from kljax._types import Rows
 from kljax.generators import Generator
-from kljax.generators._masses import mass_gap
-from kljax.generators._record import summand, weighted_slopes
+from kljax.generators._internal import mass_gap, summand, weighted_slopes
 from kljax.montecarlo._draws import Draws, DrawsFrom, prepare, source
 from kljax.montecarlo._estimate import Estimate, effective_sample_size, standard_error
 from kljax.montecarlo._plain import Form, Plain

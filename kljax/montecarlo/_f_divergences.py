@@ -7,7 +7,7 @@ from kljax._checks import Axis
 from kljax._names import advised
 from kljax._types import Estimator, Rows
 from kljax.generators import Generator
-from kljax.generators._record import check as check_generator
+from kljax.generators._internal import check as check_generator
 from kljax.montecarlo import _core, _plain
 from kljax.montecarlo._draws import DrawsFrom
 from kljax.montecarlo._estimate import Estimate

@@ -15,7 +15,7 @@ from kljax._kernels import powers
 from kljax._names import advised
 from kljax._special.elementwise import expm1, expm1_ratio
 from kljax._types import Rows
-from kljax.generators._mixture import log1p_ratio
+from kljax.generators._internal import log1p_ratio
 from kljax.montecarlo import _core
 from kljax.montecarlo._draws import DrawsFrom, prepare, source
 from kljax.montecarlo._estimate import Estimate, effective_sample_size, standard_error

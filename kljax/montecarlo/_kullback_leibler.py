@@ -8,7 +8,7 @@ from kljax import _checks, generators
 from kljax._checks import Axis
 from kljax._names import advised
 from kljax._types import Estimator, KLEstimator, Rows
-from kljax.generators._forms import is_static
+from kljax.generators._internal import is_static
 from kljax.montecarlo import _core, _plain
 from kljax.montecarlo._draws import DrawsFrom
 from kljax.montecarlo._estimate import Estimate

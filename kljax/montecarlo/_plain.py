@@ -15,9 +15,7 @@ import jax
 import jax.numpy as jnp
 
 from kljax._special.elementwise import expm1, expm1_ratio, log1p
-from kljax.generators._atoms import tanh
-from kljax.generators._forms import Scalar, is_static
-from kljax.generators._mixture import log1p_ratio, log_p_over_mixture
+from kljax.generators._internal import Scalar, is_static, log1p_ratio, log_p_over_mixture, tanh
 
 Form = Callable[..., jax.Array]
 

@@ -21,7 +21,7 @@ from kljax._special.elementwise import expm1
 from kljax._special.safe import nan_where
 from kljax._types import Rows
 from kljax.generators import Generator
-from kljax.generators._record import check as check_generator
+from kljax.generators._internal import check as check_generator
 from kljax.montecarlo._core import option
 
 TAILS = ("bucket", "uniform", "renormalized", "conditional")

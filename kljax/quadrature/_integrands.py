@@ -16,7 +16,7 @@ from jax import lax
 
 from kljax._special.safe import saturated
 from kljax.generators import Generator
-from kljax.generators._record import parameter_tangent, summand, weighted_slopes
+from kljax.generators._internal import parameter_tangent, summand, weighted_slopes
 
 T = TypeVar("T")
 

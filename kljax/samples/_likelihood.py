@@ -21,8 +21,8 @@ from jax import lax
 
 from kljax import families
 from kljax._special.elementwise import tiny
-from kljax.families._moments import ROWS as PROJECTED
-from kljax.families._record import is_family
+from kljax.families._internal import ROWS as PROJECTED
+from kljax.families._internal import is_family
 from kljax.variational import moment_projection
 
 STEPS = 40

@@ -27,7 +27,7 @@ from scipy import special
 from kljax import _words
 from kljax._names import advised
 from kljax._types import Rows
-from kljax.families._record import is_family
+from kljax.families._internal import is_family
 from kljax.samples import _distribution_function, _models, _spacings
 from kljax.samples._models import Fits, Model
 from kljax.samples._ranking import generator, read_points

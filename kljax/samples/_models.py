@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from kljax.families._record import is_family
+from kljax.families._internal import is_family
 from kljax.samples import _likelihood
 
 

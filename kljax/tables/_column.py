@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from kljax.counts import _cells as counts
+from kljax.counts._internal import cells as counts
 from kljax.tables import _calibration, _verdict, _words
 from kljax.tables._cells import Histograms, stands
 from kljax.tables._records import Cells, Column, Interval, Summary

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from kljax import _checks
-from kljax.families._moments import ROWS, Moments, Row, from_moments, from_samples
+from kljax.families._internal import ROWS, Moments, Row, from_moments, from_samples
 
 
 def moment_projection(

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from kljax import _checks, generators
 from kljax._names import advised
 from kljax.generators import Generator
-from kljax.generators._record import check as check_generator
+from kljax.generators._internal import check as check_generator
 
 Coefficients = Callable[[jax.Array, jax.Array], jax.Array]
 

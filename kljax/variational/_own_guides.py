@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from kljax.families._record import is_record
+from kljax.families._internal import is_record
 from kljax.variational import _draws
 from kljax.variational._guides import Guide, Params, nowhere
 

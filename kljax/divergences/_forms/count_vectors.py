@@ -10,10 +10,8 @@ from kljax._special.elementwise import expm1_minus_x, log1p
 from kljax._special.gamma import bregman_log_gamma
 from kljax.divergences._forms.lines import Line, times
 from kljax.divergences._forms.outcomes import kl_categorical
-from kljax.families._binomial import trials_of
-from kljax.families._categorical import Categorical, _log_chances
-from kljax.families._dirichlet_multinomial import DirichletMultinomial, over_counts
-from kljax.families._multinomial import Multinomial
+from kljax.families import Categorical, DirichletMultinomial, Multinomial
+from kljax.families._internal import outcome_log_chances, over_counts, trials_of
 
 
 def kl_multinomial(p: Multinomial, q: Multinomial) -> jax.Array:
@@ -24,7 +22,7 @@ def kl_multinomial(p: Multinomial, q: Multinomial) -> jax.Array:
 
 def multinomial_line(p: Multinomial, q: Multinomial) -> Line:
     """log E_s[e^(c w)] - c E_s[w], w = log p - log q: of n trials n times."""
-    first, second = _log_chances(p), _log_chances(q)
+    first, second = outcome_log_chances(p), outcome_log_chances(q)
     never = (first == -jnp.inf) & (second == -jnp.inf)
     edge = (first == -jnp.inf) != (second == -jnp.inf)
     odd = never | edge

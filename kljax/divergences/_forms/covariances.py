@@ -14,11 +14,18 @@ import jax
 import jax.numpy as jnp
 
 from kljax._special.elementwise import divide, itakura_saito_term, relative_gap, x_minus_log1p
-from kljax.families._matrices import (
+from kljax.families._internal import (
+    Cholesky,
+    Covariance,
+    Diagonal,
+    LowRank,
+    Precision,
     adjoint,
     congruent,
+    core,
     diagonal,
     embedded,
+    explained,
     log_det,
     log_det_excess,
     multiply,
@@ -26,7 +33,6 @@ from kljax.families._matrices import (
     solve_lower,
     solve_upper,
 )
-from kljax.families._scales import Cholesky, Covariance, Diagonal, LowRank, Precision, core, explained
 
 
 def kl_of_scales(p: Any, q: Any) -> jax.Array:

@@ -27,15 +27,8 @@ from kljax.divergences._forms.cross_moments import (
     uniform_log_gap,
 )
 from kljax.divergences._forms.half_line import kl_of_gammas
-from kljax.families._beta import Beta
-from kljax.families._chi2 import Chi2
-from kljax.families._continuous_bernoulli import ContinuousBernoulli
-from kljax.families._exponential import Exponential
-from kljax.families._gamma import Gamma
-from kljax.families._gumbel import EULER
-from kljax.families._pareto import Pareto
-from kljax.families._uniform import Uniform
-from kljax.families._weibull import Weibull
+from kljax.families import Beta, Chi2, ContinuousBernoulli, Exponential, Gamma, Pareto, Uniform, Weibull
+from kljax.families._internal import EULER
 
 
 def kl_exponential_gamma(p: Exponential, q: Gamma) -> jax.Array:

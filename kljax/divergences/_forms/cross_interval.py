@@ -9,9 +9,8 @@ from kljax._special.elementwise import divide, log1p, log_ratio, tiny
 from kljax._special.sinhc import log_sinhc
 from kljax.divergences._forms.cross_moments import beta_uniformity, logits_uniformity, uniform_log_gap
 from kljax.divergences._forms.interval import kl_of_dirichlets
-from kljax.families._beta import Beta
-from kljax.families._continuous_bernoulli import ContinuousBernoulli, log_norm
-from kljax.families._uniform import Uniform
+from kljax.families import Beta, ContinuousBernoulli, Uniform
+from kljax.families._internal import log_norm
 
 
 def kl_beta_uniform(p: Beta, q: Uniform) -> jax.Array:

@@ -19,15 +19,8 @@ from kljax.divergences._forms.cross_moments import (
     logits_negentropy,
     pareto_log_gap,
 )
-from kljax.families._beta import Beta
-from kljax.families._continuous_bernoulli import ContinuousBernoulli, log_norm
-from kljax.families._exponential import Exponential
-from kljax.families._gamma import Gamma
-from kljax.families._gumbel import EULER, Gumbel
-from kljax.families._laplace import Laplace
-from kljax.families._normal import Normal
-from kljax.families._pareto import Pareto
-from kljax.families._uniform import Uniform
+from kljax.families import Beta, ContinuousBernoulli, Exponential, Gamma, Gumbel, Laplace, Normal, Pareto, Uniform
+from kljax.families._internal import EULER, log_norm
 
 
 def kl_beta_normal(p: Beta, q: Normal) -> jax.Array:

@@ -24,9 +24,7 @@ from kljax._special.ratios import spread_term
 from kljax._special.sinhc import bregman_log_sinhc, sinhc_curvature
 from kljax._special.stirling import phi, remainder, remainder_slope
 from kljax.divergences._forms.interval import kl_of_dirichlets
-from kljax.families._exponential import Exponential
-from kljax.families._gamma import Gamma
-from kljax.families._normal import Normal
+from kljax.families import Exponential, Gamma, Normal
 
 LOG_ROOT_2PI = 0.5 * math.log(2.0 * math.pi)
 _LOGARITHM = [1.0 / (2 * n * (2 * n + 1)) for n in range(1, 28)]

@@ -7,12 +7,8 @@ import jax.numpy as jnp
 
 from kljax._special.bessel import bessel_ratio, bregman_log_bessel, bregman_log_i0
 from kljax.divergences._forms.interval import kl_of_dirichlets
-from kljax.families._power_spherical import PowerSpherical
-from kljax.families._record import dtype_of
-from kljax.families._sphere import one_minus_cosine, order
-from kljax.families._spherical_uniform import SphericalUniform
-from kljax.families._von_mises import VonMises
-from kljax.families._von_mises_fisher import VonMisesFisher
+from kljax.families import PowerSpherical, SphericalUniform, VonMises, VonMisesFisher
+from kljax.families._internal import bessel_order, dtype_of, one_minus_cosine
 
 
 def kl_von_mises(p: VonMises, q: VonMises) -> jax.Array:
@@ -24,19 +20,19 @@ def kl_von_mises(p: VonMises, q: VonMises) -> jax.Array:
 
 def kl_von_mises_fisher(p: VonMisesFisher, q: VonMisesFisher) -> jax.Array:
     """B_F(κ_q; κ_p) + κ_q A(κ_p)(1 - μ_p·μ_q), F(κ) = log(I_ν(κ)κ^-ν)."""
-    nu = order(*p.event_shape)
+    nu = bessel_order(*p.event_shape)
     turned = q.concentration * bessel_ratio(p.concentration, nu) * one_minus_cosine(p.mean_direction, q.mean_direction)
     return bregman_log_bessel(nu, q.concentration, p.concentration) + turned
 
 
 def kl_von_mises_fisher_uniform(p: VonMisesFisher, q: SphericalUniform) -> jax.Array:
     """B_F(0; κ): uniform is κ = 0."""
-    return bregman_log_bessel(order(*q.event_shape), jnp.zeros_like(p.concentration), p.concentration)
+    return bregman_log_bessel(bessel_order(*q.event_shape), jnp.zeros_like(p.concentration), p.concentration)
 
 
 def kl_uniform_von_mises_fisher(p: SphericalUniform, q: VonMisesFisher) -> jax.Array:
     """B_F(κ; 0): uniform is κ = 0."""
-    return bregman_log_bessel(order(*p.event_shape), q.concentration, jnp.zeros_like(q.concentration))
+    return bregman_log_bessel(bessel_order(*p.event_shape), q.concentration, jnp.zeros_like(q.concentration))
 
 
 def kl_power_spherical_uniform(p: PowerSpherical, q: SphericalUniform) -> jax.Array:

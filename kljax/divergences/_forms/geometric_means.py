@@ -30,48 +30,50 @@ from kljax.divergences._forms.lines import (
 )
 from kljax.divergences._forms.simplex import of_beta
 from kljax.divergences._forms.vectors_and_matrices import lkj_line
-from kljax.families._bernoulli import Bernoulli
-from kljax.families._beta import Beta
-from kljax.families._binomial import Binomial, trials_of
-from kljax.families._chi import Chi
-from kljax.families._chi2 import Chi2, as_gamma
-from kljax.families._complex_normal import ComplexNormal
-from kljax.families._continuous_bernoulli import ContinuousBernoulli
-from kljax.families._dirichlet import Dirichlet
-from kljax.families._exponential import Exponential
-from kljax.families._gamma import Gamma
-from kljax.families._generalized_dirichlet import GeneralizedDirichlet
-from kljax.families._geometric import Geometric
-from kljax.families._gumbel import Gumbel
-from kljax.families._half_normal import HalfNormal
-from kljax.families._inverse_gamma import InverseGamma
-from kljax.families._inverse_gaussian import InverseGaussian
-from kljax.families._inverse_wishart import InverseWishart
-from kljax.families._kumaraswamy import Kumaraswamy
-from kljax.families._laplace import Laplace
-from kljax.families._lindley import Lindley
-from kljax.families._lkj import LKJ
-from kljax.families._log_normal import LogNormal
-from kljax.families._logarithmic import Logarithmic
-from kljax.families._logit_normal import LogitNormal
-from kljax.families._matrix_normal import MatrixNormal
-from kljax.families._moyal import Moyal
-from kljax.families._multinomial import Multinomial
-from kljax.families._multivariate_logit_normal import MultivariateLogitNormal
-from kljax.families._multivariate_normal import MultivariateNormal
-from kljax.families._negative_binomial import NegativeBinomial
-from kljax.families._normal import Normal
-from kljax.families._pareto import Pareto
-from kljax.families._poisson import Poisson
-from kljax.families._power_spherical import PowerSpherical
-from kljax.families._rayleigh import Rayleigh
-from kljax.families._sphere import one_minus_cosine, order
-from kljax.families._spherical_uniform import SphericalUniform
-from kljax.families._von_mises import VonMises
-from kljax.families._von_mises_fisher import VonMisesFisher
-from kljax.families._weibull import Weibull
-from kljax.families._wishart import Wishart
-from kljax.families._zipf import Zipf
+from kljax.families import (
+    LKJ,
+    Bernoulli,
+    Beta,
+    Binomial,
+    Chi,
+    Chi2,
+    ComplexNormal,
+    ContinuousBernoulli,
+    Dirichlet,
+    Exponential,
+    Gamma,
+    GeneralizedDirichlet,
+    Geometric,
+    Gumbel,
+    HalfNormal,
+    InverseGamma,
+    InverseGaussian,
+    InverseWishart,
+    Kumaraswamy,
+    Laplace,
+    Lindley,
+    Logarithmic,
+    LogitNormal,
+    LogNormal,
+    MatrixNormal,
+    Moyal,
+    Multinomial,
+    MultivariateLogitNormal,
+    MultivariateNormal,
+    NegativeBinomial,
+    Normal,
+    Pareto,
+    Poisson,
+    PowerSpherical,
+    Rayleigh,
+    SphericalUniform,
+    VonMises,
+    VonMisesFisher,
+    Weibull,
+    Wishart,
+    Zipf,
+)
+from kljax.families._internal import as_gamma, bessel_order, one_minus_cosine, trials_of
 
 
 def _located(p: Any, q: Any) -> Line:
@@ -168,7 +170,7 @@ def _von_mises(p: VonMises, q: VonMises) -> Line:
 
 def _fisher(p: VonMisesFisher, q: VonMisesFisher) -> Line:
     gap = one_minus_cosine(p.mean_direction, q.mean_direction)
-    return lines_of_one.directions(order(*p.event_shape), p.concentration, q.concentration, gap)
+    return lines_of_one.directions(bessel_order(*p.event_shape), p.concentration, q.concentration, gap)
 
 
 def _fisher_uniform(p: Any, q: Any) -> Line:
@@ -177,7 +179,7 @@ def _fisher_uniform(p: Any, q: Any) -> Line:
     known = next(one for one in sizes if one is not None)
     zero = jnp.zeros_like(known)
     first, second = (zero if one is None else one for one in sizes)
-    return lines_of_one.directions(order(*p.event_shape), first, second, zero)
+    return lines_of_one.directions(bessel_order(*p.event_shape), first, second, zero)
 
 
 def _spherical_uniform(p: SphericalUniform, q: SphericalUniform) -> Line:

@@ -9,21 +9,23 @@ from kljax._special.elementwise import divide, itakura_saito_term, log1p, log_ra
 from kljax._special.gamma import bregman_log_gamma, bregman_phi
 from kljax._special.ratios import product_ratio_gap, spread_term
 from kljax.divergences._forms.whole_line import kl_normal, kl_of_extremes
-from kljax.families._chi import Chi
-from kljax.families._chi2 import Chi2
-from kljax.families._exponential import Exponential
-from kljax.families._gamma import Gamma
-from kljax.families._half_cauchy import HalfCauchy
-from kljax.families._half_normal import HalfNormal
-from kljax.families._inverse_gamma import InverseGamma
-from kljax.families._inverse_gaussian import InverseGaussian
-from kljax.families._lindley import Lindley
-from kljax.families._log_normal import LogNormal
-from kljax.families._log_uniform import LogUniform
-from kljax.families._normal import Normal
-from kljax.families._pareto import Pareto
-from kljax.families._rayleigh import Rayleigh
-from kljax.families._weibull import Weibull
+from kljax.families import (
+    Chi,
+    Chi2,
+    Exponential,
+    Gamma,
+    HalfCauchy,
+    HalfNormal,
+    InverseGamma,
+    InverseGaussian,
+    Lindley,
+    LogNormal,
+    LogUniform,
+    Normal,
+    Pareto,
+    Rayleigh,
+    Weibull,
+)
 
 
 def kl_exponential(p: Exponential, q: Exponential) -> jax.Array:

@@ -16,11 +16,16 @@ import jax.numpy as jnp
 
 from kljax._special.elementwise import kl_term
 from kljax._special.gamma import digamma
-from kljax.families._categorical import Categorical, OneHotCategorical, _chances, _log_chances
-from kljax.families._dirichlet import Dirichlet
-from kljax.families._matrices import identity, multiply, solve_lower
-from kljax.families._multivariate_normal import MultivariateNormal
-from kljax.families._scales import Cholesky, Diagonal
+from kljax.families import Categorical, Dirichlet, MultivariateNormal, OneHotCategorical
+from kljax.families._internal import (
+    Cholesky,
+    Diagonal,
+    identity,
+    multiply,
+    outcome_chances,
+    outcome_log_chances,
+    solve_lower,
+)
 
 
 class Features(NamedTuple):
@@ -53,15 +58,15 @@ def _largest(*arrays: jax.Array) -> jax.Array:
 
 def _categorical(ps: Any, qs: Any) -> Features:
     """T = p, η = log q; where q is 0, η stands for that of r, and what p has there is counted apart."""
-    p, log_q = _chances(ps), _log_chances(qs)
+    p, log_q = outcome_chances(ps), outcome_log_chances(qs)
     missed = log_q == -jnp.inf
     finite = jnp.where(missed, 0.0, log_q)
     level = finite.sum(0) / jnp.maximum((~missed).sum(0), 1).astype(finite.dtype)
     middle = type(qs)(logits=level)
-    r, log_r = _chances(middle), _log_chances(middle)
+    r, log_r = outcome_chances(middle), outcome_log_chances(middle)
     gap = jnp.where(missed, 0.0, finite - log_r[None])
     rows = jnp.broadcast_to(r, missed.shape)
-    from_middle = kl_term(rows, jnp.where(missed, rows, _chances(qs))).sum(-1)
+    from_middle = kl_term(rows, jnp.where(missed, rows, outcome_chances(qs))).sum(-1)
     surplus = jnp.where(missed, rows, 0.0).sum(-1)
     return Features(middle, p - r[None], gap, _largest(p), _largest(finite), from_middle, missed, surplus)
 

@@ -24,14 +24,8 @@ from kljax._special.odds import log_complement
 from kljax._special.zeta import bregman_log_zeta
 from kljax.divergences._forms.lines import Line, between
 from kljax.divergences._forms.trials import kl_of_trials, kl_of_waits, log_ratio_of_chances
-from kljax.families._binomial import Binomial, trials_of
-from kljax.families._discrete_uniform import DiscreteUniform, size
-from kljax.families._geometric import Geometric
-from kljax.families._logarithmic import Logarithmic, variance
-from kljax.families._negative_binomial import NegativeBinomial, successes
-from kljax.families._poisson import Poisson
-from kljax.families._record import along
-from kljax.families._zipf import Zipf
+from kljax.families import Binomial, DiscreteUniform, Geometric, Logarithmic, NegativeBinomial, Poisson, Zipf
+from kljax.families._internal import along, logarithmic_variance, number_of_integers, successes, trials_of
 from kljax.quadrature import integers
 
 
@@ -51,7 +45,11 @@ def kl_binomial(p: Binomial, q: Binomial) -> jax.Array:
 def kl_discrete_uniform(p: DiscreteUniform, q: DiscreteUniform) -> jax.Array:
     """log(n_q/n_p) where q covers p, else ∞"""
     covered = (q.low <= p.low) & (p.high <= q.high)
-    return jnp.where(covered, log_ratio(jnp.where(covered, size(q), 1.0), jnp.where(covered, size(p), 1.0)), jnp.inf)
+    return jnp.where(
+        covered,
+        log_ratio(jnp.where(covered, number_of_integers(q), 1.0), jnp.where(covered, number_of_integers(p), 1.0)),
+        jnp.inf,
+    )
 
 
 def kl_geometric(p: Geometric, q: Geometric) -> jax.Array:
@@ -118,7 +116,7 @@ def _kl_by_gap_jvp(primals, tangents):
     near = jnp.abs(growth) <= 0.5
     log = jnp.where(near, -log1p(jnp.where(near, growth, 0.0)), log_ratio(p, q))
     in_q = divide(_mean_gap(b, a, d), q)
-    return kl_by_gap(p, q, gap), divide(variance(p), p) * log * dp + in_q * dq
+    return kl_by_gap(p, q, gap), divide(logarithmic_variance(p), p) * log * dp + in_q * dq
 
 
 def kl_negative_binomial(p: NegativeBinomial, q: NegativeBinomial) -> jax.Array:

@@ -11,21 +11,9 @@ from kljax._special.elementwise import divide, expm1_minus_x, log1p, log1p_exces
 from kljax._special.gamma import bregman_phi, log_gamma_1p, log_gamma_gap
 from kljax._special.sinhc import bregman_log_sinhc
 from kljax.divergences._forms.whole_line import kl_normal
-from kljax.families._beta import Beta
-from kljax.families._continuous_bernoulli import ContinuousBernoulli
-from kljax.families._kumaraswamy import Kumaraswamy, Rule, logs
-from kljax.families._logit_normal import LogitNormal, logit
-from kljax.families._truncated_normal import (
-    Interval,
-    TruncatedNormal,
-    bounds,
-    interval,
-    mass_of,
-    share_of,
-    standard,
-    width_of,
-)
-from kljax.families._uniform import Uniform
+from kljax.families import Beta, ContinuousBernoulli, Kumaraswamy, LogitNormal, TruncatedNormal, Uniform
+from kljax.families._internal import LogarithmRule, interval_logit, logarithms
+from kljax.families._internal import truncated_normal as cut
 
 
 def kl_beta(p: Beta, q: Beta) -> jax.Array:
@@ -53,7 +41,7 @@ def kl_continuous_bernoulli(p: ContinuousBernoulli, q: ContinuousBernoulli) -> j
     return bregman_log_sinhc(0.5 * q.logits, 0.5 * p.logits)
 
 
-def rule_of(p: Kumaraswamy) -> Rule:
+def rule_of(p: Kumaraswamy) -> LogarithmRule:
     """The rule of a distribution; the nodes follow its parameters."""
     b = p.concentration0[..., None]
     nodes, reach, last = (260, 50.0, 60.0) if b.dtype == jnp.float64 else (96, 24.0, 36.0)
@@ -61,7 +49,7 @@ def rule_of(p: Kumaraswamy) -> Rule:
     step = (math.log(last) - low) / (nodes - 1)
     s = jnp.exp(low + step * jnp.arange(nodes, dtype=b.dtype).reshape(*[1] * (b.ndim - 1), nodes))
     t = divide(s, jnp.broadcast_to(p.concentration0[..., None], s.shape))
-    return Rule(step * s * jnp.exp(-s), *logs(t), -t)
+    return LogarithmRule(step * s * jnp.exp(-s), *logarithms(t), -t)
 
 
 def kl_kumaraswamy(p: Kumaraswamy, q: Kumaraswamy) -> jax.Array:
@@ -95,10 +83,10 @@ def _log_beta_excess(a: jax.Array, b: jax.Array) -> jax.Array:
 
 def kl_logit_normal(p: LogitNormal, q: LogitNormal) -> jax.Array:
     """That of the normal distributions of the logits."""
-    return kl_normal(logit(p), logit(q))
+    return kl_normal(interval_logit(p), interval_logit(q))
 
 
-def _along(x: jax.Array, here: Interval) -> jax.Array:
+def _along(x: jax.Array, here: cut.Interval) -> jax.Array:
     """A number for each node."""
     return jnp.broadcast_to(x[..., None], here.step.shape)
 
@@ -111,7 +99,7 @@ def kl_truncated_normal(p: TruncatedNormal, q: TruncatedNormal) -> jax.Array:
     """
     covered = (q.low <= p.low) & (p.high <= q.high)
     q = TruncatedNormal(q.loc, q.scale, jnp.where(covered, q.low, p.low), jnp.where(covered, q.high, p.high))
-    here = interval(*bounds(p))
+    here = cut.interval(*cut.bounds(p))
     shift, gap = divide(p.loc - q.loc, q.scale), relative_gap(p.scale, q.scale, p.scale - q.scale)
     # z_q - z_p = shift + gap z_p, and v less its value at c, where z_p = c + step.
     apart_there = shift + gap * here.mode
@@ -120,12 +108,12 @@ def kl_truncated_normal(p: TruncatedNormal, q: TruncatedNormal) -> jax.Array:
     u = v - _along(here.mean(v), here)
     near = here.mean(jnp.square(u)) < 0.05
     bent = log1p(here.mean(expm1_minus_x(jnp.where(near[..., None], u, 0.0))))
-    low, high, width = bounds(q)
-    inner_low, inner_high = standard(p.low, q), standard(p.high, q)
-    inner = mass_of(inner_low, inner_high, width_of(p.low, p.high, q))
-    below = share_of(mass_of(low, inner_low, width_of(q.low, p.low, q)), inner)
-    more = below + share_of(mass_of(inner_high, high, width_of(p.high, q.high, q)), inner)
-    mode, mass = mass_of(low, high, width)
+    low, high, width = cut.bounds(q)
+    inner_low, inner_high = cut.standard(p.low, q), cut.standard(p.high, q)
+    inner = cut.mass_of(inner_low, inner_high, cut.width_of(p.low, p.high, q))
+    below = cut.share_of(cut.mass_of(low, inner_low, cut.width_of(q.low, p.low, q)), inner)
+    more = below + cut.share_of(cut.mass_of(inner_high, high, cut.width_of(p.high, q.high, q)), inner)
+    mode, mass = cut.mass_of(low, high, width)
     z = _along(here.mode + apart_there, here) + _along(1.0 + gap, here) * here.step  # z_q
     plain = here.mean(0.5 * (z - _along(mode, here)) * (z + _along(mode, here)) - here.excess)
     plain += jnp.log(divide(mass, here.mass)) - jnp.log(divide(p.scale, q.scale))

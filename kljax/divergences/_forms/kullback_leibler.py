@@ -116,57 +116,60 @@ from kljax.divergences._forms.vectors_and_matrices import (
     kl_wishart,
 )
 from kljax.divergences._forms.whole_line import kl_cauchy, kl_gumbel, kl_laplace, kl_moyal, kl_normal
-from kljax.families._bernoulli import Bernoulli
-from kljax.families._beta import Beta
-from kljax.families._binomial import Binomial
-from kljax.families._categorical import Categorical, OneHotCategorical
-from kljax.families._cauchy import Cauchy
-from kljax.families._chi import Chi
-from kljax.families._chi2 import Chi2
-from kljax.families._complex_normal import ComplexNormal
-from kljax.families._continuous_bernoulli import ContinuousBernoulli
-from kljax.families._dirichlet import Dirichlet
-from kljax.families._dirichlet_multinomial import DirichletMultinomial
-from kljax.families._discrete_uniform import DiscreteUniform
-from kljax.families._exponential import Exponential
-from kljax.families._gamma import Gamma
-from kljax.families._generalized_dirichlet import GeneralizedDirichlet
-from kljax.families._geometric import Geometric
-from kljax.families._gumbel import Gumbel
-from kljax.families._half_cauchy import HalfCauchy
-from kljax.families._half_normal import HalfNormal
-from kljax.families._inverse_gamma import InverseGamma
-from kljax.families._inverse_gaussian import InverseGaussian
-from kljax.families._inverse_wishart import InverseWishart
-from kljax.families._kumaraswamy import Kumaraswamy
-from kljax.families._laplace import Laplace
-from kljax.families._lindley import Lindley
-from kljax.families._lkj import LKJ
-from kljax.families._log_normal import LogNormal
-from kljax.families._log_uniform import LogUniform
-from kljax.families._logarithmic import Logarithmic
-from kljax.families._logit_normal import LogitNormal
-from kljax.families._matrix_normal import MatrixNormal
-from kljax.families._moyal import Moyal
-from kljax.families._multinomial import Multinomial
-from kljax.families._multivariate_logit_normal import MultivariateLogitNormal
-from kljax.families._multivariate_normal import MultivariateNormal
-from kljax.families._negative_binomial import NegativeBinomial
-from kljax.families._normal import Normal
-from kljax.families._normal_gamma import NormalGamma
-from kljax.families._normal_inverse_wishart import NormalInverseWishart
-from kljax.families._pareto import Pareto
-from kljax.families._poisson import Poisson
-from kljax.families._power_spherical import PowerSpherical
-from kljax.families._rayleigh import Rayleigh
-from kljax.families._spherical_uniform import SphericalUniform
-from kljax.families._truncated_normal import TruncatedNormal
-from kljax.families._uniform import Uniform
-from kljax.families._von_mises import VonMises
-from kljax.families._von_mises_fisher import VonMisesFisher
-from kljax.families._weibull import Weibull
-from kljax.families._wishart import Wishart
-from kljax.families._zipf import Zipf
+from kljax.families import (
+    LKJ,
+    Bernoulli,
+    Beta,
+    Binomial,
+    Categorical,
+    Cauchy,
+    Chi,
+    Chi2,
+    ComplexNormal,
+    ContinuousBernoulli,
+    Dirichlet,
+    DirichletMultinomial,
+    DiscreteUniform,
+    Exponential,
+    Gamma,
+    GeneralizedDirichlet,
+    Geometric,
+    Gumbel,
+    HalfCauchy,
+    HalfNormal,
+    InverseGamma,
+    InverseGaussian,
+    InverseWishart,
+    Kumaraswamy,
+    Laplace,
+    Lindley,
+    Logarithmic,
+    LogitNormal,
+    LogNormal,
+    LogUniform,
+    MatrixNormal,
+    Moyal,
+    Multinomial,
+    MultivariateLogitNormal,
+    MultivariateNormal,
+    NegativeBinomial,
+    Normal,
+    NormalGamma,
+    NormalInverseWishart,
+    OneHotCategorical,
+    Pareto,
+    Poisson,
+    PowerSpherical,
+    Rayleigh,
+    SphericalUniform,
+    TruncatedNormal,
+    Uniform,
+    VonMises,
+    VonMisesFisher,
+    Weibull,
+    Wishart,
+    Zipf,
+)
 
 Form = Callable[[Any, Any], jax.Array]
 

@@ -15,12 +15,17 @@ import jax.numpy as jnp
 from kljax.divergences._forms.covariances import alike, low_rank_by_gaps, padded
 from kljax.divergences._forms.lines import Line, between, normals, positive, summed
 from kljax.divergences._forms.vectors_and_matrices import excess_of_means, kl_of_wisharts
-from kljax.families._complex_normal import ComplexNormal
-from kljax.families._inverse_wishart import InverseWishart
-from kljax.families._matrices import (
+from kljax.families import ComplexNormal, InverseWishart, MatrixNormal, MultivariateNormal, Wishart
+from kljax.families._internal import (
+    Cholesky,
+    Covariance,
+    Diagonal,
+    LowRank,
+    Precision,
     adjoint,
     cholesky,
     congruent,
+    core,
     diagonal,
     embedded,
     hermitian,
@@ -32,10 +37,6 @@ from kljax.families._matrices import (
     solve_lower,
     solve_upper,
 )
-from kljax.families._matrix_normal import MatrixNormal
-from kljax.families._multivariate_normal import MultivariateNormal
-from kljax.families._scales import Cholesky, Covariance, Diagonal, LowRank, Precision, core
-from kljax.families._wishart import Wishart
 
 
 def _wide(s: jax.Array) -> jax.Array:

@@ -23,12 +23,8 @@ from kljax._special.sinhc import bregman_log_sinhc
 from kljax.divergences._forms.integers import kl_by_gap
 from kljax.divergences._forms.lines import Line, along, between, positive, proportions, rates
 from kljax.divergences._forms.trials import log_ratio_of_hits, log_ratio_of_misses
-from kljax.families._continuous_bernoulli import ContinuousBernoulli
-from kljax.families._inverse_gaussian import InverseGaussian
-from kljax.families._lindley import Lindley
-from kljax.families._logarithmic import Logarithmic
-from kljax.families._odds import chances, logit
-from kljax.families._pareto import Pareto
+from kljax.families import ContinuousBernoulli, InverseGaussian, Lindley, Logarithmic, Pareto
+from kljax.families._internal import chances, logit
 
 
 def inverse_gaussian(p: InverseGaussian, q: InverseGaussian) -> Line:

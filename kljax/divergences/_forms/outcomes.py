@@ -10,9 +10,8 @@ import jax.numpy as jnp
 
 from kljax import logits, probs
 from kljax._special.elementwise import log_ratio
-from kljax.families._bernoulli import Bernoulli
-from kljax.families._categorical import Categorical, OneHotCategorical
-from kljax.families._odds import row
+from kljax.families import Bernoulli, Categorical, OneHotCategorical
+from kljax.families._internal import row
 
 
 def tables(p: Any, q: Any) -> tuple[ModuleType, jax.Array, jax.Array] | None:

@@ -16,13 +16,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from kljax._special.bessel import _below_linear, bregman_log_bessel
+from kljax._special.bessel import below_linear, bregman_log_bessel
 from kljax._special.elementwise import expm1_minus_x, log1p, x_minus_log1p
 from kljax.divergences._forms.directions import kl_power_spherical_uniform
-from kljax.families._power_spherical import PowerSpherical
-from kljax.families._sphere import one_minus_cosine, order
-from kljax.families._spherical_uniform import SphericalUniform
-from kljax.families._von_mises_fisher import VonMisesFisher
+from kljax.families import PowerSpherical, SphericalUniform, VonMisesFisher
+from kljax.families._internal import bessel_order, one_minus_cosine
 
 
 def kl_power_spherical_von_mises_fisher(p: PowerSpherical, q: VonMisesFisher) -> jax.Array:
@@ -37,8 +35,8 @@ def _aligned(p: PowerSpherical, kp: jax.Array, kq: jax.Array) -> jax.Array:
     n = p.event_shape[0]
     total = kp + (n - 1.0)
     start = kl_power_spherical_uniform(p, SphericalUniform(n))
-    rise, lift = bregman_log_bessel(order(n), kq, jnp.zeros_like(kq)), kq * (kp / total)
-    fall, rest = -_below_linear(order(n), kq), kq * ((n - 1.0) / total)
+    rise, lift = bregman_log_bessel(bessel_order(n), kq, jnp.zeros_like(kq)), kq * (kp / total)
+    fall, rest = -below_linear(bessel_order(n), kq), kq * ((n - 1.0) / total)
     low = lift < rest
     closed = start + jnp.where(low, rise - lift, rest - fall)
     # g has a logarithm at φ = π, which Gauss's rule does not see where the density falls as the third power there.

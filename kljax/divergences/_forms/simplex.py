@@ -7,10 +7,7 @@ import jax.numpy as jnp
 
 from kljax.divergences._forms.interval import kl_beta, kl_of_dirichlets
 from kljax.divergences._forms.vectors_and_matrices import kl_multivariate_normal
-from kljax.families._beta import Beta
-from kljax.families._dirichlet import Dirichlet
-from kljax.families._generalized_dirichlet import GeneralizedDirichlet
-from kljax.families._multivariate_logit_normal import MultivariateLogitNormal
+from kljax.families import Beta, Dirichlet, GeneralizedDirichlet, MultivariateLogitNormal
 
 
 def kl_dirichlet(p: Dirichlet, q: Dirichlet) -> jax.Array:

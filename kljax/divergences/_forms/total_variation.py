@@ -12,10 +12,7 @@ import numpy as np
 from jax.scipy.special import erf, erfc
 
 from kljax._special.elementwise import divide, log_ratio
-from kljax.families._half_normal import HalfNormal
-from kljax.families._log_normal import LogNormal
-from kljax.families._logit_normal import LogitNormal
-from kljax.families._normal import Normal
+from kljax.families import HalfNormal, LogitNormal, LogNormal, Normal
 
 _ROOT_2PI = math.sqrt(2.0 * math.pi)
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(14)

@@ -29,9 +29,8 @@ from kljax._special.odds import (
     softplus_over_exp,
     softplus_over_exp_of,
 )
-from kljax.families._bernoulli import Bernoulli
-from kljax.families._odds import chances, logit
-from kljax.families._poisson import Poisson
+from kljax.families import Bernoulli, Poisson
+from kljax.families._internal import chances, logit
 from kljax.generators import Generator
 
 

@@ -11,10 +11,18 @@ from kljax.divergences._forms.covariances import kl_of_scales
 from kljax.divergences._forms.half_line import kl_gamma
 from kljax.divergences._forms.interval import kl_of_dirichlets
 from kljax.divergences._forms.lines import Line, concentrations, summed
-from kljax.families._complex_normal import ComplexNormal
-from kljax.families._inverse_wishart import InverseWishart
-from kljax.families._lkj import LKJ, shapes
-from kljax.families._matrices import (
+from kljax.families import (
+    LKJ,
+    ComplexNormal,
+    InverseWishart,
+    MatrixNormal,
+    MultivariateNormal,
+    NormalGamma,
+    NormalInverseWishart,
+    Wishart,
+)
+from kljax.families._internal import (
+    beta_shapes,
     cholesky,
     congruent,
     diagonal,
@@ -23,11 +31,6 @@ from kljax.families._matrices import (
     norm_squared,
     solve_lower,
 )
-from kljax.families._matrix_normal import MatrixNormal
-from kljax.families._multivariate_normal import MultivariateNormal
-from kljax.families._normal_gamma import NormalGamma
-from kljax.families._normal_inverse_wishart import NormalInverseWishart
-from kljax.families._wishart import Wishart
 
 
 def kl_multivariate_normal(p: MultivariateNormal, q: MultivariateNormal) -> jax.Array:
@@ -108,7 +111,7 @@ def kl_normal_inverse_wishart(p: NormalInverseWishart, q: NormalInverseWishart) 
 
 def _beta_pairs(p: LKJ, q: LKJ) -> tuple[jax.Array, jax.Array, jax.Array]:
     """The two parameters of each beta variable of p and of q, [2, n - 1, batch...], and p less q."""
-    (a, total), (b, _) = shapes(p), shapes(q)
+    (a, total), (b, _) = beta_shapes(p), beta_shapes(q)
     rest = total - a
     d = jnp.broadcast_to(p.concentration - q.concentration, a.shape)
     return jnp.stack([a, rest]), jnp.stack([b, rest]), jnp.stack([d, jnp.zeros_like(d)])

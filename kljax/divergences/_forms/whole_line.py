@@ -10,11 +10,7 @@ import jax.numpy as jnp
 from kljax._special.elementwise import divide, expm1_minus_x, itakura_saito_term, log1p, relative_gap
 from kljax._special.gamma import bregman_log_gamma, log_gamma_gap
 from kljax._special.ratios import spread_term
-from kljax.families._cauchy import Cauchy
-from kljax.families._gumbel import Gumbel
-from kljax.families._laplace import Laplace
-from kljax.families._moyal import Moyal
-from kljax.families._normal import Normal
+from kljax.families import Cauchy, Gumbel, Laplace, Moyal, Normal
 
 
 def kl_normal(p: Normal, q: Normal) -> jax.Array:

@@ -1,0 +1,28 @@
+"""What other packages of kljax may use of ``kljax.generators`` besides its public names."""
+
+from __future__ import annotations
+
+from kljax.generators._atoms import tanh
+from kljax.generators._forms import Scalar, bind, dynamic, is_static, tame
+from kljax.generators._masses import mass_gap, masses
+from kljax.generators._mixture import log1p_ratio, log_p_over_mixture
+from kljax.generators._record import Power, check, parameter_tangent, slopes_of_rows, summand, weighted_slopes
+
+__all__ = [
+    "Power",
+    "Scalar",
+    "bind",
+    "check",
+    "dynamic",
+    "is_static",
+    "log1p_ratio",
+    "log_p_over_mixture",
+    "mass_gap",
+    "masses",
+    "parameter_tangent",
+    "slopes_of_rows",
+    "summand",
+    "tame",
+    "tanh",
+    "weighted_slopes",
+]

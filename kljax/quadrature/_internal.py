@@ -1,0 +1,26 @@
+"""What other packages of kljax may use of ``kljax.quadrature`` besides its public names."""
+
+from __future__ import annotations
+
+from kljax.quadrature import _information as information
+from kljax.quadrature._densities import Densities, densities
+from kljax.quadrature._domain import Hints, Space
+from kljax.quadrature._integrands import Entropy
+from kljax.quadrature._integrate import integrate
+from kljax.quadrature._measures import Totals
+from kljax.quadrature._rules import NODES, WEIGHTS
+from kljax.quadrature._run import plain
+
+__all__ = [
+    "NODES",
+    "WEIGHTS",
+    "Densities",
+    "Entropy",
+    "Hints",
+    "Space",
+    "Totals",
+    "densities",
+    "information",
+    "integrate",
+    "plain",
+]
