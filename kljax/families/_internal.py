@@ -39,6 +39,7 @@ from kljax.families._odds import chances, logit, row
 from kljax.families._padding import padded
 from kljax.families._points import runs
 from kljax.families._record import (
+    FAMILIES,
     aligned,
     along,
     batch_shape,
@@ -59,6 +60,7 @@ from kljax.families._transformed import same_bijector
 
 __all__ = [
     "EULER",
+    "FAMILIES",
     "ROWS",
     "Cholesky",
     "Covariance",

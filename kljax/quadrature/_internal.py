@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from kljax.quadrature import _information as information
 from kljax.quadrature._densities import Densities, densities
 from kljax.quadrature._domain import Hints, Space
-from kljax.quadrature._integrands import Entropy
+from kljax.quadrature._information import of_power
+from kljax.quadrature._integrands import Divergence, Entropy
 from kljax.quadrature._integrate import integrate
 from kljax.quadrature._measures import Totals
 from kljax.quadrature._rules import NODES, WEIGHTS
@@ -15,12 +15,13 @@ __all__ = [
     "NODES",
     "WEIGHTS",
     "Densities",
+    "Divergence",
     "Entropy",
     "Hints",
     "Space",
     "Totals",
     "densities",
-    "information",
     "integrate",
+    "of_power",
     "plain",
 ]
