@@ -61,8 +61,8 @@ def f_divergence(p: Any, q: Any, generator: Generator) -> jax.Array:
     """The answer for the f-divergence of a generator. That of Jeffreys is a sum, and finds the forms of its terms."""
     if generator.name == JEFFREYS.name and _is_sum_of_forms(converted(p), converted(q)):
         found: jax.Array = answer(KULLBACK_LEIBLER, p, q) + answer(KULLBACK_LEIBLER, q, p)
-        return found
-    found = answer(_of_generator(generator), p, q)
+    else:
+        found = answer(_of_generator(generator), p, q)
     return found
 
 
