@@ -1,6 +1,6 @@
 """How a pair of distributions is answered.
 
-    p, q ─converted─▶ records ─▶ a form of the table, or what the other ways give ─▶ nats
+    p, q ─converted─▶ records ─▶ a form of the table, else by parts, rows, supports or an integral ─▶ nats
 
 ``TABLE`` is {(verb, type of p, type of q): form}, of one distribution {(verb, type of p, None): form}. Ours stand in
 ``_forms``, those of the user are added by ``kljax.register``. ``answer`` says in which order the answers are tried.
@@ -35,7 +35,7 @@ TABLE: dict[Key, Any] = dict(FORMS)
 
 
 class Question(NamedTuple):
-    """What is asked of p and q: a divergence, with its options, as each of the ways to an answer needs to know it.
+    """What is asked of p and q: a divergence, with its options, as each of the answers needs to know it.
 
     Attributes:
         name: What messages call it.
@@ -149,15 +149,18 @@ def own(verb: Verb, *operands: Any, **options: Any) -> Any:
 
 
 def _of_user(form: Callable[..., Any], name: Name, *operands: Any) -> Any:
-    # An option at its default is left out where the form has no name for it.
+    found = form(*operands, **_taken(form, name)) if name.options else form(*operands)
+    return found if name.factor is None else jnp.multiply(name.factor, found)
+
+
+def _taken(form: Callable[..., Any], name: Name) -> dict[str, Any]:
+    """The options, but those at their defaults that the form has no name for."""
     taken, defaults = inspect.signature(form).parameters, name.verb.defaults
-    given = {
+    return {
         option: value
         for option, value in name.options.items()
         if option in taken or not (isinstance(value, (bool, float)) and value == defaults.get(option))
     }
-    found = form(*operands, **given)
-    return found if name.factor is None else jnp.multiply(name.factor, found)
 
 
 # --- what a pair must be ------------------------------------------------------------------------------------

@@ -43,15 +43,6 @@ def unit(x: jax.Array) -> jax.Array:
     return x / norm(x)
 
 
-def one_minus_cosine(a: jax.Array, b: jax.Array) -> jax.Array:
-    """1 - cos of the angle between a and b, vectors of any length, from their difference."""
-    # a/‖a‖ - b/‖b‖ = [d + b(‖b‖ - ‖a‖)/‖b‖]/‖a‖ with d = a - b, and ‖b‖ - ‖a‖ = -d·(a + b)/(‖a‖ + ‖b‖).
-    d, size_a, size_b = a - b, norm(a), norm(b)
-    along = jnp.sum(d * (a + b), -1, keepdims=True) / (size_a + size_b)
-    gap = (d - (b / size_b) * along) / size_a
-    return 0.5 * jnp.sum(gap * gap, -1)
-
-
 def around(direction: jax.Array, key: jax.Array, cosine: jax.Array, sine: jax.Array) -> jax.Array:
     """Unit vectors at this angle from a unit vector, and uniform otherwise."""
     z = jax.random.normal(key, direction.shape, direction.dtype)
