@@ -18,7 +18,7 @@ def dimension(owner: str, n: int) -> None:
 
 
 def bessel_order(n: int) -> float:
-    """ν = n/2 - 1, the bessel_order of the Bessel function that belongs to n dimensions."""
+    """ν = n/2 - 1, the order of the Bessel function that belongs to n dimensions."""
     return 0.5 * n - 1.0
 
 
