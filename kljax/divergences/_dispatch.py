@@ -148,11 +148,10 @@ def has_form(verb: Verb, p: Any, q: Any) -> bool:
 
 
 def own(verb: Verb, *operands: Any, **options: Any) -> Any:
-    """What the form that is registered under this verb says of one or two distributions; None if there is none."""
-    records = [converted(one) for one in operands]
-    kinds: Any = (*map(type, records), None)[:2]
+    """What the form that is registered under this verb says of one or two records; None if there is none."""
+    kinds: Any = (*map(type, operands), None)[:2]
     form = TABLE.get((verb, *kinds))
-    return None if form is None or isinstance(form, Closed) else _of_user(form, Name(verb, options), *records)
+    return None if form is None or isinstance(form, Closed) else _of_user(form, Name(verb, options), *operands)
 
 
 def _of_user(form: Callable[..., Any], name: Name, *operands: Any) -> Any:

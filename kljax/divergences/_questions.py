@@ -74,7 +74,8 @@ def of_order(order: float | jax.Array) -> Question:
 
 def f_divergence(p: Any, q: Any, generator: Generator) -> jax.Array:
     """The answer for the f-divergence of a generator. That of Jeffreys is a sum, and finds the forms of its terms."""
-    if generator.name == JEFFREYS.name and _is_sum_of_forms(converted(p), converted(q)):
+    p, q = converted(p), converted(q)
+    if generator.name == JEFFREYS.name and _is_sum_of_forms(p, q):
         found: jax.Array = answer(KULLBACK_LEIBLER, p, q) + answer(KULLBACK_LEIBLER, q, p)
     else:
         found = answer(_of_generator(generator), p, q)
