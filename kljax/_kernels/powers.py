@@ -34,6 +34,7 @@ from kljax._kernels.rows import (
 )
 from kljax._kernels.sums import absent, row_tangent
 from kljax._special.elementwise import divide, expm1, expm1_minus_x_ratio, expm1_near, expm1_ratio, log1p
+from kljax._special.log1p_quotients import log1p_over, log_over
 from kljax.generators import Generator, alpha, kl
 from kljax.generators._internal import Power, Scalar, is_static, summand
 
@@ -48,12 +49,7 @@ def log_of_power_sum(
 def log_of_divergence(order: Scalar, divergence: jax.Array, log_sum: jax.Array) -> jax.Array:
     """The same from the α-divergence itself."""
     beta = order - 1.0
-    x = order * beta * divergence
-    near = jnp.abs(x) < 0.5
-    s = jnp.where(near, x, 0.0)
-    ratio = jnp.where(s == 0.0, 1.0, log1p(s) / jnp.where(s == 0.0, 1.0, s))
-    close = order * jnp.where(near, divergence, 0.0) * ratio
-    return jnp.where(near, close, jnp.maximum(log_sum / jnp.where(near & (beta == 0.0), 1.0, beta), 0.0))
+    return jnp.maximum(log_over(beta, order * divergence, log_sum), 0.0)
 
 
 def tilted_slopes(
@@ -175,11 +171,9 @@ def _renyi_with_rows(
     if not (is_static(order) and one_cpu()):
         return passes(generator, a, b)
     divergence, rows, certain = in_range.evaluate(generator, a, b, temperature)
-    x = order * (order - 1.0) * divergence
-    certain &= x > -0.75
-    x = jnp.where(certain, x, 0.0)
-    ratio = jnp.where(x == 0.0, 1.0, log1p(x) / jnp.where(x == 0.0, 1.0, x))
-    quick = (order * divergence * ratio)[..., 0], rows, jnp.ones_like(rows.norm_p)
+    beta, scaled = order - 1.0, order * divergence
+    certain &= beta * scaled > -0.75
+    quick = log1p_over(beta, jnp.where(certain, scaled, 0.0))[..., 0], rows, jnp.ones_like(rows.norm_p)
     return lax.cond(certain.all(), lambda *found: found[3:], passes, generator, a, b, *quick)
 
 

@@ -17,6 +17,7 @@ from kljax._kernels.rows import Rows, Temperature, centre, closed, logit_tangent
 from kljax._kernels.rows import weights as exp_weights
 from kljax._kernels.sums import absent, row_tangent
 from kljax._special.elementwise import divide, expm1, expm1_ratio, log1p, log1p_excess, two_diff
+from kljax._special.log1p_quotients import log_over
 from kljax._special.safe import finite_or_nan, saturated
 from kljax.generators import kl
 from kljax.generators._internal import mass_gap
@@ -93,12 +94,7 @@ def _renyi_entropy_of_log(order: jax.Array, log_p: jax.Array) -> jax.Array:
     near_term = p * level * expm1_ratio(jnp.where(small, power, 0.0))
     far_term = (jnp.exp(order * level) - p) / jnp.where(small & (beta == 0.0), 1.0, beta)
     total = jnp.where(absent, 0.0, jnp.where(small, near_term, far_term)).sum(-1)  # (Σ pᵅ - 1)/β
-    x = beta * total
-    near = jnp.abs(x) < 0.5
-    s = jnp.where(near, x, 0.0)
-    ratio = jnp.where(s == 0.0, 1.0, log1p(s) / jnp.where(s == 0.0, 1.0, s))
-    far = -logsumexp(jnp.where(absent, -jnp.inf, order * level), axis=-1) / jnp.where(near & (beta == 0.0), 1.0, beta)
-    return jnp.where(near, -jnp.where(near, total, 0.0) * ratio, far)
+    return -log_over(beta, total, logsumexp(jnp.where(absent, -jnp.inf, order * level), axis=-1))
 
 
 @_renyi_entropy_of_log.defjvp

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from kljax import _checks
 from kljax._special.elementwise import expm1, log1p, x_minus_log1p
+from kljax._special.log1p_quotients import log1p_ratio
 from kljax.generators._build import reverse, scale
 from kljax.generators._catalogue import kl, reverse_kl
 from kljax.generators._forms import Scalar, graded, is_static, remembered
@@ -16,7 +17,6 @@ from kljax.generators._masses import ByMass, Masses
 from kljax.generators._mixture import (
     excess,
     kl_to_mixture_by_rest,
-    log1p_ratio,
     log_p_over_mixture,
     log_p_over_mixture_by_rest,
     mixture,

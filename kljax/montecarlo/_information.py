@@ -14,8 +14,8 @@ from kljax._checks import Axis
 from kljax._kernels import powers
 from kljax._names import advised
 from kljax._special.elementwise import expm1, expm1_ratio
+from kljax._special.log1p_quotients import log1p_over
 from kljax._types import Rows
-from kljax.generators._internal import log1p_ratio
 from kljax.montecarlo import _core
 from kljax.montecarlo._draws import DrawsFrom, prepare, source
 from kljax.montecarlo._estimate import Estimate, effective_sample_size, standard_error
@@ -134,7 +134,7 @@ def log_mean_power(
     gain = (weight * (close * expm1_ratio(beta * close))).sum(-1)  # (Σ w e^{βx} - 1)/β
     apart = jnp.where(present, beta * x + jnp.where(present, log_weight, 0.0), -jnp.inf)
     far, _ = _log_mean(apart, jnp.where(near, 1.0, beta), jnp.ones_like(gain))
-    value = jnp.where(near, gain * log1p_ratio(beta * gain), far)
+    value = jnp.where(near, log1p_over(beta, gain), far)
     shift = jnp.where(jnp.isfinite(value)[..., None], x - value[..., None], 0.0)
     small = jnp.abs(beta * shift) < 1.0
     moved = jnp.where(small, shift, 0.0) * expm1_ratio(jnp.where(small, beta * shift, 0.0))

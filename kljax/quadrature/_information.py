@@ -12,7 +12,7 @@ from jax.typing import ArrayLike
 
 from kljax import _checks, generators
 from kljax._names import advised
-from kljax._special import elementwise
+from kljax._special.log1p_quotients import log_over
 from kljax.generators import Generator
 from kljax.quadrature import _integrands, _run
 from kljax.quadrature._arguments import Domain, Integral, LogDensity, Places
@@ -298,19 +298,14 @@ def _renyi(total: Totals, order: float | jax.Array) -> Integral:
     # With A the α-divergence, ∫ pᵅq¹⁻ᵅ = 1 + α(α - 1)A; near 1 from A, a sum of terms ≥ 0, else from its logarithm.
     beta = order - 1.0
     divergence, divergence_error = (part[0] * jnp.exp(total.shift[0]) for part in (total.sum, total.error))
-    change = order * beta * divergence
-    near = jnp.abs(change) < 0.5
-    small = jnp.where(near & (change != 0.0), change, 1.0)
-    ratio = jnp.where(near & (change != 0.0), elementwise.log1p(small) / small, 1.0)
-    close = order * jnp.where(near, divergence, 0.0) * ratio
     mass, infinite = total.sum[1], ~jnp.isfinite(total.sum[1])
     found = (mass > 0.0) & ~infinite
     safe_mass = jnp.where(found, mass, 1.0)
     log_mass = jnp.where(found, jnp.log(safe_mass) + total.shift[1], jnp.where(infinite, mass, -jnp.inf))
-    safe = jnp.where(near & (jnp.abs(jnp.asarray(beta)) == 0.0), 1.0, beta)
-    value = jnp.where(near, close, log_mass / safe)
+    value = log_over(beta, order * divergence, log_mass)
     eps = jnp.finfo(value.dtype).eps
     slack = total.error[1] / safe_mass + 2.0 * eps * jnp.abs(jnp.where(found, log_mass, 0.0))
-    apart = slack / jnp.abs(safe)
-    error = jnp.where(near, 2.0 * order * divergence_error + 4.0 * eps * close, apart)
+    near = jnp.abs(order * beta * divergence) < 0.5
+    apart = slack / jnp.where(near, 1.0, jnp.abs(jnp.asarray(beta)))
+    error = jnp.where(near, 2.0 * order * divergence_error + 4.0 * eps * value, apart)
     return Integral(value, lax.stop_gradient(jnp.where(jnp.isinf(value), 0.0, error)))
