@@ -49,8 +49,8 @@ def kl(p: Law, q: Law) -> Bounds:
     components have no overlap in closed form, those of ``durrieu`` are left out.
 
     Args:
-        p: A Mixture, or a distribution of the kind of its components.
-        q: Another.
+        p: A Mixture Σ w_a p_a, or a distribution of the kind of its components.
+        q: A Mixture Σ v_b q_b, or such a distribution.
 
     Returns:
         The bounds in nats, [batch...].
@@ -121,8 +121,8 @@ def durrieu(p: Law, q: Law) -> Bounds:
     Σ w_a log[Σ w_a' ∫ p_a p_a'/Σ v_b exp(-KL(p_a‖q_b))] + Σ w_a H(p_a). The lower one may be negative.
 
     Args:
-        p: A Mixture Σ w_a p_a of Normal or MultivariateNormal distributions, or one of these.
-        q: A Mixture Σ v_b q_b of such, or one of these.
+        p: A Mixture Σ w_a p_a, or a distribution of the kind of its components: Normal or MultivariateNormal.
+        q: A Mixture Σ v_b q_b, or such a distribution.
 
     Returns:
         The bounds in nats, [batch...].

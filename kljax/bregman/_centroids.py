@@ -49,7 +49,7 @@ def right_centroid(points: ArrayLike, *, weights: ArrayLike | None = None, axis:
     Args:
         points: the points xᵢ, stacked along axis.
         weights: non-negative weights wᵢ, [n]; they are divided by their sum. Equal ones if not given.
-        axis: the axis that the points are stacked along.
+        axis: the batch axis that the points are stacked along.
 
     Returns:
         The centroids, of the points' shape without axis.
@@ -156,8 +156,8 @@ def symmetrized_centroid(
     but in more than one dimension does not contain it, and is not used.
 
     Args:
-        phi: the strictly convex function, of one unbatched point, returning one number; ∞ or NaN outside its
-            domain.
+        phi: the convex function, of one unbatched point, returning one number; strictly convex, and ∞ or NaN outside
+            its domain.
         points: the points xᵢ, [batch..., event...], or a pytree of such arrays, stacked along one batch axis.
         weights: non-negative weights wᵢ, [n] or of the batch shape; they are divided by their sum.
         axis: the batch axis that the points are stacked along.

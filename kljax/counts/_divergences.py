@@ -90,7 +90,8 @@ def cross_entropy(counts_p: Any, counts_q: Any) -> CountEstimate:
     A lower bound where more than 5 % of p's counts are on outcomes that q never showed, as ``kl``.
 
     Args:
-        counts_p: Whole numbers [..., K], or a mapping or pandas Series from labels to counts.
+        counts_p: Whole numbers [..., K], one for each outcome; or a mapping from labels to counts
+            (``collections.Counter``, a dict), or a pandas Series, as ``value_counts()`` returns it.
         counts_q: The same, of the same outcomes.
 
     Returns:
@@ -122,7 +123,8 @@ def jeffreys(counts_p: Any, counts_q: Any) -> CountEstimate:
     A lower bound where more than 5 % of either's counts are on outcomes that the other never showed.
 
     Args:
-        counts_p: Whole numbers [..., K], or a mapping or pandas Series from labels to counts.
+        counts_p: Whole numbers [..., K], one for each outcome; or a mapping from labels to counts
+            (``collections.Counter``, a dict), or a pandas Series, as ``value_counts()`` returns it.
         counts_q: The same, of the same outcomes.
 
     Returns:
@@ -155,8 +157,9 @@ def psi(counts_p: Any, counts_q: Any) -> CountEstimate:
     only outside ``jit``; ``jeffreys``, by harmonic numbers, is for many outcomes with few counts.
 
     Args:
-        counts_p: Whole numbers [..., K], or a mapping or pandas Series from labels to counts.
-        counts_q: The same, of the same bins.
+        counts_p: Whole numbers [..., K], one for each outcome; or a mapping from labels to counts
+            (``collections.Counter``, a dict), or a pandas Series, as ``value_counts()`` returns it.
+        counts_q: The same, of the same outcomes.
 
     Returns:
         ``CountEstimate``, in nats. How far it is from ``jeffreys`` is part of its error.
@@ -188,7 +191,8 @@ def jensen_shannon(counts_p: Any, counts_q: Any, *, weight: float = 0.5) -> Coun
     is bounded, so outcomes that one side never showed do no harm.
 
     Args:
-        counts_p: Whole numbers [..., K], or a mapping or pandas Series from labels to counts.
+        counts_p: Whole numbers [..., K], one for each outcome; or a mapping from labels to counts
+            (``collections.Counter``, a dict), or a pandas Series, as ``value_counts()`` returns it.
         counts_q: The same, of the same outcomes.
         weight: w in [0, 1].
 

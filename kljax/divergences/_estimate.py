@@ -47,7 +47,7 @@ def estimate(
     Args:
         p: The first distribution, a record of ``kljax.families`` or any object with ``log_prob(x)`` and
             ``sample(key, shape)``; with ``draws``, ``log_prob(x)`` is enough.
-        q: The second, on the same space.
+        q: The second; batches of parameters broadcast, and both are on the same space.
         key: A key of ``jax.random``; either this or ``draws``.
         draws: A pair of draws made outside, (of p, of q), each [n, batch..., event...] as ``sample(key, (n,))`` gives
             them; the two n may differ, and p and q still count half each.

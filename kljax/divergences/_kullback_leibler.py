@@ -80,7 +80,7 @@ def jensen_shannon(p: Law, q: Law, *, weight: ArrayLike = 0.5, scaled: bool = Fa
     Args:
         p: The first distribution, a record of ``kljax.families``.
         q: The second; batches of parameters broadcast.
-        weight: w, in [0, 1].
+        weight: w in [0, 1], the weight of p in the mixture; a Python number, or a traced scalar.
         scaled: Whether to divide by w(1 - w).
 
     Returns:

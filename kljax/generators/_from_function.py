@@ -148,7 +148,7 @@ def from_function(
 
     Args:
         f: A convex function of u > 0, written elementwise with ``jax.numpy`` and twice differentiable.
-        name: A name for messages.
+        name: A name for the result.
         at_zero: f(0) after the normalisation above; found from f itself when not given.
         at_infinity: lim f(u)/u after the normalisation above; found from f' when not given.
 

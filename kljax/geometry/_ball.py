@@ -55,9 +55,9 @@ def kl_ball_maximum(
     Args:
         losses: One loss an outcome, [batch..., n] along ``axis``.
         radius: ρ ≥ 0 in nats, a number or [batch...].
-        logits_q: Logits of q, which broadcast with the losses; None for the uniform distribution.
+        logits_q: Logits of q, the centre; shapes broadcast. None for the uniform distribution.
         axis: The axis of outcomes.
-        where: Outcomes to count, boolean, which broadcasts with the losses.
+        where: Outcomes to count, boolean; shapes broadcast.
 
     Returns:
         The maximum, [batch...], with log p and the temperature, as an ``Extreme``.
@@ -103,7 +103,7 @@ def kl_ball_projection(
         logits_q: Logits of q, the centre; shapes broadcast.
         radius: ρ ≥ 0 in nats, a number or [batch...].
         axis: The axis of outcomes.
-        where: Outcomes to count, boolean, which broadcasts with the logits.
+        where: Outcomes to count, boolean; shapes broadcast.
 
     Returns:
         log r, of the broadcast shape; differentiable in all three.

@@ -64,7 +64,7 @@ def fisher(divergence: Divergence, params: Any) -> jax.Array:
 
     Args:
         divergence: (params_p, params_q) ↦ KL(p‖q), one number, as for ``fisher_vector_product``.
-        params: θ, a pytree of n numbers in all.
+        params: θ, a pytree of floating-point arrays, n numbers in all.
 
     Returns:
         The information matrix, [n, n], symmetric.

@@ -74,7 +74,7 @@ def restrict_step(
         params: θ, a pytree of floating-point arrays.
         updates: u, as ``optax.apply_updates`` takes it.
         radius: The largest divergence in nats, above 0.
-        max_scale: The largest c; above 1 short steps are lengthened.
+        max_scale: The largest factor; above 1 short steps are lengthened.
         tolerance: A step is long enough at (1 - tolerance) radius.
         max_evaluations: How often the divergence may be evaluated.
         divergence_args: Further arguments for the divergence.

@@ -40,7 +40,7 @@ def f_divergence(
         head_p: The head of p, (states [..., d], weights [V, d]) or a ``Head``; the width d may differ from that of q.
         head_q: The head of q, with the same tokens and the same V outcomes.
         generator: A record of ``kljax.generators``, or one made by ``generators.from_function``.
-        temperature: Divides both logits; a positive number, may be traced.
+        temperature: Divides the logits; a positive number, may be traced.
         where: Boolean mask of the tokens; where it is false a token's value and gradient are 0, whatever it holds.
         weights: Factors of the tokens' values, broadcast to their shape; a token of weight 0 is left out.
         reduction: ``None`` for a number each token, "sum" for the weighted sum, "mean" for that over the sum of the
@@ -107,7 +107,7 @@ def total_variation(
     Args:
         head_p: The head of p, (states [..., d], weights [V, d]) or a ``Head``; the width d may differ from that of q.
         head_q: The head of q, with the same tokens and the same V outcomes.
-        temperature: Divides both logits; a positive number, may be traced.
+        temperature: Divides the logits; a positive number, may be traced.
         where: Boolean mask of the tokens; where it is false a token's value and gradient are 0, whatever it holds.
         weights: Factors of the tokens' values, broadcast to their shape; a token of weight 0 is left out.
         reduction: ``None`` for a number each token, "sum" for the weighted sum, "mean" for that over the sum of the
@@ -173,7 +173,7 @@ def squared_hellinger(
     Args:
         head_p: The head of p, (states [..., d], weights [V, d]) or a ``Head``; the width d may differ from that of q.
         head_q: The head of q, with the same tokens and the same V outcomes.
-        temperature: Divides both logits; a positive number, may be traced.
+        temperature: Divides the logits; a positive number, may be traced.
         where: Boolean mask of the tokens; where it is false a token's value and gradient are 0, whatever it holds.
         weights: Factors of the tokens' values, broadcast to their shape; a token of weight 0 is left out.
         reduction: ``None`` for a number each token, "sum" for the weighted sum, "mean" for that over the sum of the
@@ -239,7 +239,7 @@ def chi_squared(
     Args:
         head_p: The head of p, (states [..., d], weights [V, d]) or a ``Head``; the width d may differ from that of q.
         head_q: The head of q, with the same tokens and the same V outcomes.
-        temperature: Divides both logits; a positive number, may be traced.
+        temperature: Divides the logits; a positive number, may be traced.
         where: Boolean mask of the tokens; where it is false a token's value and gradient are 0, whatever it holds.
         weights: Factors of the tokens' values, broadcast to their shape; a token of weight 0 is left out.
         reduction: ``None`` for a number each token, "sum" for the weighted sum, "mean" for that over the sum of the
@@ -303,7 +303,7 @@ def le_cam(
     Args:
         head_p: The head of p, (states [..., d], weights [V, d]) or a ``Head``; the width d may differ from that of q.
         head_q: The head of q, with the same tokens and the same V outcomes.
-        temperature: Divides both logits; a positive number, may be traced.
+        temperature: Divides the logits; a positive number, may be traced.
         where: Boolean mask of the tokens; where it is false a token's value and gradient are 0, whatever it holds.
         weights: Factors of the tokens' values, broadcast to their shape; a token of weight 0 is left out.
         reduction: ``None`` for a number each token, "sum" for the weighted sum, "mean" for that over the sum of the

@@ -100,10 +100,11 @@ def cross_entropy(
     ``where``.
 
     Args:
-        head_p: The head of p, (states [..., d], weights [V, d]) or a ``Head``; or an integer array of the tokens'
-            shape, the labels, numbered over the whole vocabulary also where the outcomes are split over devices.
-        head_q: The head of q.
-        temperature: Divides both logits; a positive number, may be traced.
+        head_p: The head of p, (states [..., d], weights [V, d]) or a ``Head``; the width d may differ from that of q.
+            Or an integer array of the tokens' shape, the labels, numbered over the whole vocabulary also where the
+            outcomes are split over devices.
+        head_q: The head of q, with the same tokens and the same V outcomes.
+        temperature: Divides the logits; a positive number, may be traced.
         where: Boolean mask of the tokens; where it is false a token's value and gradient are 0, whatever it holds.
         weights: Factors of the tokens' values, broadcast to their shape; a token of weight 0 is left out.
         reduction: ``None`` for a number each token, "sum" for the weighted sum, "mean" for that over the sum of the

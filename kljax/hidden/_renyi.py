@@ -39,7 +39,7 @@ def renyi(
         head_p: The head of p, (states [..., d], weights [V, d]) or a ``Head``; the width d may differ from that of q.
         head_q: The head of q, with the same tokens and the same V outcomes.
         order: α in (0, ∞); a Python number, or a traced positive scalar.
-        temperature: Divides both logits; a positive number, may be traced.
+        temperature: Divides the logits; a positive number, may be traced.
         where: Boolean mask of the tokens; where it is false a token's value and gradient are 0, whatever it holds.
         weights: Factors of the tokens' values, broadcast to their shape; a token of weight 0 is left out.
         reduction: ``None`` for a number each token, "sum" for the weighted sum, "mean" for that over the sum of the
@@ -110,7 +110,7 @@ def bhattacharyya(
     Args:
         head_p: The head of p, (states [..., d], weights [V, d]) or a ``Head``; the width d may differ from that of q.
         head_q: The head of q, with the same tokens and the same V outcomes.
-        temperature: Divides both logits; a positive number, may be traced.
+        temperature: Divides the logits; a positive number, may be traced.
         where: Boolean mask of the tokens; where it is false a token's value and gradient are 0, whatever it holds.
         weights: Factors of the tokens' values, broadcast to their shape; a token of weight 0 is left out.
         reduction: ``None`` for a number each token, "sum" for the weighted sum, "mean" for that over the sum of the

@@ -37,8 +37,8 @@ def alpha(
         logits_q: Logits of q; broadcasts against ``logits_p``.
         order: α, any real number; a Python number, or a traced scalar.
         axis: The axis, or axes, of the outcomes.
-        where: Boolean mask that broadcasts to the operands; outcomes where it is false have probability zero in both.
-        temperature: Divides both logits; a positive number, may be traced.
+        where: Boolean mask that broadcasts to the logits; outcomes where it is false have probability zero.
+        temperature: Divides the logits; a positive number, may be traced.
         axis_name: The mesh axis over which the outcomes are split, inside ``jax.shard_map``.
         tokens: Boolean mask of the tokens, the members of the batch; where it is false a token's value and gradient
             are 0, whatever it holds. (``where`` is for outcomes.)
@@ -102,8 +102,8 @@ def tsallis(
         logits_q: Logits of q; broadcasts against ``logits_p``.
         order: a > 0; a Python number, or a traced scalar.
         axis: The axis, or axes, of the outcomes.
-        where: Boolean mask that broadcasts to the operands; outcomes where it is false have probability zero in both.
-        temperature: Divides both logits; a positive number, may be traced.
+        where: Boolean mask that broadcasts to the logits; outcomes where it is false have probability zero.
+        temperature: Divides the logits; a positive number, may be traced.
         axis_name: The mesh axis over which the outcomes are split, inside ``jax.shard_map``.
         tokens: Boolean mask of the tokens, the members of the batch; where it is false a token's value and gradient
             are 0, whatever it holds. (``where`` is for outcomes.)

@@ -36,8 +36,8 @@ def squared_hellinger(
         logits_p: Logits of p, or log-probabilities, of any floating dtype. -inf is probability zero.
         logits_q: Logits of q; broadcasts against ``logits_p``.
         axis: The axis, or axes, of the outcomes.
-        where: Boolean mask that broadcasts to the operands; outcomes where it is false have probability zero in both.
-        temperature: Divides both logits; a positive number, may be traced.
+        where: Boolean mask that broadcasts to the logits; outcomes where it is false have probability zero.
+        temperature: Divides the logits; a positive number, may be traced.
         axis_name: The mesh axis over which the outcomes are split, inside ``jax.shard_map``.
         tokens: Boolean mask of the tokens, the members of the batch; where it is false a token's value and gradient
             are 0, whatever it holds. (``where`` is for outcomes.)
@@ -98,8 +98,8 @@ def total_variation(
         logits_p: Logits of p, or log-probabilities, of any floating dtype. -inf is probability zero.
         logits_q: Logits of q; broadcasts against ``logits_p``.
         axis: The axis, or axes, of the outcomes.
-        where: Boolean mask that broadcasts to the operands; outcomes where it is false have probability zero in both.
-        temperature: Divides both logits; a positive number, may be traced.
+        where: Boolean mask that broadcasts to the logits; outcomes where it is false have probability zero.
+        temperature: Divides the logits; a positive number, may be traced.
         axis_name: The mesh axis over which the outcomes are split, inside ``jax.shard_map``.
         tokens: Boolean mask of the tokens, the members of the batch; where it is false a token's value and gradient
             are 0, whatever it holds. (``where`` is for outcomes.)
@@ -161,8 +161,8 @@ def chi_squared(
         logits_p: Logits of p, or log-probabilities, of any floating dtype. -inf is probability zero.
         logits_q: Logits of q; broadcasts against ``logits_p``.
         axis: The axis, or axes, of the outcomes.
-        where: Boolean mask that broadcasts to the operands; outcomes where it is false have probability zero in both.
-        temperature: Divides both logits; a positive number, may be traced.
+        where: Boolean mask that broadcasts to the logits; outcomes where it is false have probability zero.
+        temperature: Divides the logits; a positive number, may be traced.
         axis_name: The mesh axis over which the outcomes are split, inside ``jax.shard_map``.
         tokens: Boolean mask of the tokens, the members of the batch; where it is false a token's value and gradient
             are 0, whatever it holds. (``where`` is for outcomes.)
@@ -224,8 +224,8 @@ def le_cam(
         logits_p: Logits of p, or log-probabilities, of any floating dtype. -inf is probability zero.
         logits_q: Logits of q; broadcasts against ``logits_p``.
         axis: The axis, or axes, of the outcomes.
-        where: Boolean mask that broadcasts to the operands; outcomes where it is false have probability zero in both.
-        temperature: Divides both logits; a positive number, may be traced.
+        where: Boolean mask that broadcasts to the logits; outcomes where it is false have probability zero.
+        temperature: Divides the logits; a positive number, may be traced.
         axis_name: The mesh axis over which the outcomes are split, inside ``jax.shard_map``.
         tokens: Boolean mask of the tokens, the members of the batch; where it is false a token's value and gradient
             are 0, whatever it holds. (``where`` is for outcomes.)
@@ -289,8 +289,8 @@ def f_divergence(
         logits_q: Logits of q; broadcasts against ``logits_p``.
         generator: A record of ``kljax.generators``, or one made by ``generators.from_function``.
         axis: The axis, or axes, of the outcomes.
-        where: Boolean mask that broadcasts to the operands; outcomes where it is false have probability zero in both.
-        temperature: Divides both logits; a positive number, may be traced.
+        where: Boolean mask that broadcasts to the logits; outcomes where it is false have probability zero.
+        temperature: Divides the logits; a positive number, may be traced.
         axis_name: The mesh axis over which the outcomes are split, inside ``jax.shard_map``.
         tokens: Boolean mask of the tokens, the members of the batch; where it is false a token's value and gradient
             are 0, whatever it holds. (``where`` is for outcomes.)

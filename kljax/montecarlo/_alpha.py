@@ -37,7 +37,7 @@ def alpha(
         draws_from: "p", "q", or the log-density at the draws of what they came from.
         self_normalized: Whether the log-densities are known up to constants only, as in ``kl``.
         axis: The axis, or axes, of the draws.
-        where: Boolean mask that broadcasts to the operands; draws where it is false do not count.
+        where: Boolean mask that broadcasts to the log-densities; draws where it is false do not count.
 
     Returns:
         The estimate in nats, its standard error and the effective sample size, each [batch...].
@@ -98,7 +98,7 @@ def tsallis(
         draws_from: "p", "q", or the log-density at the draws of what they came from.
         self_normalized: Whether the log-densities are known up to constants only, as in ``kl``.
         axis: The axis, or axes, of the draws.
-        where: Boolean mask that broadcasts to the operands; draws where it is false do not count.
+        where: Boolean mask that broadcasts to the log-densities; draws where it is false do not count.
 
     Returns:
         The estimate in nats, its standard error and the effective sample size, each [batch...].

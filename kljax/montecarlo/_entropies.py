@@ -43,7 +43,7 @@ def entropy(
         draws_from: "p", or the log-density at the draws of what they came from.
         self_normalized: Whether to divide the weights p/m by their mean.
         axis: The axis, or axes, of the draws.
-        where: Boolean mask that broadcasts to the operand; draws where it is false do not count.
+        where: Boolean mask that broadcasts to the log-densities; draws where it is false do not count.
 
     Returns:
         The estimate in nats, its standard error and the effective sample size, each [batch...].
@@ -127,11 +127,11 @@ def cross_entropy(
     Args:
         log_p: log p at the draws, [n, batch...] of any floating dtype; -inf is density zero. For draws from p only its
             shape matters.
-        log_q: log q at the draws, normalised; broadcasts against ``log_p``.
+        log_q: log q at the draws; broadcasts against ``log_p``. It is to be normalised.
         draws_from: "p", "q", or the log-density at the draws of what they came from.
         self_normalized: Whether to divide the weights p/m by their mean, for a p known up to a constant.
         axis: The axis, or axes, of the draws.
-        where: Boolean mask that broadcasts to the operands; draws where it is false do not count.
+        where: Boolean mask that broadcasts to the log-densities; draws where it is false do not count.
 
     Returns:
         The estimate in nats, its standard error and the effective sample size, each [batch...].
@@ -181,7 +181,7 @@ def log_normalizer(log_p: Rows, log_m: Rows, *, axis: Axis = 0, where: Rows | No
         log_p: The logarithm of the unnormalised density at the draws, [n, batch...]; -inf is density zero.
         log_m: The log-density, at the draws, of the proposal that they came from; broadcasts against ``log_p``.
         axis: The axis, or axes, of the draws.
-        where: Boolean mask that broadcasts to the operands; draws where it is false do not count.
+        where: Boolean mask that broadcasts to the log-densities; draws where it is false do not count.
 
     Returns:
         The estimate in nats, its standard error by the delta method and the effective sample size, each [batch...];

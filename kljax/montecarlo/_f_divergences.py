@@ -40,7 +40,7 @@ def f_divergence(
         draws_from: "p", "q", or the log-density at the draws of what they came from.
         self_normalized: Whether the log-densities are known up to constants only, as in ``kl``.
         axis: The axis, or axes, of the draws.
-        where: Boolean mask that broadcasts to the operands; draws where it is false do not count.
+        where: Boolean mask that broadcasts to the log-densities; draws where it is false do not count.
 
     Returns:
         The estimate in nats, its standard error and the effective sample size, each [batch...].
@@ -87,7 +87,7 @@ def squared_hellinger(
         draws_from: "p", "q", or the log-density at the draws of what they came from.
         self_normalized: Whether the log-densities are known up to constants only, as in ``kl``.
         axis: The axis, or axes, of the draws.
-        where: Boolean mask that broadcasts to the operands; draws where it is false do not count.
+        where: Boolean mask that broadcasts to the log-densities; draws where it is false do not count.
 
     Returns:
         The estimate in nats, its standard error and the effective sample size, each [batch...].
@@ -143,7 +143,7 @@ def total_variation(
         draws_from: "p", "q", or the log-density at the draws of what they came from.
         self_normalized: Whether the log-densities are known up to constants only, as in ``kl``.
         axis: The axis, or axes, of the draws.
-        where: Boolean mask that broadcasts to the operands; draws where it is false do not count.
+        where: Boolean mask that broadcasts to the log-densities; draws where it is false do not count.
 
     Returns:
         The estimate in nats, its standard error and the effective sample size, each [batch...].
@@ -198,7 +198,7 @@ def chi_squared(
         draws_from: "p", "q", or the log-density at the draws of what they came from.
         self_normalized: Whether the log-densities are known up to constants only, as in ``kl``.
         axis: The axis, or axes, of the draws.
-        where: Boolean mask that broadcasts to the operands; draws where it is false do not count.
+        where: Boolean mask that broadcasts to the log-densities; draws where it is false do not count.
 
     Returns:
         The estimate in nats, its standard error and the effective sample size, each [batch...].
@@ -254,7 +254,7 @@ def le_cam(
         draws_from: "p", "q", or the log-density at the draws of what they came from.
         self_normalized: Whether the log-densities are known up to constants only, as in ``kl``.
         axis: The axis, or axes, of the draws.
-        where: Boolean mask that broadcasts to the operands; draws where it is false do not count.
+        where: Boolean mask that broadcasts to the log-densities; draws where it is false do not count.
 
     Returns:
         The estimate in nats, its standard error and the effective sample size, each [batch...].

@@ -54,7 +54,7 @@ def kl(
             are divided by their sums, with a bias of order 1/n. The result is KL between the reweighted draws, never
             negative.
         axis: The axis, or axes, of the draws.
-        where: Boolean mask that broadcasts to the operands; draws where it is false do not count.
+        where: Boolean mask that broadcasts to the log-densities; draws where it is false do not count.
 
     Returns:
         The estimate in nats, its standard error and the effective sample size, each [batch...]. Of no draws: 0, inf and
@@ -103,7 +103,7 @@ def jeffreys(
         draws_from: "p", "q", or the log-density at the draws of what they came from.
         self_normalized: Whether the log-densities are known up to constants only, as in ``kl``.
         axis: The axis, or axes, of the draws.
-        where: Boolean mask that broadcasts to the operands; draws where it is false do not count.
+        where: Boolean mask that broadcasts to the log-densities; draws where it is false do not count.
 
     Returns:
         The estimate in nats, its standard error and the effective sample size, each [batch...].
@@ -154,7 +154,7 @@ def jensen_shannon(
         draws_from: "p", "q", or the log-density at the draws of what they came from.
         self_normalized: Whether the log-densities are known up to constants only, as in ``kl``.
         axis: The axis, or axes, of the draws.
-        where: Boolean mask that broadcasts to the operands; draws where it is false do not count.
+        where: Boolean mask that broadcasts to the log-densities; draws where it is false do not count.
 
     Returns:
         The estimate in nats, its standard error and the effective sample size, each [batch...].
@@ -219,7 +219,7 @@ def skew_kl(
         draws_from: "p", "q", or the log-density at the draws of what they came from.
         self_normalized: Whether the log-densities are known up to constants only, as in ``kl``.
         axis: The axis, or axes, of the draws.
-        where: Boolean mask that broadcasts to the operands; draws where it is false do not count.
+        where: Boolean mask that broadcasts to the log-densities; draws where it is false do not count.
 
     Returns:
         The estimate in nats, its standard error and the effective sample size, each [batch...].

@@ -46,7 +46,7 @@ def renyi(
         draws_from: "p", "q", or the log-density at the draws of what they came from.
         self_normalized: Whether the log-densities are known up to constants only, as in ``kl``.
         axis: The axis, or axes, of the draws.
-        where: Boolean mask that broadcasts to the operands; draws where it is false do not count.
+        where: Boolean mask that broadcasts to the log-densities; draws where it is false do not count.
 
     Returns:
         The estimate in nats, its standard error by the delta method and the effective sample size, each [batch...]. It
@@ -102,7 +102,7 @@ def bhattacharyya(
         draws_from: "p", "q", or the log-density at the draws of what they came from.
         self_normalized: Whether the log-densities are known up to constants only, as in ``kl``.
         axis: The axis, or axes, of the draws.
-        where: Boolean mask that broadcasts to the operands; draws where it is false do not count.
+        where: Boolean mask that broadcasts to the log-densities; draws where it is false do not count.
 
     Returns:
         The estimate in nats, its standard error and the effective sample size, each [batch...]; inf where no draw is in

@@ -43,7 +43,7 @@ def divergence(
         generator: A record of ``kljax.generators``; KL by default.
         x: Points at which distributions are drawn; by default where they have nearly all their mass.
         labels: Names of the outcomes.
-        names: What p and q are called in legend and title.
+        names: What p and q are called.
         ax: Axes to draw on; by default a new figure of pyplot.
 
     Returns:

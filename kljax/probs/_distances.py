@@ -34,8 +34,8 @@ def jensen_shannon_distance(
         p: Probabilities, or a non-negative measure, of any floating dtype. Nothing is renormalised.
         q: The same; broadcasts against ``p``.
         axis: The axis, or axes, of the outcomes.
-        where: Boolean mask that broadcasts to the operands; outcomes where it is false are left out.
-        measure: Whether the rows are measures on purpose: then no warning says that they do not sum to 1.
+        where: Boolean mask that broadcasts to the probabilities; outcomes where it is false are left out.
+        measure: Whether a measure is meant: then no warning says that it does not sum to 1.
         tokens: Boolean mask of the tokens, the members of the batch; where it is false a token's value and gradient
             are 0, whatever it holds. (``where`` is for outcomes.)
         weights: Factors of the tokens' values, broadcast to their shape; a token of weight 0 is left out.
@@ -86,8 +86,8 @@ def hellinger_distance(
         p: Probabilities, or a non-negative measure, of any floating dtype. Nothing is renormalised.
         q: The same; broadcasts against ``p``.
         axis: The axis, or axes, of the outcomes.
-        where: Boolean mask that broadcasts to the operands; outcomes where it is false are left out.
-        measure: Whether the rows are measures on purpose: then no warning says that they do not sum to 1.
+        where: Boolean mask that broadcasts to the probabilities; outcomes where it is false are left out.
+        measure: Whether a measure is meant: then no warning says that it does not sum to 1.
         tokens: Boolean mask of the tokens, the members of the batch; where it is false a token's value and gradient
             are 0, whatever it holds. (``where`` is for outcomes.)
         weights: Factors of the tokens' values, broadcast to their shape; a token of weight 0 is left out.

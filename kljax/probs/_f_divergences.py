@@ -35,8 +35,8 @@ def squared_hellinger(
         p: Probabilities, or a non-negative measure, of any floating dtype. Nothing is renormalised.
         q: The same; broadcasts against ``p``.
         axis: The axis, or axes, of the outcomes.
-        where: Boolean mask that broadcasts to the operands; outcomes where it is false are left out.
-        measure: Whether the rows are measures on purpose: then no warning says that they do not sum to 1.
+        where: Boolean mask that broadcasts to the probabilities; outcomes where it is false are left out.
+        measure: Whether a measure is meant: then no warning says that it does not sum to 1.
         tokens: Boolean mask of the tokens, the members of the batch; where it is false a token's value and gradient
             are 0, whatever it holds. (``where`` is for outcomes.)
         weights: Factors of the tokens' values, broadcast to their shape; a token of weight 0 is left out.
@@ -95,8 +95,8 @@ def total_variation(
         p: Probabilities, or a non-negative measure, of any floating dtype. Nothing is renormalised.
         q: The same; broadcasts against ``p``.
         axis: The axis, or axes, of the outcomes.
-        where: Boolean mask that broadcasts to the operands; outcomes where it is false are left out.
-        measure: Whether the rows are measures on purpose: then no warning says that they do not sum to 1.
+        where: Boolean mask that broadcasts to the probabilities; outcomes where it is false are left out.
+        measure: Whether a measure is meant: then no warning says that it does not sum to 1.
         tokens: Boolean mask of the tokens, the members of the batch; where it is false a token's value and gradient
             are 0, whatever it holds. (``where`` is for outcomes.)
         weights: Factors of the tokens' values, broadcast to their shape; a token of weight 0 is left out.
@@ -156,8 +156,8 @@ def chi_squared(
         p: Probabilities, or a non-negative measure, of any floating dtype. Nothing is renormalised.
         q: The same; broadcasts against ``p``.
         axis: The axis, or axes, of the outcomes.
-        where: Boolean mask that broadcasts to the operands; outcomes where it is false are left out.
-        measure: Whether the rows are measures on purpose: then no warning says that they do not sum to 1.
+        where: Boolean mask that broadcasts to the probabilities; outcomes where it is false are left out.
+        measure: Whether a measure is meant: then no warning says that it does not sum to 1.
         tokens: Boolean mask of the tokens, the members of the batch; where it is false a token's value and gradient
             are 0, whatever it holds. (``where`` is for outcomes.)
         weights: Factors of the tokens' values, broadcast to their shape; a token of weight 0 is left out.
@@ -209,8 +209,8 @@ def le_cam(
         p: Probabilities, or a non-negative measure, of any floating dtype. Nothing is renormalised.
         q: The same; broadcasts against ``p``.
         axis: The axis, or axes, of the outcomes.
-        where: Boolean mask that broadcasts to the operands; outcomes where it is false are left out.
-        measure: Whether the rows are measures on purpose: then no warning says that they do not sum to 1.
+        where: Boolean mask that broadcasts to the probabilities; outcomes where it is false are left out.
+        measure: Whether a measure is meant: then no warning says that it does not sum to 1.
         tokens: Boolean mask of the tokens, the members of the batch; where it is false a token's value and gradient
             are 0, whatever it holds. (``where`` is for outcomes.)
         weights: Factors of the tokens' values, broadcast to their shape; a token of weight 0 is left out.
@@ -264,8 +264,8 @@ def f_divergence(
         q: The same; broadcasts against ``p``.
         generator: A record of ``kljax.generators``, or one made by ``generators.from_function``.
         axis: The axis, or axes, of the outcomes.
-        where: Boolean mask that broadcasts to the operands; outcomes where it is false are left out.
-        measure: Whether the rows are measures on purpose: then no warning says that they do not sum to 1.
+        where: Boolean mask that broadcasts to the probabilities; outcomes where it is false are left out.
+        measure: Whether a measure is meant: then no warning says that it does not sum to 1.
         tokens: Boolean mask of the tokens, the members of the batch; where it is false a token's value and gradient
             are 0, whatever it holds. (``where`` is for outcomes.)
         weights: Factors of the tokens' values, broadcast to their shape; a token of weight 0 is left out.

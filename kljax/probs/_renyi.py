@@ -42,8 +42,8 @@ def renyi(
         q: The same; broadcasts against ``p``.
         order: α in [0, ∞]; a Python number, or a traced positive scalar.
         axis: The axis, or axes, of the outcomes.
-        where: Boolean mask that broadcasts to the operands; outcomes where it is false are left out.
-        measure: Whether the rows are measures on purpose: then no warning says that they do not sum to 1.
+        where: Boolean mask that broadcasts to the probabilities; outcomes where it is false are left out.
+        measure: Whether a measure is meant: then no warning says that it does not sum to 1.
         tokens: Boolean mask of the tokens, the members of the batch; where it is false a token's value and gradient
             are 0, whatever it holds. (``where`` is for outcomes.)
         weights: Factors of the tokens' values, broadcast to their shape; a token of weight 0 is left out.
@@ -100,8 +100,8 @@ def bhattacharyya(
         p: Probabilities, or a non-negative measure, of any floating dtype. Nothing is renormalised.
         q: The same; broadcasts against ``p``.
         axis: The axis, or axes, of the outcomes.
-        where: Boolean mask that broadcasts to the operands; outcomes where it is false are left out.
-        measure: Whether the rows are measures on purpose: then no warning says that they do not sum to 1.
+        where: Boolean mask that broadcasts to the probabilities; outcomes where it is false are left out.
+        measure: Whether a measure is meant: then no warning says that it does not sum to 1.
         tokens: Boolean mask of the tokens, the members of the batch; where it is false a token's value and gradient
             are 0, whatever it holds. (``where`` is for outcomes.)
         weights: Factors of the tokens' values, broadcast to their shape; a token of weight 0 is left out.
@@ -161,8 +161,8 @@ def chernoff_information(
         q: The same; broadcasts against ``p``.
         with_order: Whether to return the optimal order as well.
         axis: The axis, or axes, of the outcomes.
-        where: Boolean mask that broadcasts to the operands; outcomes where it is false are left out.
-        measure: Whether the rows are measures on purpose: then no warning says that they do not sum to 1.
+        where: Boolean mask that broadcasts to the probabilities; outcomes where it is false are left out.
+        measure: Whether a measure is meant: then no warning says that it does not sum to 1.
 
     Returns:
         The information in nats, one number per batch element; with ``with_order`` the pair (information, order), the

@@ -48,7 +48,7 @@ def nearest(
             count; or an integer array [Q] with the index of each query among the points, -1 for none.
         norm: "euclidean" or "max", the largest difference of a coordinate.
         block: Queries and points that are compared at a time.
-        progress: Show a progress bar if tqdm is installed; not under ``jit``.
+        progress: Show a progress bar of the search, if tqdm is installed; not under ``jit``.
 
     Returns:
         Distances [Q, k], ascending, of the operands' dtype, and indices [Q, k] into ``points``, int32. Of points at

@@ -55,7 +55,7 @@ def energy_distance(x: Rows, y: Rows, *, permutations: int = 0, key: Rows | None
         x: Samples of p, [n, d] or [n], of any floating dtype.
         y: Samples of q, [m, d] or [m].
         permutations: How many relabellings the p-value is made of; 0 for none.
-        key: A key of ``jax.random``, needed for permutations.
+        key: A key of ``jax.random``. It is required for permutations.
 
     Returns:
         A ``Discrepancy`` in the units of the samples. Its value is differentiable in x and y, and all of it runs under
@@ -96,7 +96,7 @@ def mmd(
             this the energy distance.
         bandwidth: h, or "median" for the median distance among some hundred pooled rows, which carries no gradient.
         permutations: How many relabellings the p-value is made of; 0 for none.
-        key: A key of ``jax.random``, needed for permutations.
+        key: A key of ``jax.random``. It is required for permutations.
 
     Returns:
         A ``Discrepancy``. Its value is differentiable in x and y, and all of it runs under jit and vmap. Time grows

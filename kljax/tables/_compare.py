@@ -89,7 +89,7 @@ def compare(
         floor: Nats below which a difference is negligible.
         material: Nats below which a difference would not matter.
         correction: "bh" (Benjamini-Hochberg), "bonferroni" or "none".
-        max_categories: Labels beyond the so many most frequent ones are one cell.
+        max_categories: Labels beyond the so many most frequent ones are counted together.
         sample: Rows that the joint part uses, half of each table.
         seed: Of the samples. The same tables and seed give the same result, bit for bit.
 

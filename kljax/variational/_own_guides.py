@@ -89,7 +89,7 @@ def custom(
         params: Parameters to start from, any pytree of real arrays.
         sample: (params, key) ↦ one latent.
         log_prob: (params, latent) ↦ its log-density or log-probability, one number.
-        reparametrised: Whether ``sample`` is differentiable in the parameters; if not, the gradient is the score
+        reparametrised: Whether its draws are differentiable in its parameters; if not, the gradient is the score
             function's.
         name: What messages call it.
 
