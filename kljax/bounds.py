@@ -56,7 +56,6 @@ def kl(p: Law, q: Law) -> Bounds:
         The bounds in nats, [batch...].
 
     Raises:
-        TypeError: If p or q is not a distribution.
         NotImplementedError: If the components have no KL.
 
     Example:
@@ -95,7 +94,6 @@ def hershey_olsen(p: Law, q: Law) -> jax.Array:
         The upper bound in nats, [batch...].
 
     Raises:
-        TypeError: If p or q is not a distribution.
         NotImplementedError: If the components have no KL.
 
     Example:
@@ -128,7 +126,6 @@ def durrieu(p: Law, q: Law) -> Bounds:
         The bounds in nats, [batch...].
 
     Raises:
-        TypeError: If p or q is not a distribution.
         NotImplementedError: If the components have no overlap in closed form.
 
     Example:
@@ -169,8 +166,6 @@ def kolchinsky_tracey(p: Any, *, order: float = 0.5) -> Bounds:
         The bounds in nats, [batch...].
 
     Raises:
-        TypeError: If p is no Mixture.
-        ValueError: If ``order`` lies outside (0, 1).
         NotImplementedError: If the components have no KL or no Rényi divergence.
 
     Example:

@@ -298,6 +298,29 @@ def test_what_is_listed_as_otherwise_is_there():
             assert taking - set(functions.split()), f"{module}: {argument} has no other meaning"
 
 
+# What is said once, in docs/boundaries.md: an argument that is not as its text says raises, and how.
+LIBRARY_WIDE = re.compile(
+    r"floating|boolean|not callable|no function|wrong (?:type|kind|dtype)|not broadcast|do not fit|not a distribution"
+    r"|no generator|out of range|outside \[|Python number|(?:option|name|method) is unknown|axes|not one number"
+)
+
+
+def repeated(doc: str) -> list[str]:
+    """The entries of Raises that state what holds everywhere."""
+    return [text for _, text in described(doc, "Raises") if LIBRARY_WIDE.search(text)]
+
+
+def test_what_raises_everywhere_is_said_once():
+    found = []
+    for module, name in PUBLIC_FUNCTIONS:
+        doc = inspect.getdoc(getattr(importlib.import_module(module), name)) or ""
+        found += [f"{module}.{name}: {text}" for text in repeated(doc)]
+    assert not found, "\n".join(found)
+    assert "does not repeat it" in (ROOT / "docs" / "boundaries.md").read_text(encoding="utf-8")
+    planted = "Σ p.\n\nRaises:\n    ValueError: If p is q.\n    TypeError: If an operand is\n        not floating.\n"
+    assert repeated(planted) == ["If an operand is not floating."]
+
+
 # --- code that is shown is code that runs -----------------------------------------------------------------
 
 

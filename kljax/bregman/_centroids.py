@@ -54,10 +54,6 @@ def right_centroid(points: ArrayLike, *, weights: ArrayLike | None = None, axis:
     Returns:
         The centroids, of the points' shape without axis.
 
-    Raises:
-        TypeError: points or weights are not floating-point, or axis is not an integer.
-        ValueError: axis is out of range, or there is not one weight for each point.
-
     Example:
         >>> import jax.numpy as jnp
         >>> from kljax import bregman
@@ -100,10 +96,6 @@ def left_centroid(
 
     Returns:
         The centroids, like points without axis.
-
-    Raises:
-        TypeError: phi or inverse_gradient is not callable, or an array is not floating-point.
-        ValueError: shapes do not fit, axis is out of range, or phi does not return one number.
 
     Example:
         >>> import jax.numpy as jnp
@@ -165,10 +157,6 @@ def symmetrized_centroid(
 
     Returns:
         The centroids, like points without axis.
-
-    Raises:
-        TypeError: phi is not callable, or an array is not floating-point.
-        ValueError: shapes do not fit, axis is out of range, or phi does not return one number.
 
     Example:
         >>> import jax.numpy as jnp

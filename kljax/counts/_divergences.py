@@ -57,8 +57,8 @@ def kl(counts_p: Any, counts_q: Any, *, method: KLMethod = "harmonic") -> CountE
         beside it 0.7 of the share of p that q never showed.
 
     Raises:
-        TypeError: If only one side has labels, or what is given are no numbers.
-        ValueError: If the lengths differ, or counts are negative, not whole, or all 0.
+        TypeError: If only one side has labels.
+        ValueError: If counts are negative, not whole, or all 0.
 
     Example:
         >>> from collections import Counter
@@ -98,8 +98,8 @@ def cross_entropy(counts_p: Any, counts_q: Any) -> CountEstimate:
         ``CountEstimate``, in nats.
 
     Raises:
-        TypeError: If only one side has labels, or what is given are no numbers.
-        ValueError: If the lengths differ, or counts are negative, not whole, or all 0.
+        TypeError: If only one side has labels.
+        ValueError: If counts are negative, not whole, or all 0.
 
     Example:
         >>> from kljax import counts
@@ -131,8 +131,8 @@ def jeffreys(counts_p: Any, counts_q: Any) -> CountEstimate:
         ``CountEstimate``, in nats.
 
     Raises:
-        TypeError: If only one side has labels, or what is given are no numbers.
-        ValueError: If the lengths differ, or counts are negative, not whole, or all 0.
+        TypeError: If only one side has labels.
+        ValueError: If counts are negative, not whole, or all 0.
 
     Example:
         >>> from kljax import counts
@@ -165,8 +165,8 @@ def psi(counts_p: Any, counts_q: Any) -> CountEstimate:
         ``CountEstimate``, in nats. How far it is from ``jeffreys`` is part of its error.
 
     Raises:
-        TypeError: If only one side has labels, or what is given are no numbers, or traced.
-        ValueError: If the lengths differ, or counts are negative, not whole, or all 0.
+        TypeError: If only one side has labels, or what is given is traced.
+        ValueError: If counts are negative, not whole, or all 0.
 
     Example:
         >>> from kljax import counts
@@ -201,8 +201,8 @@ def jensen_shannon(counts_p: Any, counts_q: Any, *, weight: float = 0.5) -> Coun
         first order of the bias for outcomes never seen.
 
     Raises:
-        TypeError: If only one side has labels, or what is given are no numbers.
-        ValueError: If the lengths differ, ``weight`` is out of its range, or counts are negative, not whole, or all 0.
+        TypeError: If only one side has labels.
+        ValueError: If counts are negative, not whole, or all 0.
 
     Example:
         >>> from kljax import counts

@@ -156,7 +156,6 @@ def from_function(
         The generator. Build it once and keep it: a fresh ``lambda`` makes ``jit`` compile again.
 
     Raises:
-        TypeError: If ``f`` is not callable.
         ValueError: If f is not elementwise, not finite for u > 0, lies below its tangent at 1 (so it is not convex), or
             disagrees with the integral of its second derivative (so it is not twice differentiable).
 

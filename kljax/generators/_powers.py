@@ -156,9 +156,6 @@ def alpha(order: Scalar) -> Generator:
     Returns:
         The generator.
 
-    Raises:
-        ValueError: If ``order`` is a Python number that is not finite.
-
     Example:
         >>> from kljax import generators
         >>> generators.alpha(2.0).at_zero
@@ -201,9 +198,6 @@ def cressie_read(order: Scalar) -> Generator:
     Returns:
         The generator.
 
-    Raises:
-        ValueError: If ``order`` is a Python number that is not finite.
-
     Example:
         >>> from kljax import generators
         >>> round(float(generators.cressie_read(1.0)(3.0)), 4)
@@ -225,9 +219,6 @@ def tsallis(order: Scalar) -> Generator:
 
     Returns:
         The generator.
-
-    Raises:
-        ValueError: If ``order`` is a Python number that is not positive and finite.
 
     Example:
         >>> from kljax import generators
@@ -251,9 +242,6 @@ def t_power(t: Scalar) -> Generator:
 
     Returns:
         The generator.
-
-    Raises:
-        ValueError: If ``t`` is a Python number that is not finite.
 
     Example:
         >>> from kljax import generators

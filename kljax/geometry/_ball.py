@@ -62,10 +62,6 @@ def kl_ball_maximum(
     Returns:
         The maximum, [batch...], with log p and the temperature, as an ``Extreme``.
 
-    Raises:
-        TypeError: An array has no floating-point dtype, or ``where`` is not boolean.
-        ValueError: Shapes do not broadcast, there are no outcomes, or radius is negative.
-
     Example:
         >>> import jax.numpy as jnp
         >>> from kljax import geometry
@@ -107,10 +103,6 @@ def kl_ball_projection(
 
     Returns:
         log r, of the broadcast shape; differentiable in all three.
-
-    Raises:
-        TypeError: An array has no floating-point dtype, or ``where`` is not boolean.
-        ValueError: Shapes do not broadcast, there are no outcomes, or radius is negative.
 
     Example:
         >>> import jax.numpy as jnp

@@ -30,10 +30,6 @@ def fisher_vector_product(divergence: Divergence, params: Any, vector: Any) -> A
     Returns:
         F v, a pytree like params.
 
-    Raises:
-        TypeError: divergence is no function or returns no real number, or a leaf is not floating-point.
-        ValueError: divergence returns an array, or vector differs from params in structure or shape.
-
     Example:
         >>> import jax.numpy as jnp
         >>> import kljax
@@ -68,10 +64,6 @@ def fisher(divergence: Divergence, params: Any) -> jax.Array:
 
     Returns:
         The information matrix, [n, n], symmetric.
-
-    Raises:
-        TypeError: divergence is no function or returns no real number, or a leaf is not floating-point.
-        ValueError: divergence returns an array.
 
     Example:
         >>> import kljax

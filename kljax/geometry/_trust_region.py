@@ -82,10 +82,6 @@ def restrict_step(
     Returns:
         The ``Step``: the updates, their scale and their divergence.
 
-    Raises:
-        TypeError: An argument has the wrong type.
-        ValueError: A number is out of range, or the divergence returns an array.
-
     Example:
         >>> import jax.numpy as jnp
         >>> from kljax import geometry, logits
@@ -176,8 +172,7 @@ def trust_region(
         The optax transformation; its state is a ``TrustRegionState``.
 
     Raises:
-        TypeError: An argument has the wrong type.
-        ValueError: A number is out of range; in ``update``: without params, or if the divergence returns an array.
+        ValueError: In ``update``, without params.
 
     Example:
         >>> import jax

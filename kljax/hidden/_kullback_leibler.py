@@ -51,11 +51,6 @@ def kl(
         The divergence in nats: the tokens' shape, or one number with a reduction. float32, or float64 if an operand
         is; with ``with_log_partitions`` the pair (value, (log Z_p, log Z_q)), each of the tokens' shape.
 
-    Raises:
-        ValueError: If widths, tokens or outcomes do not fit together, an option is unknown, ``chunk`` is not
-            positive, or ``axis_name`` names no axis of a surrounding ``shard_map``.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
-
     Example:
         >>> import jax.numpy as jnp
         >>> from kljax import hidden
@@ -121,12 +116,6 @@ def jensen_shannon(
         The divergence in nats: the tokens' shape, or one number with a reduction. float32, or float64 if an operand
         is; with ``with_log_partitions`` the pair (value, (log Z_p, log Z_q)), each of the tokens' shape.
 
-    Raises:
-        ValueError: If widths, tokens or outcomes do not fit together, ``weight`` is a number outside [0, 1],
-            an option is unknown, ``chunk`` is not
-            positive, or ``axis_name`` names no axis of a surrounding ``shard_map``.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
-
     Example:
         >>> import jax.numpy as jnp
         >>> from kljax import hidden
@@ -190,12 +179,6 @@ def skew_kl(
         The divergence in nats: the tokens' shape, or one number with a reduction. float32, or float64 if an operand
         is; with ``with_log_partitions`` the pair (value, (log Z_p, log Z_q)), each of the tokens' shape.
 
-    Raises:
-        ValueError: If widths, tokens or outcomes do not fit together, ``weight`` is a number outside [0, 1],
-            an option is unknown, ``chunk`` is not
-            positive, or ``axis_name`` names no axis of a surrounding ``shard_map``.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
-
     Example:
         >>> import jax.numpy as jnp
         >>> from kljax import hidden
@@ -254,11 +237,6 @@ def jeffreys(
     Returns:
         The divergence in nats: the tokens' shape, or one number with a reduction. float32, or float64 if an operand
         is; with ``with_log_partitions`` the pair (value, (log Z_p, log Z_q)), each of the tokens' shape.
-
-    Raises:
-        ValueError: If widths, tokens or outcomes do not fit together, an option is unknown, ``chunk`` is not
-            positive, or ``axis_name`` names no axis of a surrounding ``shard_map``.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
 
     Example:
         >>> import jax.numpy as jnp

@@ -54,12 +54,6 @@ def renyi(
         The divergence in nats: the tokens' shape, or one number with a reduction. float32, or float64 if an operand
         is; with ``with_log_partitions`` the pair (value, (log Z_p, log Z_q)), each of the tokens' shape.
 
-    Raises:
-        ValueError: If widths, tokens or outcomes do not fit together, ``order`` is not a positive, finite number,
-            an option is unknown, ``chunk`` is not
-            positive, or ``axis_name`` names no axis of a surrounding ``shard_map``.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
-
     Example:
         >>> import jax.numpy as jnp
         >>> from kljax import hidden
@@ -124,11 +118,6 @@ def bhattacharyya(
     Returns:
         The divergence in nats: the tokens' shape, or one number with a reduction. float32, or float64 if an operand
         is; with ``with_log_partitions`` the pair (value, (log Z_p, log Z_q)), each of the tokens' shape.
-
-    Raises:
-        ValueError: If widths, tokens or outcomes do not fit together, an option is unknown, ``chunk`` is not
-            positive, or ``axis_name`` names no axis of a surrounding ``shard_map``.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
 
     Example:
         >>> import jax.numpy as jnp

@@ -49,10 +49,6 @@ def jensen_shannon_distance(
         The distance, one number per batch element: the broadcast shape without ``axis``. float32, or float64 if an
         operand is.
 
-    Raises:
-        ValueError: If the shapes do not broadcast, ``axis`` is out of range.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
-
     Example:
         >>> import jax.numpy as jnp
         >>> from kljax import logits
@@ -106,10 +102,6 @@ def hellinger_distance(
     Returns:
         The distance, one number per batch element: the broadcast shape without ``axis``. float32, or float64 if an
         operand is.
-
-    Raises:
-        ValueError: If the shapes do not broadcast, ``axis`` is out of range.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
 
     Example:
         >>> import jax.numpy as jnp

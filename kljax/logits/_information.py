@@ -53,10 +53,6 @@ def entropy(
         The entropy in nats, one number per batch element: the shape without ``axis``. float32, or float64 if the
         operand is.
 
-    Raises:
-        ValueError: If the shapes do not broadcast, ``axis`` is out of range, or ``order`` is a negative Python number.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
-
     Example:
         >>> import jax.numpy as jnp
         >>> from kljax import logits
@@ -128,10 +124,6 @@ def cross_entropy(
     Returns:
         The cross-entropy in nats, one number per batch element: the broadcast shape without ``axis``. float32, or
         float64 if an operand is.
-
-    Raises:
-        ValueError: If the shapes do not broadcast, ``axis`` is out of range.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
 
     Example:
         >>> import jax.numpy as jnp
@@ -206,11 +198,6 @@ def generalized_jensen_shannon(
 
     Returns:
         The divergence in nats, one number per batch element: the shape without ``stack_axis`` and ``axis``.
-
-    Raises:
-        ValueError: If an axis is out of range, the axes coincide, or the weights do not fit the stack, are negative or
-            do not sum to 1.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
 
     Example:
         >>> import jax.numpy as jnp

@@ -47,10 +47,6 @@ def mutual_information(logits: ArrayLike, *, where: ArrayLike | None = None) -> 
     Returns:
         The information in nats, [...]. float32, or float64 if the table is.
 
-    Raises:
-        ValueError: If the table has fewer than two axes.
-        TypeError: If the table is not of a floating dtype.
-
     Example:
         >>> import jax.numpy as jnp
         >>> from kljax import logits
@@ -75,10 +71,6 @@ def conditional_entropy(logits: ArrayLike, *, given: int = -2, where: ArrayLike 
 
     Returns:
         The entropy in nats, [...]. float32, or float64 if the table is.
-
-    Raises:
-        ValueError: If the table has fewer than two axes, or ``given`` is neither.
-        TypeError: If the table is not of a floating dtype.
 
     Example:
         >>> import jax.numpy as jnp

@@ -52,10 +52,6 @@ def renyi(
         The divergence in nats, one number per batch element: the broadcast shape without ``axis``. float32, or float64
         if an operand is.
 
-    Raises:
-        ValueError: If the shapes do not broadcast, ``axis`` is out of range, or ``order`` is a negative Python number.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
-
     Example:
         >>> import jax.numpy as jnp
         >>> from kljax import logits
@@ -143,10 +139,6 @@ def bhattacharyya(
         The divergence in nats, one number per batch element: the broadcast shape without ``axis``. float32, or float64
         if an operand is.
 
-    Raises:
-        ValueError: If the shapes do not broadcast, ``axis`` is out of range.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
-
     Example:
         >>> import jax.numpy as jnp
         >>> from kljax import logits
@@ -198,10 +190,6 @@ def chernoff_information(
     Returns:
         The information in nats, one number per batch element; with ``with_order`` the pair (information, order), the
         order being that of p.
-
-    Raises:
-        ValueError: If the shapes do not broadcast, ``axis`` is out of range.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
 
     Example:
         >>> import jax.numpy as jnp

@@ -62,10 +62,6 @@ def kl_terms(
     Returns:
         The terms in nats, of the broadcast shape. float32, or float64 if an operand is.
 
-    Raises:
-        ValueError: If the shapes do not broadcast, ``axis`` is out of range.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
-
     Example:
         >>> import jax.numpy as jnp
         >>> from kljax import logits
@@ -98,10 +94,6 @@ def perplexity(
 
     Returns:
         The perplexity, one number per batch element: the shape without ``axis``.
-
-    Raises:
-        ValueError: If the shapes do not broadcast, ``axis`` is out of range.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
 
     Example:
         >>> import jax.numpy as jnp

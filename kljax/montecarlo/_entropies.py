@@ -49,9 +49,7 @@ def entropy(
         The estimate in nats, its standard error and the effective sample size, each [batch...].
 
     Raises:
-        ValueError: If there are no draws, the shapes do not broadcast, a name is unknown, ``order`` is a Python number
-            that is not positive and finite, or p itself is asked for its constant.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
+        ValueError: If p itself is asked for its constant.
 
     Example:
         >>> import jax
@@ -136,10 +134,6 @@ def cross_entropy(
     Returns:
         The estimate in nats, its standard error and the effective sample size, each [batch...].
 
-    Raises:
-        ValueError: If there are no draws, the shapes do not broadcast, or a name is unknown.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
-
     Example:
         >>> import jax
         >>> from jax.scipy.stats import norm
@@ -186,10 +180,6 @@ def log_normalizer(log_p: Rows, log_m: Rows, *, axis: Axis = 0, where: Rows | No
     Returns:
         The estimate in nats, its standard error by the delta method and the effective sample size, each [batch...];
         -inf where p is zero at every draw.
-
-    Raises:
-        ValueError: If there are no draws, or the shapes do not broadcast.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
 
     Example:
         >>> import jax

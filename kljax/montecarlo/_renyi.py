@@ -52,11 +52,6 @@ def renyi(
         The estimate in nats, its standard error by the delta method and the effective sample size, each [batch...]. It
         is inf where α ≥ 1 and q misses a draw of p, and where α < 1 and no draw is in both supports.
 
-    Raises:
-        ValueError: If there are no draws, the shapes do not broadcast, a name is unknown, or ``order`` is a Python
-            number that is not positive and finite.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
-
     Example:
         >>> import jax
         >>> from jax.scipy.stats import norm
@@ -107,10 +102,6 @@ def bhattacharyya(
     Returns:
         The estimate in nats, its standard error and the effective sample size, each [batch...]; inf where no draw is in
         both supports.
-
-    Raises:
-        ValueError: If there are no draws, the shapes do not broadcast, or a name is unknown.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
 
     Example:
         >>> import jax

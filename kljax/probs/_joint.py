@@ -45,8 +45,7 @@ def mutual_information(joint: ArrayLike, *, where: ArrayLike | None = None, meas
         The information in nats, [...]. float32, or float64 if the table is.
 
     Raises:
-        ValueError: If the table has fewer than two axes.
-        TypeError: If the table is not of a floating dtype; for counts call ``kljax.counts.mutual_information``.
+        TypeError: If the table holds counts: they belong to ``kljax.counts.mutual_information``.
 
     Example:
         >>> import jax.numpy as jnp
@@ -80,8 +79,7 @@ def conditional_entropy(
         The entropy in nats, [...]. float32, or float64 if the table is.
 
     Raises:
-        ValueError: If the table has fewer than two axes, or ``given`` is neither.
-        TypeError: If the table is not of a floating dtype; for counts call ``kljax.counts.conditional_entropy``.
+        TypeError: If the table holds counts: they belong to ``kljax.counts.conditional_entropy``.
 
     Example:
         >>> import jax.numpy as jnp

@@ -48,10 +48,6 @@ def kl(
         The divergence in nats, one number per batch element: the broadcast shape without ``axis``. float32, or float64
         if an operand is.
 
-    Raises:
-        ValueError: If the shapes do not broadcast, ``axis`` is out of range.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
-
     Example:
         >>> import jax.numpy as jnp
         >>> from kljax import probs
@@ -99,10 +95,6 @@ def jeffreys(
     Returns:
         The divergence in nats, one number per batch element: the broadcast shape without ``axis``. float32, or float64
         if an operand is.
-
-    Raises:
-        ValueError: If the shapes do not broadcast, ``axis`` is out of range.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
 
     Example:
         >>> import jax.numpy as jnp
@@ -165,11 +157,6 @@ def jensen_shannon(
         The divergence in nats, one number per batch element: the broadcast shape without ``axis``. float32, or float64
         if an operand is.
 
-    Raises:
-        ValueError: If the shapes do not broadcast, ``axis`` is out of range, or ``weight`` is a Python number outside
-            [0, 1].
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
-
     Example:
         >>> import jax.numpy as jnp
         >>> from kljax import probs
@@ -221,11 +208,6 @@ def skew_kl(
     Returns:
         The divergence in nats, one number per batch element: the broadcast shape without ``axis``. float32, or float64
         if an operand is.
-
-    Raises:
-        ValueError: If the shapes do not broadcast, ``axis`` is out of range, or ``weight`` is a Python number outside
-            [0, 1].
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
 
     Example:
         >>> import jax.numpy as jnp

@@ -30,8 +30,8 @@ def cross_entropy(
         log_p: The log-density of p, an elementwise function of an array of points, [..., nodes] -> [..., nodes]; -∞ is
             density zero. It may close over traced parameters.
         log_q: The same of q.
-        support: (low, high), either end may be infinite, a number or an array of the batch's shape; or ``circle``, or
-            ``integers(low, high)``.
+        support: (low, high) with low < high, either end may be infinite, a number or an array of the batch's shape; or
+            ``circle``, or ``integers(low, high)``.
         center: Where the mass of the densities lies, a number or array; a tuple for several places.
         scale: The width of the mass at each centre, likewise.
         points: Breakpoints such as kinks, jumps or quantiles, [..., k].
@@ -40,11 +40,6 @@ def cross_entropy(
 
     Returns:
         The cross-entropy in nats and a bound of its error, [batch...].
-
-    Raises:
-        TypeError: If a density is not a function or does not return real floating-point numbers, or an argument is of
-            the wrong kind.
-        ValueError: If shapes do not fit, or low ≥ high as Python numbers.
 
     Example:
         >>> import jax.numpy as jnp
@@ -76,8 +71,8 @@ def entropy(
     Args:
         log_p: The log-density of p, an elementwise function of an array of points, [..., nodes] -> [..., nodes]; -∞ is
             density zero. It may close over traced parameters.
-        support: (low, high), either end may be infinite, a number or an array of the batch's shape; or ``circle``, or
-            ``integers(low, high)``.
+        support: (low, high) with low < high, either end may be infinite, a number or an array of the batch's shape; or
+            ``circle``, or ``integers(low, high)``.
         center: Where the mass of the densities lies, a number or array; a tuple for several places.
         scale: The width of the mass at each centre, likewise.
         points: Breakpoints such as kinks, jumps or quantiles, [..., k].
@@ -86,11 +81,6 @@ def entropy(
 
     Returns:
         The entropy in nats and a bound of its error, [batch...].
-
-    Raises:
-        TypeError: If a density is not a function or does not return real floating-point numbers, or an argument is of
-            the wrong kind.
-        ValueError: If shapes do not fit, or low ≥ high as Python numbers.
 
     Example:
         >>> import jax.numpy as jnp
@@ -123,8 +113,8 @@ def expectation(
         function: f, elementwise like ``log_p``; it may close over traced parameters too.
         log_p: The log-density of p, an elementwise function of an array of points, [..., nodes] -> [..., nodes]; -∞ is
             density zero. It may close over traced parameters.
-        support: (low, high), either end may be infinite, a number or an array of the batch's shape; or ``circle``, or
-            ``integers(low, high)``.
+        support: (low, high) with low < high, either end may be infinite, a number or an array of the batch's shape; or
+            ``circle``, or ``integers(low, high)``.
         center: Where the mass of the densities lies, a number or array; a tuple for several places.
         scale: The width of the mass at each centre, likewise.
         points: Breakpoints such as kinks, jumps or quantiles, [..., k].
@@ -133,11 +123,6 @@ def expectation(
 
     Returns:
         The mean and a bound of its error, [batch...].
-
-    Raises:
-        TypeError: If a density is not a function or does not return real floating-point numbers, or an argument is of
-            the wrong kind.
-        ValueError: If shapes do not fit, or low ≥ high as Python numbers.
 
     Example:
         >>> import jax.numpy as jnp

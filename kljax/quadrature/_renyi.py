@@ -40,8 +40,8 @@ def renyi(
             density zero. It may close over traced parameters.
         log_q: The same of q.
         order: α > 0; a Python number, or a traced scalar. From 1/eps on it is that of ∞: log sup p/q.
-        support: (low, high), either end may be infinite, a number or an array of the batch's shape; or ``circle``, or
-            ``integers(low, high)``.
+        support: (low, high) with low < high, either end may be infinite, a number or an array of the batch's shape; or
+            ``circle``, or ``integers(low, high)``.
         center: Where the mass of the densities lies, a number or array; a tuple for several places.
         scale: The width of the mass at each centre, likewise.
         points: Breakpoints such as kinks, jumps or quantiles, [..., k].
@@ -50,12 +50,6 @@ def renyi(
 
     Returns:
         The divergence in nats and a bound of its error, [batch...].
-
-    Raises:
-        TypeError: If a density is not a function or does not return real floating-point numbers, or an argument is of
-            the wrong kind.
-        ValueError: If shapes do not fit, or low ≥ high as Python numbers, or ``order`` is one that
-            is not positive and finite.
 
     Example:
         >>> import jax.numpy as jnp
@@ -92,8 +86,8 @@ def bhattacharyya(
         log_p: The log-density of p, an elementwise function of an array of points, [..., nodes] -> [..., nodes]; -∞ is
             density zero. It may close over traced parameters.
         log_q: The same of q.
-        support: (low, high), either end may be infinite, a number or an array of the batch's shape; or ``circle``, or
-            ``integers(low, high)``.
+        support: (low, high) with low < high, either end may be infinite, a number or an array of the batch's shape; or
+            ``circle``, or ``integers(low, high)``.
         center: Where the mass of the densities lies, a number or array; a tuple for several places.
         scale: The width of the mass at each centre, likewise.
         points: Breakpoints such as kinks, jumps or quantiles, [..., k].
@@ -102,11 +96,6 @@ def bhattacharyya(
 
     Returns:
         The divergence in nats and a bound of its error, [batch...].
-
-    Raises:
-        TypeError: If a density is not a function or does not return real floating-point numbers, or an argument is of
-            the wrong kind.
-        ValueError: If shapes do not fit, or low ≥ high as Python numbers.
 
     Example:
         >>> import jax.numpy as jnp

@@ -126,7 +126,7 @@ def f_divergence(
 
     Raises:
         ValueError: As ``kl``, and where values recur, so that there is no density ratio.
-        TypeError: As ``kl``, or if ``generator`` is no generator.
+        TypeError: As ``kl``.
 
     Example:
         >>> import jax

@@ -80,9 +80,8 @@ def mutual_information(
         A ``SampleEstimate`` in nats. ``methods["p_value"]``, if asked for, holds the p-value as its value.
 
     Raises:
-        ValueError: If the numbers of rows differ, there are too few, entries are NaN or infinite or columns constant,
-            or an option is unknown.
-        TypeError: If a sample is not of a floating dtype or is traced, or ``key`` is missing.
+        ValueError: If there are too few rows, entries are NaN or infinite, or columns constant.
+        TypeError: If a sample is traced, or ``key`` is missing.
 
     Example:
         >>> import jax

@@ -59,9 +59,9 @@ def kl(
         A ``SampleEstimate`` in nats; ``.interval()``, ``.verdict`` and ``.methods`` say how to read it.
 
     Raises:
-        ValueError: If the columns differ, a sample has fewer than 2(k + 1) or d + 2 rows, NaN, infinite entries or
-            constant or copied columns, x is y, or an option is unknown.
-        TypeError: If a sample is not of a floating dtype or is traced, or ``key`` is missing.
+        ValueError: If a sample has fewer than 2(k + 1) or d + 2 rows, NaN, infinite entries or constant or copied
+            columns, or x is y.
+        TypeError: If a sample is traced, or ``key`` is missing.
 
     Example:
         >>> import jax

@@ -57,9 +57,7 @@ def nearest(
         ``jnp.linalg.norm(queries[:, None] - points[indices], axis=-1)``.
 
     Raises:
-        ValueError: If the widths differ, k exceeds the number of points, an option is unknown, or an operand that is
-            known has NaN or infinite entries.
-        TypeError: If an operand is not of a floating dtype, or ``k`` is no integer.
+        ValueError: If k exceeds the number of points, or an operand that is known has NaN or infinite entries.
 
     Example:
         >>> import jax.numpy as jnp

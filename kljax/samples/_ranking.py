@@ -61,8 +61,7 @@ def rank_models(
         ``weights``, the fits to all data in ``fitted``, ``warnings`` and a ``verdict``. It prints as a table.
 
     Raises:
-        TypeError: If a model is none of the above.
-        ValueError: If x is not of finite numbers, shapes don't fit, or densities and probabilities are mixed.
+        ValueError: If x is not of finite numbers, or densities and probabilities are mixed.
 
     Example:
         >>> import jax

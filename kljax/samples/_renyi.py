@@ -50,7 +50,7 @@ def renyi(
         A ``SampleEstimate`` in nats.
 
     Raises:
-        ValueError: As ``kl``, if ``order`` is not positive, and where values recur, so that there is no density ratio.
+        ValueError: As ``kl``, and where values recur, so that there is no density ratio.
         TypeError: As ``kl``.
 
     Example:

@@ -61,10 +61,6 @@ def energy_distance(x: Rows, y: Rows, *, permutations: int = 0, key: Rows | None
         A ``Discrepancy`` in the units of the samples. Its value is differentiable in x and y, and all of it runs under
         jit and vmap. Time grows with (n + m)² d, memory doesn't.
 
-    Raises:
-        ValueError: If the columns differ or a sample has fewer than two rows, or for permutations without a key.
-        TypeError: If a sample is not of a floating dtype.
-
     Example:
         >>> import jax.numpy as jnp
         >>> from kljax import samples
@@ -101,11 +97,6 @@ def mmd(
     Returns:
         A ``Discrepancy``. Its value is differentiable in x and y, and all of it runs under jit and vmap. Time grows
         with (n + m)² d, memory doesn't.
-
-    Raises:
-        ValueError: If the columns differ, a sample has fewer than two rows, an option is unknown, or for permutations
-            without a key.
-        TypeError: If a sample is not of a floating dtype.
 
     Example:
         >>> import jax

@@ -98,7 +98,6 @@ def compare(
 
     Raises:
         ValueError: If the tables have no column in common, or one has no rows.
-        TypeError: If one is no table.
 
     Example:
         >>> import numpy as np

@@ -91,9 +91,8 @@ def fit(
         A ``FitResult``.
 
     Raises:
-        TypeError: If an argument has the wrong type.
-        ValueError: If the target does not return one number, or is not finite wherever the fit began; if objective,
-            gradient estimator and guide do not go together; if there are no draws or no steps.
+        ValueError: If the target is not finite wherever the fit began, or objective, gradient estimator and guide do
+            not go together.
 
     Example:
         >>> import jax, jax.numpy as jnp

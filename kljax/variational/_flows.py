@@ -39,10 +39,6 @@ def coupling_flow(like: Any, layers: int = 4, width: int = 32) -> Guide:
     Returns:
         A ``Guide``.
 
-    Raises:
-        TypeError: If ``like`` has leaves that are not real.
-        ValueError: If it has fewer than 2 coordinates, or there are no layers or units.
-
     Example:
         >>> from kljax import variational
         >>> variational.coupling_flow(10)
@@ -69,10 +65,6 @@ def autoregressive_flow(like: Any, layers: int = 3, width: int = 32) -> Guide:
 
     Returns:
         A ``Guide``.
-
-    Raises:
-        TypeError: If ``like`` has leaves that are not real.
-        ValueError: If it has fewer than 2 coordinates, or there are no layers or units.
 
     Example:
         >>> from kljax import variational

@@ -32,7 +32,6 @@ def family(distribution: Any, *, reparametrised: bool | None = None) -> Guide:
         A ``Guide``.
 
     Raises:
-        TypeError: If it is no record of ``kljax.families``.
         ValueError: If a parameter lies on the boundary of where it may lie.
 
     Example:
@@ -95,9 +94,6 @@ def custom(
 
     Returns:
         A ``Guide``. One start is made, at ``params``.
-
-    Raises:
-        TypeError: If ``sample`` or ``log_prob`` is no function.
 
     Example:
         >>> import jax, jax.numpy as jnp
