@@ -59,9 +59,8 @@ def estimate(
         The estimate, its standard error and the effective sample size, each [batch...].
 
     Raises:
-        TypeError: If p or q cannot be sampled, an argument has the wrong type, or not exactly one of ``key`` and
-            ``draws`` is given.
-        ValueError: If there are fewer than 4 draws, or 2 of either, or one draw of p and of q differ in shape.
+        TypeError: If p or q cannot be sampled, or not exactly one of ``key`` and ``draws`` is given.
+        ValueError: If there are fewer than 4 draws, or 2 of either.
 
     Example:
         >>> import jax
