@@ -21,7 +21,7 @@ import jax.numpy as jnp
 import pytest
 
 import kljax
-from kljax import generators, hidden, logits, probs
+from kljax import generators, hidden, logits, probs, variational
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "kljax"
@@ -590,10 +590,36 @@ def test_the_table_of_functions_and_modules_is_true() -> None:
     listed = [row[0].strip("`") for row in rows[2:]]
     assert len(listed) == len(set(listed)) > 20
     assert {"kl", *_verbs(probs), *_verbs(hidden)} <= set(listed) | {"log_partition"}
+    shared = [
+        name for k, unit in enumerate(units) for name in _verbs(unit) if any(name in u.__all__ for u in units[:k])
+    ]
+    assert set(shared) <= set(listed)
     for name, *dots in rows[2:]:
         there = [name.strip("`") in unit.__all__ for unit in units]
         assert [dot == "●" for dot in dots] == there, name
 
 
-def _verbs(module: object) -> set[str]:
-    return {name for name in module.__all__ if name.islower()}  # type: ignore[attr-defined]
+def test_the_same_argument_stands_in_the_same_place() -> None:
+    modules = {module for module, name in PUBLIC_FUNCTIONS if name == "f_divergence"} - {"kljax.variational"}
+    assert len(modules) > 6
+    for module in modules:
+        third = list(inspect.signature(importlib.import_module(module).f_divergence).parameters.values())[2]
+        assert (third.name, third.kind) == ("generator", inspect.Parameter.POSITIONAL_OR_KEYWORD), module
+    for module, name in PUBLIC_FUNCTIONS:
+        parameters = inspect.signature(getattr(importlib.import_module(module), name)).parameters
+        if name in ("alpha", "renyi", "tsallis") and module != "kljax.plot":
+            assert "order" in parameters, (module, name)
+    with pytest.raises(TypeError, match="Did you mean order"):
+        variational.renyi(alpha=0.5)
+
+
+def test_renyi_and_bhattacharyya_stand_in_one_file_of_each_module() -> None:
+    for module, name in PUBLIC_FUNCTIONS:
+        if name == "bhattacharyya":
+            home = importlib.import_module(module)
+            files = {inspect.unwrap(one).__module__ for one in (home.renyi, home.bhattacharyya)}
+            assert len(files) == 1, files
+
+
+def _verbs(module: types.ModuleType) -> set[str]:
+    return {name for name in module.__all__ if name.islower() and is_routine(getattr(module, name))}

@@ -17,8 +17,8 @@ from kljax.montecarlo._estimate import Estimate
 def f_divergence(
     log_p: Rows,
     log_q: Rows,
-    *,
     generator: Generator,
+    *,
     estimator: Estimator = "k3",
     draws_from: DrawsFrom = "p",
     self_normalized: bool = False,
