@@ -49,14 +49,10 @@ def right_centroid(points: ArrayLike, *, weights: ArrayLike | None = None, axis:
     Args:
         points: the points xᵢ, stacked along axis.
         weights: non-negative weights wᵢ, [n]; they are divided by their sum. Equal ones if not given.
-        axis: the axis that the points are stacked along.
+        axis: the batch axis that the points are stacked along.
 
     Returns:
         The centroids, of the points' shape without axis.
-
-    Raises:
-        TypeError: points or weights are not floating-point, or axis is not an integer.
-        ValueError: axis is out of range, or there is not one weight for each point.
 
     Example:
         >>> import jax.numpy as jnp
@@ -100,10 +96,6 @@ def left_centroid(
 
     Returns:
         The centroids, like points without axis.
-
-    Raises:
-        TypeError: phi or inverse_gradient is not callable, or an array is not floating-point.
-        ValueError: shapes do not fit, axis is out of range, or phi does not return one number.
 
     Example:
         >>> import jax.numpy as jnp
@@ -156,8 +148,8 @@ def symmetrized_centroid(
     but in more than one dimension does not contain it, and is not used.
 
     Args:
-        phi: the strictly convex function, of one unbatched point, returning one number; ∞ or NaN outside its
-            domain.
+        phi: the convex function, of one unbatched point, returning one number; strictly convex, and ∞ or NaN outside
+            its domain.
         points: the points xᵢ, [batch..., event...], or a pytree of such arrays, stacked along one batch axis.
         weights: non-negative weights wᵢ, [n] or of the batch shape; they are divided by their sum.
         axis: the batch axis that the points are stacked along.
@@ -165,10 +157,6 @@ def symmetrized_centroid(
 
     Returns:
         The centroids, like points without axis.
-
-    Raises:
-        TypeError: phi is not callable, or an array is not floating-point.
-        ValueError: shapes do not fit, axis is out of range, or phi does not return one number.
 
     Example:
         >>> import jax.numpy as jnp

@@ -36,10 +36,6 @@ def divergence(phi: Callable[[Any], Any], x: Any, y: Any, *, event_ndims: Any = 
     Returns:
         The divergences, [batch...], in the unit of φ.
 
-    Raises:
-        TypeError: phi is not callable or not real, or a point is not floating-point.
-        ValueError: shapes or structures do not fit, or phi does not return one number.
-
     Example:
         >>> import jax, jax.numpy as jnp
         >>> from kljax import bregman

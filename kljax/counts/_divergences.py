@@ -57,8 +57,8 @@ def kl(counts_p: Any, counts_q: Any, *, method: KLMethod = "harmonic") -> CountE
         beside it 0.7 of the share of p that q never showed.
 
     Raises:
-        TypeError: If only one side has labels, or what is given are no numbers.
-        ValueError: If the lengths differ, or counts are negative, not whole, or all 0.
+        TypeError: If only one side has labels.
+        ValueError: If counts are negative, not whole, or all 0.
 
     Example:
         >>> from collections import Counter
@@ -90,15 +90,16 @@ def cross_entropy(counts_p: Any, counts_q: Any) -> CountEstimate:
     A lower bound where more than 5 % of p's counts are on outcomes that q never showed, as ``kl``.
 
     Args:
-        counts_p: Whole numbers [..., K], or a mapping or pandas Series from labels to counts.
+        counts_p: Whole numbers [..., K], one for each outcome; or a mapping from labels to counts
+            (``collections.Counter``, a dict), or a pandas Series, as ``value_counts()`` returns it.
         counts_q: The same, of the same outcomes.
 
     Returns:
         ``CountEstimate``, in nats.
 
     Raises:
-        TypeError: If only one side has labels, or what is given are no numbers.
-        ValueError: If the lengths differ, or counts are negative, not whole, or all 0.
+        TypeError: If only one side has labels.
+        ValueError: If counts are negative, not whole, or all 0.
 
     Example:
         >>> from kljax import counts
@@ -122,15 +123,16 @@ def jeffreys(counts_p: Any, counts_q: Any) -> CountEstimate:
     A lower bound where more than 5 % of either's counts are on outcomes that the other never showed.
 
     Args:
-        counts_p: Whole numbers [..., K], or a mapping or pandas Series from labels to counts.
+        counts_p: Whole numbers [..., K], one for each outcome; or a mapping from labels to counts
+            (``collections.Counter``, a dict), or a pandas Series, as ``value_counts()`` returns it.
         counts_q: The same, of the same outcomes.
 
     Returns:
         ``CountEstimate``, in nats.
 
     Raises:
-        TypeError: If only one side has labels, or what is given are no numbers.
-        ValueError: If the lengths differ, or counts are negative, not whole, or all 0.
+        TypeError: If only one side has labels.
+        ValueError: If counts are negative, not whole, or all 0.
 
     Example:
         >>> from kljax import counts
@@ -155,15 +157,16 @@ def psi(counts_p: Any, counts_q: Any) -> CountEstimate:
     only outside ``jit``; ``jeffreys``, by harmonic numbers, is for many outcomes with few counts.
 
     Args:
-        counts_p: Whole numbers [..., K], or a mapping or pandas Series from labels to counts.
-        counts_q: The same, of the same bins.
+        counts_p: Whole numbers [..., K], one for each outcome; or a mapping from labels to counts
+            (``collections.Counter``, a dict), or a pandas Series, as ``value_counts()`` returns it.
+        counts_q: The same, of the same outcomes.
 
     Returns:
         ``CountEstimate``, in nats. How far it is from ``jeffreys`` is part of its error.
 
     Raises:
-        TypeError: If only one side has labels, or what is given are no numbers, or traced.
-        ValueError: If the lengths differ, or counts are negative, not whole, or all 0.
+        TypeError: If only one side has labels, or what is given is traced.
+        ValueError: If counts are negative, not whole, or all 0.
 
     Example:
         >>> from kljax import counts
@@ -188,7 +191,8 @@ def jensen_shannon(counts_p: Any, counts_q: Any, *, weight: float = 0.5) -> Coun
     is bounded, so outcomes that one side never showed do no harm.
 
     Args:
-        counts_p: Whole numbers [..., K], or a mapping or pandas Series from labels to counts.
+        counts_p: Whole numbers [..., K], one for each outcome; or a mapping from labels to counts
+            (``collections.Counter``, a dict), or a pandas Series, as ``value_counts()`` returns it.
         counts_q: The same, of the same outcomes.
         weight: w in [0, 1].
 
@@ -197,8 +201,8 @@ def jensen_shannon(counts_p: Any, counts_q: Any, *, weight: float = 0.5) -> Coun
         first order of the bias for outcomes never seen.
 
     Raises:
-        TypeError: If only one side has labels, or what is given are no numbers.
-        ValueError: If the lengths differ, ``weight`` is out of its range, or counts are negative, not whole, or all 0.
+        TypeError: If only one side has labels.
+        ValueError: If counts are negative, not whole, or all 0.
 
     Example:
         >>> from kljax import counts

@@ -157,9 +157,6 @@ def alpha(order: Scalar) -> Generator:
     Returns:
         The generator.
 
-    Raises:
-        ValueError: If ``order`` is a Python number that is not finite.
-
     Example:
         >>> from kljax import generators
         >>> generators.alpha(2.0).at_zero
@@ -202,9 +199,6 @@ def cressie_read(order: Scalar) -> Generator:
     Returns:
         The generator.
 
-    Raises:
-        ValueError: If ``order`` is a Python number that is not finite.
-
     Example:
         >>> from kljax import generators
         >>> round(float(generators.cressie_read(1.0)(3.0)), 4)
@@ -226,9 +220,6 @@ def tsallis(order: Scalar) -> Generator:
 
     Returns:
         The generator.
-
-    Raises:
-        ValueError: If ``order`` is a Python number that is not positive and finite.
 
     Example:
         >>> from kljax import generators
@@ -252,9 +243,6 @@ def t_power(t: Scalar) -> Generator:
 
     Returns:
         The generator.
-
-    Raises:
-        ValueError: If ``t`` is a Python number that is not finite.
 
     Example:
         >>> from kljax import generators

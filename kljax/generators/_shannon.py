@@ -201,9 +201,6 @@ def jensen_shannon(weight: Scalar = 0.5, *, scaled: bool = False) -> Generator:
     Returns:
         The generator.
 
-    Raises:
-        ValueError: If ``weight`` is a Python number outside [0, 1].
-
     Example:
         >>> from kljax import generators
         >>> bool(abs(generators.jensen_shannon()(2.0) - 0.0849) < 1e-4)
@@ -261,9 +258,6 @@ def skew_kl(weight: Scalar) -> Generator:
     Returns:
         The generator.
 
-    Raises:
-        ValueError: If ``weight`` is a Python number outside [0, 1].
-
     Example:
         >>> from kljax import generators
         >>> generators.skew_kl(0.1).at_infinity < generators.kl.at_infinity
@@ -294,9 +288,6 @@ def skew_reverse_kl(weight: Scalar) -> Generator:
 
     Returns:
         The generator.
-
-    Raises:
-        ValueError: If ``weight`` is a Python number outside [0, 1].
 
     Example:
         >>> from kljax import generators

@@ -17,8 +17,8 @@ from kljax.montecarlo._estimate import Estimate
 def f_divergence(
     log_p: Rows,
     log_q: Rows,
-    *,
     generator: Generator,
+    *,
     estimator: Estimator = "k3",
     draws_from: DrawsFrom = "p",
     self_normalized: bool = False,
@@ -40,15 +40,13 @@ def f_divergence(
         draws_from: "p", "q", or the log-density at the draws of what they came from.
         self_normalized: Whether the log-densities are known up to constants only, as in ``kl``.
         axis: The axis, or axes, of the draws.
-        where: Boolean mask that broadcasts to the operands; draws where it is false do not count.
+        where: Boolean mask that broadcasts to the log-densities; draws where it is false do not count.
 
     Returns:
         The estimate in nats, its standard error and the effective sample size, each [batch...].
 
     Raises:
-        ValueError: If there are no draws, the shapes do not broadcast, a name is unknown, or ``estimator`` does not
-            go with the other arguments.
-        TypeError: If an operand is not of a floating dtype, ``where`` is not boolean, or ``generator`` not a record.
+        ValueError: If ``estimator`` does not go with the other arguments.
 
     Example:
         >>> import jax
@@ -87,15 +85,13 @@ def squared_hellinger(
         draws_from: "p", "q", or the log-density at the draws of what they came from.
         self_normalized: Whether the log-densities are known up to constants only, as in ``kl``.
         axis: The axis, or axes, of the draws.
-        where: Boolean mask that broadcasts to the operands; draws where it is false do not count.
+        where: Boolean mask that broadcasts to the log-densities; draws where it is false do not count.
 
     Returns:
         The estimate in nats, its standard error and the effective sample size, each [batch...].
 
     Raises:
-        ValueError: If there are no draws, the shapes do not broadcast, a name is unknown, or ``estimator`` does not
-            go with the other arguments.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
+        ValueError: If ``estimator`` does not go with the other arguments.
 
     Example:
         >>> import jax
@@ -143,15 +139,13 @@ def total_variation(
         draws_from: "p", "q", or the log-density at the draws of what they came from.
         self_normalized: Whether the log-densities are known up to constants only, as in ``kl``.
         axis: The axis, or axes, of the draws.
-        where: Boolean mask that broadcasts to the operands; draws where it is false do not count.
+        where: Boolean mask that broadcasts to the log-densities; draws where it is false do not count.
 
     Returns:
         The estimate in nats, its standard error and the effective sample size, each [batch...].
 
     Raises:
-        ValueError: If there are no draws, the shapes do not broadcast, a name is unknown, or ``estimator`` does not
-            go with the other arguments.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
+        ValueError: If ``estimator`` does not go with the other arguments.
 
     Example:
         >>> import jax
@@ -198,15 +192,13 @@ def chi_squared(
         draws_from: "p", "q", or the log-density at the draws of what they came from.
         self_normalized: Whether the log-densities are known up to constants only, as in ``kl``.
         axis: The axis, or axes, of the draws.
-        where: Boolean mask that broadcasts to the operands; draws where it is false do not count.
+        where: Boolean mask that broadcasts to the log-densities; draws where it is false do not count.
 
     Returns:
         The estimate in nats, its standard error and the effective sample size, each [batch...].
 
     Raises:
-        ValueError: If there are no draws, the shapes do not broadcast, a name is unknown, or ``estimator`` does not
-            go with the other arguments.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
+        ValueError: If ``estimator`` does not go with the other arguments.
 
     Example:
         >>> import jax
@@ -254,15 +246,13 @@ def le_cam(
         draws_from: "p", "q", or the log-density at the draws of what they came from.
         self_normalized: Whether the log-densities are known up to constants only, as in ``kl``.
         axis: The axis, or axes, of the draws.
-        where: Boolean mask that broadcasts to the operands; draws where it is false do not count.
+        where: Boolean mask that broadcasts to the log-densities; draws where it is false do not count.
 
     Returns:
         The estimate in nats, its standard error and the effective sample size, each [batch...].
 
     Raises:
-        ValueError: If there are no draws, the shapes do not broadcast, a name is unknown, or ``estimator`` does not
-            go with the other arguments.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
+        ValueError: If ``estimator`` does not go with the other arguments.
 
     Example:
         >>> import jax

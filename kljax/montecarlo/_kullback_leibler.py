@@ -54,16 +54,14 @@ def kl(
             are divided by their sums, with a bias of order 1/n. The result is KL between the reweighted draws, never
             negative.
         axis: The axis, or axes, of the draws.
-        where: Boolean mask that broadcasts to the operands; draws where it is false do not count.
+        where: Boolean mask that broadcasts to the log-densities; draws where it is false do not count.
 
     Returns:
         The estimate in nats, its standard error and the effective sample size, each [batch...]. Of no draws: 0, inf and
         0. NaN where a log-density is NaN or inf.
 
     Raises:
-        ValueError: If there are no draws, the shapes do not broadcast, a name is unknown, or ``estimator`` does not go
-            with the other arguments.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
+        ValueError: If ``estimator`` does not go with the other arguments.
 
     Example:
         >>> import jax
@@ -103,15 +101,13 @@ def jeffreys(
         draws_from: "p", "q", or the log-density at the draws of what they came from.
         self_normalized: Whether the log-densities are known up to constants only, as in ``kl``.
         axis: The axis, or axes, of the draws.
-        where: Boolean mask that broadcasts to the operands; draws where it is false do not count.
+        where: Boolean mask that broadcasts to the log-densities; draws where it is false do not count.
 
     Returns:
         The estimate in nats, its standard error and the effective sample size, each [batch...].
 
     Raises:
-        ValueError: If there are no draws, the shapes do not broadcast, a name is unknown, or ``estimator`` does not go
-            with the other arguments.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
+        ValueError: If ``estimator`` does not go with the other arguments.
 
     Example:
         >>> import jax
@@ -154,15 +150,13 @@ def jensen_shannon(
         draws_from: "p", "q", or the log-density at the draws of what they came from.
         self_normalized: Whether the log-densities are known up to constants only, as in ``kl``.
         axis: The axis, or axes, of the draws.
-        where: Boolean mask that broadcasts to the operands; draws where it is false do not count.
+        where: Boolean mask that broadcasts to the log-densities; draws where it is false do not count.
 
     Returns:
         The estimate in nats, its standard error and the effective sample size, each [batch...].
 
     Raises:
-        ValueError: If there are no draws, the shapes do not broadcast, a name is unknown, ``estimator`` does not go
-            with the other arguments, or ``weight`` is a Python number outside [0, 1].
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
+        ValueError: If ``estimator`` does not go with the other arguments.
 
     Example:
         >>> import jax
@@ -219,15 +213,13 @@ def skew_kl(
         draws_from: "p", "q", or the log-density at the draws of what they came from.
         self_normalized: Whether the log-densities are known up to constants only, as in ``kl``.
         axis: The axis, or axes, of the draws.
-        where: Boolean mask that broadcasts to the operands; draws where it is false do not count.
+        where: Boolean mask that broadcasts to the log-densities; draws where it is false do not count.
 
     Returns:
         The estimate in nats, its standard error and the effective sample size, each [batch...].
 
     Raises:
-        ValueError: If there are no draws, the shapes do not broadcast, a name is unknown, ``estimator`` does not go
-            with the other arguments, or ``weight`` is a Python number outside [0, 1].
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
+        ValueError: If ``estimator`` does not go with the other arguments.
 
     Example:
         >>> import jax

@@ -52,7 +52,6 @@ def generator(f: Generator, *, ax: Axes | None = None) -> Axes:
         The axes.
 
     Raises:
-        TypeError: If ``f`` is no generator.
         ImportError: If matplotlib is not installed.
 
     Example:
@@ -95,7 +94,6 @@ def conjugate(f: Generator, *, ax: Axes | None = None) -> Axes:
         The axes.
 
     Raises:
-        TypeError: If ``f`` is no generator.
         ImportError: If matplotlib is not installed.
 
     Example:

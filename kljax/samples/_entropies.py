@@ -49,9 +49,9 @@ def entropy(
     of their normal scores, corrected on surrogates from a copula. Edges of the support, as of a cube, do no harm.
 
     Args:
-        x: Samples, [n, d] or [n], of any floating dtype.
+        x: Samples of p, [n, d] or [n], of any floating dtype.
         key: A key of ``jax.random``. It is required.
-        k: Numbers of neighbours, over which the dependence is averaged and whose range goes into the error.
+        k: Numbers of neighbours, over which the estimate is averaged and whose range goes into the error.
         surrogates: How many surrogate samples.
         max_queries: Of at most so many points the neighbours are looked for.
         nan: "raise", or "drop" to leave out rows with NaN.

@@ -119,7 +119,6 @@ def model_kl(
         ``ModelFit``: ``value`` and ``stderr`` in nats a point, ``p_value``, ``anderson_darling`` and a ``verdict``.
 
     Raises:
-        TypeError: If the model can't be fitted or drawn from, or ``key`` is no key.
         ValueError: If x is not of finite numbers, or has so few different ones that no density is there.
 
     Example:

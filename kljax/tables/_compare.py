@@ -89,7 +89,7 @@ def compare(
         floor: Nats below which a difference is negligible.
         material: Nats below which a difference would not matter.
         correction: "bh" (Benjamini-Hochberg), "bonferroni" or "none".
-        max_categories: Labels beyond the so many most frequent ones are one cell.
+        max_categories: Labels beyond the so many most frequent ones are counted together.
         sample: Rows that the joint part uses, half of each table.
         seed: Of the samples. The same tables and seed give the same result, bit for bit.
 
@@ -98,7 +98,6 @@ def compare(
 
     Raises:
         ValueError: If the tables have no column in common, or one has no rows.
-        TypeError: If one is no table.
 
     Example:
         >>> import numpy as np

@@ -36,7 +36,7 @@ def timeline(
     """Every batch compared with one reference, the p-values corrected for all columns of all batches together.
 
     Args:
-        reference: A table, or a ``Profile``, as in ``compare``.
+        reference: As in ``compare``.
         batches: Tables: a mapping from their names, or a sequence; or, with ``by``, one table to be cut into batches.
         by: The column to cut by: a date, or one whose values are the batches. It is not compared.
         every: How long a batch is, if ``by`` is a date: "day", "week", "month", "quarter" or "year".
