@@ -13,7 +13,7 @@ from kljax._special.elementwise import divide, log1p, log_ratio
 from kljax._special.logarithms import logit_less
 from kljax._types import Entries
 from kljax.families._fit import fit_by_likelihood
-from kljax.families._logs import Logs, as_logs, of_share, rest_of
+from kljax.families._log_draws import Logs, as_logs, of_share, rest_of
 from kljax.families._normal import Normal
 from kljax.families._quantiles import at_shares, standard_deviation
 from kljax.families._record import along, at_points, family, filled, positive, real

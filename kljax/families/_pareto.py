@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from kljax._special.elementwise import divide, log_ratio
 from kljax._types import Entries
 from kljax.families._fit import fit_by_likelihood
-from kljax.families._logs import Logs, as_logs
+from kljax.families._log_draws import Logs, as_logs
 from kljax.families._quantiles import at_shares, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive
 from kljax.quadrature import Support

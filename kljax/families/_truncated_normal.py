@@ -11,9 +11,9 @@ import numpy as np
 
 from kljax._special.elementwise import divide, expm1
 from kljax._types import Entries
+from kljax.families._fields import _parameter
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._implicit import implicit
-from kljax.families._kinds import _parameter
 from kljax.families._quantiles import quantile_by_bisection, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive, real
 from kljax.quadrature import Support

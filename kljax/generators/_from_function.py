@@ -13,7 +13,7 @@ import numpy as np
 
 from kljax._names import advised
 from kljax._special.elementwise import expm1
-from kljax.generators._forms import graded
+from kljax.generators._forms_in_log_ratio import graded
 from kljax.generators._record import Generator
 
 _NEAR = 0.5  # |log u| up to which f is integrated from its second derivative

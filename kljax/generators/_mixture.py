@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from kljax._special.elementwise import atanh_tail, divide, expm1, tiny
-from kljax.generators._forms import Scalar, above, below
+from kljax.generators._forms_in_log_ratio import Scalar, above, below
 
 
 def mixture(r: jax.Array, weight: Scalar, rest: Scalar) -> tuple[jax.Array, jax.Array]:
