@@ -77,5 +77,5 @@ class HalfCauchy:
         """There is none: NaN."""
         return jnp.full_like(filled(self).scale, jnp.nan)
 
-    def _frame(self) -> tuple[jax.Array, jax.Array]:
+    def _hint(self) -> tuple[jax.Array, jax.Array]:
         return self.scale, self.scale  # the moments are infinite

@@ -104,7 +104,7 @@ class InverseGamma:
         a = jnp.where(thin, at.concentration, 3.0)
         return jnp.where(thin, jnp.square(at.scale / (a - 1.0)) / (a - 2.0), jnp.inf)
 
-    def _frame(self) -> tuple[jax.Array, jax.Array]:
+    def _hint(self) -> tuple[jax.Array, jax.Array]:
         mode = self.scale / (self.concentration + 1.0)  # the moments may be infinite
         return mode, mode
 

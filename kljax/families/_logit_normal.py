@@ -104,7 +104,7 @@ class LogitNormal:
         z = jnp.sinh(v)
         return z, jax.nn.softmax(-0.5 * jnp.square((z - at.loc) / at.scale) + jnp.log(jnp.cosh(v)), -1)
 
-    def _frame(self) -> tuple[jax.Array, jax.Array]:
+    def _hint(self) -> tuple[jax.Array, jax.Array]:
         middle = jax.nn.sigmoid(self.loc)
         return middle, jnp.minimum(self.scale * middle * jax.nn.sigmoid(-self.loc), 0.25)
 

@@ -102,5 +102,5 @@ class Pareto:
         share = 1.0 + divide(jnp.full_like(a, 2.0), a - 2.0)
         return jnp.where(thin, share * jnp.square(divide(at.scale, a - 1.0)), jnp.inf)
 
-    def _frame(self) -> tuple[jax.Array, jax.Array]:
+    def _hint(self) -> tuple[jax.Array, jax.Array]:
         return self.scale, self.scale * jnp.minimum(1.0 / self.concentration, 1.0)  # the moments may be infinite

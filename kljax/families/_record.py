@@ -222,21 +222,21 @@ def is_family(value: Any) -> bool:
     return (value if isinstance(value, type) else type(value)) in _FAMILIES
 
 
-def frame(record: Any) -> tuple[jax.Array, jax.Array]:
+def hint(record: Any) -> tuple[jax.Array, jax.Array]:
     """Where the mass of a distribution on the line lies and how wide it is, roughly; both finite."""
     at = filled(record)
-    if hasattr(at, "_frame"):
-        return at._frame()
+    if hasattr(at, "_hint"):
+        return at._hint()
     low = at.support.low
     if hasattr(at, "loc") and hasattr(at, "scale") and isinstance(low, float) and low == -math.inf:
         return at.loc, at.scale
     return at.mean, jnp.sqrt(at.variance)
 
 
-def frames(record: Any) -> list[tuple[jax.Array, jax.Array]]:
+def hints(record: Any) -> list[tuple[jax.Array, jax.Array]]:
     """Those of each component of a mixture, of any other distribution the one there is."""
     at = filled(record)
-    return at._frames() if hasattr(at, "_frames") else [frame(at)]
+    return at._hints() if hasattr(at, "_hints") else [hint(at)]
 
 
 def ends(record: Any) -> list[tuple[Any, Any]]:

@@ -95,7 +95,7 @@ class SkewNormal:
         at = filled(self)
         return jnp.square(at.scale) * (1.0 - 2.0 / math.pi * jnp.square(at.slant / jnp.hypot(1.0, at.slant)))
 
-    def _frame(self) -> tuple[jax.Array, jax.Array]:
+    def _hint(self) -> tuple[jax.Array, jax.Array]:
         return self.mean, jnp.sqrt(self.variance)
 
 

@@ -116,7 +116,7 @@ class TruncatedNormal:
         here = interval(*bounds(filled(self)))
         return jnp.square(filled(self).scale) * here.mean(jnp.square(here.step - here.mean(here.step)[..., None]))
 
-    def _frame(self) -> tuple[jax.Array, jax.Array]:
+    def _hint(self) -> tuple[jax.Array, jax.Array]:
         # Where the density is largest, and how far it takes to fall off from there: as exp(-ct - ½t²) in units of σ.
         at = filled(self)
         mode = jnp.clip(at.loc, at.low, at.high)
