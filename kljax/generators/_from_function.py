@@ -11,8 +11,8 @@ import jax.numpy as jnp
 
 from kljax._names import advised
 from kljax.generators._differentiated import NEAR, Forms, Function, differentiated
-from kljax.generators._forms import graded
-from kljax.generators._masses import ByMass
+from kljax.generators._forms_in_log_ratio import graded
+from kljax.generators._forms_in_masses import ByMass
 from kljax.generators._record import Generator
 
 _PROBES = (-4.0, -2.0, -1.0, -NEAR, NEAR, 1.0, 2.0, 4.0)

@@ -16,8 +16,8 @@ from kljax import _checks, _names, _records
 from kljax._special import elementwise
 from kljax._special.roots import search, with_slope
 from kljax._special.safe import saturated
-from kljax.generators._forms import Form, Scalar, bind, dynamic, is_static, partial_derivative, tame
-from kljax.generators._masses import ByMass, masses
+from kljax.generators._forms_in_log_ratio import Form, Scalar, bind, dynamic, is_static, partial_derivative, tame
+from kljax.generators._forms_in_masses import ByMass, masses
 
 Power = Callable[[Scalar], jax.Array] | None
 

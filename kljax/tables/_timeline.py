@@ -9,9 +9,9 @@ from typing import Any
 from kljax._names import advised
 from kljax._types import Correction, Every, JointTest
 from kljax.tables._compare import Settings, corrected, drafted, finished
+from kljax.tables._findings import Comparison, Timeline
 from kljax.tables._open import opened
 from kljax.tables._profile import Profile
-from kljax.tables._records import Comparison, Timeline
 from kljax.tables._source import Source
 
 

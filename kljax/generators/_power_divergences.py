@@ -21,11 +21,11 @@ from kljax._special.elementwise import (
     log1p,
 )
 from kljax._special.log1p_quotients import log1p_over
-from kljax.generators._atoms import exp_decay_excess, log_cosh, tanh
 from kljax.generators._build import reverse, scale
 from kljax.generators._catalogue import kl, reverse_kl
-from kljax.generators._forms import Scalar, above, below, graded, is_static, remembered
-from kljax.generators._masses import AtOrder, PowerForms
+from kljax.generators._forms_in_log_ratio import Scalar, above, below, graded, is_static, remembered
+from kljax.generators._forms_in_masses import AtOrder, PowerForms
+from kljax.generators._hyperbolic import exp_decay_excess, log_cosh, tanh
 from kljax.generators._record import Generator
 
 _INF = math.inf
