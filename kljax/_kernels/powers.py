@@ -17,8 +17,8 @@ from jax import lax
 from jax.scipy.special import logsumexp
 
 from kljax import _checks
-from kljax._kernels import in_range
-from kljax._kernels.blocks import by_blocks, one_cpu
+from kljax._kernels import choose, in_range
+from kljax._kernels.blocks import by_blocks
 from kljax._kernels.rows import (
     Rows,
     Temperature,
@@ -168,7 +168,7 @@ def _renyi_with_rows(
         rows = statistics(a, b, temperature)
         return by_blocks(of_block, (generator, temperature), a, b, *rows), rows, jnp.zeros_like(rows.norm_p)
 
-    if not (is_static(order) and one_cpu()):
+    if not (is_static(order) and choose.way(a).name == "in range"):
         return passes(generator, a, b)
     divergence, rows, certain = in_range.evaluate(generator, a, b, temperature)
     beta, scaled = order - 1.0, order * divergence
@@ -240,7 +240,7 @@ def _renyi_jvp(primals, tangents):
         return in_range.tangent(slopes, ((generator, value), temperature), (a, b), rows, steps)
 
     steps = [step for step in tangents[1:3] if not absent(step)]
-    if still and steps and one_cpu() and is_static(generator.parameters[0]):
+    if still and steps and is_static(generator.parameters[0]) and choose.way(a).name == "in range":
         tangent = lax.cond((quick > 0.0).all(), in_block, general, a, b, *steps)
     else:
         tangent = general(a, b, *steps)

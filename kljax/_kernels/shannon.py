@@ -10,8 +10,8 @@ import jax.numpy as jnp
 from jax import lax
 from jax.scipy.special import logsumexp
 
-from kljax._kernels import in_range
-from kljax._kernels.blocks import by_blocks, one_cpu, single_or_double
+from kljax._kernels import choose, in_range
+from kljax._kernels.blocks import by_blocks, single_or_double
 from kljax._kernels.powers import order_slope
 from kljax._kernels.rows import Rows, Temperature, centre, closed, logit_tangent, normalise, scaled, statistics
 from kljax._kernels.rows import weights as exp_weights
@@ -147,7 +147,7 @@ def cross_entropy(a: jax.Array, b: jax.Array, temperature: Temperature) -> jax.A
 @jax.custom_jvp
 def _cross_entropy_with_rows(a: jax.Array, b: jax.Array, temperature: Temperature) -> tuple[jax.Array, Rows, jax.Array]:
     """The value, the rows, and 1 where all are ``in_range``, else 0 and no rows, of shape [..., 1]."""
-    if not one_cpu():
+    if choose.way(a).name != "in range":
         return _cross_entropy_terms(a, b, temperature).sum(-1), *_no_rows(a)
 
     def of_block(temperature, a, b):
@@ -202,7 +202,7 @@ def _cross_entropy_jvp(primals, tangents):
         return in_range.tangent(slopes, (kl, temperature), (a, b), rows, steps)
 
     steps = [step for step in tangents[:2] if not absent(step)]
-    if one_cpu() and absent(tangents[0]) and absent(tangents[2]) and steps:
+    if choose.way(a).name == "in range" and absent(tangents[0]) and absent(tangents[2]) and steps:
         tangent = lax.cond((quick > 0.0).all(), in_block, general, a, b, *steps)
     else:
         tangent = general(a, b, *steps)

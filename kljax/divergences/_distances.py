@@ -24,9 +24,7 @@ def jensen_shannon_distance(p: Any, q: Any) -> jax.Array:
         The distance, [batch...].
 
     Raises:
-        TypeError: If p or q is not a distribution.
         NotImplementedError: If there is neither a closed form nor a variable of one dimension to integrate over.
-        ValueError: If the batches do not broadcast.
 
     Example:
         >>> import kljax
@@ -54,9 +52,7 @@ def hellinger_distance(p: Any, q: Any) -> jax.Array:
         The distance, [batch...].
 
     Raises:
-        TypeError: If p or q is not a distribution.
         NotImplementedError: If there is neither a closed form nor a variable of one dimension to integrate over.
-        ValueError: If the batches do not broadcast.
 
     Example:
         >>> import kljax

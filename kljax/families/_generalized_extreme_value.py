@@ -113,7 +113,7 @@ class GeneralizedExtremeValue:
         spread = jnp.exp(2.0 * log_gamma_1p(-c)) * expm1_ratio(bent) * (bent / c / c)
         return jnp.where(thin, jnp.square(at.scale) * spread, jnp.inf)
 
-    def _frame(self) -> tuple[jax.Array, jax.Array]:
+    def _hint(self) -> tuple[jax.Array, jax.Array]:
         at = filled(self)
         return at.quantile(0.4), jnp.maximum(at.quantile(0.75) - at.quantile(0.25), 1e-3 * at.scale)
 

@@ -102,7 +102,7 @@ class GeneralizedPareto:
         c = jnp.where(thin, at.concentration, 0.0)
         return jnp.where(thin, jnp.square(at.scale / (1.0 - c)) / (1.0 - 2.0 * c), jnp.inf)
 
-    def _frame(self) -> tuple[jax.Array, jax.Array]:
+    def _hint(self) -> tuple[jax.Array, jax.Array]:
         at = filled(self)
         low, high = at.quantile(0.25), at.quantile(0.75)
         return at.quantile(0.5), jnp.maximum(high - low, 1e-3 * at.scale)

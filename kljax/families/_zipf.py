@@ -100,7 +100,7 @@ class Zipf:
         """log ζ(-η)"""
         return log_zeta(-natural[..., 0])
 
-    def _frame(self) -> tuple[jax.Array, jax.Array]:
+    def _hint(self) -> tuple[jax.Array, jax.Array]:
         s = filled(self).power
         return jnp.ones_like(s), jnp.full_like(s, 2.0)
 

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from kljax._special.elementwise import atanh_tail, divide, expm1, tiny
 from kljax._special.log1p_quotients import log1p_excess_ratio, log1p_excess_ratio_near, log1p_ratio_near
-from kljax.generators._forms import Scalar, above, below
+from kljax.generators._forms_in_log_ratio import Scalar, above, below
 
 
 def mixture(r: jax.Array, weight: Scalar, rest: Scalar) -> tuple[jax.Array, jax.Array]:

@@ -54,16 +54,12 @@ def kl_ball_maximum(
     Args:
         losses: One loss an outcome, [batch..., n] along ``axis``.
         radius: ρ ≥ 0 in nats, a number or [batch...].
-        logits_q: Logits of q, which broadcast with the losses; None for the uniform distribution.
+        logits_q: Logits of q, the centre; shapes broadcast. None for the uniform distribution.
         axis: The axis of outcomes.
-        where: Outcomes to count, boolean, which broadcasts with the losses.
+        where: Outcomes to count, boolean; shapes broadcast.
 
     Returns:
         The maximum, [batch...], with log p and the temperature, as an ``Extreme``.
-
-    Raises:
-        TypeError: An array has no floating-point dtype, or ``where`` is not boolean.
-        ValueError: Shapes do not broadcast, there are no outcomes, or radius is negative.
 
     Example:
         >>> import jax.numpy as jnp
@@ -102,14 +98,10 @@ def kl_ball_projection(
         logits_q: Logits of q, the centre; shapes broadcast.
         radius: ρ ≥ 0 in nats, a number or [batch...].
         axis: The axis of outcomes.
-        where: Outcomes to count, boolean, which broadcasts with the logits.
+        where: Outcomes to count, boolean; shapes broadcast.
 
     Returns:
         log r, of the broadcast shape; differentiable in all three.
-
-    Raises:
-        TypeError: An array has no floating-point dtype, or ``where`` is not boolean.
-        ValueError: Shapes do not broadcast, there are no outcomes, or radius is negative.
 
     Example:
         >>> import jax.numpy as jnp

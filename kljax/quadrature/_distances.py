@@ -37,19 +37,14 @@ def jensen_shannon_distance(
         log_p: The log-density of p, an elementwise function of an array of points, [..., nodes] -> [..., nodes]; -∞ is
             density zero. It may close over traced parameters.
         log_q: The same of q.
-        support: (low, high), either end may be infinite, a number or an array of the batch's shape; or ``circle``, or
-            ``integers(low, high)``.
+        support: (low, high) with low < high, either end may be infinite, a number or an array of the batch's shape; or
+            ``circle``, or ``integers(low, high)``.
         center: Where the mass of the densities lies, a number or array; a tuple for several places.
         scale: The width of the mass at each centre, likewise.
         points: Breakpoints such as kinks, jumps or quantiles, [..., k].
 
     Returns:
         The distance and a bound of its error, [batch...]; near p = q the root of a small error is a larger one.
-
-    Raises:
-        TypeError: If a density is not a function or does not return real floating-point numbers, or an argument is of
-            the wrong kind.
-        ValueError: If shapes do not fit, or low ≥ high as Python numbers.
 
     Example:
         >>> import jax.numpy as jnp
@@ -84,19 +79,14 @@ def hellinger_distance(
         log_p: The log-density of p, an elementwise function of an array of points, [..., nodes] -> [..., nodes]; -∞ is
             density zero. It may close over traced parameters.
         log_q: The same of q.
-        support: (low, high), either end may be infinite, a number or an array of the batch's shape; or ``circle``, or
-            ``integers(low, high)``.
+        support: (low, high) with low < high, either end may be infinite, a number or an array of the batch's shape; or
+            ``circle``, or ``integers(low, high)``.
         center: Where the mass of the densities lies, a number or array; a tuple for several places.
         scale: The width of the mass at each centre, likewise.
         points: Breakpoints such as kinks, jumps or quantiles, [..., k].
 
     Returns:
         The distance and a bound of its error, [batch...]; near p = q the root of a small error is a larger one.
-
-    Raises:
-        TypeError: If a density is not a function or does not return real floating-point numbers, or an argument is of
-            the wrong kind.
-        ValueError: If shapes do not fit, or low ≥ high as Python numbers.
 
     Example:
         >>> import jax.numpy as jnp

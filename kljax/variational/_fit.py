@@ -66,8 +66,8 @@ def fit(
         target: The log-density of one latent, without batch axes; or a ``Target``, from a bridge.
         guide: The family of q, as ``full_rank(dim)``.
         key: A key of ``jax.random``; all that is random follows from it.
-        objective: What is maximised: ``elbo()`` by default.
-        gradient: The gradient estimator by name, see ``value_and_grad``; the best one that serves by default.
+        objective: What is maximised; ``elbo()`` by default.
+        gradient: The gradient estimator by name, as in ``value_and_grad``; the best one that serves by default.
         optimizer: Any optax optimiser for the stochastic steps; it then owns the learning rate, and all ``steps`` are
             taken. By default Adam, annealed as above.
         steps: At most so many stochastic steps, 2000 by default; for a Gaussian under the ELBO, so many steps of its
@@ -91,9 +91,8 @@ def fit(
         A ``FitResult``.
 
     Raises:
-        TypeError: If an argument has the wrong type.
-        ValueError: If the target does not return one number, or is not finite wherever the fit began; if objective,
-            gradient estimator and guide do not go together; if there are no draws or no steps.
+        ValueError: If the target is not finite wherever the fit began, or objective, gradient estimator and guide do
+            not go together.
 
     Example:
         >>> import jax, jax.numpy as jnp
