@@ -79,10 +79,7 @@ def evaluate(
     """The f-divergence, with the arguments as the caller of a verb gave them."""
     if axis_name is not None:
         return split(*f_kernel.in_pieces(generator), (logits_p, logits_q), where, temperature_, axis, axis_name, **over)
-    scale = temperature(temperature_)
-    if generator is generators.kl and where is None and scale is None and isinstance(axis, int) and axis == -1:
-        return kl(logits_p, logits_q, **over)  # fewer arguments to look at: an eager call is quicker
-    return f_divergence(logits_p, logits_q, generator, where, scale, axis=axis, **over)
+    return f_divergence(logits_p, logits_q, generator, where, temperature(temperature_), axis=axis, **over)
 
 
 def split(
@@ -121,11 +118,6 @@ def _split(functional, axis_name, given, logits, where, scale, *, axis: Axis):
         # An excluded outcome stays so, and sends nothing to the temperature.
         rows = [jnp.where(x == -jnp.inf, -jnp.inf, jnp.where(x == -jnp.inf, 0.0, x) / scale) for x in rows]
     return sharded.rows(functional, axis_name, given, None, tuple(rows))
-
-
-@of_pair
-def kl(logits_p, logits_q):
-    return f_kernel.f_divergence(generators.kl, *pair(logits_p, logits_q, None, None, -1, keep_half=True))
 
 
 @of_pair
