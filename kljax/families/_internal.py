@@ -40,6 +40,7 @@ from kljax.families._negative_binomial import successes
 from kljax.families._one_probability import chances, logit, row
 from kljax.families._padding import padded
 from kljax.families._record import (
+    FAMILIES,
     aligned,
     along,
     batch_shape,
@@ -59,6 +60,7 @@ from kljax.families._transformed import same_bijector
 
 __all__ = [
     "EULER",
+    "FAMILIES",
     "ROWS",
     "Cholesky",
     "Covariance",
