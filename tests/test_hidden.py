@@ -22,7 +22,6 @@ from sweeps import thinned
 from kljax import generators, hidden, logits
 from kljax._kernels import parts
 from kljax._kernels.functionals import KL
-from kljax.hidden import _core
 from kljax.hidden._chunks import Chunks, Place, walk
 
 EPS = 2.0**-23
@@ -393,22 +392,6 @@ def test_the_logits_are_never_held(strategy: str, share: float) -> None:
     compiled = jax.jit(jax.value_and_grad(loss, argnums=(2, 3))).lower(*kinds).compile()
     assert f"f32[{tokens},{outcomes}]" not in compiled.as_text()
     assert compiled.memory_analysis().temp_size_in_bytes <= share * 4 * tokens * outcomes
-
-
-@pytest.mark.parametrize(
-    ("platform", "tokens", "outcomes", "passes", "reduced", "expected"),
-    [
-        ("cpu", 16, 1000, 1, True, ("tokens", 16)),  # all at once
-        ("cpu", 2048, 32768, 1, True, ("tokens", 256)),
-        ("cpu", 2048, 32768, 1, False, ("vocabulary", 1024)),
-        ("cpu", 2048, 32768, 2, False, ("tokens", 256)),
-        ("cpu", 1024, 50257, 1, False, ("vocabulary", 1733)),  # 29 chunks without a tail
-        ("gpu", 8192, 131072, 1, True, ("tokens", 1024)),
-        ("gpu", 8192, 131072, 1, False, ("vocabulary", 4096)),
-    ],
-)
-def test_the_choice(platform: str, tokens: int, outcomes: int, passes: int, reduced: bool, expected: Any) -> None:
-    assert _core.choose(platform, tokens, outcomes, passes, reduced=reduced) == expected
 
 
 @pytest.mark.parametrize("spread", [False, True])

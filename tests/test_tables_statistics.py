@@ -11,8 +11,8 @@ from scipy import integrate, stats
 
 from kljax.counts import _cells as counts
 from kljax.tables import _calibration, _cells, _column, _cuts, _tail, _verdict, compare
+from kljax.tables._findings import Interval
 from kljax.tables._histogram import counted
-from kljax.tables._records import Interval
 
 AD = 1 / (np.arange(1, 9) * np.arange(2, 10))
 

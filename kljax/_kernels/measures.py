@@ -16,6 +16,7 @@ from jax.scipy.special import logsumexp
 
 from kljax._kernels.powers import capped, order_slope
 from kljax._special.elementwise import expm1, expm1_ratio, log1p, log_ratio, tiny, two_diff, two_product, two_sum
+from kljax._special.log1p_quotients import log_over
 from kljax._special.safe import exp_within, nan_where, saturated
 from kljax.generators import Generator, alpha
 from kljax.generators._internal import (
@@ -226,13 +227,10 @@ def renyi_below(generator: Generator, p: jax.Array, q: jax.Array) -> jax.Array:
     infinite = divergence == jnp.inf
     divergence = jnp.where(infinite, 0.0, divergence)
     x = jnp.where(infinite, jnp.inf, order * beta * (divergence / some))
-    near, usable = jnp.abs(x) < 0.5, (x > -0.5) & (x < 0.1 * float(jnp.finfo(x.dtype).max))
-    s = jnp.where(usable, x, 0.0)
-    log_s = log1p(s)
-    close = order * (divergence / some) * jnp.where(s == 0.0, 1.0, log_s / jnp.where(s == 0.0, 1.0, s))
-    log_power = jnp.where(usable, log_s, _log_power_sum(order, p, q, r) - jnp.log(some))
-    far = jnp.maximum(log_power / jnp.where(near | (beta == 0.0), 1.0, beta), 0.0)
-    value = jnp.where(near, close, far)
+    usable = (x > -0.5) & (x < 0.1 * float(jnp.finfo(x.dtype).max))
+    log_power = jnp.where(usable, log1p(jnp.where(usable, x, 0.0)), _log_power_sum(order, p, q, r) - jnp.log(some))
+    scaled = jnp.where(infinite, jnp.inf, order * (divergence / some))
+    value = jnp.maximum(log_over(beta, scaled, log_power), 0.0)
     return jnp.where(mass <= 0.0, jnp.where((divergence == 0.0) & ~infinite, 0.0, jnp.inf), value)
 
 

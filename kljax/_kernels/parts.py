@@ -17,7 +17,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from kljax._kernels.blocks import by_blocks, fresh, single_or_double, strategy, sum_over
+from kljax._kernels import choose
+from kljax._kernels.blocks import by_blocks, fresh, single_or_double, sum_over
 from kljax._kernels.rows import Rows, excess_term, weighted_gap
 from kljax._special.elementwise import expm1_minus_x_near, expm1_near, log1p, two_diff, two_sum, x_minus_log1p
 from kljax._special.safe import finite_or_nan
@@ -59,7 +60,7 @@ def _over(x: jax.Array, norm: jax.Array) -> jax.Array:
 
 def of_part(a: jax.Array, b: jax.Array) -> Parts:
     """The statistics along the last axis of the logits a and b."""
-    return _of_block(a, b) if strategy(a) == "whole" else _of_many_rows(a, b)
+    return _of_block(a, b) if choose.way(a).length is None else _of_many_rows(a, b)
 
 
 @jax.custom_jvp

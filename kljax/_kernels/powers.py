@@ -17,8 +17,8 @@ from jax import lax
 from jax.scipy.special import logsumexp
 
 from kljax import _checks
-from kljax._kernels import in_range
-from kljax._kernels.blocks import by_blocks, one_cpu
+from kljax._kernels import choose, in_range
+from kljax._kernels.blocks import by_blocks
 from kljax._kernels.rows import (
     Rows,
     Temperature,
@@ -34,6 +34,7 @@ from kljax._kernels.rows import (
 )
 from kljax._kernels.sums import absent, row_tangent
 from kljax._special.elementwise import divide, expm1, expm1_minus_x_ratio, expm1_near, expm1_ratio, log1p
+from kljax._special.log1p_quotients import log1p_over, log_over
 from kljax.generators import Generator, alpha, kl
 from kljax.generators._internal import Power, Scalar, is_static, summand
 
@@ -48,12 +49,7 @@ def log_of_power_sum(
 def log_of_divergence(order: Scalar, divergence: jax.Array, log_sum: jax.Array) -> jax.Array:
     """The same from the α-divergence itself."""
     beta = order - 1.0
-    x = order * beta * divergence
-    near = jnp.abs(x) < 0.5
-    s = jnp.where(near, x, 0.0)
-    ratio = jnp.where(s == 0.0, 1.0, log1p(s) / jnp.where(s == 0.0, 1.0, s))
-    close = order * jnp.where(near, divergence, 0.0) * ratio
-    return jnp.where(near, close, jnp.maximum(log_sum / jnp.where(near & (beta == 0.0), 1.0, beta), 0.0))
+    return jnp.maximum(log_over(beta, order * divergence, log_sum), 0.0)
 
 
 def tilted_slopes(
@@ -172,14 +168,12 @@ def _renyi_with_rows(
         rows = statistics(a, b, temperature)
         return by_blocks(of_block, (generator, temperature), a, b, *rows), rows, jnp.zeros_like(rows.norm_p)
 
-    if not (is_static(order) and one_cpu()):
+    if not (is_static(order) and choose.way(a).name == "in range"):
         return passes(generator, a, b)
     divergence, rows, certain = in_range.evaluate(generator, a, b, temperature)
-    x = order * (order - 1.0) * divergence
-    certain &= x > -0.75
-    x = jnp.where(certain, x, 0.0)
-    ratio = jnp.where(x == 0.0, 1.0, log1p(x) / jnp.where(x == 0.0, 1.0, x))
-    quick = (order * divergence * ratio)[..., 0], rows, jnp.ones_like(rows.norm_p)
+    beta, scaled = order - 1.0, order * divergence
+    certain &= beta * scaled > -0.75
+    quick = log1p_over(beta, jnp.where(certain, scaled, 0.0))[..., 0], rows, jnp.ones_like(rows.norm_p)
     return lax.cond(certain.all(), lambda *found: found[3:], passes, generator, a, b, *quick)
 
 
@@ -246,7 +240,7 @@ def _renyi_jvp(primals, tangents):
         return in_range.tangent(slopes, ((generator, value), temperature), (a, b), rows, steps)
 
     steps = [step for step in tangents[1:3] if not absent(step)]
-    if still and steps and one_cpu() and is_static(generator.parameters[0]):
+    if still and steps and is_static(generator.parameters[0]) and choose.way(a).name == "in range":
         tangent = lax.cond((quick > 0.0).all(), in_block, general, a, b, *steps)
     else:
         tangent = general(a, b, *steps)

@@ -10,13 +10,14 @@ import jax.numpy as jnp
 from jax import lax
 from jax.scipy.special import logsumexp
 
-from kljax._kernels import in_range
-from kljax._kernels.blocks import by_blocks, one_cpu, single_or_double
+from kljax._kernels import choose, in_range
+from kljax._kernels.blocks import by_blocks, single_or_double
 from kljax._kernels.powers import order_slope
 from kljax._kernels.rows import Rows, Temperature, centre, closed, logit_tangent, normalise, scaled, statistics
 from kljax._kernels.rows import weights as exp_weights
 from kljax._kernels.sums import absent, row_tangent
 from kljax._special.elementwise import divide, expm1, expm1_ratio, log1p, log1p_excess, two_diff
+from kljax._special.log1p_quotients import log_over
 from kljax._special.safe import finite_or_nan, saturated
 from kljax.generators import kl
 from kljax.generators._internal import mass_gap
@@ -93,12 +94,7 @@ def _renyi_entropy_of_log(order: jax.Array, log_p: jax.Array) -> jax.Array:
     near_term = p * level * expm1_ratio(jnp.where(small, power, 0.0))
     far_term = (jnp.exp(order * level) - p) / jnp.where(small & (beta == 0.0), 1.0, beta)
     total = jnp.where(absent, 0.0, jnp.where(small, near_term, far_term)).sum(-1)  # (Σ pᵅ - 1)/β
-    x = beta * total
-    near = jnp.abs(x) < 0.5
-    s = jnp.where(near, x, 0.0)
-    ratio = jnp.where(s == 0.0, 1.0, log1p(s) / jnp.where(s == 0.0, 1.0, s))
-    far = -logsumexp(jnp.where(absent, -jnp.inf, order * level), axis=-1) / jnp.where(near & (beta == 0.0), 1.0, beta)
-    return jnp.where(near, -jnp.where(near, total, 0.0) * ratio, far)
+    return -log_over(beta, total, logsumexp(jnp.where(absent, -jnp.inf, order * level), axis=-1))
 
 
 @_renyi_entropy_of_log.defjvp
@@ -151,7 +147,7 @@ def cross_entropy(a: jax.Array, b: jax.Array, temperature: Temperature) -> jax.A
 @jax.custom_jvp
 def _cross_entropy_with_rows(a: jax.Array, b: jax.Array, temperature: Temperature) -> tuple[jax.Array, Rows, jax.Array]:
     """The value, the rows, and 1 where all are ``in_range``, else 0 and no rows, of shape [..., 1]."""
-    if not one_cpu():
+    if choose.way(a).name != "in range":
         return _cross_entropy_terms(a, b, temperature).sum(-1), *_no_rows(a)
 
     def of_block(temperature, a, b):
@@ -206,7 +202,7 @@ def _cross_entropy_jvp(primals, tangents):
         return in_range.tangent(slopes, (kl, temperature), (a, b), rows, steps)
 
     steps = [step for step in tangents[:2] if not absent(step)]
-    if one_cpu() and absent(tangents[0]) and absent(tangents[2]) and steps:
+    if choose.way(a).name == "in range" and absent(tangents[0]) and absent(tangents[2]) and steps:
         tangent = lax.cond((quick > 0.0).all(), in_block, general, a, b, *steps)
     else:
         tangent = general(a, b, *steps)

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from kljax._kernels.blocks import by_blocks, fresh, known, single_or_double
+from kljax._kernels.blocks import by_blocks, fresh, single_or_double
 from kljax._kernels.parts import Parts, finish
 from kljax._kernels.rows import Rows, balance, log_ratio, masses, normalise, power_of_rows
 from kljax._kernels.totals import Totals, apart, gradient, names, terms
@@ -23,26 +23,9 @@ from kljax._special.elementwise import expm1_minus_x_near, two_diff, two_sum
 from kljax.generators import Generator
 from kljax.generators._internal import mass_gap, slopes_of_rows
 
-PLATFORMS = ("cuda", "rocm")  # the names that XLA gives to its GPU backends when it lowers
-OUTCOMES = 1024  # shorter rows stay in a GPU's cache over several passes
 SAMPLE = 512  # outcomes that the references are taken from
 RARE_BYTES = 1 << 26  # in float32 of an operand, the block of rows that rare cases take at a time,
 AGAIN_BYTES = 1 << 28  # and the second sums, which XLA sometimes gives arrays of that size
-
-
-def choose(platform: str, dtype: Any, shape: tuple[int, ...]) -> str:
-    """``"streaming"`` or ``"passes"``, one reduction or several, for rows of this dtype and shape."""
-    common = jnp.dtype(dtype).name in ("float16", "bfloat16", "float32", "float64")
-    long = bool(shape) and known(*shape) and shape[-1] >= OUTCOMES
-    return "streaming" if platform in PLATFORMS and common and long else "passes"
-
-
-def by_platform(one: Callable[..., Any], several: Callable[..., Any], a: jax.Array, *operands: Any) -> Any:
-    """``one(a, *operands)`` where rows like ``a`` take one reduction, else ``several``; decided when XLA lowers."""
-    chosen = {name: one for name in PLATFORMS if choose(name, a.dtype, a.shape) == "streaming"}
-    if not chosen:
-        return several(a, *operands)
-    return lax.platform_dependent(a, *operands, default=several, **chosen)
 
 
 class Sums(NamedTuple):

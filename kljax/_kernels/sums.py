@@ -10,8 +10,8 @@ import jax.numpy as jnp
 from jax import lax
 from jax.custom_derivatives import SymbolicZero
 
-from kljax._kernels import in_range, streaming
-from kljax._kernels.blocks import by_blocks, fresh, one_cpu
+from kljax._kernels import choose, in_range, streaming
+from kljax._kernels.blocks import by_blocks, fresh
 from kljax._kernels.rows import (
     Rows,
     Temperature,
@@ -89,7 +89,7 @@ def evaluate(
     sides = () if generator.name == kl.name else sides
 
     def several(a, b):
-        if one_cpu():
+        if choose.way(a).name == "in range":
             value, rows, quick = _by_range(generator, a, b, temperature)
         else:
             value, rows = _by_passes(generator, a, b, temperature)
@@ -104,7 +104,7 @@ def evaluate(
         found, sums = streaming.value_and_sums(generator, sides, a, b, rows)
         return jnp.maximum(found, 0.0), rows, {QUICK: jnp.zeros_like(rows.norm_p)} | sums
 
-    return several(a, b) if temperature is not None else streaming.by_platform(one, several, a, b)
+    return several(a, b) if temperature is not None else choose.by_platform(one, several, a, b)
 
 
 def _by_passes(generator: Generator, a: jax.Array, b: jax.Array, temperature: Temperature) -> tuple[jax.Array, Rows]:
@@ -172,14 +172,14 @@ def _with_rows_jvp(sides, primals, tangents):
             return in_range.tangent(slopes, (generator, temperature), (a, b), rows, steps)
 
         steps = [step for step in (da, db) if step is not None]
-        if not (still and steps and one_cpu()):
+        if not (still and steps and choose.way(a).name == "in range"):
             return general(a, b, *steps)
         return lax.cond((sums[QUICK] > 0.0).all(), quick, general, a, b, *steps)
 
     operands = *primals[1:3], tangents[1] if in_p else None, tangents[2] if in_q else None
     if moved:
         one = functools.partial(_by_slopes, moved, generator, value, rows, sums)
-        tangent = streaming.by_platform(one, several, *operands)
+        tangent = choose.by_platform(one, several, *operands)
     else:
         tangent = several(*operands)
     out = value, rows, {name: sums[name] for name in sums if name == QUICK or name[-1] in sides}

@@ -14,6 +14,7 @@ from jax import lax
 
 from kljax import _checks
 from kljax._prompt import prompt
+from kljax._special.roots import bracketed_root, with_slope
 from kljax._types import Law
 from kljax.divergences import _atoms, _pairs, _powers, _structure
 from kljax.divergences._forms.geometric_means import LINES
@@ -43,9 +44,7 @@ def chernoff_information(p: Law, q: Law, *, with_order: bool = False) -> jax.Arr
         p, and ½ for p = q.
 
     Raises:
-        TypeError: If p or q is not a distribution, or with_order not a bool.
         NotImplementedError: If there is neither a closed form nor a variable of one dimension to integrate over.
-        ValueError: If the batches do not broadcast.
 
     Example:
         >>> import kljax
@@ -114,7 +113,7 @@ def of_lines(lines: list[Line], start: jax.Array) -> Found:
         to_p, to_q = ends(order)
         return to_q - to_p
 
-    order = lax.custom_root(ahead, start, _bisected, _divided)
+    order = bracketed_root(with_slope(ahead), jnp.zeros_like(start), jnp.ones_like(start))
     to_p, to_q = ends(order)
     return order * to_p + (1.0 - order) * to_q, order
 
@@ -128,25 +127,6 @@ def _to_ends(line: Line, order: jax.Array) -> Found:
         return to_p, to_q
     first, second = line.shifts(order)
     return to_p + rest * rest * first, to_q + order * order * second
-
-
-def _bisected(rising: Callable[[jax.Array], jax.Array], start: jax.Array) -> jax.Array:
-    eps = float(jnp.finfo(start.dtype).eps)
-
-    def halve(_: Any, bounds: Found) -> Found:
-        low, high = bounds
-        middle = 0.5 * low + 0.5 * high
-        height = rising(middle)
-        return jnp.where(height > 0.0, low, middle), jnp.where(height < 0.0, high, middle)
-
-    rounds = round(-math.log2(eps)) + 1
-    low, high = lax.fori_loop(0, rounds, halve, (jnp.zeros_like(start), jnp.ones_like(start)))
-    return jnp.clip(0.5 * low + 0.5 * high, eps, 1.0 - eps)
-
-
-def _divided(linear: Callable[[jax.Array], jax.Array], y: jax.Array) -> jax.Array:
-    rise = linear(jnp.ones_like(y))
-    return jnp.where(rise == 0.0, 0.0, y / jnp.where(rise == 0.0, 1.0, rise))
 
 
 # --- by quadrature ------------------------------------------------------------------------------------------

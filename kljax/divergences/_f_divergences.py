@@ -33,9 +33,7 @@ def f_divergence(p: Law, q: Law, generator: Generator) -> jax.Array:
         The divergence in nats, [batch...].
 
     Raises:
-        TypeError: If p or q is not a distribution.
         NotImplementedError: If there is neither a closed form nor a variable of one dimension to integrate over.
-        ValueError: If the batches do not broadcast.
 
     Example:
         >>> import kljax
@@ -90,9 +88,7 @@ def renyi(p: Law, q: Law, *, order: ArrayLike) -> jax.Array:
         The divergence in nats, [batch...].
 
     Raises:
-        TypeError: If p or q is not a distribution.
         NotImplementedError: If there is neither a closed form nor a variable of one dimension to integrate over.
-        ValueError: If the batches do not broadcast, or an order or weight given as a number is out of range.
 
     Example:
         >>> import kljax
@@ -128,9 +124,7 @@ def tsallis(p: Law, q: Law, *, order: ArrayLike) -> jax.Array:
         The divergence in nats, [batch...].
 
     Raises:
-        TypeError: If p or q is not a distribution.
         NotImplementedError: If there is neither a closed form nor a variable of one dimension to integrate over.
-        ValueError: If the batches do not broadcast, or an order or weight given as a number is out of range.
 
     Example:
         >>> import kljax
@@ -157,9 +151,7 @@ def alpha(p: Law, q: Law, *, order: ArrayLike) -> jax.Array:
         The divergence in nats, [batch...].
 
     Raises:
-        TypeError: If p or q is not a distribution.
         NotImplementedError: If there is neither a closed form nor a variable of one dimension to integrate over.
-        ValueError: If the batches do not broadcast, or an order or weight given as a number is out of range.
 
     Example:
         >>> import kljax
@@ -185,9 +177,7 @@ def squared_hellinger(p: Law, q: Law) -> jax.Array:
         The divergence in nats, [batch...].
 
     Raises:
-        TypeError: If p or q is not a distribution.
         NotImplementedError: If there is neither a closed form nor a variable of one dimension to integrate over.
-        ValueError: If the batches do not broadcast.
 
     Example:
         >>> import kljax
@@ -213,9 +203,7 @@ def total_variation(p: Law, q: Law) -> jax.Array:
         The divergence in nats, [batch...].
 
     Raises:
-        TypeError: If p or q is not a distribution.
         NotImplementedError: If there is neither a closed form nor a variable of one dimension to integrate over.
-        ValueError: If the batches do not broadcast.
 
     Example:
         >>> import kljax
@@ -241,9 +229,7 @@ def chi_squared(p: Law, q: Law) -> jax.Array:
         The divergence in nats, [batch...].
 
     Raises:
-        TypeError: If p or q is not a distribution.
         NotImplementedError: If there is neither a closed form nor a variable of one dimension to integrate over.
-        ValueError: If the batches do not broadcast.
 
     Example:
         >>> import kljax
@@ -269,9 +255,7 @@ def le_cam(p: Law, q: Law) -> jax.Array:
         The divergence in nats, [batch...].
 
     Raises:
-        TypeError: If p or q is not a distribution.
         NotImplementedError: If there is neither a closed form nor a variable of one dimension to integrate over.
-        ValueError: If the batches do not broadcast.
 
     Example:
         >>> import kljax
@@ -297,9 +281,7 @@ def bhattacharyya(p: Law, q: Law) -> jax.Array:
         The divergence in nats, [batch...].
 
     Raises:
-        TypeError: If p or q is not a distribution.
         NotImplementedError: If there is neither a closed form nor a variable of one dimension to integrate over.
-        ValueError: If the batches do not broadcast.
 
     Example:
         >>> import kljax

@@ -20,7 +20,7 @@ from kljax.families import Bernoulli
 from kljax.families._internal import aligned, batch_shape, dtype_of, is_family
 from kljax.families._internal import integrals as _integrals
 from kljax.quadrature import Integral, Support
-from kljax.quadrature._internal import information as quadrature
+from kljax.quadrature._internal import recipe
 
 
 def distribution(name: str, value: Any) -> Any:
@@ -147,7 +147,7 @@ def _named(space: Support) -> str:
 
 @functools.partial(prompt, static_argnums=(0,))
 def _quadrature(verb: str, p: Any, q: Any, options: dict[str, Any]) -> Integral:
-    integrand, finish = quadrature.recipe(verb, **options)
+    integrand, finish = recipe(verb, **options)
     found: Integral = finish(_integrals.totals(integrand, [p, q]))
     return found
 

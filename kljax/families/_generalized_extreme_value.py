@@ -10,9 +10,9 @@ import jax.numpy as jnp
 
 from kljax._special.elementwise import expm1_ratio
 from kljax._special.gamma import bregman_log_gamma, log_gamma_1p
+from kljax._special.log1p_quotients import log1p_over
 from kljax._types import Entries
 from kljax.families._fit import fit_by_likelihood
-from kljax.families._generalized_pareto import log1p_ratio
 from kljax.families._gumbel import EULER
 from kljax.families._quantiles import at_shares, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive, real
@@ -113,7 +113,7 @@ class GeneralizedExtremeValue:
         spread = jnp.exp(2.0 * log_gamma_1p(-c)) * expm1_ratio(bent) * (bent / c / c)
         return jnp.where(thin, jnp.square(at.scale) * spread, jnp.inf)
 
-    def _frame(self) -> tuple[jax.Array, jax.Array]:
+    def _hint(self) -> tuple[jax.Array, jax.Array]:
         at = filled(self)
         return at.quantile(0.4), jnp.maximum(at.quantile(0.75) - at.quantile(0.25), 1e-3 * at.scale)
 
@@ -130,4 +130,4 @@ def _level(x: jax.Array, at: Any) -> tuple[jax.Array, jax.Array, jax.Array]:
     inside = (at.concentration * z > -1.0) & jnp.isfinite(z)
     z = jnp.where(inside, z, 0.0)
     below = jnp.where(at.concentration > 0.0, x < at.loc, x == -jnp.inf)
-    return inside, below, z * log1p_ratio(at.concentration * z)
+    return inside, below, log1p_over(at.concentration, z)

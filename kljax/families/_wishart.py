@@ -13,7 +13,7 @@ from kljax._special.elementwise import divide, log1p_excess, two_product
 from kljax._special.gamma import digamma
 from kljax._special.stirling import phi
 from kljax._types import Entries
-from kljax.families._kinds import definite
+from kljax.families._fields import definite
 from kljax.families._matrices import (
     adjoint,
     cholesky,

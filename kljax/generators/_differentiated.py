@@ -28,7 +28,7 @@ import numpy as np
 
 from kljax._special.elementwise import divide, expm1, horner
 from kljax._special.safe import saturated
-from kljax.generators._masses import Masses
+from kljax.generators._forms_in_masses import Masses
 
 NEAR = 0.5  # |log u| up to which f is integrated from its second derivative
 _ORDERS = (2, 4, 6, 8)

@@ -11,8 +11,8 @@ import jax.numpy as jnp
 
 from kljax._names import advised
 from kljax.generators._differentiated import NEAR, Forms, Function, differentiated
-from kljax.generators._forms import graded
-from kljax.generators._masses import ByMass
+from kljax.generators._forms_in_log_ratio import graded
+from kljax.generators._forms_in_masses import ByMass
 from kljax.generators._record import Generator
 
 _PROBES = (-4.0, -2.0, -1.0, -NEAR, NEAR, 1.0, 2.0, 4.0)
@@ -46,7 +46,7 @@ def from_function(
 
     Args:
         f: A convex function of u > 0, written elementwise with ``jax.numpy`` and twice differentiable.
-        name: A name for messages.
+        name: A name for the result.
         at_zero: f(0) after the normalisation above; found from f itself when not given.
         at_infinity: lim f(u)/u after the normalisation above; found from f' when not given.
 
@@ -54,7 +54,6 @@ def from_function(
         The generator. Build it once and keep it: a fresh ``lambda`` makes ``jit`` compile again.
 
     Raises:
-        TypeError: If ``f`` is not callable.
         ValueError: If f is not elementwise, not finite for u > 0, lies below its tangent at 1 (so it is not convex), or
             disagrees with the integral of its second derivative (so it is not twice differentiable).
 

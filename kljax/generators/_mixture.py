@@ -9,7 +9,8 @@ import jax
 import jax.numpy as jnp
 
 from kljax._special.elementwise import atanh_tail, divide, expm1, tiny
-from kljax.generators._forms import Scalar, above, below
+from kljax._special.log1p_quotients import log1p_excess_ratio, log1p_excess_ratio_near, log1p_ratio_near
+from kljax.generators._forms_in_log_ratio import Scalar, above, below
 
 
 def mixture(r: jax.Array, weight: Scalar, rest: Scalar) -> tuple[jax.Array, jax.Array]:
@@ -77,44 +78,3 @@ def kl_to_mixture_by_rest(r: jax.Array, weight: Scalar, rest: Scalar) -> jax.Arr
     v = jnp.where(near, t, 0.0)
     apart = jnp.exp(jnp.minimum(r, 0.0)) * _log_apart(r, weight, rest) / jnp.where(near, 1.0, rest) - gap
     return jnp.where(near, gap * (v * log1p_excess_ratio_near(v)), apart)
-
-
-# --- Atoms: the logarithms over their argument ---------------------------------------------------------------
-
-
-def log1p_ratio_near(t: jax.Array) -> jax.Array:
-    """log(1 + t)/t for -2/3 ≤ t ≤ 2."""
-    s = t / (2.0 + t)
-    return (2.0 + 2.0 * s * s * atanh_tail(s * s)) / (2.0 + t)
-
-
-@jax.custom_jvp
-def log1p_ratio(t: jax.Array) -> jax.Array:
-    """log(1 + t)/t for t ≥ -1, which is 1 at 0; its derivative is -κ(t)/(1 + t), κ the function below."""
-    near = (t >= -2.0 / 3.0) & (t <= 2.0)
-    far = jnp.where(near, 3.0, t)
-    return jnp.where(near, log1p_ratio_near(jnp.where(near, t, 0.0)), jnp.log1p(far) / far)
-
-
-@log1p_ratio.defjvp
-def _log1p_ratio_jvp(primals, tangents):
-    (t,), (dt,) = primals, tangents
-    edge = (t <= -1.0) | (t == jnp.inf)
-    safe = jnp.where(edge, 0.0, t)
-    slope = divide(log1p_excess_ratio(safe), 1.0 + safe)
-    return log1p_ratio(t), jnp.where(edge, 0.0, -slope) * dt
-
-
-def log1p_excess_ratio_near(t: jax.Array) -> jax.Array:
-    """κ(t) for -2/3 ≤ t ≤ 2."""
-    s = t / (2.0 + t)
-    return (1.0 + s * (1.0 + s) * atanh_tail(s * s)) / (2.0 + t)
-
-
-def log1p_excess_ratio(t: jax.Array) -> jax.Array:
-    """κ(t) = k(t)/t² for k(t) = (1 + t) log(1 + t) - t, which is 1/2 at 0."""
-    near = (t >= -2.0 / 3.0) & (t <= 2.0)
-    empty = t == -1.0
-    far = jnp.where(near | empty, 3.0, t)
-    direct = jnp.where(empty, 1.0, (jnp.log1p(far) * (1.0 + 1.0 / far) - 1.0) / far)
-    return jnp.where(near, log1p_excess_ratio_near(jnp.where(near, t, 0.0)), direct)

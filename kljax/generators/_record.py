@@ -14,9 +14,10 @@ from jax.typing import ArrayLike
 
 from kljax import _checks, _names, _records
 from kljax._special import elementwise
+from kljax._special.roots import search, with_slope
 from kljax._special.safe import saturated
-from kljax.generators._forms import Form, Scalar, bind, dynamic, is_static, partial_derivative, tame
-from kljax.generators._masses import ByMass, masses
+from kljax.generators._forms_in_log_ratio import Form, Scalar, bind, dynamic, is_static, partial_derivative, tame
+from kljax.generators._forms_in_masses import ByMass, masses
 
 Power = Callable[[Scalar], jax.Array] | None
 
@@ -346,17 +347,11 @@ def _numeric_conjugate_jvp(primals, tangents):
 
 @jax.custom_jvp
 def _invert_slope(generator: Generator, t: jax.Array) -> jax.Array:
-    """The log u at which f'(u) = t, by bisection; f' is non-decreasing."""
-    top = 1.1 * math.log(float(jnp.finfo(t.dtype).max))
-
-    def halve(_, bounds):
-        low, high = bounds
-        middle = 0.5 * (low + high)
-        right = generator.derivative(middle, *generator.parameters) < t
-        return jnp.where(right, middle, low), jnp.where(right, high, middle)
-
-    low, high = jax.lax.fori_loop(0, 75, halve, (jnp.full_like(t, -top), jnp.full_like(t, top)))
-    return 0.5 * (low + high)
+    """The log u at which f'(u) = t; f' is non-decreasing."""
+    top = jnp.full_like(t, 1.1 * math.log(float(jnp.finfo(t.dtype).max)))
+    return search(
+        with_slope(lambda r: generator.derivative(r, *generator.parameters) - t), -top, top, jnp.zeros_like(t)
+    )
 
 
 @_invert_slope.defjvp

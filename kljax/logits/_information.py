@@ -40,7 +40,7 @@ def entropy(
         logits: Logits, or log-probabilities, of any floating dtype. -inf is probability zero.
         order: α in [0, ∞]; a Python number, or a traced positive scalar.
         axis: The axis, or axes, of the outcomes.
-        where: Boolean mask that broadcasts to the operand; outcomes where it is false have probability zero.
+        where: Boolean mask that broadcasts to the logits; outcomes where it is false have probability zero.
         temperature: Divides the logits; a positive number, may be traced.
         axis_name: The mesh axis over which the outcomes are split, inside ``jax.shard_map``.
         tokens: Boolean mask of the tokens, the members of the batch; where it is false a token's value and gradient
@@ -52,10 +52,6 @@ def entropy(
     Returns:
         The entropy in nats, one number per batch element: the shape without ``axis``. float32, or float64 if the
         operand is.
-
-    Raises:
-        ValueError: If the shapes do not broadcast, ``axis`` is out of range, or ``order`` is a negative Python number.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
 
     Example:
         >>> import jax.numpy as jnp
@@ -116,8 +112,8 @@ def cross_entropy(
             labels, one a row: of the shape of ``logits_q`` without ``axis``.
         logits_q: Logits of q; broadcasts against ``logits_p``.
         axis: The axis, or axes, of the outcomes.
-        where: Boolean mask that broadcasts to the operands; outcomes where it is false have probability zero in both.
-        temperature: Divides both logits; a positive number, may be traced.
+        where: Boolean mask that broadcasts to the logits; outcomes where it is false have probability zero.
+        temperature: Divides the logits; a positive number, may be traced.
         axis_name: The mesh axis over which the outcomes are split, inside ``jax.shard_map``.
         tokens: Boolean mask of the tokens, the members of the batch; where it is false a token's value and gradient
             are 0, whatever it holds. (``where`` is for outcomes.)
@@ -128,10 +124,6 @@ def cross_entropy(
     Returns:
         The cross-entropy in nats, one number per batch element: the broadcast shape without ``axis``. float32, or
         float64 if an operand is.
-
-    Raises:
-        ValueError: If the shapes do not broadcast, ``axis`` is out of range.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
 
     Example:
         >>> import jax.numpy as jnp
@@ -195,21 +187,17 @@ def generalized_jensen_shannon(
     It is always finite: at most the entropy of the weights. With equal rows it is exactly 0.
 
     Args:
-        logits: The distributions, stacked along ``stack_axis``.
+        logits: Logits, or log-probabilities, of any floating dtype. -inf is probability zero. The distributions are
+            stacked along ``stack_axis``.
         weights: The K weights, non-negative with sum 1, of shape (K,) or the batch shape with K behind; equal ones when
             not given.
         stack_axis: The axis along which the distributions are stacked.
         axis: The axis, or axes, of the outcomes.
-        where: Boolean mask that broadcasts to the operand; outcomes where it is false have probability zero in all.
+        where: Boolean mask that broadcasts to the logits; outcomes where it is false have probability zero.
         temperature: Divides the logits; a positive number, may be traced.
 
     Returns:
         The divergence in nats, one number per batch element: the shape without ``stack_axis`` and ``axis``.
-
-    Raises:
-        ValueError: If an axis is out of range, the axes coincide, or the weights do not fit the stack, are negative or
-            do not sum to 1.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
 
     Example:
         >>> import jax.numpy as jnp

@@ -19,7 +19,7 @@ from kljax.generators import Generator
 from kljax.generators._internal import mass_gap, summand, weighted_slopes
 from kljax.montecarlo._draws import Draws, DrawsFrom, prepare, source
 from kljax.montecarlo._estimate import Estimate, effective_sample_size, standard_error
-from kljax.montecarlo._plain import Form, Plain
+from kljax.montecarlo._k1 import Form, Plain
 
 ESTIMATORS = ("k1", "k3", "fitted")
 NO_FORM = Plain()

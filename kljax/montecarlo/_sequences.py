@@ -69,10 +69,6 @@ def token_kl(
         One number a token in nats, of the broadcast shape. inf where q has no such token, without a gradient; 0 where p
         has none, or the weight is 0; NaN where a log-probability is NaN or inf.
 
-    Raises:
-        ValueError: If the shapes do not broadcast, or a name is unknown.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
-
     Example:
         >>> import jax
         >>> import jax.numpy as jnp
@@ -173,10 +169,6 @@ def token_kl_of_logits(
     Returns:
         One number a position in nats, [..., positions].
 
-    Raises:
-        ValueError: If the shapes do not broadcast, or the name is unknown.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
-
     Example:
         >>> import jax.numpy as jnp
         >>> from kljax import montecarlo
@@ -243,10 +235,6 @@ def sequence_sum(
 
     Returns:
         The sums in nats: the shape of ``terms`` without ``axis``; 0 where all is masked.
-
-    Raises:
-        ValueError: If the shapes do not broadcast.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
 
     Example:
         >>> import jax

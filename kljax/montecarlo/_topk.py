@@ -84,11 +84,6 @@ def topk(
         empty tail the reverse KL is inf for a student that has one. An index outside [0, V), or a row that is no
         distribution, gives NaN.
 
-    Raises:
-        ValueError: If k is 0 or larger than V, the shapes do not fit, or the name is unknown.
-        TypeError: If ``log_p`` or ``logits_q`` is not of a floating dtype, ``indices`` not of an integer one, ``where``
-            not boolean, or ``generator`` no record.
-
     Example:
         >>> import jax
         >>> import jax.numpy as jnp

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from kljax.quadrature import _information as information
 from kljax.quadrature._densities import Densities, densities
 from kljax.quadrature._domain import Hints, Space
+from kljax.quadrature._gauss_kronrod import NODES, WEIGHTS
 from kljax.quadrature._integrands import Entropy
 from kljax.quadrature._integrate import integrate
 from kljax.quadrature._measures import Totals
-from kljax.quadrature._rules import NODES, WEIGHTS
+from kljax.quadrature._renyi import recipe
 from kljax.quadrature._run import plain
 
 __all__ = [
@@ -20,7 +20,7 @@ __all__ = [
     "Space",
     "Totals",
     "densities",
-    "information",
     "integrate",
     "plain",
+    "recipe",
 ]

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from kljax.tables._records import Summary, plain
+from kljax.tables._findings import Summary, plain
 from kljax.tables._source import Categories, Field, Overview, Source, Values
 from kljax.tables._versions import versions
 

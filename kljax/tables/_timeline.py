@@ -9,9 +9,9 @@ from typing import Any
 from kljax._names import advised
 from kljax._types import Correction, Every, JointTest
 from kljax.tables._compare import Settings, corrected, drafted, finished
+from kljax.tables._findings import Comparison, Timeline
 from kljax.tables._open import opened
 from kljax.tables._profile import Profile
-from kljax.tables._records import Comparison, Timeline
 from kljax.tables._source import Source
 
 
@@ -36,7 +36,7 @@ def timeline(
     """Every batch compared with one reference, the p-values corrected for all columns of all batches together.
 
     Args:
-        reference: A table, or a ``Profile``, as in ``compare``.
+        reference: As in ``compare``.
         batches: Tables: a mapping from their names, or a sequence; or, with ``by``, one table to be cut into batches.
         by: The column to cut by: a date, or one whose values are the batches. It is not compared.
         every: How long a batch is, if ``by`` is a date: "day", "week", "month", "quarter" or "year".

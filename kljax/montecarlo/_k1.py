@@ -15,7 +15,8 @@ import jax
 import jax.numpy as jnp
 
 from kljax._special.elementwise import expm1, expm1_ratio, log1p
-from kljax.generators._internal import Scalar, is_static, log1p_ratio, log_p_over_mixture, tanh
+from kljax._special.log1p_quotients import log1p_ratio
+from kljax.generators._internal import Scalar, is_static, log_p_over_mixture, tanh
 
 Form = Callable[..., jax.Array]
 

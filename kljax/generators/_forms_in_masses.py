@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from kljax._special.elementwise import divide, expm1_minus_x_near, expm1_near
-from kljax.generators._forms import Scalar, is_static
+from kljax.generators._forms_in_log_ratio import Scalar, is_static
 
 
 class Masses(NamedTuple):

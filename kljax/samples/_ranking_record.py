@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import special
 
-from kljax import _words
+from kljax import _formatting
 from kljax.montecarlo import Estimate
 from kljax.samples._log_scores import difference, estimate
 from kljax.samples._loo import UNRELIABLE
@@ -143,7 +143,7 @@ class Ranking:
                 return f"{self.best} works best: all others give some points no probability at all."
             return f"{self.best} works best, by {surely:.1f} standard errors and more."
         listed = ", ".join(
-            f"{row.name} ({_words.plus_minus(*map(float, row.behind[:2]))} nats a point behind)" for row in tied
+            f"{row.name} ({_formatting.plus_minus(*map(float, row.behind[:2]))} nats a point behind)" for row in tied
         )
         return f"{self.best} works best, but these can't be told from it: {listed}."
 
@@ -164,7 +164,7 @@ class Ranking:
             [
                 row.name,
                 _number(float(row.log_score.value)),
-                "-" if row.name == self.best else _words.plus_minus(*map(float, row.behind[:2])),
+                "-" if row.name == self.best else _formatting.plus_minus(*map(float, row.behind[:2])),
                 f"{row.best_in:.0%}",
                 f"{row.weight:.2f}",
             ]
