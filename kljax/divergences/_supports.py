@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from kljax.families._internal import batch_shape, parts
+from kljax.families._internal import batch_shape, inner_records
 
 
 def beyond(p: Any, q: Any) -> bool | jax.Array:
@@ -16,7 +16,7 @@ def beyond(p: Any, q: Any) -> bool | jax.Array:
     A density is positive on all of its interval; for integers and for what is made of other distributions, whose
     support is only an outer bound, the answer is False.
     """
-    if p.support.kind != "interval" or q.support.kind != "interval" or parts(p):
+    if p.support.kind != "interval" or q.support.kind != "interval" or inner_records(p):
         return False
     ends = p.support.low, p.support.high, q.support.low, q.support.high
     if all(isinstance(one, (int, float)) for one in ends):

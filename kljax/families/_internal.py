@@ -48,10 +48,10 @@ from kljax.families._record import (
     expanded,
     filled,
     free,
+    inner_records,
     is_family,
     is_record,
     parameters,
-    parts,
     static,
 )
 from kljax.families._sphere import bessel_order, one_minus_cosine
@@ -91,6 +91,7 @@ __all__ = [
     "from_samples",
     "hermitian",
     "identity",
+    "inner_records",
     "integrals",
     "interval_logit",
     "is_discrete",
@@ -113,7 +114,6 @@ __all__ = [
     "over_counts",
     "padded",
     "parameters",
-    "parts",
     "row",
     "runs",
     "same_bijector",
