@@ -49,10 +49,10 @@ from kljax.families._record import (
     expanded,
     filled,
     free,
+    inner_records,
     is_family,
     is_record,
     parameters,
-    parts,
     static,
 )
 from kljax.families._sphere import bessel_order, one_minus_cosine
@@ -93,6 +93,7 @@ __all__ = [
     "from_samples",
     "hermitian",
     "identity",
+    "inner_records",
     "integrals",
     "interval_logit",
     "is_discrete",
@@ -115,7 +116,6 @@ __all__ = [
     "over_counts",
     "padded",
     "parameters",
-    "parts",
     "row",
     "runs",
     "same_bijector",
