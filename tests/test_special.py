@@ -13,7 +13,7 @@ import pytest
 from mpmath import mpf
 
 from kljax._special import elementwise, log1p_quotients, ratios
-from kljax.generators import _atoms
+from kljax.generators import _hyperbolic
 
 inf = float("inf")
 exp, log, expm1, log1p = mpmath.exp, mpmath.log, mpmath.expm1, mpmath.log1p
@@ -196,7 +196,7 @@ ATOMS = {
 
 
 def atom_named(name: str) -> Callable:
-    return next(getattr(one, name) for one in (elementwise, log1p_quotients, ratios, _atoms) if hasattr(one, name))
+    return next(getattr(one, name) for one in (elementwise, log1p_quotients, ratios, _hyperbolic) if hasattr(one, name))
 
 
 def points(atom: Atom, dtype, count: int) -> tuple[list[jax.Array], list[tuple[mpf, ...]]]:

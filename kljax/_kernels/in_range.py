@@ -23,7 +23,7 @@ import jax.numpy as jnp
 from kljax._kernels.blocks import by_blocks, single_or_double
 from kljax._kernels.rows import Statistics, Temperature, balance, normalise, power_of_rows
 from kljax._special.elementwise import two_diff
-from kljax.generators import Generator, jeffreys, kl, neyman, pearson, reverse_kl, total_variation
+from kljax.generators import Generator, jeffreys, kl, reverse_kl, total_variation
 from kljax.generators._internal import Scalar, is_static, slopes_of_rows, weighted_slopes
 from kljax.generators._internal import masses as form_masses
 
@@ -66,8 +66,13 @@ def power_in_range(order: Scalar, p: jax.Array, q: jax.Array, r: jax.Array) -> j
     if is_static(order) and order == 0.5:
         return jnp.sqrt(p * q)
     if is_static(order) and order == 2.0:
-        return p * (p / jnp.where(q == 0.0, 1.0, q))
+        return p * quotient(p, q)
     return jnp.where(r > 0.0, p, q) * jnp.exp(jnp.where(r > 0.0, order - 1.0, order) * r)
+
+
+def quotient(p: jax.Array, q: jax.Array) -> jax.Array:
+    """p/q; p where q is absent."""
+    return p / jnp.where(q == 0.0, 1.0, q)
 
 
 def masses(
@@ -122,7 +127,7 @@ def _summand(generator: Generator, p: jax.Array, q: jax.Array, r: jax.Array) -> 
     if generator.by_mass is None or generator.by_mass.summand is None:
         return jnp.maximum(p, q) * generator.balanced(r, *generator.parameters)
     power = functools.partial(power_in_range, p=p, q=q, r=r)
-    return generator.by_mass.summand(form_masses(p, q, r, power), *generator.parameters)
+    return generator.by_mass.summand(form_masses(p, q, r, power, quotient(p, q)), *generator.parameters)
 
 
 def _lowest(generator: Generator, like: jax.Array) -> float | None:
@@ -130,7 +135,7 @@ def _lowest(generator: Generator, like: jax.Array) -> float | None:
     bounded = all(is_static(one) and one < math.inf for one in (generator.at_zero, generator.at_infinity))
     if bounded or generator.name in (kl.name, reverse_kl.name, jeffreys.name):
         return None
-    rational = generator.by_mass is None or generator.name in (pearson.name, neyman.name)
+    rational = generator.by_mass is None or generator.by_mass.by_quotient
     return LOWEST[max(4, like.dtype.itemsize)] if rational else LOWEST_OF_POWERS
 
 
@@ -165,8 +170,12 @@ def slopes(
     generator, _ = carried
     p, q, r = masses(a, b, temperature, rows)
     # The slopes of total variation are multiples of p and q, and what they lack of their bound costs nothing.
-    of_outcomes = slopes_of_rows if generator.name == total_variation.name else weighted_slopes
-    found = of_outcomes(generator, p, q, r, functools.partial(power_in_range, p=p, q=q, r=r))
+    if generator.name == total_variation.name:
+        found = slopes_of_rows(generator, p, q, r)
+    else:
+        # Not of p and q, which their norms may have made subnormal.
+        ratio = quotient(*exponentials(a, b, temperature)) * (rows.norm_q / rows.norm_p)
+        found = weighted_slopes(generator, p, q, r, functools.partial(power_in_range, p=p, q=q, r=r), ratio)
     return tuple(balance((p, q)["pq".index(side)], found["pq".index(side)]) for side in sides)
 
 

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from kljax import _checks
-from kljax.bregman import _points
+from kljax.bregman import _flat_points
 from kljax.bregman._remainder import Function, fix, hessian_product
 
 _STEPS = 100
@@ -112,11 +112,11 @@ def left_centroid(
 
     weights = None if weights is None else _checks.floating("weights", weights)
     inverses = () if inverse_gradient is None else (inverse_gradient,)
-    return _points.run(_left, "phi", phi, event_ndims, {"points": points}, weights, functions=inverses, axis=axis)
+    return _flat_points.run(_left, "phi", phi, event_ndims, {"points": points}, weights, functions=inverses, axis=axis)
 
 
 def _left(
-    points: _points.Points,
+    points: _flat_points.Points,
     weights: jax.Array | None,
     inverse_gradient: Callable[[Any], Any] | None = None,
     *,
@@ -170,10 +170,10 @@ def symmetrized_centroid(
         for the generalised KL in closed form Nielsen, "Jeffreys centroids", IEEE Signal Process. Lett. 20 (2013).
     """
     weights = None if weights is None else _checks.floating("weights", weights)
-    return _points.run(_symmetrized, "phi", phi, event_ndims, {"points": points}, weights, axis=axis)
+    return _flat_points.run(_symmetrized, "phi", phi, event_ndims, {"points": points}, weights, axis=axis)
 
 
-def _symmetrized(points: _points.Points, weights: jax.Array | None, *, axis: int) -> Any:
+def _symmetrized(points: _flat_points.Points, weights: jax.Array | None, *, axis: int) -> Any:
     def core(f: Function, vectors: jax.Array, each: jax.Array) -> jax.Array:
         mean = _mean(vectors, each)
         target = _mean(jax.vmap(jax.grad(f))(vectors), each)
@@ -191,7 +191,7 @@ def _symmetrized(points: _points.Points, weights: jax.Array | None, *, axis: int
 
 def _over_stacks(
     core: Callable[[Function, jax.Array, jax.Array], jax.Array],
-    points: _points.Points,
+    points: _flat_points.Points,
     weights: jax.Array | None,
     axis: int,
 ) -> Any:

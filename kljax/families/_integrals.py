@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from kljax._prompt import prompt
-from kljax.families._record import batch_shape, dtype_of, ends, filled, frames
+from kljax.families._record import batch_shape, dtype_of, ends, filled, hints
 from kljax.quadrature._internal import Densities, Entropy, Hints, Space, Totals, densities, integrate, plain
 
 
@@ -26,7 +26,7 @@ def totals(integrand: Any, records: Sequence[Any]) -> Totals:
     def spread(values: Sequence[Any]) -> jax.Array:
         return jnp.stack([jnp.broadcast_to(jnp.asarray(one, dtype), shape) for one in values], -1)
 
-    centers, scales = map(spread, zip(*(one for record in records for one in frames(record)), strict=True))
+    centers, scales = map(spread, zip(*(one for record in records for one in hints(record)), strict=True))
     pairs = [
         tuple(float(end) if isinstance(end, (int, float)) else end for end in one)
         for record in records

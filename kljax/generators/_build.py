@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from kljax import _checks
 from kljax._names import advised
 from kljax._special.elementwise import divide
-from kljax.generators._forms import Form, Scalar, graded, is_static
+from kljax.generators._forms_in_log_ratio import Form, Scalar, graded, is_static
 from kljax.generators._mixture import log_p_over_mixture, mixture
 from kljax.generators._record import Generator
 

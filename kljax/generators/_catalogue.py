@@ -18,10 +18,10 @@ from kljax._special.elementwise import (
     expm1_minus_x_near,
     log1p,
 )
-from kljax.generators._atoms import exp_decay_excess, log_cosh, tanh
 from kljax.generators._build import reverse
-from kljax.generators._forms import Form, Scalar, above, below, graded
-from kljax.generators._masses import ByMass, Masses, gap_over, over
+from kljax.generators._forms_in_log_ratio import Form, Scalar, above, below, graded
+from kljax.generators._forms_in_masses import ByMass, Masses, gap_over, over
+from kljax.generators._hyperbolic import exp_decay_excess, log_cosh, tanh
 from kljax.generators._record import Generator
 
 _INF = math.inf

@@ -12,8 +12,8 @@ from kljax._special.elementwise import expm1, log1p, x_minus_log1p
 from kljax._special.log1p_quotients import log1p_ratio
 from kljax.generators._build import reverse, scale
 from kljax.generators._catalogue import kl, reverse_kl
-from kljax.generators._forms import Scalar, graded, is_static, remembered
-from kljax.generators._masses import ByMass, Masses
+from kljax.generators._forms_in_log_ratio import Scalar, graded, is_static, remembered
+from kljax.generators._forms_in_masses import ByMass, Masses
 from kljax.generators._mixture import (
     excess,
     kl_to_mixture_by_rest,
@@ -22,7 +22,7 @@ from kljax.generators._mixture import (
     mixture,
     scaled_js_drift,
 )
-from kljax.generators._mixture_masses import (
+from kljax.generators._mixture_forms_in_masses import (
     js_in_log_p,
     js_in_log_q,
     js_summand,

@@ -11,7 +11,7 @@ from jax.typing import ArrayLike
 from kljax import _checks
 from kljax._checks import AxisName
 from kljax._names import advised
-from kljax._special.roots import root
+from kljax._special.edges import square_root
 from kljax._types import Reduction, Rows, Strategy
 from kljax.hidden._core import REDUCTIONS, Result
 from kljax.hidden._f_divergences import squared_hellinger
@@ -37,7 +37,7 @@ def _distance(
         where = kept if where is None else kept & jnp.asarray(where)
     found = divergence(*heads, where=where, with_log_partitions=True, **options)
     values, logs = found
-    distances = root(values)
+    distances = square_root(values)
     mass = jnp.ones_like(distances)
     if where is not None:
         mass = jnp.where(jnp.broadcast_to(jnp.asarray(where), mass.shape), mass, 0.0)

@@ -8,7 +8,7 @@ from jax.typing import ArrayLike
 from kljax._checks import Axis, AxisName
 from kljax._entry import Reduction, after
 from kljax._names import advised
-from kljax._special.roots import root
+from kljax._special.edges import square_root
 from kljax._types import Rows
 from kljax.logits._f_divergences import squared_hellinger
 from kljax.logits._kullback_leibler import jensen_shannon
@@ -60,7 +60,7 @@ def jensen_shannon_distance(
         Endres & Schindelin (2003), "A new metric for probability distributions"; Österreicher & Vajda (2003), "A new
         class of metric divergences on probability spaces and its applicability in statistics".
     """
-    found = root(
+    found = square_root(
         jensen_shannon(
             logits_p, logits_q, axis=axis, where=where, temperature=temperature, axis_name=axis_name, tokens=tokens
         )
@@ -113,7 +113,7 @@ def hellinger_distance(
     References:
         Hellinger (1909); Le Cam (1986), "Asymptotic Methods in Statistical Decision Theory", ch. 4.
     """
-    found = root(
+    found = square_root(
         squared_hellinger(
             logits_p, logits_q, axis=axis, where=where, temperature=temperature, axis_name=axis_name, tokens=tokens
         )

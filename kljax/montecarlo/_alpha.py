@@ -8,7 +8,7 @@ from kljax import _checks, generators
 from kljax._checks import Axis
 from kljax._names import advised
 from kljax._types import Estimator, Rows
-from kljax.montecarlo import _core, _plain
+from kljax.montecarlo import _core, _k1
 from kljax.montecarlo._draws import DrawsFrom
 from kljax.montecarlo._estimate import Estimate
 
@@ -67,7 +67,7 @@ def alpha(
         self_normalized,
         axis,
         where,
-        _plain.power(checked),
+        _k1.power(checked),
         (checked, 1.0),
     )
 
@@ -126,6 +126,6 @@ def tsallis(
         self_normalized,
         axis,
         where,
-        _plain.power(checked),
+        _k1.power(checked),
         (checked, checked),
     )

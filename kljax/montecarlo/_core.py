@@ -20,10 +20,10 @@ from kljax.generators import Generator
 from kljax.generators._internal import mass_gap, summand, weighted_slopes
 from kljax.montecarlo._draws import Draws, DrawsFrom, prepare, source
 from kljax.montecarlo._estimate import Estimate, effective_sample_size, standard_error
-from kljax.montecarlo._plain import Form, Plain
+from kljax.montecarlo._k1 import K1, Form
 
 ESTIMATORS = ("k1", "k3", "fitted")
-NO_FORM = Plain()
+NO_FORM = K1()
 
 
 def evaluate(
@@ -35,7 +35,7 @@ def evaluate(
     self_normalized: bool,
     axis: Axis,
     where: Rows | None,
-    plain: Plain = NO_FORM,
+    plain: K1 = NO_FORM,
     parameters: tuple[Any, ...] = (),
     names: tuple[str, ...] = ESTIMATORS,
 ) -> Estimate:

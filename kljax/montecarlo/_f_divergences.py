@@ -8,7 +8,7 @@ from kljax._names import advised
 from kljax._types import Estimator, Rows
 from kljax.generators import Generator
 from kljax.generators._internal import check as check_generator
-from kljax.montecarlo import _core, _plain
+from kljax.montecarlo import _core, _k1
 from kljax.montecarlo._draws import DrawsFrom
 from kljax.montecarlo._estimate import Estimate
 
@@ -114,7 +114,7 @@ def squared_hellinger(
         self_normalized,
         axis,
         where,
-        _plain.power(0.5),
+        _k1.power(0.5),
         (0.5, 0.25),
     )
 
@@ -168,7 +168,7 @@ def total_variation(
         self_normalized,
         axis,
         where,
-        _plain.total_variation,
+        _k1.total_variation,
     )
 
 
@@ -221,7 +221,7 @@ def chi_squared(
         self_normalized,
         axis,
         where,
-        _plain.power(2.0),
+        _k1.power(2.0),
         (2.0, 2.0),
     )
 
@@ -267,5 +267,5 @@ def le_cam(
         Le Cam (1986), "Asymptotic Methods in Statistical Decision Theory".
     """
     return _core.evaluate(
-        log_p, log_q, generators.le_cam, estimator, draws_from, self_normalized, axis, where, _plain.le_cam
+        log_p, log_q, generators.le_cam, estimator, draws_from, self_normalized, axis, where, _k1.le_cam
     )

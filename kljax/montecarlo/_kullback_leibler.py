@@ -9,7 +9,7 @@ from kljax._checks import Axis
 from kljax._names import advised
 from kljax._types import Estimator, KLEstimator, Rows
 from kljax.generators._internal import is_static
-from kljax.montecarlo import _core, _plain
+from kljax.montecarlo import _core, _k1
 from kljax.montecarlo._draws import DrawsFrom
 from kljax.montecarlo._estimate import Estimate
 
@@ -77,7 +77,7 @@ def kl(
     """
     names = ("k1", "k2", "k3", "fitted")
     return _core.evaluate(
-        log_p, log_q, generators.kl, estimator, draws_from, self_normalized, axis, where, _plain.kl, names=names
+        log_p, log_q, generators.kl, estimator, draws_from, self_normalized, axis, where, _k1.kl, names=names
     )
 
 
@@ -182,7 +182,7 @@ def jensen_shannon(
         self_normalized,
         axis,
         where,
-        _plain.jensen_shannon(checked),
+        _k1.jensen_shannon(checked),
         (checked, factor),
     )
 
@@ -244,6 +244,6 @@ def skew_kl(
         self_normalized,
         axis,
         where,
-        _plain.skew(checked),
+        _k1.skew(checked),
         (checked,),
     )

@@ -10,8 +10,8 @@ import numpy as np
 from kljax import generators
 from kljax.generators import Generator
 from kljax.plot import _canvas
+from kljax.plot._divergence_names import amount, names_of, spoken
 from kljax.plot._sides import Sides, sides
-from kljax.plot._words import amount, names_of, spoken
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

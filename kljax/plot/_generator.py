@@ -11,7 +11,7 @@ import numpy as np
 
 from kljax.generators import Generator
 from kljax.plot import _canvas
-from kljax.plot._words import spoken
+from kljax.plot._divergence_names import spoken
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,7 +7,7 @@ import jax
 from kljax._checks import Axis
 from kljax._entry import Reduction, after
 from kljax._names import advised
-from kljax._special.roots import root
+from kljax._special.edges import square_root
 from kljax._types import Rows
 from kljax.probs._f_divergences import squared_hellinger
 from kljax.probs._kullback_leibler import jensen_shannon
@@ -57,7 +57,7 @@ def jensen_shannon_distance(
         Endres & Schindelin (2003), "A new metric for probability distributions"; Österreicher & Vajda (2003), "A new
         class of metric divergences on probability spaces and its applicability in statistics".
     """
-    found = root(jensen_shannon(p, q, axis=axis, where=where, measure=measure, tokens=tokens))
+    found = square_root(jensen_shannon(p, q, axis=axis, where=where, measure=measure, tokens=tokens))
     return after(found, tokens, weights, reduction)
 
 
@@ -104,5 +104,5 @@ def hellinger_distance(
     References:
         Hellinger (1909); Le Cam (1986), "Asymptotic Methods in Statistical Decision Theory", ch. 4.
     """
-    found = root(squared_hellinger(p, q, axis=axis, where=where, measure=measure, tokens=tokens))
+    found = square_root(squared_hellinger(p, q, axis=axis, where=where, measure=measure, tokens=tokens))
     return after(found, tokens, weights, reduction)

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from kljax._names import advised
-from kljax._special.roots import root
+from kljax._special.edges import square_root
 from kljax.quadrature._arguments import Domain, Integral, LogDensity, Places
 from kljax.quadrature._f_divergences import squared_hellinger
 from kljax.quadrature._kullback_leibler import jensen_shannon
@@ -14,7 +14,7 @@ from kljax.quadrature._kullback_leibler import jensen_shannon
 
 def _distance(found: Integral) -> Integral:
     """The root of an integral, and how far that of the exact one may lie from it."""
-    value = root(found.value)
+    value = square_root(found.value)
     low, high = (jnp.sqrt(jnp.maximum(found.value + sign * found.error, 0.0)) for sign in (-1.0, 1.0))
     return Integral(value, jnp.maximum(high - value, value - low))
 

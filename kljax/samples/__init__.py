@@ -24,8 +24,8 @@ from kljax.samples._information import mutual_information
 from kljax.samples._kullback_leibler import kl
 from kljax.samples._model_kl import ModelFit, model_kl
 from kljax.samples._nearest import nearest
-from kljax.samples._rank_words import Ranking, Row
 from kljax.samples._ranking import rank_models
+from kljax.samples._ranking_record import Ranking, Row
 from kljax.samples._renyi import renyi
 from kljax.samples._two_sample import Discrepancy, energy_distance, mmd
 

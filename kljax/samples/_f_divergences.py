@@ -7,10 +7,10 @@ from kljax._names import advised
 from kljax._types import Nan, Rows, SampleMethod
 from kljax.generators import Generator
 from kljax.samples import _functionals
-from kljax.samples._atoms import label
 from kljax.samples._divergence import begin, continuous, settings, with_dropped
 from kljax.samples._estimate import SampleEstimate
 from kljax.samples._functionals import Functional
+from kljax.samples._recurring_values import label
 
 K = (2, 4, 8)
 QUERIES = 16_384

@@ -33,7 +33,7 @@ from kljax.samples._divergence import LEAST_TO_CLASSIFY, judged, settled
 from kljax.samples._estimate import SampleEstimate, Seconds, estimate
 from kljax.samples._model import Copula, fit_copula, towards_independence
 from kljax.samples._nearest import on_host
-from kljax.samples._scores import normal_scores
+from kljax.samples._normal_scores import normal_scores
 from kljax.samples._surrogates import SURROGATE_QUERIES, Evidence, Ratios, Sides, subset
 
 METHODS = ("auto", "ksg", "copula", "critic")

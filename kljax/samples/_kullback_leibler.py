@@ -10,9 +10,9 @@ from jax.typing import ArrayLike
 from kljax._names import advised
 from kljax._types import Nan, Rows, SampleMethod
 from kljax.samples import _functionals
-from kljax.samples._atoms import Labelled, harmonic, label
 from kljax.samples._divergence import Settings, begin, continuous, settings, with_dropped
 from kljax.samples._estimate import SampleEstimate, Seconds, estimate
+from kljax.samples._recurring_values import Labelled, harmonic, label
 
 MOST_CELLS = 64
 UNSEEN = 0.05

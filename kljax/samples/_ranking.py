@@ -22,7 +22,7 @@ from kljax._types import Rows
 from kljax.samples import _models
 from kljax.samples._log_scores import difference, estimate, mean
 from kljax.samples._loo import UNRELIABLE, leave_one_out
-from kljax.samples._rank_words import Ranking, Row
+from kljax.samples._ranking_record import Ranking, Row
 
 RESAMPLES = 1000
 

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from kljax._special.elementwise import divide, expm1_minus_x_near, expm1_near
-from kljax.generators._forms import Scalar, is_static
+from kljax.generators._forms_in_log_ratio import Scalar, is_static
 
 
 class Masses(NamedTuple):
@@ -21,13 +21,15 @@ class Masses(NamedTuple):
     gap: jax.Array  # q - p
     r: jax.Array  # log(p/q)
     power: Callable[[Scalar], jax.Array]  # α ↦ pᵅq¹⁻ᵅ, also where p or q has underflowed
+    quotient: jax.Array | None = None  # p/q where neither has underflowed, or none; then eʳ is what there is
 
 
 class ByMass(NamedTuple):
     """q f(p/q) and its derivatives in log p and in log q as functions of ``Masses`` and of the parameters.
 
     ``tail_p`` is p (f'(∞) - f'(u)) and ``tail_q`` is q (f(0) - f(u) + u f'(u)), for a generator that is bounded there:
-    what is left of a derivative when nearly all rows of p and q are disjoint. A form may be missing.
+    what is left of a derivative when nearly all rows of p and q are disjoint. A form may be missing. ``by_quotient``
+    says that it takes no other power of p and q than their quotient.
     """
 
     summand: Callable[..., jax.Array] | None = None
@@ -35,15 +37,25 @@ class ByMass(NamedTuple):
     in_log_q: Callable[..., jax.Array] | None = None
     tail_p: Callable[..., jax.Array] | None = None
     tail_q: Callable[..., jax.Array] | None = None
+    by_quotient: bool = False
+
+    def each(self, wrap: Callable[[Callable[..., jax.Array]], Callable[..., jax.Array]]) -> ByMass:
+        """The record with each form wrapped."""
+
+        def kept(form: Callable[..., jax.Array] | None) -> Callable[..., jax.Array] | None:
+            return None if form is None else wrap(form)
+
+        slopes = kept(self.in_log_p), kept(self.in_log_q), kept(self.tail_p), kept(self.tail_q)
+        return ByMass(kept(self.summand), *slopes, by_quotient=self.by_quotient)
 
     def reversed(self) -> ByMass:
         """The forms of the divergence with p and q exchanged."""
-        exchanged = (self.summand, self.in_log_q, self.in_log_p, self.tail_q, self.tail_p)
-        return ByMass(*(None if form is None else _Exchanged(form) for form in exchanged))
+        forms = ByMass(self.summand, self.in_log_q, self.in_log_p, self.tail_q, self.tail_p, self.by_quotient)
+        return forms.each(_Exchanged)
 
     def scaled(self) -> ByMass:
         """The forms of c times the divergence, with c before the other parameters."""
-        return ByMass(*(None if form is None else _ScaledForm(form) for form in self))
+        return self.each(_ScaledForm)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,9 +74,15 @@ class _ScaledForm:
         return factor * self.form(m, *parameters)
 
 
-def masses(p: jax.Array, q: jax.Array, r: jax.Array, power: Callable[[Scalar], jax.Array] | None = None) -> Masses:
+def masses(
+    p: jax.Array,
+    q: jax.Array,
+    r: jax.Array,
+    power: Callable[[Scalar], jax.Array] | None = None,
+    quotient: jax.Array | None = None,
+) -> Masses:
     """The masses of outcomes that neither p nor q misses."""
-    return Masses(p, q, mass_gap(p, q, r), r, power or (lambda order: power_mass(order, p, q, r)))
+    return Masses(p, q, mass_gap(p, q, r), r, power or (lambda order: power_mass(order, p, q, r)), quotient)
 
 
 def mass_gap(p: jax.Array, q: jax.Array, r: jax.Array) -> jax.Array:
@@ -109,7 +127,8 @@ def far_power(order: Scalar, r: jax.Array) -> jax.Array:
 
 def exchanged(m: Masses) -> Masses:
     """The masses with p and q exchanged."""
-    return Masses(m.q, m.p, -m.gap, -m.r, lambda order: m.power(1.0 - order))
+    inverse = None if m.quotient is None else over(jnp.ones_like(m.quotient), m.quotient)
+    return Masses(m.q, m.p, -m.gap, -m.r, lambda order: m.power(1.0 - order), inverse)
 
 
 def _power_excess(m: Masses, order: float) -> jax.Array:
@@ -195,8 +214,11 @@ class PowerForms(NamedTuple):
 
     def forms(self, *, bounded_p: bool, bounded_q: bool) -> ByMass:
         """The record of these forms."""
-        names = ("summand", "in_log_p", "in_log_q", "tail_p" if bounded_p else None, "tail_q" if bounded_q else None)
-        return ByMass(*(None if name is None else _PowerForm(self, name) for name in names))
+        slopes = _PowerForm(self, "in_log_p"), _PowerForm(self, "in_log_q")
+        tail_p, tail_q = _PowerForm(self, "tail_p"), _PowerForm(self, "tail_q")
+        return ByMass(
+            _PowerForm(self, "summand"), *slopes, tail_p if bounded_p else None, tail_q if bounded_q else None
+        )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -18,8 +18,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from kljax._special.elementwise import atanh_tail, economised, horner, tiny
-from kljax.generators._forms import Scalar
-from kljax.generators._masses import Masses, over
+from kljax.generators._forms_in_log_ratio import Scalar
+from kljax.generators._forms_in_masses import Masses, over
 
 _NEAR = 2.0  # |r| up to which ψ serves
 

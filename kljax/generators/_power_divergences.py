@@ -6,6 +6,7 @@ As in ``_catalogue``: the string below each constant gives f(u), and ``balanced`
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 
 import jax
@@ -20,11 +21,11 @@ from kljax._special.elementwise import (
     log1p,
 )
 from kljax._special.log1p_quotients import log1p_over
-from kljax.generators._atoms import exp_decay_excess, log_cosh, tanh
 from kljax.generators._build import reverse, scale
 from kljax.generators._catalogue import kl, reverse_kl
-from kljax.generators._forms import Scalar, above, below, graded, is_static, remembered
-from kljax.generators._masses import AtOrder, ByMass, PowerForms
+from kljax.generators._forms_in_log_ratio import Scalar, above, below, graded, is_static, remembered
+from kljax.generators._forms_in_masses import AtOrder, PowerForms
+from kljax.generators._hyperbolic import exp_decay_excess, log_cosh, tanh
 from kljax.generators._record import Generator
 
 _INF = math.inf
@@ -107,7 +108,7 @@ pearson = Generator(
     1.0,
     _INF,
     closed_conjugate=_pearson_conjugate,
-    by_mass=ByMass(*(None if form is None else AtOrder(form, 2.0, 2.0) for form in _chi_squared)),
+    by_mass=_chi_squared.each(functools.partial(AtOrder, order=2.0, factor=2.0))._replace(by_quotient=True),
 )
 """(u - 1)²: χ²(p‖q) = Σ(p - q)²/q."""
 
