@@ -19,9 +19,6 @@ def bits(nats: ArrayLike) -> jax.Array:
     Returns:
         The same in bits, of the same shape.
 
-    Raises:
-        TypeError: If ``nats`` is not of a floating dtype.
-
     Example:
         >>> import jax.numpy as jnp
         >>> from kljax import bits, probs

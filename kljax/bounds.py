@@ -49,14 +49,13 @@ def kl(p: Law, q: Law) -> Bounds:
     components have no overlap in closed form, those of ``durrieu`` are left out.
 
     Args:
-        p: A Mixture, or a distribution of the kind of its components.
-        q: Another.
+        p: A Mixture Σ w_a p_a, or a distribution of the kind of its components.
+        q: A Mixture Σ v_b q_b, or such a distribution.
 
     Returns:
         The bounds in nats, [batch...].
 
     Raises:
-        TypeError: If p or q is not a distribution.
         NotImplementedError: If the components have no KL.
 
     Example:
@@ -95,7 +94,6 @@ def hershey_olsen(p: Law, q: Law) -> jax.Array:
         The upper bound in nats, [batch...].
 
     Raises:
-        TypeError: If p or q is not a distribution.
         NotImplementedError: If the components have no KL.
 
     Example:
@@ -121,14 +119,13 @@ def durrieu(p: Law, q: Law) -> Bounds:
     Σ w_a log[Σ w_a' ∫ p_a p_a'/Σ v_b exp(-KL(p_a‖q_b))] + Σ w_a H(p_a). The lower one may be negative.
 
     Args:
-        p: A Mixture Σ w_a p_a of Normal or MultivariateNormal distributions, or one of these.
-        q: A Mixture Σ v_b q_b of such, or one of these.
+        p: A Mixture Σ w_a p_a, or a distribution of the kind of its components: Normal or MultivariateNormal.
+        q: A Mixture Σ v_b q_b, or such a distribution.
 
     Returns:
         The bounds in nats, [batch...].
 
     Raises:
-        TypeError: If p or q is not a distribution.
         NotImplementedError: If the components have no overlap in closed form.
 
     Example:
@@ -169,8 +166,6 @@ def kolchinsky_tracey(p: Any, *, order: float = 0.5) -> Bounds:
         The bounds in nats, [batch...].
 
     Raises:
-        TypeError: If p is no Mixture.
-        ValueError: If ``order`` lies outside (0, 1).
         NotImplementedError: If the components have no KL or no Rényi divergence.
 
     Example:

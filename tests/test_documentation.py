@@ -21,14 +21,15 @@ import jax.numpy as jnp
 import pytest
 
 import kljax
-from kljax import generators, hidden, logits, probs
+from kljax import generators, hidden, logits, probs, variational
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "kljax"
 FILES = sorted(PACKAGE.rglob("*.py"))
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 TOOLS = ROOT / "docs" / "_tools"
-# Tutorials that take more than some seconds to compile; that their figures are of their present code is always checked.
+# Pages whose code takes ten seconds and more: what they show stands in the docstrings' examples, too. Of tutorials it
+# is always checked that the figures are of their present code.
 LONG = (
     "directions",
     "distil",
@@ -36,7 +37,10 @@ LONG = (
     "fits",
     "information_gain",
     "many_devices",
+    "samples",
+    "testing",
     "two_samples",
+    "variational",
     "which_model",
     "your_own",
 )
@@ -183,6 +187,144 @@ def test_the_documentation_check_can_fail():
         assert faults("changed", GOOD.replace(cut, ""), inspect.signature(good))
 
 
+# --- one name, one text -----------------------------------------------------------------------------------
+
+# An argument that truly means another thing in these functions than in the rest of their module.
+TOKENS = "importance_weights sequence_sum token_kl token_kl_of_logits topk"  # of sampled tokens, not of draws
+OTHERWISE = {
+    "kljax": {"p": "entropy mutual_information"},
+    "kljax.divergences": {"p": "entropy mutual_information"},
+    "kljax.bounds": {"p": "kolchinsky_tracey"},
+    "kljax.bregman": {
+        "axis": "left_centroid right_centroid symmetrized_centroid",  # the batch's, not the points'
+        "points": "right_centroid",
+        "weights": "right_centroid",
+    },
+    "kljax.counts": {"method": "mutual_information conditional_entropy"},
+    "kljax.generators": {"weight": "skew_reverse_kl"},
+    "kljax.geometry": {
+        "divergence": "fisher fisher_vector_product",  # without further arguments
+        "radius": "kl_ball_maximum kl_ball_projection",
+        "tolerance": "natural_gradient",
+    },
+    "kljax.logits": {"logits_q": "perplexity", "weights": "generalized_jensen_shannon"},
+    "kljax.montecarlo": {
+        "log_p": f"{TOKENS} log_normalizer",
+        "log_q": "token_kl",
+        "log_m": "importance_weights",
+        "logits_q": "topk",
+        "where": TOKENS,
+        "axis": "importance_weights sequence_sum",
+        "weights": "token_kl_of_logits",
+        "gradient": "token_kl_of_logits",
+        "draws_from": "entropy",
+        "self_normalized": "entropy cross_entropy",
+    },
+    "kljax.plot": {"p": "outcomes", "names": "pairwise"},
+    "kljax.probs": {"q": "perplexity", "weights": "generalized_jensen_shannon"},
+    "kljax.samples": {
+        "x": "mutual_information model_kl rank_models",
+        "y": "mutual_information",
+        "key": "energy_distance mmd model_kl rank_models",
+        "k": "nearest",
+        "method": "mutual_information",
+        "model": "model_kl",
+        "folds": "density_ratio",
+    },
+    "kljax.tables": {"columns": "profile", "seed": "profile", "table": "profile_like"},
+    "kljax.testing": {"tolerance": "check_generator"},
+    "kljax.variational": {
+        "key": "from_numpyro",
+        "layers": "coupling_flow",
+        "log_weights": "pareto_smoothed",
+        "params": "custom value_and_grad",
+        "reparametrised": "custom",
+    },
+}
+# What each divergence has of its own: the range of an order, the names of its estimators, the points of its domain.
+OWN = {"order", "estimator", ("kljax.bregman", "x"), ("kljax.bregman", "y")}
+ENTRY = re.compile(r"^ {4}\*{0,2}(\w+)(?: \([^)]*\))?: (.*?)(?=^ {4}\S|\Z)", re.MULTILINE | re.DOTALL)
+REFERENCE = re.compile(r"^As in ``|, as (?:in|for) ``.*")
+
+
+def described(doc: str, section: str = "Args") -> list[tuple[str, str]]:
+    """(name, its text on one line) of each entry of a section; an exception may stand there twice."""
+    return [(name, " ".join(text.split())) for name, text in ENTRY.findall(sections(doc).get(section, ""))]
+
+
+def drift(docs: dict[str, str], otherwise: dict[str, str], own: set[str]) -> list[str]:
+    """Arguments of one module's functions whose text does not begin as that of the others, which is word for word one.
+
+    What follows that beginning is the function's own; "as in ``kl``" sends the reader there.
+    """
+    texts: dict[str, dict[str, str]] = {}
+    for function, doc in docs.items():
+        for name, text in described(doc):
+            if name not in own and function not in otherwise.get(name, "").split() and not text.startswith("As in ``"):
+                texts.setdefault(name, {})[function] = text
+    found = []
+    for name, by_function in texts.items():
+        shared = [REFERENCE.sub("", text).rstrip(".") for text in by_function.values()]
+        most = min(set(shared), key=lambda text: (-shared.count(text), len(text)))
+        for function, text in by_function.items():
+            if not text.startswith(most) and not most.startswith(text.rstrip(".")):
+                found.append(f"{function}, {name}: {text!r}")
+    return found
+
+
+def docs_of(module: str) -> dict[str, str]:
+    home = importlib.import_module(module)
+    return {name: inspect.getdoc(getattr(home, name)) or "" for m, name in PUBLIC_FUNCTIONS if m == module}
+
+
+@pytest.mark.parametrize("module", sorted({module for module, _ in PUBLIC_FUNCTIONS}))
+def test_an_argument_that_means_the_same_is_described_in_the_same_words(module):
+    own = {name if isinstance(name, str) else name[1] for name in OWN if isinstance(name, str) or name[0] == module}
+    found = drift(docs_of(module), OTHERWISE.get(module, {}), own)
+    assert not found, "\n".join(found)
+
+
+def test_a_planted_drift_is_found():
+    docs = docs_of("kljax.logits")
+    planted = docs["kl"].replace("Divides the logits; a positive", "Divides both logits; a positive")
+    assert planted != docs["kl"]
+    found = drift({**docs, "kl": planted}, OTHERWISE["kljax.logits"], {"order"})
+    assert len(found) == 1
+    assert found[0].startswith("kl, temperature")
+
+
+def test_what_is_listed_as_otherwise_is_there():
+    for module, arguments in OTHERWISE.items():
+        docs = docs_of(module)
+        for argument, functions in arguments.items():
+            taking = {one for one, doc in docs.items() if argument in dict(described(doc))}
+            assert taking & set(functions.split()), (module, argument)
+            assert taking - set(functions.split()), f"{module}: {argument} has no other meaning"
+
+
+# What is said once, in docs/boundaries.md: an argument that is not as its text says raises, and how.
+LIBRARY_WIDE = re.compile(
+    r"floating|boolean|not callable|no function|wrong (?:type|kind|dtype)|not broadcast|do not fit|not a distribution"
+    r"|no generator|out of range|outside \[|Python number|(?:option|name|method) is unknown|axes|not one number"
+)
+
+
+def repeated(doc: str) -> list[str]:
+    """The entries of Raises that state what holds everywhere."""
+    return [text for _, text in described(doc, "Raises") if LIBRARY_WIDE.search(text)]
+
+
+def test_what_raises_everywhere_is_said_once():
+    found = []
+    for module, name in PUBLIC_FUNCTIONS:
+        doc = inspect.getdoc(getattr(importlib.import_module(module), name)) or ""
+        found += [f"{module}.{name}: {text}" for text in repeated(doc)]
+    assert not found, "\n".join(found)
+    assert "does not repeat it" in (ROOT / "docs" / "boundaries.md").read_text(encoding="utf-8")
+    planted = "Σ p.\n\nRaises:\n    ValueError: If p is q.\n    TypeError: If an operand is\n        not floating.\n"
+    assert repeated(planted) == ["If an operand is not floating."]
+
+
 # --- code that is shown is code that runs -----------------------------------------------------------------
 
 
@@ -203,8 +345,10 @@ def docstring_examples() -> list:
                 doc = ast.get_docstring(node)
                 if doc and ">>>" in doc:
                     name = f"{module_name(path)}.{getattr(node, 'name', '__doc__')}"
-                    # Quadrature takes seconds to compile, and its verbs are shown in the same way.
-                    many = name.startswith(("kljax.quadrature.", "kljax.divergences."))
+                    # These take seconds to compile, and their verbs are shown in the same way.
+                    many = name.startswith(
+                        ("kljax.quadrature.", "kljax.divergences.", "kljax.samples._f_div", "kljax.samples._pow")
+                    )
                     kept = name.endswith((".kl", ".renyi", ".f_divergence", ".entropy", ".expectation", ".__doc__"))
                     found.append(pytest.param(name, doc, id=name, marks=pytest.mark.full if many and not kept else ()))
     return found
@@ -262,9 +406,7 @@ def tutorial(page: Path) -> bool:
 
 def slow_pages() -> list:
     return [
-        pytest.param(
-            page, id=str(page.relative_to(ROOT)), marks=pytest.mark.full if tutorial(page) and page.stem in LONG else ()
-        )
+        pytest.param(page, id=str(page.relative_to(ROOT)), marks=pytest.mark.full if page.stem in LONG else ())
         for page in PAGES
     ]
 
@@ -452,10 +594,36 @@ def test_the_table_of_functions_and_modules_is_true() -> None:
     listed = [row[0].strip("`") for row in rows[2:]]
     assert len(listed) == len(set(listed)) > 20
     assert {"kl", *_verbs(probs), *_verbs(hidden)} <= set(listed) | {"log_partition"}
+    shared = [
+        name for k, unit in enumerate(units) for name in _verbs(unit) if any(name in u.__all__ for u in units[:k])
+    ]
+    assert set(shared) <= set(listed)
     for name, *dots in rows[2:]:
         there = [name.strip("`") in unit.__all__ for unit in units]
         assert [dot == "●" for dot in dots] == there, name
 
 
-def _verbs(module: object) -> set[str]:
-    return {name for name in module.__all__ if name.islower()}  # type: ignore[attr-defined]
+def test_the_same_argument_stands_in_the_same_place() -> None:
+    modules = {module for module, name in PUBLIC_FUNCTIONS if name == "f_divergence"} - {"kljax.variational"}
+    assert len(modules) > 6
+    for module in modules:
+        third = list(inspect.signature(importlib.import_module(module).f_divergence).parameters.values())[2]
+        assert (third.name, third.kind) == ("generator", inspect.Parameter.POSITIONAL_OR_KEYWORD), module
+    for module, name in PUBLIC_FUNCTIONS:
+        parameters = inspect.signature(getattr(importlib.import_module(module), name)).parameters
+        if name in ("alpha", "renyi", "tsallis") and module != "kljax.plot":
+            assert "order" in parameters, (module, name)
+    with pytest.raises(TypeError, match="Did you mean order"):
+        variational.renyi(alpha=0.5)
+
+
+def test_renyi_and_bhattacharyya_stand_in_one_file_of_each_module() -> None:
+    for module, name in PUBLIC_FUNCTIONS:
+        if name == "bhattacharyya":
+            home = importlib.import_module(module)
+            files = {inspect.unwrap(one).__module__ for one in (home.renyi, home.bhattacharyya)}
+            assert len(files) == 1, files
+
+
+def _verbs(module: types.ModuleType) -> set[str]:
+    return {name for name in module.__all__ if name.islower() and is_routine(getattr(module, name))}

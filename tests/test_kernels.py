@@ -1,4 +1,4 @@
-"""The kernels' choice between blocks of rows and whole rows: what is chosen, and that both give the same numbers."""
+"""Blocks of rows and whole rows give the same numbers, and long rows take the memory of a block."""
 
 from __future__ import annotations
 
@@ -16,29 +16,13 @@ import oracles
 import pytest
 
 from kljax import generators, logits
-from kljax._kernels import blocks, shannon, sums
+from kljax._kernels import blocks, choose, cross_entropy
+from kljax._kernels.choose import Way
+from kljax._kernels.f_divergence import f_divergence
 from kljax.logits import _core
 
-
-@pytest.mark.parametrize(
-    ("platform", "devices", "itemsize", "shape", "expected"),
-    [
-        ("cpu", 1, 4, (256, 32768), "blocks"),
-        ("cpu", 1, 2, (64, 131072), "blocks"),
-        ("cpu", 1, 8, (2, 1 << 17), "blocks"),  # just long enough
-        ("cpu", 1, 4, (2, 1 << 17), "whole"),
-        ("cpu", 1, 4, (32, 10), "whole"),
-        ("cpu", 1, 4, (0, 10), "whole"),
-        ("cpu", 8, 4, (256, 32768), "whole"),  # a loop would gather a sharded operand
-        ("gpu", 1, 4, (256, 32768), "whole"),
-        ("tpu", 4, 2, (64, 131072), "whole"),
-    ],
-)
-def test_the_choice(platform: str, devices: int, itemsize: int, shape: tuple[int, ...], expected: str) -> None:
-    assert blocks.choose(platform, devices, itemsize, shape) == expected
-
-
 OUTCOMES = 64
+HEIGHTS = {"blocks": 4, "whole": None}  # of four rows, so that the last block is short
 
 
 def _rows(kind: str) -> tuple[np.ndarray, np.ndarray]:
@@ -75,7 +59,7 @@ def test_blocks_and_whole_rows_agree(generator: Any, dtype: Any, monkeypatch: py
 
     def everything(a: jax.Array, b: jax.Array, steps: tuple[jax.Array, ...]) -> tuple[Any, ...]:
         def value(a: jax.Array, b: jax.Array) -> jax.Array:
-            return sums.f_divergence(generator, a, b, None)
+            return f_divergence(generator, a, b, None)
 
         _, back = jax.vjp(value, a, b)
         ones = jnp.ones(a.shape[:-1], jnp.float32)
@@ -84,9 +68,8 @@ def test_blocks_and_whole_rows_agree(generator: Any, dtype: Any, monkeypatch: py
         return value(a, b), *back(ones), in_q, along
 
     found = {}
-    monkeypatch.setattr(blocks, "BLOCK_BYTES", 4 * OUTCOMES * 4)  # four rows, so that the last block is short
     for choice in ("blocks", "whole"):
-        monkeypatch.setattr(blocks, "choose", lambda *_, choice=choice: choice)
+        monkeypatch.setattr(choose, "choose", lambda *_, choice=choice: Way("in range", HEIGHTS[choice]))
         compiled = jax.jit(functools.partial(everything)).lower(a, b, steps).compile()  # traced anew
         assert ("while(" in compiled.as_text()) == (choice == "blocks")
         found[choice] = [np.asarray(one, np.float32) for one in compiled(a, b, steps)]
@@ -122,13 +105,13 @@ def _close_rows(dtype: Any) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.by_default("float32")
 def test_kl_of_long_rows_that_are_close(dtype: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     # The whole batch takes one path, so the rows must be alike: that of E_p[exp(-x)], exact also where KL is tiny.
-    monkeypatch.setattr(blocks, "choose", lambda *_: "blocks")
+    monkeypatch.setattr(choose, "choose", lambda *_: Way("in range", 4))
     with jax.enable_x64(dtype == jnp.float64):
         a, b = _close_rows(dtype)
 
         def everything(a: jax.Array, b: jax.Array) -> tuple[Any, ...]:
             def total(a: jax.Array, b: jax.Array) -> tuple[jax.Array, jax.Array]:
-                rows = sums.f_divergence(generators.kl, a, b, None)
+                rows = f_divergence(generators.kl, a, b, None)
                 return rows.sum(), rows
 
             both = jax.grad(total, argnums=(0, 1), has_aux=True)(a, b)
@@ -165,9 +148,8 @@ VERBS = {
 def test_other_verbs_take_blocks_too(verb: str, monkeypatch: pytest.MonkeyPatch) -> None:
     a, b = map(jnp.asarray, _rows("far apart"))
     found = {}
-    monkeypatch.setattr(blocks, "BLOCK_BYTES", 4 * OUTCOMES * 4)
     for choice in ("blocks", "whole"):
-        monkeypatch.setattr(blocks, "choose", lambda *_, choice=choice: choice)
+        monkeypatch.setattr(choose, "choose", lambda *_, choice=choice: Way("in range", HEIGHTS[choice]))
         jax.clear_caches()  # the verbs are jitted and know nothing of the other choice
         gradient = jax.jit(jax.grad(lambda *x: jnp.sum(VERBS[verb](*x)), argnums=(0, 1, 2)))
         compiled = gradient.lower(a, b, 1.5).compile()
@@ -180,13 +162,13 @@ def test_other_verbs_take_blocks_too(verb: str, monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.parametrize("choice", ["blocks", "whole"])
 def test_the_entropies_take_the_same_rows(choice: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(blocks, "choose", lambda *_: choice)
+    monkeypatch.setattr(choose, "choose", lambda *_: Way("in range", HEIGHTS[choice]))
     a, b = (one.astype(np.float64) for one in _rows("far apart"))
     p, q = (np.exp(x) / np.exp(x).sum(-1, keepdims=True) for x in (a, b))
     single = [jnp.asarray(one, jnp.float32) for one in (a, b)]
-    found = jax.jit(lambda a, b: shannon.cross_entropy(a, b, None))(*single)
+    found = jax.jit(lambda a, b: cross_entropy.cross_entropy(a, b, None))(*single)
     np.testing.assert_allclose(found, -(p * np.log(q)).sum(-1), rtol=32 * 2.0**-23)
-    gradient = jax.jit(jax.grad(lambda b, a: shannon.cross_entropy(a, b, None).sum()))(single[1], single[0])
+    gradient = jax.jit(jax.grad(lambda b, a: cross_entropy.cross_entropy(a, b, None).sum()))(single[1], single[0])
     np.testing.assert_allclose(gradient, q - p, atol=32 * 2.0**-23)
 
 

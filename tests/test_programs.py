@@ -30,7 +30,7 @@ from kljax.families import (
     TruncatedNormal,
 )
 from kljax.quadrature import _programs
-from kljax.quadrature._split import split
+from kljax.quadrature._hoisted import split
 
 LINE = (-math.inf, math.inf)
 

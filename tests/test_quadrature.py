@@ -316,6 +316,22 @@ def test_entropies_and_means():
 # --- derivatives, batches, errors ------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("double", [False, True])
+def test_panels_are_halved_until_the_integrand_is_resolved(double):
+    """E 1/(1 + c²x²) = √(π/2) exp(1/2c²) erfc(1/(c√2))/c of a standard normal, whose density is smooth long before."""
+    with jax.enable_x64(double):
+        for c in (30.0, 300.0):
+            found = quadrature.expectation(
+                lambda x, c: 1.0 / (1.0 + jnp.square(c * x)),
+                lambda x, c: jax.scipy.stats.norm.logpdf(x),
+                support=LINE,
+                args=(c,),
+            )
+            truth = math.sqrt(math.pi / 2.0) / c * math.exp(0.5 / c**2) * math.erfc(1.0 / (c * math.sqrt(2.0)))
+            np.testing.assert_allclose(found.value, truth, rtol=1e-14 if double else 1e-6)
+            assert abs(float(found.value) - truth) <= found.error <= (1e-11 if double else 1e-5) * truth
+
+
 def test_derivatives_in_every_mode():
     def kl(t):
         value, _ = quadrature.kl(_normal(jnp, t[0], t[1]), _normal(jnp, t[2], t[3]), support=LINE)

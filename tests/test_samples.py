@@ -13,7 +13,7 @@ from scipy import special, stats
 
 from kljax import generators, samples
 from kljax.montecarlo import Estimate
-from kljax.samples import _assisted, _atoms, _columns, _functionals, _marginals, _model, _scores
+from kljax.samples import _assisted, _columns, _functionals, _marginals, _model, _normal_scores, _recurring_values
 
 KEY = jax.random.key(0)
 
@@ -251,7 +251,7 @@ def harmonic_oracle(a: np.ndarray, b: np.ndarray) -> float:
 
 def test_harmonic_numbers_of_counts():
     a, b = np.array([5, 0, 12, 1]), np.array([3, 4, 9, 0])
-    found = _atoms.harmonic(np.repeat(np.arange(4), a), np.repeat(np.arange(4), b), 4)
+    found = _recurring_values.harmonic(np.repeat(np.arange(4), a), np.repeat(np.arange(4), b), 4)
     assert found.value == pytest.approx(harmonic_oracle(a, b), rel=1e-12)
     assert found.unseen == pytest.approx(1 / 18)
 
@@ -293,7 +293,7 @@ def test_rows_that_were_copied_are_noticed():
 
 def test_rounding_is_undone_within_its_cells():
     x = np.round(rows(8, 500, 1), 1)
-    split = _atoms.label(x[:250], x[250:], np.random.default_rng(0))
+    split = _recurring_values.label(x[:250], x[250:], np.random.default_rng(0))
     assert split.rounded == (0,)
     back = np.concatenate([split.x, split.y])
     inner = np.abs(x) < 1.5  # where every tenth occurs
@@ -398,9 +398,9 @@ def test_line_entropy_is_that_of_the_kth_distances():
     column = rows(14, 300, 1)
     distance = np.sort(np.abs(column - column.T), axis=1)[:, 5]
     expected = special.digamma(300) - special.digamma(5) + np.log(2 * distance).mean()
-    assert _scores.line_entropy(column[:, 0]) == pytest.approx(expected, rel=1e-12)
+    assert _normal_scores.line_entropy(column[:, 0]) == pytest.approx(expected, rel=1e-12)
     expected = stats.differential_entropy(column[:, 0], method="ebrahimi")
-    assert _scores.spacing_entropy(column[:, 0]) == pytest.approx(expected, rel=1e-9)
+    assert _normal_scores.spacing_entropy(column[:, 0]) == pytest.approx(expected, rel=1e-9)
 
 
 @pytest.mark.slow

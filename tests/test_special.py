@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from mpmath import mpf
 
-from kljax._special import elementwise, ratios
-from kljax.generators import _atoms
+from kljax._special import elementwise, log1p_quotients, ratios
+from kljax.generators import _hyperbolic
 
 inf = float("inf")
 exp, log, expm1, log1p = mpmath.exp, mpmath.log, mpmath.expm1, mpmath.log1p
@@ -50,6 +50,13 @@ def pairs(rng, n):
     return x * ratio, x
 
 
+def factors_above_minus_half(rng, n):
+    """(β, a) whose product is a number above -½, β down to 1e-9: nearer to -1 its rounding alone costs digits."""
+    product = np.maximum(above_minus_one(rng, n)[0], -0.5)
+    beta = signed(-9, 2, len(product), rng)
+    return beta, product / beta
+
+
 @dataclass(frozen=True)
 class Atom:
     """A function, its textbook definition, its first and second derivatives, where it is swept, what it is at edges."""
@@ -62,6 +69,10 @@ class Atom:
     value_eps: float = 4.0
     slope_eps: float = 4.0
     curvature_eps: float = 8.0
+
+
+def kappa(t: mpf) -> mpf:
+    return ((1 + t) * log1p(t) - t) / t**2
 
 
 ATOMS = {
@@ -123,6 +134,22 @@ ATOMS = {
         {(0.0,): 0.5},
         slope_eps=16.0,  # beyond |x| = 1 a difference that cancels to a sixth of its parts
     ),
+    "log1p_ratio": Atom(
+        lambda t: log1p(t) / t,
+        (lambda t: -kappa(t) / (1 + t),),
+        {},
+        above_minus_one,
+        {(0.0,): 1.0},
+        slope_eps=6.0,  # κ to 4 eps over a sum
+    ),
+    "log1p_over": Atom(
+        lambda b, a: log1p(b * a) / b,
+        (lambda b, a: -(a**2) * kappa(b * a) / (1 + b * a), lambda b, a: 1 / (1 + b * a)),
+        {},
+        factors_above_minus_half,
+        {(0.0, 2.0): 2.0, (0.0, -3.0): -3.0},
+        slope_eps=6.0,  # the same times a²
+    ),
     "divide": Atom(
         lambda y, x: y / x,
         (lambda y, x: 1 / x, lambda y, x: -y / x**2),
@@ -169,7 +196,7 @@ ATOMS = {
 
 
 def atom_named(name: str) -> Callable:
-    return next(getattr(one, name) for one in (elementwise, ratios, _atoms) if hasattr(one, name))
+    return next(getattr(one, name) for one in (elementwise, log1p_quotients, ratios, _hyperbolic) if hasattr(one, name))
 
 
 def points(atom: Atom, dtype, count: int) -> tuple[list[jax.Array], list[tuple[mpf, ...]]]:
@@ -221,6 +248,8 @@ def test_values_on_a_dense_sweep(name, dtype, sweep_size):
     "float32-tanh",
     "float64-expm1_ratio",
     "float32-expm1_minus_x_ratio",
+    "float64-log1p_ratio",
+    "float32-log1p_over",
     "float64-divide",
     "float32-log_ratio",
     "float64-kl_term",

@@ -22,7 +22,7 @@ LAYERS = {
     for layer, units in enumerate(
         [
             ["_special", "_types"],
-            ["_checked", "_checks", "_names", "_prompt", "_records", "_words"],
+            ["_checked", "_checks", "_formatting", "_names", "_prompt", "_records"],
             ["_values"],
             ["_operands", "_watch"],
             ["_entry"],

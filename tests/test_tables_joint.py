@@ -9,9 +9,9 @@ import pytest
 from scipy import stats
 
 from kljax import tables
-from kljax.tables import _joint, _pairs
+from kljax.tables import _correlations, _joint
 from kljax.tables._features import Features, Rows, mid_ranks
-from kljax.tables._scores import Gaussians, Margins, Stack, Votes
+from kljax.tables._log_ratio_scores import Gaussians, Margins, Stack, Votes
 from kljax.tables._source import Values
 
 
@@ -163,7 +163,7 @@ def test_margins_are_shrunk_to_nothing_where_nothing_changed():
     changed = codes.copy()
     changed[:80, 0] = 2
     margins = Margins(codes, changed, np.array([3, 2]))
-    parts = margins.parts(np.array([[0, 0], [2, 1]]))
+    parts = margins.by_column(np.array([[0, 0], [2, 1]]))
     assert parts[0, 0] < 0 < parts[1, 0]
     np.testing.assert_array_equal(parts[:, 1], 0)
 
@@ -206,7 +206,7 @@ def test_variances_of_correlations_hold_for_dependence_of_any_kind():
     for _ in range(300):
         scale = np.sqrt(2 / g.chisquare(2, 400))
         x = correlated(g, 400, 2, 0.6) * scale[:, None]
-        r, variance = _pairs._correlations(x)
+        r, variance = _correlations._correlations(x)
         found.append(r[0, 1])
         variances.append(variance[0, 1])
     assert math.sqrt(np.mean(variances)) == pytest.approx(np.std(found), rel=0.15)
@@ -214,4 +214,6 @@ def test_variances_of_correlations_hold_for_dependence_of_any_kind():
 
 def test_pairs_of_fewer_than_two_ordered_columns_are_none():
     rows = Rows(np.zeros((9, 1), np.int64), np.zeros((9, 1)))
-    assert _pairs.changed_pairs(Features(rows, rows, ("x",), np.array([1]), np.array([0]), np.array([True]))) == ()
+    assert (
+        _correlations.changed_pairs(Features(rows, rows, ("x",), np.array([1]), np.array([0]), np.array([True]))) == ()
+    )

@@ -14,6 +14,8 @@ from jax.scipy.stats import norm, t
 import kljax
 from kljax import quadrature
 from kljax.families import Normal, StudentT
+from kljax.quadrature._mesh import Nodes
+from kljax.quadrature._tails import tails
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -44,3 +46,32 @@ def test_the_same_of_functions() -> None:
 
     sigma = jnp.float32(2.0)
     np.testing.assert_allclose(jax.grad(kl)(sigma), 0.5 - (5.0 / 3.0) / 8.0, rtol=4e-6)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("end", [-1.0, 1.0], ids=["finite", "infinite"])
+def test_what_lies_beyond_is_the_integral_of_the_decay(dtype: str, end: float) -> None:
+    """∫ exp(-ay - by²/2) dy beyond Y, of g(Y): √(π/2b) exp(λ²/2b) erfc(λ/√2b), λ = a + bY; 1/a for b = 0."""
+    with jax.enable_x64(dtype == "float64"), jax.numpy_rank_promotion("allow"):
+        y = jnp.linspace(0.0, 12.0, 169, dtype=dtype)[1:]
+        eps = float(jnp.finfo(dtype).eps)
+        for a, b in ((0.5, 0.0), (2.0, 0.0), (1.0, 0.05), (3.0, 0.2)):
+            log_g = -(a * y + 0.5 * b * jnp.square(y))
+            nodes = Nodes(y, y, *[jnp.zeros_like(y)] * 3)
+            found = tails(
+                jnp.full_like(y, end),
+                nodes,
+                jnp.stack([log_g, log_g]),
+                jnp.ones((1, 8), dtype),
+                log_g[-1:],
+                y[-1:].reshape(1, 1),
+            )
+            rate = a + 12.0 * b
+            scaled = rate / math.sqrt(2.0 * b) if b else math.inf
+            truth = math.sqrt(math.pi / 2.0 / b) * math.exp(scaled**2) * math.erfc(scaled) if b else 1.0 / a
+            # Exact up to the square of λ'/λ², and towards infinity up to half of it, for this is no decay in x.
+            curved = b / rate**2
+            limit = 16.0 * eps * a * 12.0 + (0.5 * curved if end > 0.0 else 2.0 * curved**2)
+            np.testing.assert_allclose(found.rest[0, 0], truth, rtol=limit)
+            np.testing.assert_allclose(found.share[0, 0], truth, rtol=limit)
+            assert abs(found.rest[0, 0] - truth) <= found.error[0, 0] <= 0.05 * truth

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import kljax
-from kljax import _words
+from kljax import _formatting
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ from kljax import _words
     ],
 )
 def test_a_number_has_the_digits_that_its_error_allows(value, stderr, text):
-    assert _words.plus_minus(value, stderr) == text
+    assert _formatting.plus_minus(value, stderr) == text
 
 
 def test_an_estimate_reads_as_a_sentence():

@@ -1,9 +1,4 @@
-"""How long rows are walked: a cache-sized block of rows at a time on one CPU, all at once elsewhere.
-
-XLA's CPU backend writes every intermediate array of a row functional to memory; in blocks that stay in the cache
-this costs a third. A loop over rows would make XLA gather a sharded operand, so with several devices, and on
-accelerators, whose compiler fuses the passes, the rows are taken whole.
-"""
+"""Walking rows: a block of them at a time where the way says so, and long rows span by span."""
 
 from __future__ import annotations
 
@@ -15,33 +10,11 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-BLOCK_BYTES = 1 << 18  # of one operand; two of them with their intermediates then stay in the cache
-LONG_BYTES = 1 << 21  # of one operand, from where on the loop pays
+from kljax._kernels import choose
+from kljax._kernels.choose import known
+
 COPIES_HALVES = jax.__version_info__ < (0, 12)  # XLA's CPU backend of then converts all of an operand to slice it
 SPAN = 8192  # columns that one reduction of XLA's CPU backend walks well
-
-
-def choose(platform: str, devices: int, itemsize: int, shape: tuple[int, ...]) -> str:
-    """``"blocks"`` or ``"whole"``, for operands of this shape."""
-    size = math.prod(shape) * itemsize
-    if not known(size):
-        return "whole"
-    return "blocks" if platform == "cpu" and devices == 1 and size >= LONG_BYTES else "whole"
-
-
-def known(*sizes: Any) -> bool:
-    """Whether sizes are numbers, rather than the symbols of ``jax.export``, which can't be compared."""
-    return all(isinstance(size, int) for size in sizes)
-
-
-def strategy(a: jax.Array) -> str:
-    """The choice for this array on the default backend."""
-    return choose(jax.default_backend(), jax.device_count(), a.dtype.itemsize, a.shape)
-
-
-def one_cpu() -> bool:
-    """Whether programs run on the one device of a CPU, where what lies in the cache costs least."""
-    return jax.default_backend() == "cpu" and jax.device_count() == 1
 
 
 def by_blocks(
@@ -54,8 +27,11 @@ def by_blocks(
     bits where ``COPIES_HALVES``: a copy of them is less than one in float32. With ``block_bytes`` blocks of this
     size are taken on accelerators too, to save memory.
     """
-    lead, length = rows[0].shape[:-1], rows[0].shape[-1]
-    if (strategy(rows[0]) == "whole") if block_bytes is None else (jax.device_count() > 1 or not lead):
+    lead = rows[0].shape[:-1]
+    height = choose.way(rows[0]).length
+    if block_bytes is not None:
+        height = None if jax.device_count() > 1 or not lead else choose.height(rows[0].shape, block_bytes)
+    if height is None:
         return function(carried, *rows)
     count = math.prod(lead)
     leaves, structure = jax.tree.flatten(carried)
@@ -67,8 +43,6 @@ def by_blocks(
         lax.bitcast_convert_type(row, jnp.uint16) if half else row for row, half in zip(rows, halves, strict=True)
     )
     flat = [None if row is None else row.reshape(count, row.shape[-1]) for row in rows]
-    height = min(count, max(1, (block_bytes or BLOCK_BYTES) // (4 * length)))
-    height = even(count, height)  # what is left over would be split off by copying all rows
 
     def on_block(block):
         each, *rows = block
@@ -80,12 +54,6 @@ def by_blocks(
 
     result = lax.map(on_block, (mapped, *flat), batch_size=height)
     return jax.tree.map(lambda x: x.reshape(*lead, *x.shape[1:]), result)
-
-
-def even(size: int, length: int) -> int:
-    """The largest length not much shorter that divides the size, if there is one."""
-    length = max(1, min(size, length))
-    return next((one for one in range(length, length // 2, -1) if size % one == 0), length)
 
 
 def sum_over(term: Callable[..., jax.Array], *rows: jax.Array) -> jax.Array:

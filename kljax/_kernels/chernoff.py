@@ -14,9 +14,11 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from kljax._kernels.powers import _log_sum, _renyi, _tilted
-from kljax._kernels.rows import Rows, Temperature, normalise, statistics
-from kljax._special.elementwise import divide, expm1, expm1_minus_x
+from kljax._kernels.passes import statistics
+from kljax._kernels.renyi import RENYI, log_sum_and_tilted, moving_tilted
+from kljax._kernels.rows import Statistics, Temperature, normalise
+from kljax._special.elementwise import expm1, expm1_minus_x
+from kljax._special.roots import bracketed_root
 from kljax.generators import alpha
 
 
@@ -49,7 +51,7 @@ class _Tilting(NamedTuple):
 
     a: jax.Array
     b: jax.Array
-    rows: Rows
+    rows: Statistics
     temperature: Temperature
 
 
@@ -59,49 +61,19 @@ def _slope_in_order(
     """A number of the sign of F'(α), F = Σ pᵅq¹⁻ᵅ, and its derivative where it is zero."""
     first, second = stationarity(order, p, q, r)
     # The terms of F' are of the size of p and q; where F is small, the mean of r in the tilted row has the digits.
-    log_sum, tilted = _log_sum(order[..., None], *tilting)
+    log_sum, tilted = log_sum_and_tilted(order[..., None], *tilting)
     s = _within(r)
-    tilted = _tilted(tilted, order[..., None], p, q, r)
+    tilted = moving_tilted(tilted, order[..., None], p, q, r)
     mean = (tilted * s).sum(-1)
     spread = (tilted * jnp.square(s - mean[..., None])).sum(-1)
     near = log_sum > -0.5
     return jnp.where(near, first, mean), jnp.where(near, second, spread)
 
 
-@jax.custom_jvp
 def chernoff_order(p: jax.Array, q: jax.Array, r: jax.Array, tilting: _Tilting) -> jax.Array:
-    """The α in (0, 1) that minimises Σ pᵅq¹⁻ᵅ, by bisection and one Newton step."""
-
-    # The Newton step takes what the last round has found, so that the slope stands in the program once.
-    def halve(_, state):
-        low, high, *_ = state
-        middle = 0.5 * (low + high)
-        slope, curvature = _slope_in_order(middle, p, q, r, tilting)
-        rising = slope > 0.0
-        return jnp.where(rising, low, middle), jnp.where(rising, middle, high), middle, slope, curvature
-
-    start = jnp.zeros_like(r[..., 0])
-    rounds = 24 if r.dtype == jnp.float32 else 52
-    *_, order, slope, curvature = lax.fori_loop(0, rounds + 1, halve, (start, start + 1.0, start, start, start))
-    flat = curvature <= 0.0
-    order = order - jnp.where(flat, 0.0, slope / jnp.where(flat, 1.0, curvature))
-    return jnp.where(flat & (slope == 0.0), 0.5, jnp.clip(order, _margin(r), 1.0 - _margin(r)))
-
-
-def _margin(r: jax.Array) -> float:
-    return float(jnp.finfo(r.dtype).eps)
-
-
-@chernoff_order.defjvp
-def _chernoff_order_jvp(primals, tangents):
-    # F'(α) = 0, so dα = -dF'/F''; at an end of the interval the order stays there.
-    p, q, r, tilting = primals
-    order = chernoff_order(*primals)
-    _, curvature = _slope_in_order(order, *primals)
-    margin = _margin(order)
-    inside = (order > 2.0 * margin) & (order < 1.0 - 2.0 * margin) & (curvature > 0.0)
-    _, d_slope = jax.jvp(lambda p, q, r: _slope_in_order(order, p, q, r, tilting)[0], (p, q, r), tuple(tangents[:3]))
-    return order, jnp.where(inside, -divide(d_slope, jnp.where(inside, curvature, 1.0)), 0.0)
+    """The α in (0, 1) that minimises Σ pᵅq¹⁻ᵅ; ½ where none does."""
+    zero = jnp.zeros_like(r[..., 0])
+    return bracketed_root(lambda order: _slope_in_order(order, p, q, r, tilting), zero, zero + 1.0)
 
 
 def chernoff(a: jax.Array, b: jax.Array, temperature: Temperature) -> tuple[jax.Array, jax.Array]:
@@ -113,7 +85,7 @@ def chernoff(a: jax.Array, b: jax.Array, temperature: Temperature) -> tuple[jax.
 
 
 def _one_renyi(order: jax.Array, a: jax.Array, b: jax.Array, temperature: Temperature) -> jax.Array:
-    return _renyi(alpha(order), a, b, temperature)
+    return RENYI(alpha(order), a, b, temperature)
 
 
 def at_optimum(one_renyi: Callable[..., jax.Array], shared: Any, order: jax.Array, *rows: jax.Array) -> jax.Array:

@@ -11,6 +11,7 @@ from jax import lax
 from kljax._kernels.chernoff import at_optimum, stationarity
 from kljax._kernels.measures import _at_edge, _finite, mixed_mass, ratio, renyi_below
 from kljax._special.elementwise import expm1
+from kljax._special.roots import bracketed_root
 from kljax.generators import alpha
 
 
@@ -78,22 +79,9 @@ def _slope_in_order(order: jax.Array, p: jax.Array, q: jax.Array) -> tuple[jax.A
 
 
 def _order_of_row(p: jax.Array, q: jax.Array) -> jax.Array:
-    """The α in (0, 1) that minimises S/M, in which log S is convex and log M concave, by bisection."""
-
-    def halve(_, bounds):
-        low, high = bounds
-        middle = 0.5 * (low + high)
-        slope, _ = _slope_in_order(middle, p, q)
-        return jnp.where(slope > 0.0, low, middle), jnp.where(slope > 0.0, middle, high)
-
+    """The α in (0, 1) that minimises S/M, in which log S is convex and log M concave; at the ends S/M may jump."""
     zero = jnp.zeros((), p.dtype)
-    rounds, margin = (24 if p.dtype == jnp.float32 else 52), float(jnp.finfo(p.dtype).eps)
-    low, high = lax.fori_loop(0, rounds, halve, (zero, zero + 1.0))
-    order = jnp.clip(0.5 * (low + high), margin, 1.0 - margin)  # at the ends S/M may jump
-    slope, curvature = _slope_in_order(order, p, q)
-    flat = curvature <= 0.0
-    order = order - jnp.where(flat, 0.0, slope / jnp.where(flat, 1.0, curvature))
-    return jnp.where(flat & (slope == 0.0), 0.5, jnp.clip(order, margin, 1.0 - margin))
+    return bracketed_root(lambda order: _slope_in_order(order, p, q), zero, zero + 1.0)
 
 
 @jax.custom_jvp

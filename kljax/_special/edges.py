@@ -67,3 +67,34 @@ def _half_square_jvp(primals, tangents):
     (z,), (dz,) = primals, tangents
     value = half_square(z)
     return value, jnp.where(jnp.isinf(value), 0.0, z) * dz
+
+
+@jax.custom_jvp
+def square_root(x: jax.Array) -> jax.Array:
+    """√x for x ≥ 0, with the slope 0 at 0 and at ∞: the distance whose square is x, at its kink the subgradient 0."""
+    return jnp.sqrt(x)
+
+
+@square_root.defjvp
+def _square_root_jvp(primals, tangents):
+    (x,), (dx,) = primals, tangents
+    inside = (x > 0.0) & (x < jnp.inf)
+    return square_root(x), jnp.where(inside, _half_over_root(jnp.where(inside, x, 1.0)), 0.0) * dx
+
+
+@jax.custom_jvp
+def _half_over_root(x: jax.Array) -> jax.Array:
+    """½x^(-½), whose derivative -¼x^(-3/2) overflows while x is still a number, and times a zero tangent would be NaN.
+
+    Below the square root of the smallest normal number, less than any divergence of rows that differ by a rounding, it
+    is taken to be 0.
+    """
+    return 0.5 / jnp.sqrt(x)
+
+
+@_half_over_root.defjvp
+def _half_over_root_jvp(primals, tangents):
+    (x,), (dx,) = primals, tangents
+    bends = x > tiny(x) ** 0.5
+    safe = jnp.where(bends, x, 1.0)
+    return _half_over_root(x), jnp.where(bends, -0.5 * _half_over_root(safe) / safe, 0.0) * dx

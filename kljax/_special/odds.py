@@ -77,12 +77,6 @@ def softplus_over_exp_of(y: jax.Array, x: jax.Array) -> jax.Array:
     return jnp.where(y < 0.0, jnp.exp(y - x) * softplus_over_exp(jnp.minimum(y, 0.0)), jnp.exp(-x) * softplus(y))
 
 
-def log1p_over(a: jax.Array) -> jax.Array:
-    """log(1 + a)/a, 1 at 0."""
-    safe = jnp.where(a == 0.0, 1.0, a)
-    return jnp.where(a == 0.0, 1.0, divide(log1p(safe), safe))
-
-
 def log_partition_of_waits(natural: jax.Array) -> jax.Array:
     """-log(1 - e^η) for η < 0."""
     near = natural > -math.log(2.0)

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from kljax import _checks
-from kljax.bregman import _points
+from kljax.bregman import _flat_points
 from kljax.bregman._remainder import Function, fix, hessian_product
 
 _STEPS = 100
@@ -49,14 +49,10 @@ def right_centroid(points: ArrayLike, *, weights: ArrayLike | None = None, axis:
     Args:
         points: the points xᵢ, stacked along axis.
         weights: non-negative weights wᵢ, [n]; they are divided by their sum. Equal ones if not given.
-        axis: the axis that the points are stacked along.
+        axis: the batch axis that the points are stacked along.
 
     Returns:
         The centroids, of the points' shape without axis.
-
-    Raises:
-        TypeError: points or weights are not floating-point, or axis is not an integer.
-        ValueError: axis is out of range, or there is not one weight for each point.
 
     Example:
         >>> import jax.numpy as jnp
@@ -101,10 +97,6 @@ def left_centroid(
     Returns:
         The centroids, like points without axis.
 
-    Raises:
-        TypeError: phi or inverse_gradient is not callable, or an array is not floating-point.
-        ValueError: shapes do not fit, axis is out of range, or phi does not return one number.
-
     Example:
         >>> import jax.numpy as jnp
         >>> from kljax import bregman
@@ -120,11 +112,11 @@ def left_centroid(
 
     weights = None if weights is None else _checks.floating("weights", weights)
     inverses = () if inverse_gradient is None else (inverse_gradient,)
-    return _points.run(_left, "phi", phi, event_ndims, {"points": points}, weights, functions=inverses, axis=axis)
+    return _flat_points.run(_left, "phi", phi, event_ndims, {"points": points}, weights, functions=inverses, axis=axis)
 
 
 def _left(
-    points: _points.Points,
+    points: _flat_points.Points,
     weights: jax.Array | None,
     inverse_gradient: Callable[[Any], Any] | None = None,
     *,
@@ -156,8 +148,8 @@ def symmetrized_centroid(
     but in more than one dimension does not contain it, and is not used.
 
     Args:
-        phi: the strictly convex function, of one unbatched point, returning one number; ∞ or NaN outside its
-            domain.
+        phi: the convex function, of one unbatched point, returning one number; strictly convex, and ∞ or NaN outside
+            its domain.
         points: the points xᵢ, [batch..., event...], or a pytree of such arrays, stacked along one batch axis.
         weights: non-negative weights wᵢ, [n] or of the batch shape; they are divided by their sum.
         axis: the batch axis that the points are stacked along.
@@ -165,10 +157,6 @@ def symmetrized_centroid(
 
     Returns:
         The centroids, like points without axis.
-
-    Raises:
-        TypeError: phi is not callable, or an array is not floating-point.
-        ValueError: shapes do not fit, axis is out of range, or phi does not return one number.
 
     Example:
         >>> import jax.numpy as jnp
@@ -182,10 +170,10 @@ def symmetrized_centroid(
         for the generalised KL in closed form Nielsen, "Jeffreys centroids", IEEE Signal Process. Lett. 20 (2013).
     """
     weights = None if weights is None else _checks.floating("weights", weights)
-    return _points.run(_symmetrized, "phi", phi, event_ndims, {"points": points}, weights, axis=axis)
+    return _flat_points.run(_symmetrized, "phi", phi, event_ndims, {"points": points}, weights, axis=axis)
 
 
-def _symmetrized(points: _points.Points, weights: jax.Array | None, *, axis: int) -> Any:
+def _symmetrized(points: _flat_points.Points, weights: jax.Array | None, *, axis: int) -> Any:
     def core(f: Function, vectors: jax.Array, each: jax.Array) -> jax.Array:
         mean = _mean(vectors, each)
         target = _mean(jax.vmap(jax.grad(f))(vectors), each)
@@ -203,7 +191,7 @@ def _symmetrized(points: _points.Points, weights: jax.Array | None, *, axis: int
 
 def _over_stacks(
     core: Callable[[Function, jax.Array, jax.Array], jax.Array],
-    points: _points.Points,
+    points: _flat_points.Points,
     weights: jax.Array | None,
     axis: int,
 ) -> Any:

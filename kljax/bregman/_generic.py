@@ -7,7 +7,7 @@ from typing import Any
 
 import jax
 
-from kljax.bregman import _points, _remainder
+from kljax.bregman import _flat_points, _remainder
 
 
 def divergence(phi: Callable[[Any], Any], x: Any, y: Any, *, event_ndims: Any = 1) -> jax.Array:
@@ -36,10 +36,6 @@ def divergence(phi: Callable[[Any], Any], x: Any, y: Any, *, event_ndims: Any = 
     Returns:
         The divergences, [batch...], in the unit of φ.
 
-    Raises:
-        TypeError: phi is not callable or not real, or a point is not floating-point.
-        ValueError: shapes or structures do not fit, or phi does not return one number.
-
     Example:
         >>> import jax, jax.numpy as jnp
         >>> from kljax import bregman
@@ -54,8 +50,8 @@ def divergence(phi: Callable[[Any], Any], x: Any, y: Any, *, event_ndims: Any = 
         7 (1967), eq. 1.4; Banerjee, Merugu, Dhillon and Ghosh, "Clustering with Bregman divergences", JMLR 6 (2005),
         definition 1.
     """
-    return _points.run(_divergence, "phi", phi, event_ndims, {"x": x, "y": y})
+    return _flat_points.run(_divergence, "phi", phi, event_ndims, {"x": x, "y": y})
 
 
-def _divergence(points: _points.Points) -> jax.Array:
-    return _points.over_batch(_remainder.bregman, points)
+def _divergence(points: _flat_points.Points) -> jax.Array:
+    return _flat_points.over_batch(_remainder.bregman, points)

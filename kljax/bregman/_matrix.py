@@ -111,10 +111,6 @@ def log_det(x: ArrayLike, y: ArrayLike) -> jax.Array:
     Returns:
         The divergences, [...].
 
-    Raises:
-        TypeError: an argument is neither floating-point nor complex.
-        ValueError: a matrix is not square, the sizes differ, or the batch shapes do not broadcast.
-
     Example:
         >>> import jax.numpy as jnp
         >>> from kljax import bregman
@@ -244,10 +240,6 @@ def von_neumann(x: ArrayLike, y: ArrayLike) -> jax.Array:
     Returns:
         The divergences in nats, [...].
 
-    Raises:
-        TypeError: an argument is neither floating-point nor complex.
-        ValueError: a matrix is not square, the sizes differ, or the batch shapes do not broadcast.
-
     Example:
         >>> import jax.numpy as jnp
         >>> from kljax import bregman
@@ -276,16 +268,11 @@ def quantum_relative_entropy(rho: ArrayLike, sigma: ArrayLike, *, rtol: float | 
     Args:
         rho: density matrices ρ, real symmetric or complex Hermitian, [..., n, n].
         sigma: density matrices σ that broadcast with rho.
-        rtol: eigenvalues up to this fraction of the largest count as zero; n eps if not given. Zero trusts every
-            positive eigenvalue, which suits diagonal matrices.
+        rtol: eigenvalues up to this fraction of the largest, in [0, 1), count as zero; n eps if not given. Zero trusts
+            every positive eigenvalue, which suits diagonal matrices.
 
     Returns:
         The relative entropies in nats, [...].
-
-    Raises:
-        TypeError: an argument is neither floating-point nor complex, or rtol is not a number.
-        ValueError: a matrix is not square, the sizes differ, the batch shapes do not broadcast, or rtol is not in
-            [0, 1).
 
     Example:
         >>> import jax.numpy as jnp

@@ -52,10 +52,6 @@ def squared_euclidean(
     Returns:
         The squared distances, of the points' shape without the axes.
 
-    Raises:
-        TypeError: a point is not floating-point, or where is not boolean.
-        ValueError: the shapes do not broadcast, or axis is out of range.
-
     Example:
         >>> import jax.numpy as jnp
         >>> from kljax import bregman
@@ -80,10 +76,6 @@ def mahalanobis(x: ArrayLike, y: ArrayLike, precision: ArrayLike) -> jax.Array:
 
     Returns:
         The squared distances, of the broadcast batch shape.
-
-    Raises:
-        TypeError: an argument is not floating-point.
-        ValueError: precision is not square or does not fit the points, or the batch shapes do not broadcast.
 
     Example:
         >>> import jax.numpy as jnp
@@ -134,10 +126,6 @@ def generalized_kl(x: ArrayLike, y: ArrayLike, *, axis: _checks.Axis = -1, where
     Returns:
         The divergences in nats, of the points' shape without the axes.
 
-    Raises:
-        TypeError: a point is not floating-point, or where is not boolean.
-        ValueError: the shapes do not broadcast, or axis is out of range.
-
     Example:
         >>> import jax.numpy as jnp
         >>> from kljax import bregman
@@ -165,10 +153,6 @@ def itakura_saito(x: ArrayLike, y: ArrayLike, *, axis: _checks.Axis = -1, where:
 
     Returns:
         The divergences, of the points' shape without the axes.
-
-    Raises:
-        TypeError: a point is not floating-point, or where is not boolean.
-        ValueError: the shapes do not broadcast, or axis is out of range.
 
     Example:
         >>> import jax.numpy as jnp
@@ -228,10 +212,6 @@ def beta_divergence(
 
     Returns:
         The divergences, of the points' shape without the axes.
-
-    Raises:
-        TypeError: a point or beta is not floating-point (beta may be a Python integer), or where is not boolean.
-        ValueError: the shapes do not broadcast, beta is NaN, or axis is out of range.
 
     Example:
         >>> import jax.numpy as jnp
@@ -330,10 +310,6 @@ def logistic_loss(x: ArrayLike, y: ArrayLike, *, axis: _checks.Axis = -1, where:
 
     Returns:
         The divergences in nats, of the points' shape without the axes.
-
-    Raises:
-        TypeError: a point is not floating-point, or where is not boolean.
-        ValueError: the shapes do not broadcast, or axis is out of range.
 
     Example:
         >>> import jax.numpy as jnp

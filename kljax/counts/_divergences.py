@@ -26,10 +26,10 @@ import numpy as np
 
 from kljax import _checks
 from kljax._names import advised
-from kljax.counts import _cells, _estimators, _pairs, _read
+from kljax.counts import _cells, _estimators, _read, _two_counts
 from kljax.counts._entropy import DOUBT
 from kljax.counts._estimate import CountEstimate
-from kljax.counts._pairs import Pair
+from kljax.counts._two_counts import Pair
 
 KLMethod = Literal["harmonic", "smoothed"]
 
@@ -57,8 +57,8 @@ def kl(counts_p: Any, counts_q: Any, *, method: KLMethod = "harmonic") -> CountE
         beside it 0.7 of the share of p that q never showed.
 
     Raises:
-        TypeError: If only one side has labels, or what is given are no numbers.
-        ValueError: If the lengths differ, or counts are negative, not whole, or all 0.
+        TypeError: If only one side has labels.
+        ValueError: If counts are negative, not whole, or all 0.
 
     Example:
         >>> from collections import Counter
@@ -72,7 +72,7 @@ def kl(counts_p: Any, counts_q: Any, *, method: KLMethod = "harmonic") -> CountE
     """
     if method not in get_args(KLMethod):
         raise ValueError(f"method must be one of {', '.join(map(repr, get_args(KLMethod)))}; got {method!r}.")
-    given = _pairs.read(counts_p, counts_q)
+    given = _two_counts.read(counts_p, counts_q)
     with _read.as_numpy_does():
         if method == "harmonic":
             value = _harmonic(given)
@@ -90,15 +90,16 @@ def cross_entropy(counts_p: Any, counts_q: Any) -> CountEstimate:
     A lower bound where more than 5 % of p's counts are on outcomes that q never showed, as ``kl``.
 
     Args:
-        counts_p: Whole numbers [..., K], or a mapping or pandas Series from labels to counts.
+        counts_p: Whole numbers [..., K], one for each outcome; or a mapping from labels to counts
+            (``collections.Counter``, a dict), or a pandas Series, as ``value_counts()`` returns it.
         counts_q: The same, of the same outcomes.
 
     Returns:
         ``CountEstimate``, in nats.
 
     Raises:
-        TypeError: If only one side has labels, or what is given are no numbers.
-        ValueError: If the lengths differ, or counts are negative, not whole, or all 0.
+        TypeError: If only one side has labels.
+        ValueError: If counts are negative, not whole, or all 0.
 
     Example:
         >>> from kljax import counts
@@ -108,7 +109,7 @@ def cross_entropy(counts_p: Any, counts_q: Any) -> CountEstimate:
     References:
         Zhang and Grabchak (2014), "Nonparametric estimation of Kullback-Leibler divergence".
     """
-    given = _pairs.read(counts_p, counts_q)
+    given = _two_counts.read(counts_p, counts_q)
     with _read.as_numpy_does():
         log_q = given.f.xp.where(given.q > 0, given.f.xp.log(given.safe(given.q)), 0.0)
         variance = given.variance(log_q, given.p / given.safe(given.q), 0.5)
@@ -122,15 +123,16 @@ def jeffreys(counts_p: Any, counts_q: Any) -> CountEstimate:
     A lower bound where more than 5 % of either's counts are on outcomes that the other never showed.
 
     Args:
-        counts_p: Whole numbers [..., K], or a mapping or pandas Series from labels to counts.
+        counts_p: Whole numbers [..., K], one for each outcome; or a mapping from labels to counts
+            (``collections.Counter``, a dict), or a pandas Series, as ``value_counts()`` returns it.
         counts_q: The same, of the same outcomes.
 
     Returns:
         ``CountEstimate``, in nats.
 
     Raises:
-        TypeError: If only one side has labels, or what is given are no numbers.
-        ValueError: If the lengths differ, or counts are negative, not whole, or all 0.
+        TypeError: If only one side has labels.
+        ValueError: If counts are negative, not whole, or all 0.
 
     Example:
         >>> from kljax import counts
@@ -141,7 +143,7 @@ def jeffreys(counts_p: Any, counts_q: Any) -> CountEstimate:
         Jeffreys (1946), "An invariant form for the prior probability in estimation problems"; Zhang and Grabchak
         (2014), "Nonparametric estimation of Kullback-Leibler divergence".
     """
-    given = _pairs.read(counts_p, counts_q)
+    given = _two_counts.read(counts_p, counts_q)
     with _read.as_numpy_does():
         return given.estimate(_harmonic_both(given), _of_both(given), _larger(given), method="harmonic")
 
@@ -155,15 +157,16 @@ def psi(counts_p: Any, counts_q: Any) -> CountEstimate:
     only outside ``jit``; ``jeffreys``, by harmonic numbers, is for many outcomes with few counts.
 
     Args:
-        counts_p: Whole numbers [..., K], or a mapping or pandas Series from labels to counts.
-        counts_q: The same, of the same bins.
+        counts_p: Whole numbers [..., K], one for each outcome; or a mapping from labels to counts
+            (``collections.Counter``, a dict), or a pandas Series, as ``value_counts()`` returns it.
+        counts_q: The same, of the same outcomes.
 
     Returns:
         ``CountEstimate``, in nats. How far it is from ``jeffreys`` is part of its error.
 
     Raises:
-        TypeError: If only one side has labels, or what is given are no numbers, or traced.
-        ValueError: If the lengths differ, or counts are negative, not whole, or all 0.
+        TypeError: If only one side has labels, or what is given is traced.
+        ValueError: If counts are negative, not whole, or all 0.
 
     Example:
         >>> from kljax import counts
@@ -173,7 +176,7 @@ def psi(counts_p: Any, counts_q: Any) -> CountEstimate:
     References:
         Siddiqi (2006), "Credit Risk Scorecards".
     """
-    given = _pairs.read(counts_p, counts_q)
+    given = _two_counts.read(counts_p, counts_q)
     with _read.as_numpy_does():
         value = _by_cells("psi", given, lambda b, a: _cells.psi(b, a, ordered=False))
         variance = _of_both(given) + (value - _harmonic_both(given)) ** 2
@@ -188,7 +191,8 @@ def jensen_shannon(counts_p: Any, counts_q: Any, *, weight: float = 0.5) -> Coun
     is bounded, so outcomes that one side never showed do no harm.
 
     Args:
-        counts_p: Whole numbers [..., K], or a mapping or pandas Series from labels to counts.
+        counts_p: Whole numbers [..., K], one for each outcome; or a mapping from labels to counts
+            (``collections.Counter``, a dict), or a pandas Series, as ``value_counts()`` returns it.
         counts_q: The same, of the same outcomes.
         weight: w in [0, 1].
 
@@ -197,8 +201,8 @@ def jensen_shannon(counts_p: Any, counts_q: Any, *, weight: float = 0.5) -> Coun
         first order of the bias for outcomes never seen.
 
     Raises:
-        TypeError: If only one side has labels, or what is given are no numbers.
-        ValueError: If the lengths differ, ``weight`` is out of its range, or counts are negative, not whole, or all 0.
+        TypeError: If only one side has labels.
+        ValueError: If counts are negative, not whole, or all 0.
 
     Example:
         >>> from kljax import counts
@@ -210,7 +214,7 @@ def jensen_shannon(counts_p: Any, counts_q: Any, *, weight: float = 0.5) -> Coun
         species accumulation curve".
     """
     _checks.number("weight", weight, low=0.0, high=1.0)
-    given = _pairs.read(counts_p, counts_q)
+    given = _two_counts.read(counts_p, counts_q)
     w = float(weight)
     with _read.as_numpy_does():
         f, xp, x, y, n, m = given.f, given.f.xp, given.x, given.y, given.n, given.m

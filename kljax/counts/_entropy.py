@@ -58,9 +58,8 @@ def entropy(counts: Any, *, method: Method = "auto", support: int | None = None)
         bound" where more than half of the draws are alone with their outcome and the number of outcomes is unknown.
 
     Raises:
-        TypeError: If ``counts`` are no numbers, as where the draws themselves are given.
-        ValueError: If counts are negative, not whole, or all 0, the method is unknown, or ``support`` is less than the
-            outcomes listed.
+        TypeError: If the draws themselves are given.
+        ValueError: If counts are negative, not whole, or all 0, or ``support`` is less than the outcomes listed.
 
     Example:
         >>> from collections import Counter

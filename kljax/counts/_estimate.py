@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from scipy import special
 
-from kljax import _checks, _words
+from kljax import _checks, _formatting
 
 BOUND_ABOVE = 0.05
 """Where more of p than this lies on outcomes that q never showed, a divergence is a lower bound."""
@@ -92,7 +92,7 @@ class CountEstimate:
         return f"{share} of p lies on outcomes that q never showed"
 
     def __repr__(self) -> str:
-        shown = _words.estimate(self.value, self.stderr, self.ess)
+        shown = _formatting.estimate(self.value, self.stderr, self.ess)
         if shown is None:
             return f"CountEstimate(value={self.value}, stderr={self.stderr}, ess={self.ess}, unseen={self.unseen})"
         return f"at least {shown}" if jnp.ndim(self.value) == 0 and self.kind == "lower bound" else shown

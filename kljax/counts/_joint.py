@@ -32,8 +32,7 @@ def mutual_information(table: Any, *, method: JointMethod = "auto") -> CountEsti
         ``CountEstimate``, in nats, of shape [...].
 
     Raises:
-        TypeError: If the table has no numbers.
-        ValueError: If it has fewer than two axes, the method is unknown, or counts are negative, not whole, or all 0.
+        ValueError: If counts are negative, not whole, or all 0.
 
     Example:
         >>> from kljax import counts
@@ -70,9 +69,7 @@ def conditional_entropy(table: Any, *, given: int = -2, method: JointMethod = "a
         ``CountEstimate``, in nats, of shape [...].
 
     Raises:
-        TypeError: If the table has no numbers.
-        ValueError: If it has fewer than two axes, ``given`` is neither of the last two, the method is unknown, or
-            counts are negative, not whole, or all 0.
+        ValueError: If counts are negative, not whole, or all 0.
 
     Example:
         >>> from kljax import counts

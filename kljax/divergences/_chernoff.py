@@ -31,9 +31,7 @@ def chernoff_information(p: Law, q: Law, *, with_order: bool = False) -> jax.Arr
         p, and ½ for p = q.
 
     Raises:
-        TypeError: If p or q is not a distribution, or with_order not a bool.
         NotImplementedError: If there is neither a closed form nor a variable of one dimension to integrate over.
-        ValueError: If the batches do not broadcast.
 
     Example:
         >>> import kljax

@@ -6,7 +6,7 @@ from typing import Any
 
 import jax
 
-from kljax._special.roots import root
+from kljax._special.edges import square_root
 from kljax.divergences._f_divergences import squared_hellinger
 from kljax.divergences._kullback_leibler import jensen_shannon
 
@@ -24,9 +24,7 @@ def jensen_shannon_distance(p: Any, q: Any) -> jax.Array:
         The distance, [batch...].
 
     Raises:
-        TypeError: If p or q is not a distribution.
         NotImplementedError: If there is neither a closed form nor a variable of one dimension to integrate over.
-        ValueError: If the batches do not broadcast.
 
     Example:
         >>> import kljax
@@ -38,7 +36,7 @@ def jensen_shannon_distance(p: Any, q: Any) -> jax.Array:
         Endres & Schindelin (2003), "A new metric for probability distributions"; Österreicher & Vajda (2003), "A new
         class of metric divergences on probability spaces and its applicability in statistics".
     """
-    return root(jensen_shannon(p, q))
+    return square_root(jensen_shannon(p, q))
 
 
 def hellinger_distance(p: Any, q: Any) -> jax.Array:
@@ -54,9 +52,7 @@ def hellinger_distance(p: Any, q: Any) -> jax.Array:
         The distance, [batch...].
 
     Raises:
-        TypeError: If p or q is not a distribution.
         NotImplementedError: If there is neither a closed form nor a variable of one dimension to integrate over.
-        ValueError: If the batches do not broadcast.
 
     Example:
         >>> import kljax
@@ -67,4 +63,4 @@ def hellinger_distance(p: Any, q: Any) -> jax.Array:
     References:
         Hellinger (1909); Le Cam (1986), "Asymptotic Methods in Statistical Decision Theory", ch. 4.
     """
-    return root(squared_hellinger(p, q))
+    return square_root(squared_hellinger(p, q))

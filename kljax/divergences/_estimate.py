@@ -48,7 +48,7 @@ def estimate(
     Args:
         p: The first distribution, a record of ``kljax.families`` or any object with ``log_prob(x)`` and
             ``sample(key, shape)``; with ``draws``, ``log_prob(x)`` is enough.
-        q: The second, on the same space.
+        q: The second; batches of parameters broadcast, and both are on the same space.
         key: A key of ``jax.random``; either this or ``draws``.
         draws: A pair of draws made outside, (of p, of q), each [n, batch..., event...] as ``sample(key, (n,))`` gives
             them; the two n may differ, and p and q still count half each.
@@ -60,9 +60,8 @@ def estimate(
         The estimate, its standard error and the effective sample size, each [batch...].
 
     Raises:
-        TypeError: If p or q cannot be sampled, an argument has the wrong type, or not exactly one of ``key`` and
-            ``draws`` is given.
-        ValueError: If there are fewer than 4 draws, or 2 of either, or one draw of p and of q differ in shape.
+        TypeError: If p or q cannot be sampled, or not exactly one of ``key`` and ``draws`` is given.
+        ValueError: If there are fewer than 4 draws, or 2 of either.
 
     Example:
         >>> import jax

@@ -30,9 +30,7 @@ def f_divergence(p: Law, q: Law, generator: Generator) -> jax.Array:
         The divergence in nats, [batch...].
 
     Raises:
-        TypeError: If p or q is not a distribution.
         NotImplementedError: If there is neither a closed form nor a variable of one dimension to integrate over.
-        ValueError: If the batches do not broadcast.
 
     Example:
         >>> import kljax
@@ -63,9 +61,7 @@ def renyi(p: Law, q: Law, *, order: ArrayLike) -> jax.Array:
         The divergence in nats, [batch...].
 
     Raises:
-        TypeError: If p or q is not a distribution.
         NotImplementedError: If there is neither a closed form nor a variable of one dimension to integrate over.
-        ValueError: If the batches do not broadcast, or an order or weight given as a number is out of range.
 
     Example:
         >>> import kljax
@@ -96,9 +92,7 @@ def tsallis(p: Law, q: Law, *, order: ArrayLike) -> jax.Array:
         The divergence in nats, [batch...].
 
     Raises:
-        TypeError: If p or q is not a distribution.
         NotImplementedError: If there is neither a closed form nor a variable of one dimension to integrate over.
-        ValueError: If the batches do not broadcast, or an order or weight given as a number is out of range.
 
     Example:
         >>> import kljax
@@ -125,9 +119,7 @@ def alpha(p: Law, q: Law, *, order: ArrayLike) -> jax.Array:
         The divergence in nats, [batch...].
 
     Raises:
-        TypeError: If p or q is not a distribution.
         NotImplementedError: If there is neither a closed form nor a variable of one dimension to integrate over.
-        ValueError: If the batches do not broadcast, or an order or weight given as a number is out of range.
 
     Example:
         >>> import kljax
@@ -153,9 +145,7 @@ def squared_hellinger(p: Law, q: Law) -> jax.Array:
         The divergence in nats, [batch...].
 
     Raises:
-        TypeError: If p or q is not a distribution.
         NotImplementedError: If there is neither a closed form nor a variable of one dimension to integrate over.
-        ValueError: If the batches do not broadcast.
 
     Example:
         >>> import kljax
@@ -181,9 +171,7 @@ def total_variation(p: Law, q: Law) -> jax.Array:
         The divergence in nats, [batch...].
 
     Raises:
-        TypeError: If p or q is not a distribution.
         NotImplementedError: If there is neither a closed form nor a variable of one dimension to integrate over.
-        ValueError: If the batches do not broadcast.
 
     Example:
         >>> import kljax
@@ -209,9 +197,7 @@ def chi_squared(p: Law, q: Law) -> jax.Array:
         The divergence in nats, [batch...].
 
     Raises:
-        TypeError: If p or q is not a distribution.
         NotImplementedError: If there is neither a closed form nor a variable of one dimension to integrate over.
-        ValueError: If the batches do not broadcast.
 
     Example:
         >>> import kljax
@@ -237,9 +223,7 @@ def le_cam(p: Law, q: Law) -> jax.Array:
         The divergence in nats, [batch...].
 
     Raises:
-        TypeError: If p or q is not a distribution.
         NotImplementedError: If there is neither a closed form nor a variable of one dimension to integrate over.
-        ValueError: If the batches do not broadcast.
 
     Example:
         >>> import kljax
@@ -265,9 +249,7 @@ def bhattacharyya(p: Law, q: Law) -> jax.Array:
         The divergence in nats, [batch...].
 
     Raises:
-        TypeError: If p or q is not a distribution.
         NotImplementedError: If there is neither a closed form nor a variable of one dimension to integrate over.
-        ValueError: If the batches do not broadcast.
 
     Example:
         >>> import kljax

@@ -25,15 +25,13 @@ def mutual_information(p: Any, *, block: int | Sequence[int]) -> jax.Array:
 
     Args:
         p: A ``MultivariateNormal``, or independent normal variables.
-        block: What X is: so many of the first entries, or their indices; Y is the rest.
+        block: What X is: so many of the first entries, or their indices; Y is the rest, and neither is empty.
 
     Returns:
         The information in nats, [batch...]; infinite where one block decides an entry of the other.
 
     Raises:
-        TypeError: If p is not a distribution.
         NotImplementedError: If p is not multivariate normal.
-        ValueError: If either block is empty, or an index is out of range or given twice.
 
     Example:
         >>> import jax.numpy as jnp

@@ -29,9 +29,7 @@ def kl(p: Law, q: Law) -> jax.Array:
         The divergence in nats, [batch...].
 
     Raises:
-        TypeError: If p or q is not a distribution.
         NotImplementedError: If there is neither a closed form nor a variable of one dimension to integrate over.
-        ValueError: If the batches do not broadcast.
 
     Example:
         >>> import kljax
@@ -58,9 +56,7 @@ def jeffreys(p: Law, q: Law) -> jax.Array:
         The divergence in nats, [batch...].
 
     Raises:
-        TypeError: If p or q is not a distribution.
         NotImplementedError: If there is neither a closed form nor a variable of one dimension to integrate over.
-        ValueError: If the batches do not broadcast.
 
     Example:
         >>> import kljax
@@ -83,16 +79,14 @@ def jensen_shannon(p: Law, q: Law, *, weight: ArrayLike = 0.5, scaled: bool = Fa
     Args:
         p: The first distribution, a record of ``kljax.families``.
         q: The second; batches of parameters broadcast.
-        weight: w, in [0, 1].
+        weight: w in [0, 1], the weight of p in the mixture; a Python number, or a traced scalar.
         scaled: Whether to divide by w(1 - w).
 
     Returns:
         The divergence in nats, [batch...].
 
     Raises:
-        TypeError: If p or q is not a distribution.
         NotImplementedError: If there is neither a closed form nor a variable of one dimension to integrate over.
-        ValueError: If the batches do not broadcast, or an order or weight given as a number is out of range.
 
     Example:
         >>> import kljax
@@ -121,9 +115,7 @@ def skew_kl(p: Law, q: Law, *, weight: ArrayLike) -> jax.Array:
         The divergence in nats, [batch...].
 
     Raises:
-        TypeError: If p or q is not a distribution.
         NotImplementedError: If there is neither a closed form nor a variable of one dimension to integrate over.
-        ValueError: If the batches do not broadcast, or ``weight`` is a Python number outside [0, 1].
 
     Example:
         >>> import kljax
@@ -149,9 +141,7 @@ def cross_entropy(p: Law, q: Law) -> jax.Array:
         The divergence in nats, [batch...].
 
     Raises:
-        TypeError: If p or q is not a distribution.
         NotImplementedError: If there is neither a closed form nor a variable of one dimension to integrate over.
-        ValueError: If the batches do not broadcast.
 
     Example:
         >>> import kljax
@@ -189,9 +179,6 @@ def entropy(p: Law) -> jax.Array:
 
     Returns:
         The entropy in nats, [batch...].
-
-    Raises:
-        TypeError: If p is not a distribution.
 
     Example:
         >>> import kljax

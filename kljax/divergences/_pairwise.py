@@ -45,8 +45,6 @@ def pairwise(verb: Callable[..., jax.Array], ps: Law, qs: Law, **options: Any) -
         The divergences in nats, [N, M].
 
     Raises:
-        TypeError: If ``verb`` cannot be called, or ps or qs is not a distribution.
-        ValueError: If a batch has not exactly one dimension, or one draw of ps and of qs differ in shape.
         NotImplementedError: If the verb has no answer for the pair.
 
     Example:

@@ -42,8 +42,7 @@ def register(verb: Callable[..., Any], kind_p: type, kind_q: type | None = None)
     the parts of Independent, Product and Masked theirs.
 
     Args:
-        verb: A divergence of this package: ``kljax.kl``, ``kljax.renyi``, ``kljax.chernoff_information``, …, or
-            ``kljax.entropy``.
+        verb: A divergence of this package: ``kljax.kl``, ``kljax.renyi``, …; or ``kljax.entropy``.
         kind_p: The class of p.
         kind_q: The class of q; not given for ``kljax.entropy``.
 
@@ -51,8 +50,6 @@ def register(verb: Callable[..., Any], kind_p: type, kind_q: type | None = None)
         A decorator, which returns the function as it is.
 
     Raises:
-        TypeError: If ``verb`` is no divergence of this package, a kind is no class, or ``verb`` is of one distribution
-            and ``kind_q`` given or of two and it is not.
         ValueError: If there is a form for the pair already: none is overwritten.
 
     Example:

@@ -10,7 +10,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from kljax.families._internal import aligned, batch_shape, parts
+from kljax.families._internal import aligned, batch_shape, inner_records
 from kljax.quadrature import Support
 
 Costs = bool | jax.Array
@@ -33,7 +33,7 @@ def _beyond(p: Any, q: Any, of_p: Support, of_q: Support) -> bool | jax.Array:
     A density is positive on all of its interval; for integers and for what is made of other distributions, whose
     support is only an outer bound, the answer is False.
     """
-    if of_p.kind != "interval" or of_q.kind != "interval" or parts(p):
+    if of_p.kind != "interval" or of_q.kind != "interval" or inner_records(p):
         return False
     ends: tuple[Any, ...] = of_p.low, of_q.low, of_q.high, of_p.high
     if all(isinstance(one, (int, float)) for one in ends):

@@ -34,10 +34,6 @@ def kl(log_partition: LogPartition, eta_p: Any, eta_q: Any, *, event_ndims: Any 
     Returns:
         The divergences in nats, [batch...].
 
-    Raises:
-        TypeError: log_partition is not callable or not real, or a parameter is not floating-point.
-        ValueError: shapes or structures do not fit, or log_partition does not return one number.
-
     Example:
         >>> import jax.numpy as jnp
         >>> from kljax import expfam
@@ -69,11 +65,6 @@ def skew_jensen(
     Returns:
         The divergences in nats, [batch...].
 
-    Raises:
-        TypeError: log_partition is not callable or not real, or an argument is not floating-point.
-        ValueError: shapes or structures do not fit, a weight given as a number is outside [0, 1], or log_partition
-            does not return one number.
-
     Example:
         >>> import jax.numpy as jnp
         >>> from kljax import expfam
@@ -100,10 +91,6 @@ def bhattacharyya(log_partition: LogPartition, eta_p: Any, eta_q: Any, *, event_
     Returns:
         The distances in nats, [batch...].
 
-    Raises:
-        TypeError: log_partition is not callable or not real, or a parameter is not floating-point.
-        ValueError: shapes or structures do not fit, or log_partition does not return one number.
-
     Example:
         >>> import jax.numpy as jnp
         >>> from kljax import expfam
@@ -127,10 +114,6 @@ def squared_hellinger(log_partition: LogPartition, eta_p: Any, eta_q: Any, *, ev
 
     Returns:
         The squared distances, [batch...].
-
-    Raises:
-        TypeError: log_partition is not callable or not real, or a parameter is not floating-point.
-        ValueError: shapes or structures do not fit, or log_partition does not return one number.
 
     Example:
         >>> import jax.numpy as jnp
@@ -160,11 +143,6 @@ def renyi(log_partition: LogPartition, eta_p: Any, eta_q: Any, *, order: ArrayLi
 
     Returns:
         The divergences in nats, [batch...].
-
-    Raises:
-        TypeError: log_partition is not callable or not real, or an argument is not floating-point.
-        ValueError: shapes or structures do not fit, an order given as a number is negative or infinite, or
-            log_partition does not return one number.
 
     Example:
         >>> import jax.numpy as jnp
@@ -199,11 +177,6 @@ def chernoff_information(
 
     Returns:
         The information in nats, [batch...]; with_order, a pair of it and the orders, ½ where p = q.
-
-    Raises:
-        TypeError: log_partition is not callable or not real, a parameter is not floating-point, or with_order is
-            not a bool.
-        ValueError: shapes or structures do not fit, or log_partition does not return one number.
 
     Example:
         >>> import jax.numpy as jnp

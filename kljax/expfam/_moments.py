@@ -22,10 +22,6 @@ def mean_parameters(log_partition: LogPartition, eta: Any, *, event_ndims: Any =
     Returns:
         The mean parameters, like eta.
 
-    Raises:
-        TypeError: log_partition is not callable or not real, or eta is not floating-point.
-        ValueError: eta has fewer dimensions than event_ndims, or log_partition does not return one number.
-
     Example:
         >>> import jax.numpy as jnp
         >>> from kljax import expfam
@@ -55,10 +51,6 @@ def fisher(log_partition: LogPartition, eta: Any, *, event_ndims: Any = 1) -> An
 
     Returns:
         The information matrices, [batch..., event..., event...]; for a pytree the nested pytree of ``jax.hessian``.
-
-    Raises:
-        TypeError: log_partition is not callable or not real, or eta is not floating-point.
-        ValueError: eta has fewer dimensions than event_ndims, or log_partition does not return one number.
 
     Example:
         >>> import jax.numpy as jnp

@@ -8,15 +8,12 @@ second argument, the arrays that it closes over.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 
+from kljax._special.roots import bracketed_root, with_slope
 from kljax.bregman._internal import Closed, Function, by_constants, curvature, finite, fix, gradient_gap
-
-_STEPS = 100
-_Search = tuple[jax.Array, jax.Array, jax.Array, jax.Array, jax.Array]  # weight, bracket, count, whether settled
 
 
 def _between(p: jax.Array, q: jax.Array, weight: jax.Array) -> jax.Array:
@@ -103,33 +100,12 @@ def _best_weight(a: Function, p: jax.Array, q: jax.Array) -> jax.Array:
     """Where ∂J/∂w = B(p; m) - B(q; m), which falls from KL(q‖p) to -KL(p‖q), vanishes; ½ where p = q."""
     d = p - q
 
-    def slope(weight: jax.Array) -> jax.Array:
+    def fall(weight: jax.Array) -> jax.Array:
         m, rest = _between(p, q, weight), 1.0 - weight
-        return jnp.square(rest) * curvature(a, m, p, d, rest) - jnp.square(weight) * curvature(a, m, q, d, -weight)
+        return jnp.square(weight) * curvature(a, m, q, d, -weight) - jnp.square(rest) * curvature(a, m, p, d, rest)
 
-    def solve(slope: Callable[[jax.Array], jax.Array], start: jax.Array) -> jax.Array:
-        eps = float(jnp.finfo(start.dtype).eps)
-
-        def step(state: _Search) -> _Search:
-            weight, low, high, count, _ = state
-            height, fall = jax.jvp(slope, (weight,), (jnp.ones_like(weight),))
-            low, high = jnp.where(height > 0.0, weight, low), jnp.where(height < 0.0, weight, high)
-            newton = weight - height / jnp.where(fall == 0.0, 1.0, fall)
-            inside = (newton > low) & (newton < high) & (fall < 0.0)
-            after = jnp.where(height == 0.0, weight, jnp.where(inside, newton, 0.5 * low + 0.5 * high))
-            return after, low, high, count + 1, jnp.abs(after - weight) <= eps * weight
-
-        def unfinished(state: _Search) -> jax.Array:
-            return (state[3] < _STEPS) & ~state[4]
-
-        ends = jnp.zeros_like(start), jnp.ones_like(start)
-        return jax.lax.while_loop(unfinished, step, (start, *ends, jnp.zeros((), jnp.int32), jnp.zeros((), bool)))[0]
-
-    def tangent(linear: Callable[[jax.Array], jax.Array], y: jax.Array) -> jax.Array:
-        fall = linear(jnp.ones_like(y))
-        return jnp.where(fall == 0.0, 0.0, y / jnp.where(fall == 0.0, 1.0, fall))
-
-    return jax.lax.custom_root(slope, jnp.full((), 0.5, p.dtype), solve, tangent)
+    zero = jnp.zeros((), p.dtype)
+    return bracketed_root(with_slope(fall), zero, zero + 1.0)
 
 
 def chernoff(phi: Closed, constants: list[jax.Array], p: jax.Array, q: jax.Array) -> tuple[jax.Array, jax.Array]:

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from kljax import logits, probs
 from kljax._special.odds import softplus
 from kljax.families._fit import fit_by_likelihood
-from kljax.families._odds import chances, log_chances, logit, row
+from kljax.families._one_probability import chances, log_chances, logit, row
 from kljax.families._quantiles import quantile_by_bisection, standard_deviation
 from kljax.families._record import at_points, batch_shape, family, filled, one_of, probability, real
 from kljax.quadrature import Support, integers

@@ -15,7 +15,7 @@ from kljax._special.incomplete import incomplete_beta
 from kljax._special.stirling import phi
 from kljax._types import Entries
 from kljax.families._fit import fit_by_likelihood
-from kljax.families._logs import Logs, as_logs, of_share, rest_of
+from kljax.families._log_draws import Logs, as_logs, of_share, rest_of
 from kljax.families._quantiles import quantile_by_bisection, standard_deviation
 from kljax.families._record import at_points, batch_shape, family, filled, lifted, positive
 from kljax.quadrature import Support

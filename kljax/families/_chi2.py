@@ -13,7 +13,7 @@ from kljax._special.incomplete import incomplete_gamma
 from kljax._types import Entries
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._gamma import Gamma
-from kljax.families._logs import Logs
+from kljax.families._log_draws import Logs
 from kljax.families._quantiles import quantile_by_bisection, standard_deviation
 from kljax.families._record import at_points, family, filled, positive
 from kljax.quadrature import Support

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from kljax._types import Entries
-from kljax.families._kinds import definite
+from kljax.families._fields import definite
 from kljax.families._matrices import (
     cholesky,
     columns,

@@ -13,7 +13,7 @@ from kljax._special.gamma import digamma, log_gamma
 from kljax._special.stirling import phi
 from kljax._types import Entries
 from kljax.families._fit import fit_by_likelihood
-from kljax.families._logs import Logs, of_log
+from kljax.families._log_draws import Logs, of_log
 from kljax.families._matrices import embedded, identity
 from kljax.families._quantiles import standard_deviation
 from kljax.families._record import at_points, batch_shape, family, filled, lifted, positive

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from kljax import logits
 from kljax._special.elementwise import log_ratio
 from kljax._types import Entries
-from kljax.families._points import runs
+from kljax.families._equal_points import runs
 from kljax.families._quantiles import quantile_by_bisection, standard_deviation
 from kljax.families._record import (
     at_points,

@@ -98,7 +98,7 @@ class FisherSnedecor:
         spread = 2.0 * jnp.square(df / (df - 2.0)) * ((at.df1 + df - 2.0) / at.df1) / (df - 4.0)
         return jnp.where(thin, spread, jnp.inf)
 
-    def _frame(self) -> tuple[jax.Array, jax.Array]:
+    def _hint(self) -> tuple[jax.Array, jax.Array]:
         at = filled(self)
         low, middle, high = (at.quantile(u) for u in (0.25, 0.5, 0.75))
         return middle, high - low

@@ -15,7 +15,7 @@ from kljax._special.incomplete import incomplete_gamma
 from kljax._special.ratios import divide_twice
 from kljax._types import Entries
 from kljax.families._fit import fit_by_likelihood
-from kljax.families._logs import Logs, as_logs, of_log
+from kljax.families._log_draws import Logs, as_logs, of_log
 from kljax.families._quantiles import quantile_by_bisection, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive
 from kljax.quadrature import Support

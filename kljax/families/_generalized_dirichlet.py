@@ -13,7 +13,7 @@ from kljax._special.gamma import digamma_gap
 from kljax._special.stirling import phi
 from kljax._types import Entries
 from kljax.families._beta import Beta
-from kljax.families._logs import Logs, of_log, rest_of
+from kljax.families._log_draws import Logs, of_log, rest_of
 from kljax.families._quantiles import standard_deviation
 from kljax.families._record import at_points, family, filled, positive
 from kljax.quadrature import Support

@@ -7,7 +7,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from kljax._special.elementwise import atanh_tail, expm1_ratio
+from kljax._special.elementwise import expm1_ratio
+from kljax._special.log1p_quotients import log1p_over
 from kljax._types import Entries
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._quantiles import at_shares, standard_deviation
@@ -35,16 +36,16 @@ class GeneralizedPareto:
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at x; -∞ outside the support."""
         x, at = at_points(x, self)
-        legal, _, y = self._level(x, at)
+        legal, _, y = self._reduced(x, at)
         return jnp.where(legal, -(1.0 + at.concentration) * y - jnp.log(at.scale), -jnp.inf)
 
     @staticmethod
-    def _level(x: jax.Array, at: GeneralizedPareto) -> tuple[jax.Array, jax.Array, jax.Array]:
+    def _reduced(x: jax.Array, at: GeneralizedPareto) -> tuple[jax.Array, jax.Array, jax.Array]:
         """(whether x is in the support, whether below it, log(1 + ξz)/ξ)"""
         z = (x - at.loc) / at.scale
         inside = (z >= 0.0) & (at.concentration * z > -1.0) & (z < jnp.inf)
         z = jnp.where(inside, z, 0.0)
-        return inside, x < at.loc, z * log1p_ratio(at.concentration * z)
+        return inside, x < at.loc, log1p_over(at.concentration, z)
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
         """Draws, differentiable in the parameters."""
@@ -62,7 +63,7 @@ class GeneralizedPareto:
     def cdf(self, x: Any) -> jax.Array:
         """1 - (1 + ξz)^(-1/ξ)"""
         x, at = at_points(x, self)
-        inside, below, y = self._level(x, at)
+        inside, below, y = self._reduced(x, at)
         return jnp.where(inside, -jnp.expm1(-y), jnp.where(below, 0.0, 1.0))
 
     def quantile(self, u: Any) -> jax.Array:
@@ -101,16 +102,7 @@ class GeneralizedPareto:
         c = jnp.where(thin, at.concentration, 0.0)
         return jnp.where(thin, jnp.square(at.scale / (1.0 - c)) / (1.0 - 2.0 * c), jnp.inf)
 
-    def _frame(self) -> tuple[jax.Array, jax.Array]:
+    def _hint(self) -> tuple[jax.Array, jax.Array]:
         at = filled(self)
         low, high = at.quantile(0.25), at.quantile(0.75)
         return at.quantile(0.5), jnp.maximum(high - low, 1e-3 * at.scale)
-
-
-def log1p_ratio(t: jax.Array) -> jax.Array:
-    """log(1 + t)/t for t > -1, which is 1 at 0, with all derivatives there."""
-    near = (t > -0.6) & (t < 1.5)
-    small, large = jnp.where(near, t, 0.0), jnp.where(near, 1.0, t)
-    s = small / (2.0 + small)
-    # log(1 + t) = 2 atanh(s)
-    return jnp.where(near, 2.0 / (2.0 + small) * (1.0 + s * s * atanh_tail(s * s)), jnp.log1p(large) / large)

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from kljax._special.odds import log_partition_of_waits, softplus_over_exp
 from kljax.families._fit import fit_by_likelihood
-from kljax.families._odds import chances, log_chances
+from kljax.families._one_probability import chances, log_chances
 from kljax.families._quantiles import mode_zero, quantile_by_bisection, standard_deviation
 from kljax.families._record import at_points, batch_shape, family, filled, one_of, probability, real
 from kljax.quadrature import Support, integers

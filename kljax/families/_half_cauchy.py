@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from kljax._special.elementwise import divide
 from kljax._types import Entries
 from kljax.families._fit import fit_by_likelihood
-from kljax.families._located import log1p_square
+from kljax.families._location_scale import log1p_square
 from kljax.families._quantiles import at_shares, mode_zero, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive
 from kljax.quadrature import Support
@@ -77,5 +77,5 @@ class HalfCauchy:
         """There is none: NaN."""
         return jnp.full_like(filled(self).scale, jnp.nan)
 
-    def _frame(self) -> tuple[jax.Array, jax.Array]:
+    def _hint(self) -> tuple[jax.Array, jax.Array]:
         return self.scale, self.scale  # the moments are infinite

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from kljax._prompt import prompt
-from kljax.families._record import batch_shape, dtype_of, ends, filled, frames
+from kljax.families._record import batch_shape, dtype_of, ends, filled, hints
 from kljax.quadrature._internal import Densities, Entropy, Hints, Space, Totals, densities, integrate, plain
 
 
@@ -26,7 +26,7 @@ def totals(integrand: Any, records: Sequence[Any]) -> Totals:
     def spread(values: Sequence[Any]) -> jax.Array:
         return jnp.stack([jnp.broadcast_to(jnp.asarray(one, dtype), shape) for one in values], -1)
 
-    centers, scales = map(spread, zip(*(one for record in records for one in frames(record)), strict=True))
+    centers, scales = map(spread, zip(*(one for record in records for one in hints(record)), strict=True))
     pairs = [
         tuple(float(end) if isinstance(end, (int, float)) else end for end in one)
         for record in records
@@ -40,7 +40,7 @@ def totals(integrand: Any, records: Sequence[Any]) -> Totals:
     sides = [(end, side) for pair in pairs for end, side in zip(pair, (1, -1), strict=True) if isinstance(end, float)]
     inner = sorted({one for one in sides if math.isfinite(one[0]) and one[0] not in (low, high)})
     plain_line = kind == "interval"
-    hints = Hints(
+    where = Hints(
         spread([low]),
         spread([high]),
         centers,
@@ -50,7 +50,7 @@ def totals(integrand: Any, records: Sequence[Any]) -> Totals:
     )
     space = Space(kind, tuple(side for _, side in inner) if plain_line else ())
     jumps = spread(moving) if moving and plain_line else None
-    return integrate(_of_records(records, hints.low), integrand, jax.lax.stop_gradient(hints), space, jumps)
+    return integrate(_of_records(records, where.low), integrand, jax.lax.stop_gradient(where), space, jumps)
 
 
 def entropy(record: Any) -> jax.Array:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from kljax.families import _integrals as integrals
-from kljax.families import _logs as logs
+from kljax.families import _log_draws as logs
 from kljax.families import _truncated_normal as truncated_normal
 from kljax.families._binomial import trials_of
 from kljax.families._categorical import outcome_chances, outcome_log_chances
 from kljax.families._chi2 import as_gamma
 from kljax.families._continuous_bernoulli import log_norm
+from kljax.families._covariances import Cholesky, Covariance, Diagonal, LowRank, Precision, core, explained
 from kljax.families._dirichlet_multinomial import over_counts
 from kljax.families._discrete import is_discrete
 from kljax.families._discrete_uniform import number_of_integers
+from kljax.families._equal_points import runs
 from kljax.families._gumbel import EULER
 from kljax.families._kumaraswamy import LogarithmRule, logarithms
 from kljax.families._lkj import beta_shapes
@@ -35,9 +37,8 @@ from kljax.families._matrices import (
 from kljax.families._mixture import mixed
 from kljax.families._moments import ROWS, Moments, Row, from_moments, from_samples
 from kljax.families._negative_binomial import successes
-from kljax.families._odds import chances, logit, row
+from kljax.families._one_probability import chances, logit, row
 from kljax.families._padding import padded
-from kljax.families._points import runs
 from kljax.families._record import (
     FAMILIES,
     aligned,
@@ -48,13 +49,12 @@ from kljax.families._record import (
     expanded,
     filled,
     free,
+    inner_records,
     is_family,
     is_record,
     parameters,
-    parts,
     static,
 )
-from kljax.families._scales import Cholesky, Covariance, Diagonal, LowRank, Precision, core, explained
 from kljax.families._sphere import bessel_order, norm
 
 __all__ = [
@@ -92,6 +92,7 @@ __all__ = [
     "from_samples",
     "hermitian",
     "identity",
+    "inner_records",
     "integrals",
     "interval_logit",
     "is_discrete",
@@ -114,7 +115,6 @@ __all__ = [
     "over_counts",
     "padded",
     "parameters",
-    "parts",
     "row",
     "runs",
     "solve_lower",

@@ -16,7 +16,7 @@ from kljax._special.stirling import phi
 from kljax._types import Entries
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._gamma import Gamma
-from kljax.families._logs import Logs, as_logs, of_log
+from kljax.families._log_draws import Logs, as_logs, of_log
 from kljax.families._quantiles import quantile_by_bisection, standard_deviation
 from kljax.families._record import at_points, family, filled, positive
 from kljax.quadrature import Support
@@ -104,7 +104,7 @@ class InverseGamma:
         a = jnp.where(thin, at.concentration, 3.0)
         return jnp.where(thin, jnp.square(at.scale / (a - 1.0)) / (a - 2.0), jnp.inf)
 
-    def _frame(self) -> tuple[jax.Array, jax.Array]:
+    def _hint(self) -> tuple[jax.Array, jax.Array]:
         mode = self.scale / (self.concentration + 1.0)  # the moments may be infinite
         return mode, mode
 

@@ -13,7 +13,7 @@ from kljax._special.elementwise import divide, expm1, expm1_minus_x, expm1_ratio
 from kljax._special.gamma import digamma_gap
 from kljax._types import Entries
 from kljax.families._fit import fit_by_likelihood
-from kljax.families._logs import Logs, as_logs, of_share
+from kljax.families._log_draws import Logs, as_logs, of_share
 from kljax.families._quantiles import at_shares, log1mexp, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive
 from kljax.quadrature import Support

@@ -14,7 +14,7 @@ from kljax._special.elementwise import divide, expm1_ratio, tiny
 from kljax._special.logarithms import log_less
 from kljax._types import Entries
 from kljax.families._fit import fit_by_likelihood
-from kljax.families._logs import Logs, as_logs, of_log
+from kljax.families._log_draws import Logs, as_logs, of_log
 from kljax.families._normal import Normal
 from kljax.families._quantiles import at_shares, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive, real

@@ -13,7 +13,7 @@ from kljax._special.elementwise import divide, log1p, log_ratio
 from kljax._special.logarithms import logit_less
 from kljax._types import Entries
 from kljax.families._fit import fit_by_likelihood
-from kljax.families._logs import Logs, as_logs, of_share, rest_of
+from kljax.families._log_draws import Logs, as_logs, of_share, rest_of
 from kljax.families._normal import Normal
 from kljax.families._quantiles import at_shares, standard_deviation
 from kljax.families._record import along, at_points, family, filled, positive, real
@@ -104,7 +104,7 @@ class LogitNormal:
         z = jnp.sinh(v)
         return z, jax.nn.softmax(-0.5 * jnp.square((z - at.loc) / at.scale) + jnp.log(jnp.cosh(v)), -1)
 
-    def _frame(self) -> tuple[jax.Array, jax.Array]:
+    def _hint(self) -> tuple[jax.Array, jax.Array]:
         middle = jax.nn.sigmoid(self.loc)
         return middle, jnp.minimum(self.scale * middle * jax.nn.sigmoid(-self.loc), 0.25)
 

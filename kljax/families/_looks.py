@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from kljax import _checked, _checks, _values
-from kljax.families._kinds import Parameter
+from kljax.families._fields import Parameter
 
 LARGEST_MATRIX = 128  # a factorisation costs its cube
 LOOSE = 1e-3

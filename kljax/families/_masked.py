@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from kljax.families._logs import draw, log_prob
+from kljax.families._log_draws import draw, log_prob
 from kljax.families._padding import padded, point_of, repaired
 from kljax.families._quantiles import standard_deviation
 from kljax.families._record import batch_shape, boolean, family, filled, nested

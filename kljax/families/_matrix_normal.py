@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from kljax._types import Entries
-from kljax.families._kinds import lower_triangular
+from kljax.families._fields import lower_triangular
 from kljax.families._matrices import adjoint, log_det, multiply, norm_squared, solve_lower, square
 from kljax.families._quantiles import standard_deviation
 from kljax.families._record import at_points, batch_shape, dtype_of, family, filled, lifted, real

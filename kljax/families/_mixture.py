@@ -18,7 +18,7 @@ from kljax.families._record import (
     ends,
     family,
     filled,
-    frames,
+    hints,
     nested,
     one_of,
     probability,
@@ -143,8 +143,8 @@ class Mixture:
         weights = outcome_chances(filled(self))
         return (weights.reshape(*weights.shape, *(1,) * len(self.event_shape)) * values).sum(-1 - len(self.event_shape))
 
-    def _frames(self) -> list[tuple[jax.Array, jax.Array]]:
-        found = [[jnp.broadcast_to(x, self._rows()) for x in one] for one in frames(self.components)]
+    def _hints(self) -> list[tuple[jax.Array, jax.Array]]:
+        found = [[jnp.broadcast_to(x, self._rows()) for x in one] for one in hints(self.components)]
         return [(center[..., k], scale[..., k]) for center, scale in found for k in range(self.count)]
 
     def _ends(self) -> list[tuple[Any, Any]]:

@@ -9,11 +9,11 @@ import jax
 import jax.numpy as jnp
 
 from kljax._types import Entries, Rows
+from kljax.families._covariances import Cholesky, Covariance, Diagonal, LowRank, Precision, quadratic_of_points
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._matrices import cholesky, from_columns, identity, log_det, multiply, norm_squared, solve_lower
 from kljax.families._quantiles import standard_deviation
 from kljax.families._record import batch_shape, family, filled, located, nested, real
-from kljax.families._scales import Cholesky, Covariance, Diagonal, LowRank, Precision, quadratic_of_points
 from kljax.quadrature import Support
 
 _LOG_2PI = math.log(2.0 * math.pi)

@@ -13,7 +13,7 @@ from kljax._special.odds import log_partition_of_waits, log_probability
 from kljax._special.stirling import stirling_excess
 from kljax.families import _integrals
 from kljax.families._fit import fit_by_likelihood
-from kljax.families._odds import chances, log_chances
+from kljax.families._one_probability import chances, log_chances
 from kljax.families._quantiles import quantile_by_bisection, standard_deviation
 from kljax.families._record import at_points, batch_shape, count, family, filled, one_of, probability, real
 from kljax.quadrature import Support, integers

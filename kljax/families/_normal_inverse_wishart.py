@@ -9,8 +9,8 @@ import jax
 import jax.numpy as jnp
 
 from kljax._types import Entries
+from kljax.families._fields import definite
 from kljax.families._inverse_wishart import InverseWishart
-from kljax.families._kinds import definite
 from kljax.families._matrices import cholesky, identity, log_det, multiply, square
 from kljax.families._multivariate_normal import MultivariateNormal
 from kljax.families._normal_gamma import at_pair

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from kljax._special.elementwise import divide, log_ratio
 from kljax._types import Entries
 from kljax.families._fit import fit_by_likelihood
-from kljax.families._logs import Logs, as_logs
+from kljax.families._log_draws import Logs, as_logs
 from kljax.families._quantiles import at_shares, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive
 from kljax.quadrature import Support
@@ -102,5 +102,5 @@ class Pareto:
         share = 1.0 + divide(jnp.full_like(a, 2.0), a - 2.0)
         return jnp.where(thin, share * jnp.square(divide(at.scale, a - 1.0)), jnp.inf)
 
-    def _frame(self) -> tuple[jax.Array, jax.Array]:
+    def _hint(self) -> tuple[jax.Array, jax.Array]:
         return self.scale, self.scale * jnp.minimum(1.0 / self.concentration, 1.0)  # the moments may be infinite

@@ -8,7 +8,7 @@ from typing import Any
 
 import jax
 
-from kljax.families._logs import draw, log_prob
+from kljax.families._log_draws import draw, log_prob
 from kljax.families._quantiles import standard_deviation
 from kljax.families._record import batch_shape, family, filled, is_family, tree
 

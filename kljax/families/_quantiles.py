@@ -2,9 +2,8 @@
 
     F, log p ─bisection─▶ the quantile, with derivatives by the implicit function theorem;  variance ─▶ stddev
 
-A family on the line has ``cdf`` and ``quantile``. Where the quantile has no closed form it is ``inverse_of_cdf``: the
-bits of floating-point numbers are ordered as the numbers are, so that bisecting them ends, after as many steps as a
-number has bits, at the least number x with F(x) ≥ u: of a discrete variable at the least value, exactly. From F(x) = u,
+A family on the line has ``cdf`` and ``quantile``. Where the quantile has no closed form it is the least number x with
+F(x) ≥ u, of a discrete variable the least value, exactly. From F(x) = u,
 
     dx = (du - ∂F/∂θ dθ)/p(x)
 """
@@ -21,6 +20,7 @@ from jax import lax
 from kljax import quadrature
 from kljax._prompt import prompt
 from kljax._special.elementwise import tiny
+from kljax._special.roots import least
 from kljax.families._discrete import is_discrete
 from kljax.families._record import along, at_points, filled
 
@@ -48,7 +48,7 @@ def _inverse(u: jax.Array, at: Any) -> jax.Array:
     space = at.support
     low, high = (jnp.broadcast_to(jnp.asarray(end, u.dtype), u.shape) for end in (space.low, space.high))
     inside = (u > 0.0) & (u < 1.0)
-    found = jnp.clip(_least(lambda x: at.cdf(x) >= u, u), low, high)
+    found = jnp.clip(least(lambda x: at.cdf(x) >= u, u), low, high)
     # What lies between the smallest normal numbers counts as zero in arithmetic.
     found = jnp.where(jnp.abs(found) <= tiny(u), 0.0, found)
     return jnp.where(inside, found, jnp.where(u == 0.0, low, jnp.where(u == 1.0, high, jnp.nan)))
@@ -72,27 +72,6 @@ def log1mexp(t: jax.Array) -> jax.Array:
     """log(1 - eᵗ) for t < 0; -∞ at 0."""
     near = t > -math.log(2.0)
     return jnp.where(near, jnp.log(-jnp.expm1(jnp.where(near, t, -1.0))), jnp.log1p(-jnp.exp(jnp.where(near, -1.0, t))))
-
-
-def _least(holds: Any, like: jax.Array) -> jax.Array:
-    """The least number for which a predicate, false up to somewhere and true from there on, holds."""
-    bits = jnp.int64 if like.dtype == jnp.float64 else jnp.int32
-    most = jnp.iinfo(bits).max
-
-    def number(key: jax.Array) -> jax.Array:
-        # Of negative numbers all bits but the sign are turned, so that the order of the keys is that of the numbers.
-        return lax.bitcast_convert_type(jnp.where(key < 0, key ^ most, key), like.dtype)
-
-    top = lax.bitcast_convert_type(jnp.full(like.shape, jnp.inf, like.dtype), bits)
-
-    def halve(_: Any, ends: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
-        low, high = ends
-        middle = (low & high) + ((low ^ high) >> 1)
-        true = holds(number(middle))
-        return jnp.where(true, low, middle), jnp.where(true, middle, high)
-
-    _, high = lax.fori_loop(0, jnp.iinfo(bits).bits, halve, (-top - 1, top))
-    return number(high)
 
 
 @prompt

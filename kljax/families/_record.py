@@ -27,21 +27,21 @@ import jax.numpy as jnp
 import numpy as np
 
 from kljax import _checks, _names, _records
-from kljax.families import _kinds, _looks
-from kljax.families._kinds import boolean as boolean
-from kljax.families._kinds import complex_valued as complex_valued
-from kljax.families._kinds import count as count
-from kljax.families._kinds import free as free
-from kljax.families._kinds import nested as nested
-from kljax.families._kinds import non_negative as non_negative
-from kljax.families._kinds import number_or_array as number_or_array
-from kljax.families._kinds import one_of as one_of
-from kljax.families._kinds import optional as optional
-from kljax.families._kinds import positive as positive
-from kljax.families._kinds import probability as probability
-from kljax.families._kinds import real as real
-from kljax.families._kinds import static as static
-from kljax.families._kinds import tree as tree
+from kljax.families import _fields, _looks
+from kljax.families._fields import boolean as boolean
+from kljax.families._fields import complex_valued as complex_valued
+from kljax.families._fields import count as count
+from kljax.families._fields import free as free
+from kljax.families._fields import nested as nested
+from kljax.families._fields import non_negative as non_negative
+from kljax.families._fields import number_or_array as number_or_array
+from kljax.families._fields import one_of as one_of
+from kljax.families._fields import optional as optional
+from kljax.families._fields import positive as positive
+from kljax.families._fields import probability as probability
+from kljax.families._fields import real as real
+from kljax.families._fields import static as static
+from kljax.families._fields import tree as tree
 
 T = TypeVar("T")
 FAMILIES: set[type] = set()
@@ -68,7 +68,7 @@ class Distribution(Protocol):
 
 @dataclass_transform(
     frozen_default=True,
-    field_specifiers=(real, positive, non_negative, probability, count, complex_valued, _kinds.definite, nested, free),
+    field_specifiers=(real, positive, non_negative, probability, count, complex_valued, _fields.definite, nested, free),
 )
 def family(cls: type[T]) -> type[T]:
     """Makes a class with annotated parameters a distribution: a frozen pytree record of arrays."""
@@ -87,7 +87,7 @@ def _shape_of_a_number(_: Any) -> tuple[int, ...]:
 
 @dataclass_transform(
     frozen_default=True,
-    field_specifiers=(real, positive, non_negative, probability, count, complex_valued, _kinds.definite, nested, free),
+    field_specifiers=(real, positive, non_negative, probability, count, complex_valued, _fields.definite, nested, free),
 )
 def parameters(cls: type[T]) -> type[T]:
     """Makes a class with annotated parameters a frozen pytree record of arrays."""
@@ -222,21 +222,21 @@ def is_family(value: Any) -> bool:
     return (value if isinstance(value, type) else type(value)) in FAMILIES
 
 
-def frame(record: Any) -> tuple[jax.Array, jax.Array]:
+def hint(record: Any) -> tuple[jax.Array, jax.Array]:
     """Where the mass of a distribution on the line lies and how wide it is, roughly; both finite."""
     at = filled(record)
-    if hasattr(at, "_frame"):
-        return at._frame()
+    if hasattr(at, "_hint"):
+        return at._hint()
     low = at.support.low
     if hasattr(at, "loc") and hasattr(at, "scale") and isinstance(low, float) and low == -math.inf:
         return at.loc, at.scale
     return at.mean, jnp.sqrt(at.variance)
 
 
-def frames(record: Any) -> list[tuple[jax.Array, jax.Array]]:
+def hints(record: Any) -> list[tuple[jax.Array, jax.Array]]:
     """Those of each component of a mixture, of any other distribution the one there is."""
     at = filled(record)
-    return at._frames() if hasattr(at, "_frames") else [frame(at)]
+    return at._hints() if hasattr(at, "_hints") else [hint(at)]
 
 
 def ends(record: Any) -> list[tuple[Any, Any]]:
@@ -267,7 +267,7 @@ def is_record(value: Any) -> bool:
     return type(value) in _RECORDS
 
 
-def parts(record: Any) -> list[tuple[str, Any, tuple[int, ...]]]:
+def inner_records(record: Any) -> list[tuple[str, Any, tuple[int, ...]]]:
     """(field, record, the trailing part of its batch that is the outer record's own) of all records inside."""
     own = record._inner() if hasattr(record, "_inner") else {}
     return [
@@ -287,7 +287,7 @@ def _with_parts(record: Any, change: Callable[[Any, tuple[int, ...]], Any]) -> d
             getattr(record, name),
             is_leaf=is_record,
         )
-        for name, own in {name: own for name, _, own in parts(record)}.items()
+        for name, own in {name: own for name, _, own in inner_records(record)}.items()
     }
 
 
@@ -297,7 +297,7 @@ def batch_shape(record: Any) -> tuple[int, ...]:
         name: jnp.shape(getattr(record, name))[: jnp.ndim(getattr(record, name)) - ndim]
         for name, ndim in event_ndims(record).items()
     }
-    for at, (name, value, own) in enumerate(parts(record)):
+    for at, (name, value, own) in enumerate(inner_records(record)):
         shape = batch_shape(value)
         shapes[f"{name} {at}" if name in shapes else name] = shape[: max(len(shape) - len(own), 0)]
     try:

@@ -14,7 +14,7 @@ from kljax._special.edges import half_square
 from kljax._types import Entries
 from kljax.families import _integrals
 from kljax.families._fit import fit_by_likelihood
-from kljax.families._located import standardised
+from kljax.families._location_scale import standardised
 from kljax.families._quantiles import quantile_by_bisection, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive, real
 from kljax.quadrature import Support
@@ -95,7 +95,7 @@ class SkewNormal:
         at = filled(self)
         return jnp.square(at.scale) * (1.0 - 2.0 / math.pi * jnp.square(at.slant / jnp.hypot(1.0, at.slant)))
 
-    def _frame(self) -> tuple[jax.Array, jax.Array]:
+    def _hint(self) -> tuple[jax.Array, jax.Array]:
         return self.mean, jnp.sqrt(self.variance)
 
 

@@ -13,7 +13,7 @@ from kljax._special.elementwise import divide, log1p, x_minus_log1p
 from kljax._special.incomplete import incomplete_beta
 from kljax._types import Entries
 from kljax.families._fit import fit_by_likelihood
-from kljax.families._located import standardised
+from kljax.families._location_scale import standardised
 from kljax.families._quantiles import quantile_by_bisection, standard_deviation
 from kljax.families._record import at_points, batch_shape, family, filled, lifted, positive, real
 from kljax.quadrature import Support

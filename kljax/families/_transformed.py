@@ -13,7 +13,7 @@ from kljax.families import _integrals
 from kljax.families._bijectors import Affine, Bijector
 from kljax.families._discrete import is_discrete
 from kljax.families._quantiles import at_shares, quantile_by_bisection, standard_deviation
-from kljax.families._record import along, ends, family, filled, frames, free, located, nested
+from kljax.families._record import along, ends, family, filled, free, hints, located, nested
 from kljax.quadrature import Support
 
 
@@ -99,7 +99,7 @@ class Transformed:
     def _rises(self) -> jax.Array:
         """Whether g rises, by two points within the base's support."""
         at = filled(self)
-        center, scale = frames(at.base)[0]
+        center, scale = hints(at.base)[0]
         left = jnp.minimum(scale, 0.5 * (center - at.base.support.low))
         right = jnp.minimum(scale, 0.5 * (at.base.support.high - center))
         return at.bijector.forward(center - left) < at.bijector.forward(center + right)
@@ -146,7 +146,7 @@ class Transformed:
             raise NotImplementedError(
                 f"The moments of a Transformed {type(self.base).__name__} have no closed form; take those of draws."
             )
-        at, found = along(self), frames(self.base)
+        at, found = along(self), hints(self.base)
         return quadrature.expectation(
             lambda x: function(at.bijector.forward(x)),
             at.base.log_prob,
@@ -164,10 +164,10 @@ class Transformed:
     def _ends(self) -> list[tuple[jax.Array, jax.Array]]:
         return [self._image(low, high) for low, high in ends(self.base)]
 
-    def _frames(self) -> list[tuple[jax.Array, jax.Array]]:
+    def _hints(self) -> list[tuple[jax.Array, jax.Array]]:
         at, found = filled(self), []
         low, high = at.base.support.low, at.base.support.high
-        for center, scale in frames(at.base):
+        for center, scale in hints(at.base):
             # One width to either side, or half of the way to an end.
             left, right = jnp.minimum(scale, 0.5 * (center - low)), jnp.minimum(scale, 0.5 * (high - center))
             a, b = at.bijector.forward(center - left), at.bijector.forward(center + right)

@@ -97,7 +97,7 @@ class Triangular:
         rise, fall = at.peak - at.low, at.high - at.peak
         return (jnp.square(rise) + rise * fall + jnp.square(fall)) / 18.0
 
-    def _frame(self) -> tuple[jax.Array, jax.Array]:
+    def _hint(self) -> tuple[jax.Array, jax.Array]:
         # The density has a kink at the peak, where the panels of the quadrature are cut.
         at = filled(self)
         return at.peak, 0.25 * (at.high - at.low)

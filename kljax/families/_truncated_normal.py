@@ -11,9 +11,9 @@ import numpy as np
 
 from kljax._special.elementwise import divide, expm1
 from kljax._types import Entries
+from kljax.families._fields import _parameter
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._implicit import implicit
-from kljax.families._kinds import _parameter
 from kljax.families._quantiles import quantile_by_bisection, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive, real
 from kljax.quadrature import Support
@@ -116,7 +116,7 @@ class TruncatedNormal:
         here = interval(*bounds(filled(self)))
         return jnp.square(filled(self).scale) * here.mean(jnp.square(here.step - here.mean(here.step)[..., None]))
 
-    def _frame(self) -> tuple[jax.Array, jax.Array]:
+    def _hint(self) -> tuple[jax.Array, jax.Array]:
         # Where the density is largest, and how far it takes to fall off from there: as exp(-ct - ½t²) in units of σ.
         at = filled(self)
         mode = jnp.clip(at.loc, at.low, at.high)

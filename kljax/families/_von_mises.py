@@ -98,7 +98,7 @@ class VonMises:
         """log I₀(|η|)"""
         return log_i0(jnp.hypot(natural[..., 0], natural[..., 1]))
 
-    def _frame(self) -> tuple[jax.Array, jax.Array]:
+    def _hint(self) -> tuple[jax.Array, jax.Array]:
         turns = jnp.round(self.loc / (2.0 * math.pi))
         return self.loc - 2.0 * math.pi * turns, 1.0 / jnp.sqrt(1.0 + self.concentration)
 

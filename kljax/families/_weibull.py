@@ -15,7 +15,7 @@ from kljax._special.gamma import log_gamma_1p
 from kljax._types import Entries
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._gumbel import EULER
-from kljax.families._logs import Logs, as_logs, log_of, of_log
+from kljax.families._log_draws import Logs, as_logs, log_of, of_log
 from kljax.families._quantiles import at_shares, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive
 from kljax.quadrature import Support

@@ -8,10 +8,11 @@ import jax
 import jax.numpy as jnp
 
 from kljax._prompt import prompt
+from kljax._special.roots import least
 from kljax._special.zeta import log_zeta, zeta, zeta_less_one
 from kljax._types import Entries
 from kljax.families._fit import fit_by_likelihood
-from kljax.families._quantiles import _least, quantile_by_bisection, standard_deviation
+from kljax.families._quantiles import quantile_by_bisection, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, real
 from kljax.quadrature import Support, integers
 
@@ -99,12 +100,12 @@ class Zipf:
         """log ζ(-η)"""
         return log_zeta(-natural[..., 0])
 
-    def _frame(self) -> tuple[jax.Array, jax.Array]:
+    def _hint(self) -> tuple[jax.Array, jax.Array]:
         s = filled(self).power
         return jnp.ones_like(s), jnp.full_like(s, 2.0)
 
 
 @prompt
 def _drawn(level: jax.Array, power: jax.Array) -> jax.Array:
-    found = _least(lambda k: (k >= 1.0) & (zeta(power, jnp.maximum(jnp.floor(k), 0.0) + 1.0) <= level), power)
+    found = least(lambda k: (k >= 1.0) & (zeta(power, jnp.maximum(jnp.floor(k), 0.0) + 1.0) <= level), power)
     return jnp.maximum(found, 1.0)

@@ -19,7 +19,7 @@ from kljax.generators._catalogue import (
     total_variation,
 )
 from kljax.generators._from_function import from_function
-from kljax.generators._powers import (
+from kljax.generators._power_divergences import (
     alpha,
     cressie_read,
     log1p_abs,

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from kljax import _checks
 from kljax._names import advised
 from kljax._special.elementwise import divide
-from kljax.generators._forms import Form, Scalar, graded, is_static
+from kljax.generators._forms_in_log_ratio import Form, Scalar, graded, is_static
 from kljax.generators._mixture import log_p_over_mixture, mixture
 from kljax.generators._record import Generator
 
@@ -102,9 +102,6 @@ def scale(generator: Generator, factor: Scalar, *, name: str | None = None) -> G
     Returns:
         The generator of c D_f.
 
-    Raises:
-        ValueError: If ``factor`` is a negative Python number.
-
     Example:
         >>> from kljax import generators
         >>> float(generators.scale(generators.pearson, 0.5)(3.0))
@@ -149,10 +146,6 @@ def combine(*terms: tuple[Scalar, Generator]) -> Generator:
 
     Returns:
         The generator of Σ cᵢ D_fᵢ.
-
-    Raises:
-        ValueError: If there is no term, or a factor is a negative Python number.
-        TypeError: If a term is not a pair of a number and a generator.
 
     Example:
         >>> from kljax import generators
@@ -240,9 +233,6 @@ def skew(generator: Generator, weight: Scalar) -> Generator:
 
     Returns:
         The generator of the skewed divergence, finite where q misses mass if f(1/w) is.
-
-    Raises:
-        ValueError: If ``weight`` is a Python number outside [0, 1].
 
     Example:
         >>> from kljax import generators

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from kljax.generators._atoms import tanh
-from kljax.generators._forms import Scalar, bind, dynamic, is_static, tame
-from kljax.generators._masses import mass_gap, masses
-from kljax.generators._mixture import log1p_ratio, log_p_over_mixture
+from kljax.generators._forms_in_log_ratio import Scalar, bind, dynamic, is_static, tame
+from kljax.generators._forms_in_masses import mass_gap, masses
+from kljax.generators._hyperbolic import tanh
+from kljax.generators._mixture import log_p_over_mixture
 from kljax.generators._record import Power, check, parameter_tangent, slopes_of_rows, summand, weighted_slopes
 
 __all__ = [
@@ -15,7 +15,6 @@ __all__ = [
     "check",
     "dynamic",
     "is_static",
-    "log1p_ratio",
     "log_p_over_mixture",
     "mass_gap",
     "masses",

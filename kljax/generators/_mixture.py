@@ -9,7 +9,8 @@ import jax
 import jax.numpy as jnp
 
 from kljax._special.elementwise import atanh_tail, divide, expm1, tiny
-from kljax.generators._forms import Scalar, above, below
+from kljax._special.log1p_quotients import log1p_excess_ratio, log1p_excess_ratio_near, log1p_ratio_near
+from kljax.generators._forms_in_log_ratio import Scalar, above, below
 
 
 def mixture(r: jax.Array, weight: Scalar, rest: Scalar) -> tuple[jax.Array, jax.Array]:
@@ -29,13 +30,13 @@ def log_p_over_mixture(r: jax.Array, weight: Scalar, rest: Scalar) -> jax.Array:
     """log(u/m) = -log(w + (1 - w) e⁻ʳ), by the series of log1p where u is near m."""
     near, drop, _ = _drop(r, rest)
     s = drop / (2.0 + drop)
-    return jnp.where(near, -2.0 * (s + s * s * s * atanh_tail(s * s)), _log_apart(r, weight, rest))
+    return jnp.where(near, -2.0 * (s + s * s * s * atanh_tail(s * s)), _log_over_mixture_far(r, weight, rest))
 
 
 def log_p_over_mixture_by_rest(r: jax.Array, weight: Scalar, rest: Scalar) -> jax.Array:
     """log(u/m)/(1 - w), which is 1 - 1/u at w = 1."""
     near, drop, fall = _drop(r, rest)
-    apart = _log_apart(r, weight, rest) / jnp.where(near, 1.0, rest)
+    apart = _log_over_mixture_far(r, weight, rest) / jnp.where(near, 1.0, rest)
     return jnp.where(near, -fall * log1p_ratio_near(drop), apart)
 
 
@@ -51,7 +52,7 @@ def _limit(r: jax.Array) -> float:
     return 87.0 if r.dtype == jnp.float32 else 708.0
 
 
-def _log_apart(r: jax.Array, weight: Scalar, rest: Scalar) -> jax.Array:
+def _log_over_mixture_far(r: jax.Array, weight: Scalar, rest: Scalar) -> jax.Array:
     """log(u/m) where u is not near m, so that the logarithm is not near zero."""
     limit = _limit(r)
     inside = jnp.clip(r, -limit, limit)
@@ -75,46 +76,5 @@ def kl_to_mixture_by_rest(r: jax.Array, weight: Scalar, rest: Scalar) -> jax.Arr
     # K = m k(t), and m t = (1 - w)(u - 1); far away K = u log(u/m) - (u - m), where no two terms are close.
     near = (t >= -2.0 / 3.0) & (t <= 2.0)
     v = jnp.where(near, t, 0.0)
-    apart = jnp.exp(jnp.minimum(r, 0.0)) * _log_apart(r, weight, rest) / jnp.where(near, 1.0, rest) - gap
+    apart = jnp.exp(jnp.minimum(r, 0.0)) * _log_over_mixture_far(r, weight, rest) / jnp.where(near, 1.0, rest) - gap
     return jnp.where(near, gap * (v * log1p_excess_ratio_near(v)), apart)
-
-
-# --- Atoms: the logarithms over their argument ---------------------------------------------------------------
-
-
-def log1p_ratio_near(t: jax.Array) -> jax.Array:
-    """log(1 + t)/t for -2/3 ≤ t ≤ 2."""
-    s = t / (2.0 + t)
-    return (2.0 + 2.0 * s * s * atanh_tail(s * s)) / (2.0 + t)
-
-
-@jax.custom_jvp
-def log1p_ratio(t: jax.Array) -> jax.Array:
-    """log(1 + t)/t for t ≥ -1, which is 1 at 0; its derivative is -κ(t)/(1 + t), κ the function below."""
-    near = (t >= -2.0 / 3.0) & (t <= 2.0)
-    far = jnp.where(near, 3.0, t)
-    return jnp.where(near, log1p_ratio_near(jnp.where(near, t, 0.0)), jnp.log1p(far) / far)
-
-
-@log1p_ratio.defjvp
-def _log1p_ratio_jvp(primals, tangents):
-    (t,), (dt,) = primals, tangents
-    edge = (t <= -1.0) | (t == jnp.inf)
-    safe = jnp.where(edge, 0.0, t)
-    slope = divide(log1p_excess_ratio(safe), 1.0 + safe)
-    return log1p_ratio(t), jnp.where(edge, 0.0, -slope) * dt
-
-
-def log1p_excess_ratio_near(t: jax.Array) -> jax.Array:
-    """κ(t) for -2/3 ≤ t ≤ 2."""
-    s = t / (2.0 + t)
-    return (1.0 + s * (1.0 + s) * atanh_tail(s * s)) / (2.0 + t)
-
-
-def log1p_excess_ratio(t: jax.Array) -> jax.Array:
-    """κ(t) = k(t)/t² for k(t) = (1 + t) log(1 + t) - t, which is 1/2 at 0."""
-    near = (t >= -2.0 / 3.0) & (t <= 2.0)
-    empty = t == -1.0
-    far = jnp.where(near | empty, 3.0, t)
-    direct = jnp.where(empty, 1.0, (jnp.log1p(far) * (1.0 + 1.0 / far) - 1.0) / far)
-    return jnp.where(near, log1p_excess_ratio_near(jnp.where(near, t, 0.0)), direct)

@@ -14,9 +14,10 @@ from jax.typing import ArrayLike
 
 from kljax import _checks, _names, _records
 from kljax._special import elementwise
+from kljax._special.roots import search, with_slope
 from kljax._special.safe import saturated
-from kljax.generators._forms import Form, Scalar, bind, dynamic, is_static, partial_derivative, tame
-from kljax.generators._masses import ByMass, masses
+from kljax.generators._forms_in_log_ratio import Form, Scalar, bind, dynamic, is_static, partial_derivative, tame
+from kljax.generators._forms_in_masses import ByMass, masses
 
 Power = Callable[[Scalar], jax.Array] | None
 
@@ -187,7 +188,12 @@ def summand(generator: Generator, p: jax.Array, q: jax.Array, r: jax.Array, powe
 
 
 def weighted_slopes(
-    generator: Generator, p: jax.Array, q: jax.Array, r: jax.Array, power: Power = None
+    generator: Generator,
+    p: jax.Array,
+    q: jax.Array,
+    r: jax.Array,
+    power: Power = None,
+    quotient: jax.Array | None = None,
 ) -> tuple[jax.Array, jax.Array]:
     """(∂P/∂log p, ∂P/∂log q) of the summand P = q f(p/q); zero where the cost is infinite."""
     # P is homogeneous of degree one, so the two add up to P. With w = balanced and M = max(p, q): where p ≤ q,
@@ -205,7 +211,7 @@ def weighted_slopes(
         both = value + jnp.where(below, -growth, growth)
         in_log_p, in_log_q = larger * jnp.where(below, growth, both), larger * jnp.where(below, both, -growth)
     else:
-        operands = masses(p, q, inside, power)
+        operands = masses(p, q, inside, power, quotient)
         in_log_p, in_log_q = (form(operands, *generator.parameters) for form in (forms.in_log_p, forms.in_log_q))
     in_log_p = jnp.where(p_absent, 0.0, jnp.where(q_absent, p * _finite(generator.at_infinity, p), in_log_p))
     in_log_q = jnp.where(q_absent, 0.0, jnp.where(p_absent, q * _finite(generator.at_zero, q), in_log_q))
@@ -341,17 +347,11 @@ def _numeric_conjugate_jvp(primals, tangents):
 
 @jax.custom_jvp
 def _invert_slope(generator: Generator, t: jax.Array) -> jax.Array:
-    """The log u at which f'(u) = t, by bisection; f' is non-decreasing."""
-    top = 1.1 * math.log(float(jnp.finfo(t.dtype).max))
-
-    def halve(_, bounds):
-        low, high = bounds
-        middle = 0.5 * (low + high)
-        right = generator.derivative(middle, *generator.parameters) < t
-        return jnp.where(right, middle, low), jnp.where(right, high, middle)
-
-    low, high = jax.lax.fori_loop(0, 75, halve, (jnp.full_like(t, -top), jnp.full_like(t, top)))
-    return 0.5 * (low + high)
+    """The log u at which f'(u) = t; f' is non-decreasing."""
+    top = jnp.full_like(t, 1.1 * math.log(float(jnp.finfo(t.dtype).max)))
+    return search(
+        with_slope(lambda r: generator.derivative(r, *generator.parameters) - t), -top, top, jnp.zeros_like(t)
+    )
 
 
 @_invert_slope.defjvp

@@ -9,20 +9,20 @@ import jax.numpy as jnp
 
 from kljax import _checks
 from kljax._special.elementwise import expm1, log1p, x_minus_log1p
+from kljax._special.log1p_quotients import log1p_ratio
 from kljax.generators._build import reverse, scale
 from kljax.generators._catalogue import kl, reverse_kl
-from kljax.generators._forms import Scalar, graded, is_static, remembered
-from kljax.generators._masses import ByMass, Masses
+from kljax.generators._forms_in_log_ratio import Scalar, graded, is_static, remembered
+from kljax.generators._forms_in_masses import ByMass, Masses
 from kljax.generators._mixture import (
     excess,
     kl_to_mixture_by_rest,
-    log1p_ratio,
     log_p_over_mixture,
     log_p_over_mixture_by_rest,
     mixture,
     scaled_js_drift,
 )
-from kljax.generators._mixture_masses import (
+from kljax.generators._mixture_forms_in_masses import (
     js_in_log_p,
     js_in_log_q,
     js_summand,
@@ -201,9 +201,6 @@ def jensen_shannon(weight: Scalar = 0.5, *, scaled: bool = False) -> Generator:
     Returns:
         The generator.
 
-    Raises:
-        ValueError: If ``weight`` is a Python number outside [0, 1].
-
     Example:
         >>> from kljax import generators
         >>> bool(abs(generators.jensen_shannon()(2.0) - 0.0849) < 1e-4)
@@ -261,9 +258,6 @@ def skew_kl(weight: Scalar) -> Generator:
     Returns:
         The generator.
 
-    Raises:
-        ValueError: If ``weight`` is a Python number outside [0, 1].
-
     Example:
         >>> from kljax import generators
         >>> generators.skew_kl(0.1).at_infinity < generators.kl.at_infinity
@@ -294,9 +288,6 @@ def skew_reverse_kl(weight: Scalar) -> Generator:
 
     Returns:
         The generator.
-
-    Raises:
-        ValueError: If ``weight`` is a Python number outside [0, 1].
 
     Example:
         >>> from kljax import generators

@@ -7,7 +7,7 @@ Both are tilts of q, p ∝ q exp(s·loss), with one number s found by a search: 
 from __future__ import annotations
 
 import functools
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -16,8 +16,7 @@ from jax.typing import ArrayLike
 
 from kljax import _checks
 from kljax._special.elementwise import divide, expm1_minus_x, tiny
-
-_STEPS = 200  # of the search, which takes about six; a plateau of KL may take some dozens
+from kljax._special.roots import geometric_middle, search
 
 
 class Extreme(NamedTuple):
@@ -55,16 +54,12 @@ def kl_ball_maximum(
     Args:
         losses: One loss an outcome, [batch..., n] along ``axis``.
         radius: ρ ≥ 0 in nats, a number or [batch...].
-        logits_q: Logits of q, which broadcast with the losses; None for the uniform distribution.
+        logits_q: Logits of q, the centre; shapes broadcast. None for the uniform distribution.
         axis: The axis of outcomes.
-        where: Outcomes to count, boolean, which broadcasts with the losses.
+        where: Outcomes to count, boolean; shapes broadcast.
 
     Returns:
         The maximum, [batch...], with log p and the temperature, as an ``Extreme``.
-
-    Raises:
-        TypeError: An array has no floating-point dtype, or ``where`` is not boolean.
-        ValueError: Shapes do not broadcast, there are no outcomes, or radius is negative.
 
     Example:
         >>> import jax.numpy as jnp
@@ -103,14 +98,10 @@ def kl_ball_projection(
         logits_q: Logits of q, the centre; shapes broadcast.
         radius: ρ ≥ 0 in nats, a number or [batch...].
         axis: The axis of outcomes.
-        where: Outcomes to count, boolean, which broadcasts with the logits.
+        where: Outcomes to count, boolean; shapes broadcast.
 
     Returns:
         log r, of the broadcast shape; differentiable in all three.
-
-    Raises:
-        TypeError: An array has no floating-point dtype, or ``where`` is not boolean.
-        ValueError: Shapes do not broadcast, there are no outcomes, or radius is negative.
 
     Example:
         >>> import jax.numpy as jnp
@@ -224,28 +215,15 @@ def _strength(losses: jax.Array, log_q: jax.Array, radius: jax.Array) -> jax.Arr
     start = _state(jnp.zeros_like(radius), below, log_q)
     first = jnp.sqrt(2.0) * goal / jnp.sqrt(jnp.maximum(start.variance, tiny(radius)))
 
-    def unfinished(carry: Any) -> Any:
-        return carry[-2].any() & (carry[-1] < _STEPS)
-
-    def search(carry: Any) -> Any:
-        # Newton's method on √KL, which is nearly linear in s, within a bracket.
-        s, low, high, active, count = carry
+    def heights(s: jax.Array) -> tuple[jax.Array, jax.Array]:
+        # √KL is nearly linear in s: d√KL/ds = s V/(2√KL).
         now = _state(s, below, log_q)
         root = jnp.sqrt(now.kl)
-        low, high = jnp.where(root < goal, s, low), jnp.where(root >= goal, s, high)
-        slope = s * now.variance
-        step = jnp.where(slope > 0.0, 2.0 * root * (goal - root) / jnp.where(slope > 0.0, slope, 1.0), jnp.inf)
-        newton = s + step
-        middle = jnp.where(low > 0.0, jnp.sqrt(low) * jnp.sqrt(high), 0.25 * high)
-        within = (newton > low) & (newton < jnp.minimum(high, 8.0 * s))
-        moved = jnp.where(within, newton, jnp.where(jnp.isinf(high), 4.0 * s, middle))
-        close = jnp.abs(moved - s) <= 2.0 * jnp.finfo(s.dtype).eps * s
-        moved = jnp.where(active, moved, s)
-        return moved, low, high, active & ~close & jnp.isfinite(moved), count + 1
+        slope = divide(0.5 * s * now.variance, jnp.maximum(root, tiny(root)))
+        return jnp.where(reachable, root - goal, 0.0), slope
 
     begin = jnp.where(reachable, first, 1.0)
-    carry = begin, jnp.zeros_like(begin), jnp.full_like(begin, jnp.inf), reachable, jnp.zeros((), jnp.int32)
-    found = lax.while_loop(unfinished, search, carry)[0]
+    found = search(heights, jnp.zeros_like(begin), jnp.full_like(begin, jnp.inf), begin, between=geometric_middle)
     end = jnp.where(radius > 0.0, jnp.where(reachable, found, jnp.inf), 0.0)
     return jnp.where(jnp.isnan(radius) | jnp.isnan(room) | (radius < 0.0), jnp.nan, end)
 

@@ -30,10 +30,6 @@ def fisher_vector_product(divergence: Divergence, params: Any, vector: Any) -> A
     Returns:
         F v, a pytree like params.
 
-    Raises:
-        TypeError: divergence is no function or returns no real number, or a leaf is not floating-point.
-        ValueError: divergence returns an array, or vector differs from params in structure or shape.
-
     Example:
         >>> import jax.numpy as jnp
         >>> import kljax
@@ -64,14 +60,10 @@ def fisher(divergence: Divergence, params: Any) -> jax.Array:
 
     Args:
         divergence: (params_p, params_q) ↦ KL(p‖q), one number, as for ``fisher_vector_product``.
-        params: θ, a pytree of n numbers in all.
+        params: θ, a pytree of floating-point arrays, n numbers in all.
 
     Returns:
         The information matrix, [n, n], symmetric.
-
-    Raises:
-        TypeError: divergence is no function or returns no real number, or a leaf is not floating-point.
-        ValueError: divergence returns an array.
 
     Example:
         >>> import kljax

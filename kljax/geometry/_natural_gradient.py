@@ -66,16 +66,14 @@ def natural_gradient(
         damping: λ ≥ 0, a number; it makes steps shorter where the information is small.
         solver: "cg", conjugate gradients with products F v, for any number of parameters; "dense" forms F and
             decomposes it, for up to some hundred parameters, and is exact also where conjugate gradients are slow.
-        max_steps: How many products F v conjugate gradients may use.
+        max_steps: How many products F v conjugate gradients may use, at least 1.
         tolerance: Conjugate gradients stop where the residual is this small relative to g.
 
     Returns:
         The optax transformation; its state is a ``NaturalGradientState``.
 
     Raises:
-        TypeError: An argument has the wrong type.
-        ValueError: damping or tolerance is negative, max_steps is less than 1, the solver is unknown; in ``update``:
-            without params, or if the divergence does not return one number.
+        ValueError: In ``update``, without params.
 
     Example:
         >>> import jax

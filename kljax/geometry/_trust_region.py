@@ -74,17 +74,13 @@ def restrict_step(
         params: θ, a pytree of floating-point arrays.
         updates: u, as ``optax.apply_updates`` takes it.
         radius: The largest divergence in nats, above 0.
-        max_scale: The largest c; above 1 short steps are lengthened.
+        max_scale: The largest factor; above 1 short steps are lengthened.
         tolerance: A step is long enough at (1 - tolerance) radius.
         max_evaluations: How often the divergence may be evaluated.
         divergence_args: Further arguments for the divergence.
 
     Returns:
         The ``Step``: the updates, their scale and their divergence.
-
-    Raises:
-        TypeError: An argument has the wrong type.
-        ValueError: A number is out of range, or the divergence returns an array.
 
     Example:
         >>> import jax.numpy as jnp
@@ -176,8 +172,7 @@ def trust_region(
         The optax transformation; its state is a ``TrustRegionState``.
 
     Raises:
-        TypeError: An argument has the wrong type.
-        ValueError: A number is out of range; in ``update``: without params, or if the divergence returns an array.
+        ValueError: In ``update``, without params.
 
     Example:
         >>> import jax

@@ -8,12 +8,13 @@ are known in advance, so that it is formed beside the value.
 from typing import TYPE_CHECKING
 
 from kljax._names import unknown as _unknown
+from kljax.hidden._alpha import alpha, tsallis
 from kljax.hidden._distances import hellinger_distance, jensen_shannon_distance
-from kljax.hidden._f_divergences import alpha, f_divergence, renyi, squared_hellinger, total_variation
-from kljax.hidden._further import bhattacharyya, chi_squared, jeffreys, le_cam, tsallis
+from kljax.hidden._f_divergences import chi_squared, f_divergence, le_cam, squared_hellinger, total_variation
 from kljax.hidden._head import Head
 from kljax.hidden._information import cross_entropy, entropy, log_partition
-from kljax.hidden._kullback_leibler import jensen_shannon, kl, skew_kl
+from kljax.hidden._kullback_leibler import jeffreys, jensen_shannon, kl, skew_kl
+from kljax.hidden._renyi import bhattacharyya, renyi
 
 __all__ = [
     "Head",

@@ -17,8 +17,8 @@ from jax import lax
 from jax.custom_derivatives import SymbolicZero
 
 from kljax import _checks
-from kljax._kernels.blocks import even, known
-from kljax._kernels.functionals import Functional
+from kljax._kernels.choose import Formed, choose
+from kljax._kernels.sharded import Functional
 from kljax._types import Rows
 from kljax.hidden import _tokens, _vocabulary
 from kljax.hidden._head import Head, Operand, checked, wide
@@ -27,32 +27,6 @@ from kljax.hidden._problem import Operands, Plan, dtype_of, moves
 Result = jax.Array | tuple[jax.Array, jax.Array | tuple[jax.Array, jax.Array]]
 REDUCTIONS = (None, "sum", "mean")
 STRATEGIES = (None, "tokens", "vocabulary")
-SMALL = 1 << 22  # logits that are formed at once
-
-
-def choose(
-    platform: str, tokens: int, vocabulary: int, passes: int, *, reduced: bool, strategy: str | None = None
-) -> tuple[str, int]:
-    """The strategy and the length of its chunks.
-
-    Chunks of tokens are faster where the weights of the tokens are known, or where a value needs two passes; chunks of
-    the vocabulary otherwise, and they need least memory. A product of matrices must be large enough to be fast.
-    """
-    if not known(tokens, vocabulary):
-        # Chunks along an axis whose length is a number, of a size that serves most; else all at once.
-        if strategy is None:
-            strategy = "vocabulary" if known(vocabulary) else "tokens"
-        length = vocabulary if strategy == "vocabulary" else tokens
-        return strategy, even(length, 2048 if strategy == "vocabulary" else 64) if known(length) else length
-    if strategy is None:
-        small = tokens * vocabulary <= SMALL
-        strategy = "tokens" if small or reduced or passes > 1 else "vocabulary"
-        if small:
-            return strategy, max(tokens, 1)
-    cpu = platform == "cpu"
-    if strategy == "tokens":
-        return strategy, even(tokens, max(16, (1 << 23) // vocabulary) if cpu else max(1024, (1 << 27) // vocabulary))
-    return strategy, even(vocabulary, max(256, (1 << 21) // tokens) if cpu else max(2048, (1 << 25) // tokens))
 
 
 def evaluate(
@@ -92,15 +66,14 @@ def evaluate(
     if weights is not None:
         weights = _per_token("weights", weights, lead)
     tokens, vocabulary = math.prod(lead), listed[0].weights.shape[listed[0].vocabulary_axis]
-    size = max(tokens, 1), vocabulary, functional.passes
-    platform = jax.default_backend()
-    chosen, length = choose(platform, *size, reduced=reduction is not None, strategy=strategy)
+    devices = jax.device_count()
+    ways = functools.partial(choose, jax.default_backend(), devices, dtype_of(listed), (max(tokens, 1), vocabulary))
+    chosen = ways(Formed(functional.passes, reduction is not None, strategy))
     plan = Plan(
         functional,
-        chosen,
-        length if chunk is None else int(chunk),
-        choose(platform, *size, reduced=True, strategy="tokens")[1],
-        jax.device_count() > 1,
+        chosen if chunk is None else chosen._replace(length=int(chunk)),
+        ways(Formed(functional.passes, reduced=True, strategy="tokens")),
+        devices > 1,
         axis_name,
         with_log_partitions,
     )
@@ -202,7 +175,7 @@ def _flags(tangents: Operands) -> Operands:
 
 def _suited(plan: Plan, flags: Operands) -> Plan:
     """The plan; the derivative in a generator's order or weight takes whole rows."""
-    return plan.by_tokens() if flags.given and plan.strategy == "vocabulary" else plan
+    return plan.by_tokens() if flags.given and plan.way.name == "vocabulary" else plan
 
 
 def _present(flags: Operands, tangents: Operands) -> Operands:
@@ -231,7 +204,7 @@ def _present(flags: Operands, tangents: Operands) -> Operands:
 
 def _values(plan: Plan, operands: Operands) -> Any:
     """((values, log-partitions), what the vocabulary strategy's derivative needs)"""
-    if plan.strategy == "tokens":
+    if plan.way.name == "tokens":
         return _tokens.values(plan, operands), None
     found = _vocabulary.statistics(plan, operands)
     return _vocabulary.values(plan, operands, found), found
@@ -248,7 +221,7 @@ def _per_token_jvp(plan, primals, tangents):
     if not moves(flags):
         return out, still
     plan, moved = _suited(plan, flags), _present(flags, moved)
-    if plan.strategy == "tokens":
+    if plan.way.name == "tokens":
         tangent = _tokens.push(plan, flags, operands, moved)
     else:
         tangent = _vocabulary.push(plan, flags, operands, out[1], moved)
@@ -287,7 +260,7 @@ def _reduced_jvp(plan, primals, tangents):
     flags = _flags(moved)
     if moves(flags):
         plan = _suited(plan, flags)
-        kind = _tokens if plan.strategy == "tokens" else _vocabulary
+        kind = _tokens if plan.way.name == "tokens" else _vocabulary
         (value, *logs), found = kind.gradients(plan, flags, operands, weights)
     else:
         ((value, logs), _), found = per_token(plan, operands), None

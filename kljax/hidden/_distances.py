@@ -11,7 +11,7 @@ from jax.typing import ArrayLike
 from kljax import _checks
 from kljax._checks import AxisName
 from kljax._names import advised
-from kljax._special.roots import root
+from kljax._special.edges import square_root
 from kljax._types import Reduction, Rows, Strategy
 from kljax.hidden._core import REDUCTIONS, Result
 from kljax.hidden._f_divergences import squared_hellinger
@@ -37,7 +37,7 @@ def _distance(
         where = kept if where is None else kept & jnp.asarray(where)
     found = divergence(*heads, where=where, with_log_partitions=True, **options)
     values, logs = found
-    distances = root(values)
+    distances = square_root(values)
     mass = jnp.ones_like(distances)
     if where is not None:
         mass = jnp.where(jnp.broadcast_to(jnp.asarray(where), mass.shape), mass, 0.0)
@@ -72,7 +72,7 @@ def jensen_shannon_distance(
     Args:
         head_p: The head of p, (states [..., d], weights [V, d]) or a ``Head``; the width d may differ from that of q.
         head_q: The head of q, with the same tokens and the same V outcomes.
-        temperature: Divides both logits; a positive number, may be traced.
+        temperature: Divides the logits; a positive number, may be traced.
         where: Boolean mask of the tokens; where it is false a token's value and gradient are 0, whatever it holds.
         weights: Factors of the tokens' values, broadcast to their shape; a token of weight 0 is left out.
         reduction: ``None`` for a number each token, "sum" for the weighted sum, "mean" for that over the sum of the
@@ -86,11 +86,6 @@ def jensen_shannon_distance(
     Returns:
         The distance: the tokens' shape, or one number with a reduction. float32, or float64 if an operand is; with
         ``with_log_partitions`` the pair (value, (log Z_p, log Z_q)), each of the tokens' shape.
-
-    Raises:
-        ValueError: If widths, tokens or outcomes do not fit together, an option is unknown, ``chunk`` is not
-            positive, or ``axis_name`` names no axis of a surrounding ``shard_map``.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
 
     Example:
         >>> import jax.numpy as jnp
@@ -133,7 +128,7 @@ def hellinger_distance(
     Args:
         head_p: The head of p, (states [..., d], weights [V, d]) or a ``Head``; the width d may differ from that of q.
         head_q: The head of q, with the same tokens and the same V outcomes.
-        temperature: Divides both logits; a positive number, may be traced.
+        temperature: Divides the logits; a positive number, may be traced.
         where: Boolean mask of the tokens; where it is false a token's value and gradient are 0, whatever it holds.
         weights: Factors of the tokens' values, broadcast to their shape; a token of weight 0 is left out.
         reduction: ``None`` for a number each token, "sum" for the weighted sum, "mean" for that over the sum of the
@@ -147,11 +142,6 @@ def hellinger_distance(
     Returns:
         The distance: the tokens' shape, or one number with a reduction. float32, or float64 if an operand is; with
         ``with_log_partitions`` the pair (value, (log Z_p, log Z_q)), each of the tokens' shape.
-
-    Raises:
-        ValueError: If widths, tokens or outcomes do not fit together, an option is unknown, ``chunk`` is not
-            positive, or ``axis_name`` names no axis of a surrounding ``shard_map``.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
 
     Example:
         >>> import jax.numpy as jnp

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
 from jax.typing import ArrayLike
 
-from kljax import _checks, generators
+from kljax import generators
 from kljax._checks import AxisName
-from kljax._kernels.functionals import F_DIVERGENCE, KL, RENYI
+from kljax._kernels.f_divergence import PIECES as F_DIVERGENCE
+from kljax._kernels.kullback_leibler import PIECES as KL
 from kljax._names import advised
 from kljax._types import Reduction, Rows, Strategy
 from kljax.generators import Generator
@@ -42,7 +41,7 @@ def f_divergence(
         head_p: The head of p, (states [..., d], weights [V, d]) or a ``Head``; the width d may differ from that of q.
         head_q: The head of q, with the same tokens and the same V outcomes.
         generator: A record of ``kljax.generators``, or one made by ``generators.from_function``.
-        temperature: Divides both logits; a positive number, may be traced.
+        temperature: Divides the logits; a positive number, may be traced.
         where: Boolean mask of the tokens; where it is false a token's value and gradient are 0, whatever it holds.
         weights: Factors of the tokens' values, broadcast to their shape; a token of weight 0 is left out.
         reduction: ``None`` for a number each token, "sum" for the weighted sum, "mean" for that over the sum of the
@@ -56,11 +55,6 @@ def f_divergence(
     Returns:
         The divergence in nats: the tokens' shape, or one number with a reduction. float32, or float64 if an operand
         is; with ``with_log_partitions`` the pair (value, (log Z_p, log Z_q)), each of the tokens' shape.
-
-    Raises:
-        ValueError: If widths, tokens or outcomes do not fit together, an option is unknown, ``chunk`` is not
-            positive, or ``axis_name`` names no axis of a surrounding ``shard_map``.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
 
     Example:
         >>> import jax.numpy as jnp
@@ -109,7 +103,7 @@ def total_variation(
     Args:
         head_p: The head of p, (states [..., d], weights [V, d]) or a ``Head``; the width d may differ from that of q.
         head_q: The head of q, with the same tokens and the same V outcomes.
-        temperature: Divides both logits; a positive number, may be traced.
+        temperature: Divides the logits; a positive number, may be traced.
         where: Boolean mask of the tokens; where it is false a token's value and gradient are 0, whatever it holds.
         weights: Factors of the tokens' values, broadcast to their shape; a token of weight 0 is left out.
         reduction: ``None`` for a number each token, "sum" for the weighted sum, "mean" for that over the sum of the
@@ -123,11 +117,6 @@ def total_variation(
     Returns:
         A pure number: the tokens' shape, or one number with a reduction. float32, or float64 if an operand
         is; with ``with_log_partitions`` the pair (value, (log Z_p, log Z_q)), each of the tokens' shape.
-
-    Raises:
-        ValueError: If widths, tokens or outcomes do not fit together, an option is unknown, ``chunk`` is not
-            positive, or ``axis_name`` names no axis of a surrounding ``shard_map``.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
 
     Example:
         >>> import jax.numpy as jnp
@@ -175,7 +164,7 @@ def squared_hellinger(
     Args:
         head_p: The head of p, (states [..., d], weights [V, d]) or a ``Head``; the width d may differ from that of q.
         head_q: The head of q, with the same tokens and the same V outcomes.
-        temperature: Divides both logits; a positive number, may be traced.
+        temperature: Divides the logits; a positive number, may be traced.
         where: Boolean mask of the tokens; where it is false a token's value and gradient are 0, whatever it holds.
         weights: Factors of the tokens' values, broadcast to their shape; a token of weight 0 is left out.
         reduction: ``None`` for a number each token, "sum" for the weighted sum, "mean" for that over the sum of the
@@ -189,11 +178,6 @@ def squared_hellinger(
     Returns:
         A pure number: the tokens' shape, or one number with a reduction. float32, or float64 if an operand
         is; with ``with_log_partitions`` the pair (value, (log Z_p, log Z_q)), each of the tokens' shape.
-
-    Raises:
-        ValueError: If widths, tokens or outcomes do not fit together, an option is unknown, ``chunk`` is not
-            positive, or ``axis_name`` names no axis of a surrounding ``shard_map``.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
 
     Example:
         >>> import jax.numpy as jnp
@@ -221,11 +205,10 @@ def squared_hellinger(
 
 
 @advised
-def alpha(
+def chi_squared(
     head_p: Operand,
     head_q: Operand,
     *,
-    order: ArrayLike,
     temperature: ArrayLike = 1.0,
     where: Rows | None = None,
     weights: Rows | None = None,
@@ -235,15 +218,14 @@ def alpha(
     axis_name: AxisName | None = None,
     with_log_partitions: bool = False,
 ) -> Result:
-    """A_α(p‖q) = (Σ p^α q^(1-α) - 1)/(α(α - 1)) of each token, Amari's α-divergence, from hidden states.
+    """χ²(p‖q) = Σ (p - q)²/q of each token, Pearson's, from hidden states.
 
-    α = 1 gives KL(p‖q) and α = 0 gives KL(q‖p), continuously.
+    It is inf where q misses an outcome of p.
 
     Args:
         head_p: The head of p, (states [..., d], weights [V, d]) or a ``Head``; the width d may differ from that of q.
         head_q: The head of q, with the same tokens and the same V outcomes.
-        order: α, any real number; a Python number, or a traced scalar.
-        temperature: Divides both logits; a positive number, may be traced.
+        temperature: Divides the logits; a positive number, may be traced.
         where: Boolean mask of the tokens; where it is false a token's value and gradient are 0, whatever it holds.
         weights: Factors of the tokens' values, broadcast to their shape; a token of weight 0 is left out.
         reduction: ``None`` for a number each token, "sum" for the weighted sum, "mean" for that over the sum of the
@@ -255,28 +237,23 @@ def alpha(
         with_log_partitions: Whether to return log Σ exp of the logits as well; these carry no derivative.
 
     Returns:
-        The divergence in nats: the tokens' shape, or one number with a reduction. float32, or float64 if an operand
+        A pure number: the tokens' shape, or one number with a reduction. float32, or float64 if an operand
         is; with ``with_log_partitions`` the pair (value, (log Z_p, log Z_q)), each of the tokens' shape.
-
-    Raises:
-        ValueError: If widths, tokens or outcomes do not fit together, an option is unknown, ``chunk`` is not
-            positive, or ``axis_name`` names no axis of a surrounding ``shard_map``.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
 
     Example:
         >>> import jax.numpy as jnp
         >>> from kljax import hidden
         >>> h, w = jnp.ones((3, 2)), jnp.array([[0.0, 0.0], [0.5, 0.5]])
-        >>> round(float(hidden.alpha((h, w), (h, 2 * w), order=0.5, reduction="mean")), 4)
-        0.074
+        >>> round(float(hidden.chi_squared((h, w), (h, 2 * w), reduction="mean")), 4)
+        0.2136
 
     References:
-        Cichocki & Amari (2010), "Families of alpha-, beta- and gamma-divergences", eq. (3).
+        Pearson (1900), "On the criterion that a given system of deviations …", Phil. Mag. 50.
     """
     return _core.evaluate(
         F_DIVERGENCE,
         {"head_p": head_p, "head_q": head_q},
-        given=generators.alpha(_checks.parameter("order", order)),
+        given=generators.pearson,
         temperature=temperature,
         where=where,
         weights=weights,
@@ -289,11 +266,10 @@ def alpha(
 
 
 @advised
-def renyi(
+def le_cam(
     head_p: Operand,
     head_q: Operand,
     *,
-    order: ArrayLike,
     temperature: ArrayLike = 1.0,
     where: Rows | None = None,
     weights: Rows | None = None,
@@ -303,15 +279,12 @@ def renyi(
     axis_name: AxisName | None = None,
     with_log_partitions: bool = False,
 ) -> Result:
-    """R_α(p‖q) = log(Σ p^α q^(1-α))/(α - 1) of each token, Rényi's divergence, from hidden states.
-
-    α = 1 gives KL(p‖q), continuously.
+    """LC(p, q) = ½ Σ (p - q)²/(p + q) of each token, in [0, 1], from hidden states.
 
     Args:
         head_p: The head of p, (states [..., d], weights [V, d]) or a ``Head``; the width d may differ from that of q.
         head_q: The head of q, with the same tokens and the same V outcomes.
-        order: α in (0, ∞); a Python number, or a traced positive scalar.
-        temperature: Divides both logits; a positive number, may be traced.
+        temperature: Divides the logits; a positive number, may be traced.
         where: Boolean mask of the tokens; where it is false a token's value and gradient are 0, whatever it holds.
         weights: Factors of the tokens' values, broadcast to their shape; a token of weight 0 is left out.
         reduction: ``None`` for a number each token, "sum" for the weighted sum, "mean" for that over the sum of the
@@ -323,33 +296,23 @@ def renyi(
         with_log_partitions: Whether to return log Σ exp of the logits as well; these carry no derivative.
 
     Returns:
-        The divergence in nats: the tokens' shape, or one number with a reduction. float32, or float64 if an operand
+        A pure number: the tokens' shape, or one number with a reduction. float32, or float64 if an operand
         is; with ``with_log_partitions`` the pair (value, (log Z_p, log Z_q)), each of the tokens' shape.
-
-    Raises:
-        ValueError: If widths, tokens or outcomes do not fit together, ``order`` is not a positive, finite number,
-            an option is unknown, ``chunk`` is not
-            positive, or ``axis_name`` names no axis of a surrounding ``shard_map``.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
 
     Example:
         >>> import jax.numpy as jnp
         >>> from kljax import hidden
         >>> h, w = jnp.ones((3, 2)), jnp.array([[0.0, 0.0], [0.5, 0.5]])
-        >>> round(float(hidden.renyi((h, w), (h, 2 * w), order=0.5, reduction="mean")), 4)
-        0.0374
+        >>> round(float(hidden.le_cam((h, w), (h, 2 * w), reduction="mean")), 4)
+        0.0358
 
     References:
-        Rényi (1961), "On measures of entropy and information"; van Erven & Harremoës (2014), "Rényi divergence and
-        Kullback–Leibler divergence", eq. (7).
+        Le Cam (1986), "Asymptotic Methods in Statistical Decision Theory", chapter 4.
     """
-    order = _checks.parameter("order", order)
-    _checks.number("order", order, low=0.0, high=math.inf, open_low=True, open_high=True)
-    plain = isinstance(order, float) and order == 1.0
     return _core.evaluate(
-        KL if plain else RENYI,
+        F_DIVERGENCE,
         {"head_p": head_p, "head_q": head_q},
-        given=None if plain else generators.alpha(order),
+        given=generators.le_cam,
         temperature=temperature,
         where=where,
         weights=weights,

@@ -9,7 +9,9 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from kljax._checks import AxisName
-from kljax._kernels.functionals import CROSS_ENTROPY, ENTROPY, LABELS, LOG_PARTITION
+from kljax._kernels.cross_entropy import LABELS
+from kljax._kernels.cross_entropy import PIECES as CROSS_ENTROPY
+from kljax._kernels.entropies import ENTROPY, LOG_PARTITION
 from kljax._names import advised
 from kljax._types import Reduction, Rows, Strategy
 from kljax.hidden import _core
@@ -50,11 +52,6 @@ def entropy(
     Returns:
         The entropy in nats: the tokens' shape, or one number with a reduction. float32, or float64 if an operand
         is; with ``with_log_partitions`` the pair (value, log-partitions), each of the tokens' shape.
-
-    Raises:
-        ValueError: If widths, tokens or outcomes do not fit together, an option is unknown, ``chunk`` is not
-            positive, or ``axis_name`` names no axis of a surrounding ``shard_map``.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
 
     Example:
         >>> import jax.numpy as jnp
@@ -100,10 +97,11 @@ def cross_entropy(
     ``where``.
 
     Args:
-        head_p: The head of p, (states [..., d], weights [V, d]) or a ``Head``; or an integer array of the tokens'
-            shape, the labels, numbered over the whole vocabulary also where the outcomes are split over devices.
-        head_q: The head of q.
-        temperature: Divides both logits; a positive number, may be traced.
+        head_p: The head of p, (states [..., d], weights [V, d]) or a ``Head``; the width d may differ from that of q.
+            Or an integer array of the tokens' shape, the labels, numbered over the whole vocabulary also where the
+            outcomes are split over devices.
+        head_q: The head of q, with the same tokens and the same V outcomes.
+        temperature: Divides the logits; a positive number, may be traced.
         where: Boolean mask of the tokens; where it is false a token's value and gradient are 0, whatever it holds.
         weights: Factors of the tokens' values, broadcast to their shape; a token of weight 0 is left out.
         reduction: ``None`` for a number each token, "sum" for the weighted sum, "mean" for that over the sum of the
@@ -117,11 +115,6 @@ def cross_entropy(
     Returns:
         The cross-entropy in nats: the tokens' shape, or one number with a reduction. float32, or float64 if an operand
         is; with ``with_log_partitions`` the pair (value, (log Z_p, log Z_q)), each of the tokens' shape.
-
-    Raises:
-        ValueError: If widths, tokens or outcomes do not fit together, an option is unknown, ``chunk`` is not
-            positive, or ``axis_name`` names no axis of a surrounding ``shard_map``.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
 
     Example:
         >>> import jax.numpy as jnp
@@ -196,11 +189,6 @@ def log_partition(
 
     Returns:
         log Z in nats: the tokens' shape, or one number with a reduction. float32, or float64 if an operand is.
-
-    Raises:
-        ValueError: If widths, tokens or outcomes do not fit together, an option is unknown, ``chunk`` is not
-            positive, or ``axis_name`` names no axis of a surrounding ``shard_map``.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
 
     Example:
         >>> import jax.numpy as jnp

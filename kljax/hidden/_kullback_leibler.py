@@ -6,7 +6,8 @@ from jax.typing import ArrayLike
 
 from kljax import _checks, generators
 from kljax._checks import AxisName
-from kljax._kernels.functionals import F_DIVERGENCE, KL
+from kljax._kernels.f_divergence import PIECES as F_DIVERGENCE
+from kljax._kernels.kullback_leibler import PIECES as KL
 from kljax._names import advised
 from kljax._types import Reduction, Rows, Strategy
 from kljax.hidden import _core
@@ -36,7 +37,7 @@ def kl(
     Args:
         head_p: The head of p, (states [..., d], weights [V, d]) or a ``Head``; the width d may differ from that of q.
         head_q: The head of q, with the same tokens and the same V outcomes.
-        temperature: Divides both logits; a positive number, may be traced.
+        temperature: Divides the logits; a positive number, may be traced.
         where: Boolean mask of the tokens; where it is false a token's value and gradient are 0, whatever it holds.
         weights: Factors of the tokens' values, broadcast to their shape; a token of weight 0 is left out.
         reduction: ``None`` for a number each token, "sum" for the weighted sum, "mean" for that over the sum of the
@@ -50,11 +51,6 @@ def kl(
     Returns:
         The divergence in nats: the tokens' shape, or one number with a reduction. float32, or float64 if an operand
         is; with ``with_log_partitions`` the pair (value, (log Z_p, log Z_q)), each of the tokens' shape.
-
-    Raises:
-        ValueError: If widths, tokens or outcomes do not fit together, an option is unknown, ``chunk`` is not
-            positive, or ``axis_name`` names no axis of a surrounding ``shard_map``.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
 
     Example:
         >>> import jax.numpy as jnp
@@ -106,7 +102,7 @@ def jensen_shannon(
         head_q: The head of q, with the same tokens and the same V outcomes.
         weight: w in [0, 1], the weight of p in the mixture; a Python number, or a traced scalar.
         scaled: Whether to divide by w(1 - w).
-        temperature: Divides both logits; a positive number, may be traced.
+        temperature: Divides the logits; a positive number, may be traced.
         where: Boolean mask of the tokens; where it is false a token's value and gradient are 0, whatever it holds.
         weights: Factors of the tokens' values, broadcast to their shape; a token of weight 0 is left out.
         reduction: ``None`` for a number each token, "sum" for the weighted sum, "mean" for that over the sum of the
@@ -120,12 +116,6 @@ def jensen_shannon(
     Returns:
         The divergence in nats: the tokens' shape, or one number with a reduction. float32, or float64 if an operand
         is; with ``with_log_partitions`` the pair (value, (log Z_p, log Z_q)), each of the tokens' shape.
-
-    Raises:
-        ValueError: If widths, tokens or outcomes do not fit together, ``weight`` is a number outside [0, 1],
-            an option is unknown, ``chunk`` is not
-            positive, or ``axis_name`` names no axis of a surrounding ``shard_map``.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
 
     Example:
         >>> import jax.numpy as jnp
@@ -175,7 +165,7 @@ def skew_kl(
         head_p: The head of p, (states [..., d], weights [V, d]) or a ``Head``; the width d may differ from that of q.
         head_q: The head of q, with the same tokens and the same V outcomes.
         weight: w in [0, 1], the weight of p in the mixture; a Python number, or a traced scalar.
-        temperature: Divides both logits; a positive number, may be traced.
+        temperature: Divides the logits; a positive number, may be traced.
         where: Boolean mask of the tokens; where it is false a token's value and gradient are 0, whatever it holds.
         weights: Factors of the tokens' values, broadcast to their shape; a token of weight 0 is left out.
         reduction: ``None`` for a number each token, "sum" for the weighted sum, "mean" for that over the sum of the
@@ -189,12 +179,6 @@ def skew_kl(
     Returns:
         The divergence in nats: the tokens' shape, or one number with a reduction. float32, or float64 if an operand
         is; with ``with_log_partitions`` the pair (value, (log Z_p, log Z_q)), each of the tokens' shape.
-
-    Raises:
-        ValueError: If widths, tokens or outcomes do not fit together, ``weight`` is a number outside [0, 1],
-            an option is unknown, ``chunk`` is not
-            positive, or ``axis_name`` names no axis of a surrounding ``shard_map``.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
 
     Example:
         >>> import jax.numpy as jnp
@@ -210,6 +194,65 @@ def skew_kl(
         F_DIVERGENCE,
         {"head_p": head_p, "head_q": head_q},
         given=generators.skew_kl(_checks.parameter("weight", weight)),
+        temperature=temperature,
+        where=where,
+        weights=weights,
+        reduction=reduction,
+        strategy=strategy,
+        chunk=chunk,
+        axis_name=axis_name,
+        with_log_partitions=with_log_partitions,
+    )
+
+
+@advised
+def jeffreys(
+    head_p: Operand,
+    head_q: Operand,
+    *,
+    temperature: ArrayLike = 1.0,
+    where: Rows | None = None,
+    weights: Rows | None = None,
+    reduction: Reduction = None,
+    strategy: Strategy | None = None,
+    chunk: int | None = None,
+    axis_name: AxisName | None = None,
+    with_log_partitions: bool = False,
+) -> Result:
+    """J(p, q) = KL(p‖q) + KL(q‖p) of each token, Jeffreys' divergence, from hidden states.
+
+    Args:
+        head_p: The head of p, (states [..., d], weights [V, d]) or a ``Head``; the width d may differ from that of q.
+        head_q: The head of q, with the same tokens and the same V outcomes.
+        temperature: Divides the logits; a positive number, may be traced.
+        where: Boolean mask of the tokens; where it is false a token's value and gradient are 0, whatever it holds.
+        weights: Factors of the tokens' values, broadcast to their shape; a token of weight 0 is left out.
+        reduction: ``None`` for a number each token, "sum" for the weighted sum, "mean" for that over the sum of the
+            weights (0 if that is 0). With a reduction the gradients are formed beside the value.
+        strategy: "tokens" forms whole rows of some tokens at a time, "vocabulary" some outcomes of all tokens;
+            ``None`` chooses by size.
+        chunk: How many tokens or outcomes at a time, a positive number; ``None`` chooses.
+        axis_name: The mesh axis over which the outcomes are split, inside ``jax.shard_map``.
+        with_log_partitions: Whether to return log Σ exp of the logits as well; these carry no derivative.
+
+    Returns:
+        The divergence in nats: the tokens' shape, or one number with a reduction. float32, or float64 if an operand
+        is; with ``with_log_partitions`` the pair (value, (log Z_p, log Z_q)), each of the tokens' shape.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from kljax import hidden
+        >>> h, w = jnp.ones((3, 2)), jnp.array([[0.0, 0.0], [0.5, 0.5]])
+        >>> round(float(hidden.jeffreys((h, w), (h, 2 * w), reduction="mean")), 4)
+        0.1497
+
+    References:
+        Jeffreys (1946), "An invariant form for the prior probability in estimation problems".
+    """
+    return _core.evaluate(
+        F_DIVERGENCE,
+        {"head_p": head_p, "head_q": head_q},
+        given=generators.jeffreys,
         temperature=temperature,
         where=where,
         weights=weights,

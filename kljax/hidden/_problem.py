@@ -10,7 +10,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from kljax._kernels.functionals import Functional
+from kljax._kernels.choose import Way
+from kljax._kernels.sharded import Functional
 from kljax.hidden._chunks import Chunks
 from kljax.hidden._head import Head, bend, product, project, wide
 
@@ -20,24 +21,23 @@ class Plan:
     """How a functional is computed; static."""
 
     functional: Functional
-    strategy: str  # "tokens" or "vocabulary"
-    chunk: int
-    tokens: int  # a chunk of tokens, for what only whole rows give
+    way: Way  # by tokens or by the vocabulary
+    tokens: Way  # by tokens, for what only whole rows give
     spread: bool  # whether chunks are spread over the axis
     axis_name: Any = None  # the mesh axis over which the vocabulary is split
     logs: bool = False  # whether log-partitions are asked for
 
     def chunks(self, heads: tuple[Head, ...]) -> Chunks:
         """The chunks of tokens or of outcomes."""
-        if self.strategy == "tokens":
+        if self.way.name == "tokens":
             size = heads[0].states.shape[0]
         else:
             size = heads[0].weights.shape[heads[0].vocabulary_axis]
-        return Chunks(size, min(self.chunk, size), self.spread)
+        return Chunks(size, size if self.way.length is None else min(self.way.length, size), self.spread)
 
     def by_tokens(self) -> Plan:
         """The same by chunks of tokens, for derivatives of a gradient."""
-        return dataclasses.replace(self, strategy="tokens", chunk=self.tokens)
+        return dataclasses.replace(self, way=self.tokens)
 
 
 class Operands(NamedTuple):

@@ -37,8 +37,8 @@ def alpha(
         logits_q: Logits of q; broadcasts against ``logits_p``.
         order: α, any real number; a Python number, or a traced scalar.
         axis: The axis, or axes, of the outcomes.
-        where: Boolean mask that broadcasts to the operands; outcomes where it is false have probability zero in both.
-        temperature: Divides both logits; a positive number, may be traced.
+        where: Boolean mask that broadcasts to the logits; outcomes where it is false have probability zero.
+        temperature: Divides the logits; a positive number, may be traced.
         axis_name: The mesh axis over which the outcomes are split, inside ``jax.shard_map``.
         tokens: Boolean mask of the tokens, the members of the batch; where it is false a token's value and gradient
             are 0, whatever it holds. (``where`` is for outcomes.)
@@ -49,10 +49,6 @@ def alpha(
     Returns:
         The divergence in nats, one number per batch element: the broadcast shape without ``axis``. float32, or float64
         if an operand is.
-
-    Raises:
-        ValueError: If the shapes do not broadcast, ``axis`` is out of range, or ``order`` is not finite.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
 
     Example:
         >>> import jax.numpy as jnp
@@ -102,8 +98,8 @@ def tsallis(
         logits_q: Logits of q; broadcasts against ``logits_p``.
         order: a > 0; a Python number, or a traced scalar.
         axis: The axis, or axes, of the outcomes.
-        where: Boolean mask that broadcasts to the operands; outcomes where it is false have probability zero in both.
-        temperature: Divides both logits; a positive number, may be traced.
+        where: Boolean mask that broadcasts to the logits; outcomes where it is false have probability zero.
+        temperature: Divides the logits; a positive number, may be traced.
         axis_name: The mesh axis over which the outcomes are split, inside ``jax.shard_map``.
         tokens: Boolean mask of the tokens, the members of the batch; where it is false a token's value and gradient
             are 0, whatever it holds. (``where`` is for outcomes.)
@@ -114,11 +110,6 @@ def tsallis(
     Returns:
         The divergence in nats, one number per batch element: the broadcast shape without ``axis``. float32, or float64
         if an operand is.
-
-    Raises:
-        ValueError: If the shapes do not broadcast, ``axis`` is out of range, or ``order`` is a Python number that is
-            not positive and finite.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
 
     Example:
         >>> import jax.numpy as jnp

@@ -8,7 +8,7 @@ from jax.typing import ArrayLike
 from kljax._checks import Axis, AxisName
 from kljax._entry import Reduction, after
 from kljax._names import advised
-from kljax._special.roots import root
+from kljax._special.edges import square_root
 from kljax._types import Rows
 from kljax.logits._f_divergences import squared_hellinger
 from kljax.logits._kullback_leibler import jensen_shannon
@@ -36,8 +36,8 @@ def jensen_shannon_distance(
         logits_p: Logits of p, or log-probabilities, of any floating dtype. -inf is probability zero.
         logits_q: Logits of q; broadcasts against ``logits_p``.
         axis: The axis, or axes, of the outcomes.
-        where: Boolean mask that broadcasts to the operands; outcomes where it is false have probability zero in both.
-        temperature: Divides both logits; a positive number, may be traced.
+        where: Boolean mask that broadcasts to the logits; outcomes where it is false have probability zero.
+        temperature: Divides the logits; a positive number, may be traced.
         axis_name: The mesh axis over which the outcomes are split, inside ``jax.shard_map``.
         tokens: Boolean mask of the tokens, the members of the batch; where it is false a token's value and gradient
             are 0, whatever it holds. (``where`` is for outcomes.)
@@ -48,10 +48,6 @@ def jensen_shannon_distance(
     Returns:
         The distance, one number per batch element: the broadcast shape without ``axis``. float32, or float64 if an
         operand is.
-
-    Raises:
-        ValueError: If the shapes do not broadcast, ``axis`` is out of range.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
 
     Example:
         >>> import jax.numpy as jnp
@@ -64,7 +60,7 @@ def jensen_shannon_distance(
         Endres & Schindelin (2003), "A new metric for probability distributions"; Österreicher & Vajda (2003), "A new
         class of metric divergences on probability spaces and its applicability in statistics".
     """
-    found = root(
+    found = square_root(
         jensen_shannon(
             logits_p, logits_q, axis=axis, where=where, temperature=temperature, axis_name=axis_name, tokens=tokens
         )
@@ -94,8 +90,8 @@ def hellinger_distance(
         logits_p: Logits of p, or log-probabilities, of any floating dtype. -inf is probability zero.
         logits_q: Logits of q; broadcasts against ``logits_p``.
         axis: The axis, or axes, of the outcomes.
-        where: Boolean mask that broadcasts to the operands; outcomes where it is false have probability zero in both.
-        temperature: Divides both logits; a positive number, may be traced.
+        where: Boolean mask that broadcasts to the logits; outcomes where it is false have probability zero.
+        temperature: Divides the logits; a positive number, may be traced.
         axis_name: The mesh axis over which the outcomes are split, inside ``jax.shard_map``.
         tokens: Boolean mask of the tokens, the members of the batch; where it is false a token's value and gradient
             are 0, whatever it holds. (``where`` is for outcomes.)
@@ -107,10 +103,6 @@ def hellinger_distance(
         The distance, one number per batch element: the broadcast shape without ``axis``. float32, or float64 if an
         operand is.
 
-    Raises:
-        ValueError: If the shapes do not broadcast, ``axis`` is out of range.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
-
     Example:
         >>> import jax.numpy as jnp
         >>> from kljax import logits
@@ -121,7 +113,7 @@ def hellinger_distance(
     References:
         Hellinger (1909); Le Cam (1986), "Asymptotic Methods in Statistical Decision Theory", ch. 4.
     """
-    found = root(
+    found = square_root(
         squared_hellinger(
             logits_p, logits_q, axis=axis, where=where, temperature=temperature, axis_name=axis_name, tokens=tokens
         )

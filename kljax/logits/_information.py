@@ -11,7 +11,8 @@ from jax.typing import ArrayLike
 from kljax import _checks, _values
 from kljax._checks import Axis, AxisName
 from kljax._entry import Reduction
-from kljax._kernels import functionals
+from kljax._kernels import cross_entropy as cross_kernel
+from kljax._kernels import entropies
 from kljax._names import advised
 from kljax._types import Rows
 from kljax.logits import _core
@@ -40,7 +41,7 @@ def entropy(
         logits: Logits, or log-probabilities, of any floating dtype. -inf is probability zero.
         order: α in [0, ∞]; a Python number, or a traced positive scalar.
         axis: The axis, or axes, of the outcomes.
-        where: Boolean mask that broadcasts to the operand; outcomes where it is false have probability zero.
+        where: Boolean mask that broadcasts to the logits; outcomes where it is false have probability zero.
         temperature: Divides the logits; a positive number, may be traced.
         axis_name: The mesh axis over which the outcomes are split, inside ``jax.shard_map``.
         tokens: Boolean mask of the tokens, the members of the batch; where it is false a token's value and gradient
@@ -52,10 +53,6 @@ def entropy(
     Returns:
         The entropy in nats, one number per batch element: the shape without ``axis``. float32, or float64 if the
         operand is.
-
-    Raises:
-        ValueError: If the shapes do not broadcast, ``axis`` is out of range, or ``order`` is a negative Python number.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
 
     Example:
         >>> import jax.numpy as jnp
@@ -74,7 +71,7 @@ def entropy(
         if not isinstance(order, float) or order != 1.0:
             raise ValueError(f"order must be 1 with axis_name; got {order!r}.")
         return _core.split(
-            functionals.ENTROPY,
+            entropies.ENTROPY,
             None,
             (logits,),
             where,
@@ -116,8 +113,8 @@ def cross_entropy(
             labels, one a row: of the shape of ``logits_q`` without ``axis``.
         logits_q: Logits of q; broadcasts against ``logits_p``.
         axis: The axis, or axes, of the outcomes.
-        where: Boolean mask that broadcasts to the operands; outcomes where it is false have probability zero in both.
-        temperature: Divides both logits; a positive number, may be traced.
+        where: Boolean mask that broadcasts to the logits; outcomes where it is false have probability zero.
+        temperature: Divides the logits; a positive number, may be traced.
         axis_name: The mesh axis over which the outcomes are split, inside ``jax.shard_map``.
         tokens: Boolean mask of the tokens, the members of the batch; where it is false a token's value and gradient
             are 0, whatever it holds. (``where`` is for outcomes.)
@@ -128,10 +125,6 @@ def cross_entropy(
     Returns:
         The cross-entropy in nats, one number per batch element: the broadcast shape without ``axis``. float32, or
         float64 if an operand is.
-
-    Raises:
-        ValueError: If the shapes do not broadcast, ``axis`` is out of range.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
 
     Example:
         >>> import jax.numpy as jnp
@@ -157,7 +150,7 @@ def cross_entropy(
     if axis_name is not None:
         both = logits_p, logits_q
         return _core.split(
-            functionals.CROSS_ENTROPY,
+            cross_kernel.PIECES,
             None,
             both,
             where,
@@ -195,21 +188,17 @@ def generalized_jensen_shannon(
     It is always finite: at most the entropy of the weights. With equal rows it is exactly 0.
 
     Args:
-        logits: The distributions, stacked along ``stack_axis``.
+        logits: Logits, or log-probabilities, of any floating dtype. -inf is probability zero. The distributions are
+            stacked along ``stack_axis``.
         weights: The K weights, non-negative with sum 1, of shape (K,) or the batch shape with K behind; equal ones when
             not given.
         stack_axis: The axis along which the distributions are stacked.
         axis: The axis, or axes, of the outcomes.
-        where: Boolean mask that broadcasts to the operand; outcomes where it is false have probability zero in all.
+        where: Boolean mask that broadcasts to the logits; outcomes where it is false have probability zero.
         temperature: Divides the logits; a positive number, may be traced.
 
     Returns:
         The divergence in nats, one number per batch element: the shape without ``stack_axis`` and ``axis``.
-
-    Raises:
-        ValueError: If an axis is out of range, the axes coincide, or the weights do not fit the stack, are negative or
-            do not sum to 1.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
 
     Example:
         >>> import jax.numpy as jnp

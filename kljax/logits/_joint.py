@@ -41,15 +41,11 @@ def mutual_information(logits: ArrayLike, *, where: ArrayLike | None = None) -> 
     as the probabilities: they are rounded to eps, so that I keeps all digits but those of eps/|log J/(a b)|.
 
     Args:
-        logits: Logits of pairs, [..., A, B], of any floating dtype. -inf is probability zero.
-        where: Boolean mask that broadcasts to ``logits``; cells where it is false have probability zero.
+        logits: Logits, or log-probabilities, of any floating dtype. -inf is probability zero. Of pairs, [..., A, B].
+        where: Boolean mask that broadcasts to the logits; outcomes where it is false have probability zero.
 
     Returns:
         The information in nats, [...]. float32, or float64 if the table is.
-
-    Raises:
-        ValueError: If the table has fewer than two axes.
-        TypeError: If the table is not of a floating dtype.
 
     Example:
         >>> import jax.numpy as jnp
@@ -69,16 +65,12 @@ def conditional_entropy(logits: ArrayLike, *, given: int = -2, where: ArrayLike 
     """H(B|A) = Σ J log(a/J), what is left to learn of the column once the row is known; J = softmax(logits).
 
     Args:
-        logits: Logits of pairs, [..., A, B], of any floating dtype. -inf is probability zero.
+        logits: Logits, or log-probabilities, of any floating dtype. -inf is probability zero. Of pairs, [..., A, B].
         given: The axis of what is known: -2, the rows, or -1, the columns.
-        where: Boolean mask that broadcasts to ``logits``; cells where it is false have probability zero.
+        where: Boolean mask that broadcasts to the logits; outcomes where it is false have probability zero.
 
     Returns:
         The entropy in nats, [...]. float32, or float64 if the table is.
-
-    Raises:
-        ValueError: If the table has fewer than two axes, or ``given`` is neither.
-        TypeError: If the table is not of a floating dtype.
 
     Example:
         >>> import jax.numpy as jnp

@@ -8,8 +8,8 @@ from jax.typing import ArrayLike
 from kljax import _checks, generators
 from kljax._checks import Axis, AxisName
 from kljax._entry import Reduction
-from kljax._kernels import functionals
-from kljax._kernels.powers import renyi_generator
+from kljax._kernels import renyi as kernel
+from kljax._kernels.renyi import renyi_generator
 from kljax._names import advised
 from kljax._types import Rows
 from kljax.logits import _core
@@ -39,8 +39,8 @@ def renyi(
         logits_q: Logits of q; broadcasts against ``logits_p``.
         order: α in [0, ∞]; a Python number, or a traced positive scalar.
         axis: The axis, or axes, of the outcomes.
-        where: Boolean mask that broadcasts to the operands; outcomes where it is false have probability zero in both.
-        temperature: Divides both logits; a positive number, may be traced.
+        where: Boolean mask that broadcasts to the logits; outcomes where it is false have probability zero.
+        temperature: Divides the logits; a positive number, may be traced.
         axis_name: The mesh axis over which the outcomes are split, inside ``jax.shard_map``.
         tokens: Boolean mask of the tokens, the members of the batch; where it is false a token's value and gradient
             are 0, whatever it holds. (``where`` is for outcomes.)
@@ -51,10 +51,6 @@ def renyi(
     Returns:
         The divergence in nats, one number per batch element: the broadcast shape without ``axis``. float32, or float64
         if an operand is.
-
-    Raises:
-        ValueError: If the shapes do not broadcast, ``axis`` is out of range, or ``order`` is a negative Python number.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
 
     Example:
         >>> import jax.numpy as jnp
@@ -88,7 +84,7 @@ def renyi(
             )
         both = logits_p, logits_q
         return _core.split(
-            functionals.RENYI,
+            kernel.PIECES,
             generator,
             both,
             where,
@@ -130,8 +126,8 @@ def bhattacharyya(
         logits_p: Logits of p, or log-probabilities, of any floating dtype. -inf is probability zero.
         logits_q: Logits of q; broadcasts against ``logits_p``.
         axis: The axis, or axes, of the outcomes.
-        where: Boolean mask that broadcasts to the operands; outcomes where it is false have probability zero in both.
-        temperature: Divides both logits; a positive number, may be traced.
+        where: Boolean mask that broadcasts to the logits; outcomes where it is false have probability zero.
+        temperature: Divides the logits; a positive number, may be traced.
         axis_name: The mesh axis over which the outcomes are split, inside ``jax.shard_map``.
         tokens: Boolean mask of the tokens, the members of the batch; where it is false a token's value and gradient
             are 0, whatever it holds. (``where`` is for outcomes.)
@@ -142,10 +138,6 @@ def bhattacharyya(
     Returns:
         The divergence in nats, one number per batch element: the broadcast shape without ``axis``. float32, or float64
         if an operand is.
-
-    Raises:
-        ValueError: If the shapes do not broadcast, ``axis`` is out of range.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
 
     Example:
         >>> import jax.numpy as jnp
@@ -192,16 +184,12 @@ def chernoff_information(
         logits_q: Logits of q; broadcasts against ``logits_p``.
         with_order: Whether to return the optimal order as well.
         axis: The axis, or axes, of the outcomes.
-        where: Boolean mask that broadcasts to the operands; outcomes where it is false have probability zero in both.
-        temperature: Divides both logits; a positive number, may be traced.
+        where: Boolean mask that broadcasts to the logits; outcomes where it is false have probability zero.
+        temperature: Divides the logits; a positive number, may be traced.
 
     Returns:
         The information in nats, one number per batch element; with ``with_order`` the pair (information, order), the
         order being that of p.
-
-    Raises:
-        ValueError: If the shapes do not broadcast, ``axis`` is out of range.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
 
     Example:
         >>> import jax.numpy as jnp

@@ -11,7 +11,7 @@ from jax.typing import ArrayLike
 from kljax import _checks, _values
 from kljax._checks import Axis
 from kljax._entry import entry
-from kljax._kernels import terms
+from kljax._kernels import kl_terms as kernel
 from kljax._names import advised
 from kljax._types import Rows
 from kljax.logits import _core
@@ -32,7 +32,7 @@ def _kl_terms(
     if mask is not None:  # a row of which nothing is left costs nothing
         empty = ~_checks.last(mask, axes).any(-1, keepdims=True)
         rows = [jnp.where(empty, 0.0, one) for one in rows]
-    found = terms.kl_terms(*rows, None if scale is None else scale.astype(a.dtype))
+    found = kernel.kl_terms(*rows, None if scale is None else scale.astype(a.dtype))
     count = len(axes)
     kept = [size for at, size in enumerate(a.shape) if at not in axes]
     merged = found.reshape(*kept, *(a.shape[one] for one in axes))
@@ -56,15 +56,11 @@ def kl_terms(
         logits_p: Logits of p, or log-probabilities, of any floating dtype. -inf is probability zero.
         logits_q: Logits of q; broadcasts against ``logits_p``.
         axis: The axis, or axes, of the outcomes.
-        where: Boolean mask that broadcasts to the operands; outcomes where it is false have probability zero in both.
-        temperature: Divides both logits; a positive number, may be traced.
+        where: Boolean mask that broadcasts to the logits; outcomes where it is false have probability zero.
+        temperature: Divides the logits; a positive number, may be traced.
 
     Returns:
         The terms in nats, of the broadcast shape. float32, or float64 if an operand is.
-
-    Raises:
-        ValueError: If the shapes do not broadcast, ``axis`` is out of range.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
 
     Example:
         >>> import jax.numpy as jnp
@@ -90,18 +86,14 @@ def perplexity(
     """exp H(p), or exp H(p, q): of how many equally likely outcomes the entropy, or the cross-entropy, would be that.
 
     Args:
-        logits: Logits of p, or log-probabilities, of any floating dtype. -inf is probability zero.
+        logits: Logits, or log-probabilities, of any floating dtype. -inf is probability zero.
         logits_q: If given, logits of the model whose cross-entropy is taken; broadcasts against ``logits``.
         axis: The axis, or axes, of the outcomes.
-        where: Boolean mask that broadcasts to the operands; outcomes where it is false have probability zero in both.
+        where: Boolean mask that broadcasts to the logits; outcomes where it is false have probability zero.
         temperature: Divides the logits; a positive number, may be traced.
 
     Returns:
         The perplexity, one number per batch element: the shape without ``axis``.
-
-    Raises:
-        ValueError: If the shapes do not broadcast, ``axis`` is out of range.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
 
     Example:
         >>> import jax.numpy as jnp

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 from kljax._names import unknown as _unknown
 from kljax.montecarlo._alpha import alpha, tsallis
 from kljax.montecarlo._controllers import AdaptiveKL, DualKL, adaptive_kl_step, dual_kl_step
-from kljax.montecarlo._entropies import bhattacharyya, cross_entropy, entropy, log_normalizer
+from kljax.montecarlo._entropies import cross_entropy, entropy, log_normalizer
 from kljax.montecarlo._estimate import Estimate
 from kljax.montecarlo._f_divergences import chi_squared, f_divergence, le_cam, squared_hellinger, total_variation
 from kljax.montecarlo._importance import ImportanceWeights, importance_weights
-from kljax.montecarlo._information import renyi
 from kljax.montecarlo._kullback_leibler import jeffreys, jensen_shannon, kl, skew_kl
+from kljax.montecarlo._renyi import bhattacharyya, renyi
 from kljax.montecarlo._sequences import sequence_sum, token_kl, token_kl_of_logits
 from kljax.montecarlo._topk import TopK, topk
 

@@ -8,7 +8,7 @@ from kljax import _checks, generators
 from kljax._checks import Axis
 from kljax._names import advised
 from kljax._types import Estimator, Rows
-from kljax.montecarlo import _core, _plain
+from kljax.montecarlo import _core, _k1
 from kljax.montecarlo._draws import DrawsFrom
 from kljax.montecarlo._estimate import Estimate
 
@@ -37,15 +37,13 @@ def alpha(
         draws_from: "p", "q", or the log-density at the draws of what they came from.
         self_normalized: Whether the log-densities are known up to constants only, as in ``kl``.
         axis: The axis, or axes, of the draws.
-        where: Boolean mask that broadcasts to the operands; draws where it is false do not count.
+        where: Boolean mask that broadcasts to the log-densities; draws where it is false do not count.
 
     Returns:
         The estimate in nats, its standard error and the effective sample size, each [batch...].
 
     Raises:
-        ValueError: If there are no draws, the shapes do not broadcast, a name is unknown, ``order`` is not
-            finite, or ``estimator`` does not go with the other arguments.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
+        ValueError: If ``estimator`` does not go with the other arguments.
 
     Example:
         >>> import jax
@@ -69,7 +67,7 @@ def alpha(
         self_normalized,
         axis,
         where,
-        _plain.power(checked),
+        _k1.power(checked),
         (checked, 1.0),
     )
 
@@ -98,15 +96,13 @@ def tsallis(
         draws_from: "p", "q", or the log-density at the draws of what they came from.
         self_normalized: Whether the log-densities are known up to constants only, as in ``kl``.
         axis: The axis, or axes, of the draws.
-        where: Boolean mask that broadcasts to the operands; draws where it is false do not count.
+        where: Boolean mask that broadcasts to the log-densities; draws where it is false do not count.
 
     Returns:
         The estimate in nats, its standard error and the effective sample size, each [batch...].
 
     Raises:
-        ValueError: If there are no draws, the shapes do not broadcast, a name is unknown, ``order`` is not
-            positive and finite, or ``estimator`` does not go with the other arguments.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
+        ValueError: If ``estimator`` does not go with the other arguments.
 
     Example:
         >>> import jax
@@ -130,6 +126,6 @@ def tsallis(
         self_normalized,
         axis,
         where,
-        _plain.power(checked),
+        _k1.power(checked),
         (checked, checked),
     )

@@ -83,10 +83,6 @@ def adaptive_kl_step(controller: AdaptiveKL, observed: ArrayLike) -> AdaptiveKL:
     Returns:
         The controller with the new coefficient; nothing else changes.
 
-    Raises:
-        ValueError: If ``observed`` is not one number, or a field is a Python number that is not positive.
-        TypeError: If ``observed`` is not of a floating dtype, or ``controller`` no ``AdaptiveKL``.
-
     Example:
         >>> from kljax import montecarlo
         >>> controller = montecarlo.AdaptiveKL(coefficient=0.2, target=6.0)
@@ -119,11 +115,6 @@ def dual_kl_step(dual: DualKL, observed: ArrayLike) -> DualKL:
 
     Returns:
         The dual variable with the new ``log_coefficient``; nothing else changes.
-
-    Raises:
-        ValueError: If ``observed`` is not one number, or a field but ``log_coefficient`` is a Python number that is not
-            positive.
-        TypeError: If ``observed`` is not of a floating dtype, or ``dual`` no ``DualKL``.
 
     Example:
         >>> from kljax import montecarlo

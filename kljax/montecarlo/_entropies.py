@@ -18,53 +18,7 @@ from kljax._special.safe import nan_where
 from kljax._types import Rows
 from kljax.montecarlo._draws import Draws, DrawsFrom, prepare, source
 from kljax.montecarlo._estimate import Estimate, effective_sample_size, standard_error
-from kljax.montecarlo._information import log_mean_power, renyi
-
-
-@advised
-def bhattacharyya(
-    log_p: Rows,
-    log_q: Rows,
-    *,
-    draws_from: DrawsFrom = "p",
-    self_normalized: bool = False,
-    axis: Axis = 0,
-    where: Rows | None = None,
-) -> Estimate:
-    """B(p, q) = -log ∫ √(p q), the Bhattacharyya distance, half of Rényi's divergence of order ½, at draws.
-
-    Args:
-        log_p: log p at the draws, [n, batch...] of any floating dtype; -inf is density zero.
-        log_q: log q at the draws; broadcasts against ``log_p``.
-        draws_from: "p", "q", or the log-density at the draws of what they came from.
-        self_normalized: Whether the log-densities are known up to constants only, as in ``kl``.
-        axis: The axis, or axes, of the draws.
-        where: Boolean mask that broadcasts to the operands; draws where it is false do not count.
-
-    Returns:
-        The estimate in nats, its standard error and the effective sample size, each [batch...]; inf where no draw is in
-        both supports.
-
-    Raises:
-        ValueError: If there are no draws, the shapes do not broadcast, or a name is unknown.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
-
-    Example:
-        >>> import jax
-        >>> from jax.scipy.stats import norm
-        >>> from kljax import montecarlo
-        >>> x = jax.random.normal(jax.random.key(0), (10_000,))
-        >>> found = montecarlo.bhattacharyya(norm.logpdf(x), norm.logpdf(x, 1.0))
-        >>> print(bool(abs(found.value - 0.125) < 4 * found.stderr))
-        True
-
-    References:
-        Bhattacharyya (1943), "On a measure of divergence between two statistical populations".
-    """
-    found = renyi(
-        log_p, log_q, order=0.5, draws_from=draws_from, self_normalized=self_normalized, axis=axis, where=where
-    )
-    return Estimate(0.5 * found.value, 0.5 * found.stderr, found.ess)
+from kljax.montecarlo._renyi import log_mean_power
 
 
 @advised
@@ -89,15 +43,13 @@ def entropy(
         draws_from: "p", or the log-density at the draws of what they came from.
         self_normalized: Whether to divide the weights p/m by their mean.
         axis: The axis, or axes, of the draws.
-        where: Boolean mask that broadcasts to the operand; draws where it is false do not count.
+        where: Boolean mask that broadcasts to the log-densities; draws where it is false do not count.
 
     Returns:
         The estimate in nats, its standard error and the effective sample size, each [batch...].
 
     Raises:
-        ValueError: If there are no draws, the shapes do not broadcast, a name is unknown, ``order`` is a Python number
-            that is not positive and finite, or p itself is asked for its constant.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
+        ValueError: If p itself is asked for its constant.
 
     Example:
         >>> import jax
@@ -173,18 +125,14 @@ def cross_entropy(
     Args:
         log_p: log p at the draws, [n, batch...] of any floating dtype; -inf is density zero. For draws from p only its
             shape matters.
-        log_q: log q at the draws, normalised; broadcasts against ``log_p``.
+        log_q: log q at the draws; broadcasts against ``log_p``. It is to be normalised.
         draws_from: "p", "q", or the log-density at the draws of what they came from.
         self_normalized: Whether to divide the weights p/m by their mean, for a p known up to a constant.
         axis: The axis, or axes, of the draws.
-        where: Boolean mask that broadcasts to the operands; draws where it is false do not count.
+        where: Boolean mask that broadcasts to the log-densities; draws where it is false do not count.
 
     Returns:
         The estimate in nats, its standard error and the effective sample size, each [batch...].
-
-    Raises:
-        ValueError: If there are no draws, the shapes do not broadcast, or a name is unknown.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
 
     Example:
         >>> import jax
@@ -227,15 +175,11 @@ def log_normalizer(log_p: Rows, log_m: Rows, *, axis: Axis = 0, where: Rows | No
         log_p: The logarithm of the unnormalised density at the draws, [n, batch...]; -inf is density zero.
         log_m: The log-density, at the draws, of the proposal that they came from; broadcasts against ``log_p``.
         axis: The axis, or axes, of the draws.
-        where: Boolean mask that broadcasts to the operands; draws where it is false do not count.
+        where: Boolean mask that broadcasts to the log-densities; draws where it is false do not count.
 
     Returns:
         The estimate in nats, its standard error by the delta method and the effective sample size, each [batch...];
         -inf where p is zero at every draw.
-
-    Raises:
-        ValueError: If there are no draws, or the shapes do not broadcast.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
 
     Example:
         >>> import jax

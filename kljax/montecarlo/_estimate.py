@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from kljax import _records, _words
+from kljax import _formatting, _records
 from kljax._special.elementwise import tiny
 
 
@@ -28,7 +28,7 @@ class Estimate(NamedTuple):
     ess: jax.Array
 
     def __repr__(self) -> str:
-        shown = _words.estimate(*self)
+        shown = _formatting.estimate(*self)
         return f"Estimate(value={self.value}, stderr={self.stderr}, ess={self.ess})" if shown is None else shown
 
 

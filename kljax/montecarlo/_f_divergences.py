@@ -8,7 +8,7 @@ from kljax._names import advised
 from kljax._types import Estimator, Rows
 from kljax.generators import Generator
 from kljax.generators._internal import check as check_generator
-from kljax.montecarlo import _core, _plain
+from kljax.montecarlo import _core, _k1
 from kljax.montecarlo._draws import DrawsFrom
 from kljax.montecarlo._estimate import Estimate
 
@@ -17,8 +17,8 @@ from kljax.montecarlo._estimate import Estimate
 def f_divergence(
     log_p: Rows,
     log_q: Rows,
-    *,
     generator: Generator,
+    *,
     estimator: Estimator = "k3",
     draws_from: DrawsFrom = "p",
     self_normalized: bool = False,
@@ -40,15 +40,13 @@ def f_divergence(
         draws_from: "p", "q", or the log-density at the draws of what they came from.
         self_normalized: Whether the log-densities are known up to constants only, as in ``kl``.
         axis: The axis, or axes, of the draws.
-        where: Boolean mask that broadcasts to the operands; draws where it is false do not count.
+        where: Boolean mask that broadcasts to the log-densities; draws where it is false do not count.
 
     Returns:
         The estimate in nats, its standard error and the effective sample size, each [batch...].
 
     Raises:
-        ValueError: If there are no draws, the shapes do not broadcast, a name is unknown, or ``estimator`` does not
-            go with the other arguments.
-        TypeError: If an operand is not of a floating dtype, ``where`` is not boolean, or ``generator`` not a record.
+        ValueError: If ``estimator`` does not go with the other arguments.
 
     Example:
         >>> import jax
@@ -87,15 +85,13 @@ def squared_hellinger(
         draws_from: "p", "q", or the log-density at the draws of what they came from.
         self_normalized: Whether the log-densities are known up to constants only, as in ``kl``.
         axis: The axis, or axes, of the draws.
-        where: Boolean mask that broadcasts to the operands; draws where it is false do not count.
+        where: Boolean mask that broadcasts to the log-densities; draws where it is false do not count.
 
     Returns:
         The estimate in nats, its standard error and the effective sample size, each [batch...].
 
     Raises:
-        ValueError: If there are no draws, the shapes do not broadcast, a name is unknown, or ``estimator`` does not
-            go with the other arguments.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
+        ValueError: If ``estimator`` does not go with the other arguments.
 
     Example:
         >>> import jax
@@ -118,7 +114,7 @@ def squared_hellinger(
         self_normalized,
         axis,
         where,
-        _plain.power(0.5),
+        _k1.power(0.5),
         (0.5, 0.25),
     )
 
@@ -143,15 +139,13 @@ def total_variation(
         draws_from: "p", "q", or the log-density at the draws of what they came from.
         self_normalized: Whether the log-densities are known up to constants only, as in ``kl``.
         axis: The axis, or axes, of the draws.
-        where: Boolean mask that broadcasts to the operands; draws where it is false do not count.
+        where: Boolean mask that broadcasts to the log-densities; draws where it is false do not count.
 
     Returns:
         The estimate in nats, its standard error and the effective sample size, each [batch...].
 
     Raises:
-        ValueError: If there are no draws, the shapes do not broadcast, a name is unknown, or ``estimator`` does not
-            go with the other arguments.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
+        ValueError: If ``estimator`` does not go with the other arguments.
 
     Example:
         >>> import jax
@@ -174,7 +168,7 @@ def total_variation(
         self_normalized,
         axis,
         where,
-        _plain.total_variation,
+        _k1.total_variation,
     )
 
 
@@ -198,15 +192,13 @@ def chi_squared(
         draws_from: "p", "q", or the log-density at the draws of what they came from.
         self_normalized: Whether the log-densities are known up to constants only, as in ``kl``.
         axis: The axis, or axes, of the draws.
-        where: Boolean mask that broadcasts to the operands; draws where it is false do not count.
+        where: Boolean mask that broadcasts to the log-densities; draws where it is false do not count.
 
     Returns:
         The estimate in nats, its standard error and the effective sample size, each [batch...].
 
     Raises:
-        ValueError: If there are no draws, the shapes do not broadcast, a name is unknown, or ``estimator`` does not
-            go with the other arguments.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
+        ValueError: If ``estimator`` does not go with the other arguments.
 
     Example:
         >>> import jax
@@ -229,7 +221,7 @@ def chi_squared(
         self_normalized,
         axis,
         where,
-        _plain.power(2.0),
+        _k1.power(2.0),
         (2.0, 2.0),
     )
 
@@ -254,15 +246,13 @@ def le_cam(
         draws_from: "p", "q", or the log-density at the draws of what they came from.
         self_normalized: Whether the log-densities are known up to constants only, as in ``kl``.
         axis: The axis, or axes, of the draws.
-        where: Boolean mask that broadcasts to the operands; draws where it is false do not count.
+        where: Boolean mask that broadcasts to the log-densities; draws where it is false do not count.
 
     Returns:
         The estimate in nats, its standard error and the effective sample size, each [batch...].
 
     Raises:
-        ValueError: If there are no draws, the shapes do not broadcast, a name is unknown, or ``estimator`` does not
-            go with the other arguments.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
+        ValueError: If ``estimator`` does not go with the other arguments.
 
     Example:
         >>> import jax
@@ -277,5 +267,5 @@ def le_cam(
         Le Cam (1986), "Asymptotic Methods in Statistical Decision Theory".
     """
     return _core.evaluate(
-        log_p, log_q, generators.le_cam, estimator, draws_from, self_normalized, axis, where, _plain.le_cam
+        log_p, log_q, generators.le_cam, estimator, draws_from, self_normalized, axis, where, _k1.le_cam
     )

@@ -77,8 +77,7 @@ def importance_weights(
         a log-probability is NaN or inf, or m says that a token it sampled is impossible.
 
     Raises:
-        ValueError: If the shapes do not broadcast, a name is unknown, or the bounds do not go with ``clip``.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
+        ValueError: If the bounds do not go with ``clip``.
 
     Example:
         >>> import jax.numpy as jnp

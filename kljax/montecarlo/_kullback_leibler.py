@@ -9,7 +9,7 @@ from kljax._checks import Axis
 from kljax._names import advised
 from kljax._types import Estimator, KLEstimator, Rows
 from kljax.generators._internal import is_static
-from kljax.montecarlo import _core, _plain
+from kljax.montecarlo import _core, _k1
 from kljax.montecarlo._draws import DrawsFrom
 from kljax.montecarlo._estimate import Estimate
 
@@ -54,16 +54,14 @@ def kl(
             are divided by their sums, with a bias of order 1/n. The result is KL between the reweighted draws, never
             negative.
         axis: The axis, or axes, of the draws.
-        where: Boolean mask that broadcasts to the operands; draws where it is false do not count.
+        where: Boolean mask that broadcasts to the log-densities; draws where it is false do not count.
 
     Returns:
         The estimate in nats, its standard error and the effective sample size, each [batch...]. Of no draws: 0, inf and
         0. NaN where a log-density is NaN or inf.
 
     Raises:
-        ValueError: If there are no draws, the shapes do not broadcast, a name is unknown, or ``estimator`` does not go
-            with the other arguments.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
+        ValueError: If ``estimator`` does not go with the other arguments.
 
     Example:
         >>> import jax
@@ -79,7 +77,7 @@ def kl(
     """
     names = ("k1", "k2", "k3", "fitted")
     return _core.evaluate(
-        log_p, log_q, generators.kl, estimator, draws_from, self_normalized, axis, where, _plain.kl, names=names
+        log_p, log_q, generators.kl, estimator, draws_from, self_normalized, axis, where, _k1.kl, names=names
     )
 
 
@@ -103,15 +101,13 @@ def jeffreys(
         draws_from: "p", "q", or the log-density at the draws of what they came from.
         self_normalized: Whether the log-densities are known up to constants only, as in ``kl``.
         axis: The axis, or axes, of the draws.
-        where: Boolean mask that broadcasts to the operands; draws where it is false do not count.
+        where: Boolean mask that broadcasts to the log-densities; draws where it is false do not count.
 
     Returns:
         The estimate in nats, its standard error and the effective sample size, each [batch...].
 
     Raises:
-        ValueError: If there are no draws, the shapes do not broadcast, a name is unknown, or ``estimator`` does not go
-            with the other arguments.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
+        ValueError: If ``estimator`` does not go with the other arguments.
 
     Example:
         >>> import jax
@@ -154,15 +150,13 @@ def jensen_shannon(
         draws_from: "p", "q", or the log-density at the draws of what they came from.
         self_normalized: Whether the log-densities are known up to constants only, as in ``kl``.
         axis: The axis, or axes, of the draws.
-        where: Boolean mask that broadcasts to the operands; draws where it is false do not count.
+        where: Boolean mask that broadcasts to the log-densities; draws where it is false do not count.
 
     Returns:
         The estimate in nats, its standard error and the effective sample size, each [batch...].
 
     Raises:
-        ValueError: If there are no draws, the shapes do not broadcast, a name is unknown, ``estimator`` does not go
-            with the other arguments, or ``weight`` is a Python number outside [0, 1].
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
+        ValueError: If ``estimator`` does not go with the other arguments.
 
     Example:
         >>> import jax
@@ -188,7 +182,7 @@ def jensen_shannon(
         self_normalized,
         axis,
         where,
-        _plain.jensen_shannon(checked),
+        _k1.jensen_shannon(checked),
         (checked, factor),
     )
 
@@ -219,15 +213,13 @@ def skew_kl(
         draws_from: "p", "q", or the log-density at the draws of what they came from.
         self_normalized: Whether the log-densities are known up to constants only, as in ``kl``.
         axis: The axis, or axes, of the draws.
-        where: Boolean mask that broadcasts to the operands; draws where it is false do not count.
+        where: Boolean mask that broadcasts to the log-densities; draws where it is false do not count.
 
     Returns:
         The estimate in nats, its standard error and the effective sample size, each [batch...].
 
     Raises:
-        ValueError: If there are no draws, the shapes do not broadcast, a name is unknown, ``estimator`` does not go
-            with the other arguments, or ``weight`` is a Python number outside [0, 1].
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
+        ValueError: If ``estimator`` does not go with the other arguments.
 
     Example:
         >>> import jax
@@ -252,6 +244,6 @@ def skew_kl(
         self_normalized,
         axis,
         where,
-        _plain.skew(checked),
+        _k1.skew(checked),
         (checked,),
     )

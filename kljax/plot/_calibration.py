@@ -33,8 +33,6 @@ def calibration(sizes: Sequence[int], estimates: Sequence[Any], truth: float, *,
         The axes, sizes on a logarithmic scale.
 
     Raises:
-        ValueError: If there are not as many entries as sizes, or fewer than two repetitions of a size.
-        TypeError: If an entry has no ``value`` and ``stderr``.
         ImportError: If matplotlib is not installed.
 
     Example:

@@ -10,8 +10,8 @@ import numpy as np
 from kljax import generators
 from kljax.generators import Generator
 from kljax.plot import _canvas
+from kljax.plot._divergence_names import amount, names_of, spoken
 from kljax.plot._sides import Sides, sides
-from kljax.plot._words import amount, names_of, spoken
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,15 +43,15 @@ def divergence(
         generator: A record of ``kljax.generators``; KL by default.
         x: Points at which distributions are drawn; by default where they have nearly all their mass.
         labels: Names of the outcomes.
-        names: What p and q are called in legend and title.
+        names: What p and q are called.
         ax: Axes to draw on; by default a new figure of pyplot.
 
     Returns:
         The axes: lines, or bars for up to 40 outcomes; the title says the divergence.
 
     Raises:
-        TypeError: If p and q are not of one kind, or ``generator`` is no generator.
-        ValueError: If the rows differ in length, or the distributions are batches or of several dimensions.
+        TypeError: If p and q are not of one kind.
+        ValueError: If the distributions are batches or of several dimensions.
         ImportError: If matplotlib is not installed.
 
     Example:
@@ -161,8 +161,8 @@ def outcomes(
         The axes.
 
     Raises:
-        TypeError: If p and q are not of one kind, or ``generator`` is no generator.
-        ValueError: If p and q are densities, the rows differ in length, or ``count`` is below 1.
+        TypeError: If p and q are not of one kind.
+        ValueError: If p and q are densities.
         ImportError: If matplotlib is not installed.
 
     Example:
@@ -221,7 +221,6 @@ def column(found: Any, *, ax: Axes | None = None) -> Axes:
         The axes; the verdict stands in the title.
 
     Raises:
-        TypeError: If ``found`` is not a column of a comparison.
         ImportError: If matplotlib is not installed.
 
     Example:

@@ -43,7 +43,7 @@ def fit(results: Any, target: Any = None, *, show: Show | None = None, figure: F
         The axes, [k, k]; those above the diagonal are empty but for the corner.
 
     Raises:
-        TypeError: If a result is not that of a fit, or ``target`` is a log-density and not of two numbers.
+        TypeError: If ``target`` is a log-density and not of two numbers.
         ValueError: If a function in ``show`` does not return one number a draw.
         ImportError: If matplotlib is not installed.
 
@@ -261,7 +261,6 @@ def loss(result: Any, *, ax: Axes | None = None) -> Axes:
         The axes.
 
     Raises:
-        TypeError: If ``result`` is not that of a fit.
         ImportError: If matplotlib is not installed.
 
     Example:

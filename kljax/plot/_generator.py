@@ -11,7 +11,7 @@ import numpy as np
 
 from kljax.generators import Generator
 from kljax.plot import _canvas
-from kljax.plot._words import spoken
+from kljax.plot._divergence_names import spoken
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,7 +52,6 @@ def generator(f: Generator, *, ax: Axes | None = None) -> Axes:
         The axes.
 
     Raises:
-        TypeError: If ``f`` is no generator.
         ImportError: If matplotlib is not installed.
 
     Example:
@@ -95,7 +94,6 @@ def conjugate(f: Generator, *, ax: Axes | None = None) -> Axes:
         The axes.
 
     Raises:
-        TypeError: If ``f`` is no generator.
         ImportError: If matplotlib is not installed.
 
     Example:

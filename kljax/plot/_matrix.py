@@ -39,7 +39,6 @@ def pairwise(
         The axes.
 
     Raises:
-        ValueError: If the matrix has not two dimensions, has negative entries, or the names are not as many.
         ImportError: If matplotlib is not installed.
 
     Example:

@@ -120,7 +120,6 @@ def region(
 
     Raises:
         TypeError: If ``source`` is a log-density and ``within`` is missing, or ``weights`` are given with it.
-        ValueError: If shapes, shares or weights are not as above.
         ImportError: If matplotlib is not installed.
 
     Example:

@@ -7,7 +7,7 @@ import jax
 from kljax._checks import Axis
 from kljax._entry import Reduction, after
 from kljax._names import advised
-from kljax._special.roots import root
+from kljax._special.edges import square_root
 from kljax._types import Rows
 from kljax.probs._f_divergences import squared_hellinger
 from kljax.probs._kullback_leibler import jensen_shannon
@@ -34,8 +34,8 @@ def jensen_shannon_distance(
         p: Probabilities, or a non-negative measure, of any floating dtype. Nothing is renormalised.
         q: The same; broadcasts against ``p``.
         axis: The axis, or axes, of the outcomes.
-        where: Boolean mask that broadcasts to the operands; outcomes where it is false are left out.
-        measure: Whether the rows are measures on purpose: then no warning says that they do not sum to 1.
+        where: Boolean mask that broadcasts to the probabilities; outcomes where it is false are left out.
+        measure: Whether a measure is meant: then no warning says that it does not sum to 1.
         tokens: Boolean mask of the tokens, the members of the batch; where it is false a token's value and gradient
             are 0, whatever it holds. (``where`` is for outcomes.)
         weights: Factors of the tokens' values, broadcast to their shape; a token of weight 0 is left out.
@@ -45,10 +45,6 @@ def jensen_shannon_distance(
     Returns:
         The distance, one number per batch element: the broadcast shape without ``axis``. float32, or float64 if an
         operand is.
-
-    Raises:
-        ValueError: If the shapes do not broadcast, ``axis`` is out of range.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
 
     Example:
         >>> import jax.numpy as jnp
@@ -61,7 +57,7 @@ def jensen_shannon_distance(
         Endres & Schindelin (2003), "A new metric for probability distributions"; Österreicher & Vajda (2003), "A new
         class of metric divergences on probability spaces and its applicability in statistics".
     """
-    found = root(jensen_shannon(p, q, axis=axis, where=where, measure=measure, tokens=tokens))
+    found = square_root(jensen_shannon(p, q, axis=axis, where=where, measure=measure, tokens=tokens))
     return after(found, tokens, weights, reduction)
 
 
@@ -86,8 +82,8 @@ def hellinger_distance(
         p: Probabilities, or a non-negative measure, of any floating dtype. Nothing is renormalised.
         q: The same; broadcasts against ``p``.
         axis: The axis, or axes, of the outcomes.
-        where: Boolean mask that broadcasts to the operands; outcomes where it is false are left out.
-        measure: Whether the rows are measures on purpose: then no warning says that they do not sum to 1.
+        where: Boolean mask that broadcasts to the probabilities; outcomes where it is false are left out.
+        measure: Whether a measure is meant: then no warning says that it does not sum to 1.
         tokens: Boolean mask of the tokens, the members of the batch; where it is false a token's value and gradient
             are 0, whatever it holds. (``where`` is for outcomes.)
         weights: Factors of the tokens' values, broadcast to their shape; a token of weight 0 is left out.
@@ -97,10 +93,6 @@ def hellinger_distance(
     Returns:
         The distance, one number per batch element: the broadcast shape without ``axis``. float32, or float64 if an
         operand is.
-
-    Raises:
-        ValueError: If the shapes do not broadcast, ``axis`` is out of range.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
 
     Example:
         >>> import jax.numpy as jnp
@@ -112,5 +104,5 @@ def hellinger_distance(
     References:
         Hellinger (1909); Le Cam (1986), "Asymptotic Methods in Statistical Decision Theory", ch. 4.
     """
-    found = root(squared_hellinger(p, q, axis=axis, where=where, measure=measure, tokens=tokens))
+    found = square_root(squared_hellinger(p, q, axis=axis, where=where, measure=measure, tokens=tokens))
     return after(found, tokens, weights, reduction)

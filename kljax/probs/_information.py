@@ -34,11 +34,11 @@ def entropy(
     continuously. An outcome of probability zero adds nothing.
 
     Args:
-        p: Probabilities of any floating dtype. Nothing is renormalised.
+        p: Probabilities, or a non-negative measure, of any floating dtype. Nothing is renormalised.
         order: α in [0, ∞]; a Python number, or a traced positive scalar.
         axis: The axis, or axes, of the outcomes.
-        where: Boolean mask that broadcasts to the operand; outcomes where it is false are left out.
-        measure: Whether the rows are measures on purpose: then no warning says that they do not sum to 1.
+        where: Boolean mask that broadcasts to the probabilities; outcomes where it is false are left out.
+        measure: Whether a measure is meant: then no warning says that it does not sum to 1.
         tokens: Boolean mask of the tokens, the members of the batch; where it is false a token's value and gradient
             are 0, whatever it holds. (``where`` is for outcomes.)
         weights: Factors of the tokens' values, broadcast to their shape; a token of weight 0 is left out.
@@ -48,10 +48,6 @@ def entropy(
     Returns:
         The entropy in nats, one number per batch element: the shape without ``axis``. float32, or float64 if the
         operand is.
-
-    Raises:
-        ValueError: If the shapes do not broadcast, ``axis`` is out of range, or ``order`` is a negative Python number.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
 
     Example:
         >>> import jax.numpy as jnp
@@ -94,8 +90,8 @@ def cross_entropy(
         p: Probabilities, or a non-negative measure, of any floating dtype. Nothing is renormalised.
         q: The same; broadcasts against ``p``.
         axis: The axis, or axes, of the outcomes.
-        where: Boolean mask that broadcasts to the operands; outcomes where it is false are left out.
-        measure: Whether the rows are measures on purpose: then no warning says that they do not sum to 1.
+        where: Boolean mask that broadcasts to the probabilities; outcomes where it is false are left out.
+        measure: Whether a measure is meant: then no warning says that it does not sum to 1.
         tokens: Boolean mask of the tokens, the members of the batch; where it is false a token's value and gradient
             are 0, whatever it holds. (``where`` is for outcomes.)
         weights: Factors of the tokens' values, broadcast to their shape; a token of weight 0 is left out.
@@ -105,10 +101,6 @@ def cross_entropy(
     Returns:
         The cross-entropy in nats, one number per batch element: the broadcast shape without ``axis``. float32, or
         float64 if an operand is.
-
-    Raises:
-        ValueError: If the shapes do not broadcast, ``axis`` is out of range.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
 
     Example:
         >>> import jax.numpy as jnp
@@ -140,21 +132,17 @@ def generalized_jensen_shannon(
     It is always finite: at most the entropy of the weights. With equal rows it is exactly 0.
 
     Args:
-        p: The distributions, stacked along ``stack_axis``. Nothing is renormalised.
+        p: Probabilities, or a non-negative measure, of any floating dtype. Nothing is renormalised. The distributions
+            are stacked along ``stack_axis``.
         weights: The K weights, non-negative with sum 1, of shape (K,) or the batch shape with K behind; equal ones when
             not given.
         stack_axis: The axis along which the distributions are stacked.
         axis: The axis, or axes, of the outcomes.
-        where: Boolean mask that broadcasts to the operand; outcomes where it is false have probability zero in all.
-        measure: Whether the rows are measures on purpose: then no warning says that they do not sum to 1.
+        where: Boolean mask that broadcasts to the probabilities; outcomes where it is false are left out.
+        measure: Whether a measure is meant: then no warning says that it does not sum to 1.
 
     Returns:
         The divergence in nats, one number per batch element: the shape without ``stack_axis`` and ``axis``.
-
-    Raises:
-        ValueError: If an axis is out of range, the axes coincide, or the weights do not fit the stack, are negative or
-            do not sum to 1.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
 
     Example:
         >>> import jax.numpy as jnp

@@ -38,15 +38,14 @@ def mutual_information(joint: ArrayLike, *, where: ArrayLike | None = None, meas
 
     Args:
         joint: Probabilities of pairs, [..., A, B], of any floating dtype. Nothing is renormalised.
-        where: Boolean mask that broadcasts to ``joint``; cells where it is false are left out.
-        measure: Whether the table is a measure on purpose: then no warning says that it does not sum to 1.
+        where: Boolean mask that broadcasts to the probabilities; outcomes where it is false are left out.
+        measure: Whether a measure is meant: then no warning says that it does not sum to 1.
 
     Returns:
         The information in nats, [...]. float32, or float64 if the table is.
 
     Raises:
-        ValueError: If the table has fewer than two axes.
-        TypeError: If the table is not of a floating dtype; for counts call ``kljax.counts.mutual_information``.
+        TypeError: If the table holds counts: they belong to ``kljax.counts.mutual_information``.
 
     Example:
         >>> import jax.numpy as jnp
@@ -73,15 +72,14 @@ def conditional_entropy(
     Args:
         joint: Probabilities of pairs, [..., A, B], of any floating dtype. Nothing is renormalised.
         given: The axis of what is known: -2, the rows, or -1, the columns.
-        where: Boolean mask that broadcasts to ``joint``; cells where it is false are left out.
-        measure: Whether the table is a measure on purpose: then no warning says that it does not sum to 1.
+        where: Boolean mask that broadcasts to the probabilities; outcomes where it is false are left out.
+        measure: Whether a measure is meant: then no warning says that it does not sum to 1.
 
     Returns:
         The entropy in nats, [...]. float32, or float64 if the table is.
 
     Raises:
-        ValueError: If the table has fewer than two axes, or ``given`` is neither.
-        TypeError: If the table is not of a floating dtype; for counts call ``kljax.counts.conditional_entropy``.
+        TypeError: If the table holds counts: they belong to ``kljax.counts.conditional_entropy``.
 
     Example:
         >>> import jax.numpy as jnp

@@ -36,8 +36,8 @@ def kl(
         p: Probabilities, or a non-negative measure, of any floating dtype. Nothing is renormalised.
         q: The same; broadcasts against ``p``.
         axis: The axis, or axes, of the outcomes.
-        where: Boolean mask that broadcasts to the operands; outcomes where it is false are left out.
-        measure: Whether the rows are measures on purpose: then no warning says that they do not sum to 1.
+        where: Boolean mask that broadcasts to the probabilities; outcomes where it is false are left out.
+        measure: Whether a measure is meant: then no warning says that it does not sum to 1.
         tokens: Boolean mask of the tokens, the members of the batch; where it is false a token's value and gradient
             are 0, whatever it holds. (``where`` is for outcomes.)
         weights: Factors of the tokens' values, broadcast to their shape; a token of weight 0 is left out.
@@ -47,10 +47,6 @@ def kl(
     Returns:
         The divergence in nats, one number per batch element: the broadcast shape without ``axis``. float32, or float64
         if an operand is.
-
-    Raises:
-        ValueError: If the shapes do not broadcast, ``axis`` is out of range.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
 
     Example:
         >>> import jax.numpy as jnp
@@ -88,8 +84,8 @@ def jeffreys(
         p: Probabilities, or a non-negative measure, of any floating dtype. Nothing is renormalised.
         q: The same; broadcasts against ``p``.
         axis: The axis, or axes, of the outcomes.
-        where: Boolean mask that broadcasts to the operands; outcomes where it is false are left out.
-        measure: Whether the rows are measures on purpose: then no warning says that they do not sum to 1.
+        where: Boolean mask that broadcasts to the probabilities; outcomes where it is false are left out.
+        measure: Whether a measure is meant: then no warning says that it does not sum to 1.
         tokens: Boolean mask of the tokens, the members of the batch; where it is false a token's value and gradient
             are 0, whatever it holds. (``where`` is for outcomes.)
         weights: Factors of the tokens' values, broadcast to their shape; a token of weight 0 is left out.
@@ -99,10 +95,6 @@ def jeffreys(
     Returns:
         The divergence in nats, one number per batch element: the broadcast shape without ``axis``. float32, or float64
         if an operand is.
-
-    Raises:
-        ValueError: If the shapes do not broadcast, ``axis`` is out of range.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
 
     Example:
         >>> import jax.numpy as jnp
@@ -153,8 +145,8 @@ def jensen_shannon(
         weight: w in [0, 1], the weight of p in the mixture; a Python number, or a traced scalar.
         scaled: Whether to divide by w(1 - w).
         axis: The axis, or axes, of the outcomes.
-        where: Boolean mask that broadcasts to the operands; outcomes where it is false are left out.
-        measure: Whether the rows are measures on purpose: then no warning says that they do not sum to 1.
+        where: Boolean mask that broadcasts to the probabilities; outcomes where it is false are left out.
+        measure: Whether a measure is meant: then no warning says that it does not sum to 1.
         tokens: Boolean mask of the tokens, the members of the batch; where it is false a token's value and gradient
             are 0, whatever it holds. (``where`` is for outcomes.)
         weights: Factors of the tokens' values, broadcast to their shape; a token of weight 0 is left out.
@@ -164,11 +156,6 @@ def jensen_shannon(
     Returns:
         The divergence in nats, one number per batch element: the broadcast shape without ``axis``. float32, or float64
         if an operand is.
-
-    Raises:
-        ValueError: If the shapes do not broadcast, ``axis`` is out of range, or ``weight`` is a Python number outside
-            [0, 1].
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
 
     Example:
         >>> import jax.numpy as jnp
@@ -210,8 +197,8 @@ def skew_kl(
         q: The same; broadcasts against ``p``.
         weight: w in [0, 1], the weight of p in the mixture; a Python number, or a traced scalar.
         axis: The axis, or axes, of the outcomes.
-        where: Boolean mask that broadcasts to the operands; outcomes where it is false are left out.
-        measure: Whether the rows are measures on purpose: then no warning says that they do not sum to 1.
+        where: Boolean mask that broadcasts to the probabilities; outcomes where it is false are left out.
+        measure: Whether a measure is meant: then no warning says that it does not sum to 1.
         tokens: Boolean mask of the tokens, the members of the batch; where it is false a token's value and gradient
             are 0, whatever it holds. (``where`` is for outcomes.)
         weights: Factors of the tokens' values, broadcast to their shape; a token of weight 0 is left out.
@@ -221,11 +208,6 @@ def skew_kl(
     Returns:
         The divergence in nats, one number per batch element: the broadcast shape without ``axis``. float32, or float64
         if an operand is.
-
-    Raises:
-        ValueError: If the shapes do not broadcast, ``axis`` is out of range, or ``weight`` is a Python number outside
-            [0, 1].
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
 
     Example:
         >>> import jax.numpy as jnp

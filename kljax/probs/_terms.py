@@ -38,18 +38,15 @@ def kl_terms(
     normalised rows. They are large where p is large and q is not, which is where q misses p most.
 
     Args:
-        p: Probabilities, or a non-negative measure, of any floating dtype.
+        p: Probabilities, or a non-negative measure, of any floating dtype. Nothing is renormalised.
         q: The same; broadcasts against ``p``.
         axis: The axis, or axes, of the outcomes; the terms themselves do not depend on it.
-        where: Boolean mask that broadcasts to the operands; the terms of other outcomes are 0.
-        measure: Whether the rows are measures on purpose: then no warning says that they do not sum to 1.
+        where: Boolean mask that broadcasts to the probabilities; outcomes where it is false are left out: their terms
+            are 0.
+        measure: Whether a measure is meant: then no warning says that it does not sum to 1.
 
     Returns:
         The terms in nats, of the broadcast shape. float32, or float64 if an operand is.
-
-    Raises:
-        ValueError: If the shapes do not broadcast, ``axis`` is out of range.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
 
     Example:
         >>> import jax.numpy as jnp
@@ -75,18 +72,14 @@ def perplexity(
     """exp H(p), or exp H(p, q): of how many equally likely outcomes the entropy, or the cross-entropy, would be that.
 
     Args:
-        p: Probabilities of any floating dtype. Nothing is renormalised.
+        p: Probabilities, or a non-negative measure, of any floating dtype. Nothing is renormalised.
         q: If given, the model whose cross-entropy is taken; broadcasts against ``p``.
         axis: The axis, or axes, of the outcomes.
-        where: Boolean mask that broadcasts to the operands; outcomes where it is false are left out.
-        measure: Whether the rows are measures on purpose: then no warning says that they do not sum to 1.
+        where: Boolean mask that broadcasts to the probabilities; outcomes where it is false are left out.
+        measure: Whether a measure is meant: then no warning says that it does not sum to 1.
 
     Returns:
         The perplexity, one number per batch element: the shape without ``axis``.
-
-    Raises:
-        ValueError: If the shapes do not broadcast, ``axis`` is out of range.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
 
     Example:
         >>> import jax.numpy as jnp

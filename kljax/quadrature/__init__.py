@@ -46,15 +46,15 @@ from kljax.quadrature._f_divergences import le_cam as le_cam
 from kljax.quadrature._f_divergences import squared_hellinger as squared_hellinger
 from kljax.quadrature._f_divergences import total_variation as total_variation
 from kljax.quadrature._f_divergences import tsallis as tsallis
-from kljax.quadrature._information import bhattacharyya as bhattacharyya
 from kljax.quadrature._information import cross_entropy as cross_entropy
 from kljax.quadrature._information import entropy as entropy
 from kljax.quadrature._information import expectation as expectation
-from kljax.quadrature._information import renyi as renyi
 from kljax.quadrature._kullback_leibler import jeffreys as jeffreys
 from kljax.quadrature._kullback_leibler import jensen_shannon as jensen_shannon
 from kljax.quadrature._kullback_leibler import kl as kl
 from kljax.quadrature._kullback_leibler import skew_kl as skew_kl
+from kljax.quadrature._renyi import bhattacharyya as bhattacharyya
+from kljax.quadrature._renyi import renyi as renyi
 
 __all__ = [
     "Integral",

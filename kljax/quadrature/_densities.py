@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from kljax.quadrature._split import split
+from kljax.quadrature._hoisted import split
 
 
 class Densities(NamedTuple):

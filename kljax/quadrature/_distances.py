@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from kljax._names import advised
-from kljax._special.roots import root
+from kljax._special.edges import square_root
 from kljax.quadrature._arguments import Domain, Integral, LogDensity, Places
 from kljax.quadrature._f_divergences import squared_hellinger
 from kljax.quadrature._kullback_leibler import jensen_shannon
@@ -14,7 +14,7 @@ from kljax.quadrature._kullback_leibler import jensen_shannon
 
 def _distance(found: Integral) -> Integral:
     """The root of an integral, and how far that of the exact one may lie from it."""
-    value = root(found.value)
+    value = square_root(found.value)
     low, high = (jnp.sqrt(jnp.maximum(found.value + sign * found.error, 0.0)) for sign in (-1.0, 1.0))
     return Integral(value, jnp.maximum(high - value, value - low))
 
@@ -37,19 +37,14 @@ def jensen_shannon_distance(
         log_p: The log-density of p, an elementwise function of an array of points, [..., nodes] -> [..., nodes]; -∞ is
             density zero. It may close over traced parameters.
         log_q: The same of q.
-        support: (low, high), either end may be infinite, a number or an array of the batch's shape; or ``circle``, or
-            ``integers(low, high)``.
+        support: (low, high) with low < high, either end may be infinite, a number or an array of the batch's shape; or
+            ``circle``, or ``integers(low, high)``.
         center: Where the mass of the densities lies, a number or array; a tuple for several places.
         scale: The width of the mass at each centre, likewise.
         points: Breakpoints such as kinks, jumps or quantiles, [..., k].
 
     Returns:
         The distance and a bound of its error, [batch...]; near p = q the root of a small error is a larger one.
-
-    Raises:
-        TypeError: If a density is not a function or does not return real floating-point numbers, or an argument is of
-            the wrong kind.
-        ValueError: If shapes do not fit, or low ≥ high as Python numbers.
 
     Example:
         >>> import jax.numpy as jnp
@@ -84,19 +79,14 @@ def hellinger_distance(
         log_p: The log-density of p, an elementwise function of an array of points, [..., nodes] -> [..., nodes]; -∞ is
             density zero. It may close over traced parameters.
         log_q: The same of q.
-        support: (low, high), either end may be infinite, a number or an array of the batch's shape; or ``circle``, or
-            ``integers(low, high)``.
+        support: (low, high) with low < high, either end may be infinite, a number or an array of the batch's shape; or
+            ``circle``, or ``integers(low, high)``.
         center: Where the mass of the densities lies, a number or array; a tuple for several places.
         scale: The width of the mass at each centre, likewise.
         points: Breakpoints such as kinks, jumps or quantiles, [..., k].
 
     Returns:
         The distance and a bound of its error, [batch...]; near p = q the root of a small error is a larger one.
-
-    Raises:
-        TypeError: If a density is not a function or does not return real floating-point numbers, or an argument is of
-            the wrong kind.
-        ValueError: If shapes do not fit, or low ≥ high as Python numbers.
 
     Example:
         >>> import jax.numpy as jnp

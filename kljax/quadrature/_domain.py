@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from kljax.quadrature import _rules
+from kljax.quadrature import _gauss_kronrod
 from kljax.quadrature._mesh import Nodes, Scheme
 from kljax.quadrature._select import where
 
@@ -173,9 +173,9 @@ def _affine(cuts: jax.Array, covered: tuple[jax.Array, jax.Array] | None = None)
 def scheme(hints: Hints) -> Scheme:
     """The scheme of the line: Gauss–Kronrod panels, halved in the middle."""
     dtype = hints.low.dtype
-    ticks, eps = jnp.asarray(_rules.NODES, dtype), float(jnp.finfo(dtype).eps)
-    log_weights = jnp.asarray(np.log(_rules.WEIGHTS), dtype)
-    excess = jnp.asarray(1.0 - _rules.COARSE / _rules.WEIGHTS, dtype)
+    ticks, eps = jnp.asarray(_gauss_kronrod.NODES, dtype), float(jnp.finfo(dtype).eps)
+    log_weights = jnp.asarray(np.log(_gauss_kronrod.WEIGHTS), dtype)
+    excess = jnp.asarray(1.0 - _gauss_kronrod.COARSE / _gauss_kronrod.WEIGHTS, dtype)
     low, high = hints.low[..., None], hints.high[..., None]
 
     def place(panels: jax.Array) -> Nodes:

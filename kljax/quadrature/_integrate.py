@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from kljax.quadrature import _domain, _integers, _measures, _mesh, _moves, _tails
+from kljax.quadrature import _domain, _fixed_nodes, _integers, _measures, _mesh, _tails
 from kljax.quadrature._densities import Densities
 from kljax.quadrature._domain import Hints, Space
 from kljax.quadrature._measures import Totals
@@ -30,15 +30,15 @@ def integrate(
     # Batches of hints and of densities broadcast, as in NumPy.
     with jax.numpy_rank_promotion("allow"):
         jumps = hints.low[..., :0] if jumps is None else jumps
-        moving = _moves.Moving(densities.constants, integrand, hints.low, hints.high, jumps)
+        moving = _fixed_nodes.Moving(densities.constants, integrand, hints.low, hints.high, jumps)
         held, error, ratio = _held(*lax.stop_gradient((densities.constants, integrand, hints)), densities, space)
-        summed = _moves.Summed(densities.evaluate, densities.functions, densities.logs, space.kind == "integers")
-        return Totals(_moves.integrals(summed, held, moving), held.shift, error, ratio)
+        summed = _fixed_nodes.Summed(densities.evaluate, densities.functions, densities.logs, space.kind == "integers")
+        return Totals(_fixed_nodes.integrals(summed, held, moving), held.shift, error, ratio)
 
 
 def _held(
     constants: list[jax.Array], integrand: Any, hints: Hints, densities: Densities, space: Space
-) -> tuple[_moves.Held, jax.Array, jax.Array]:
+) -> tuple[_fixed_nodes.Held, jax.Array, jax.Array]:
     """What is held still, the error bound and the largest ratio."""
     count, whole = densities.logs, space.kind == "integers"
     panels, extents = _integers.start(hints) if whole else _domain.start(hints, space)
@@ -71,4 +71,4 @@ def _held(
         numbers = jnp.arange(nodes.x.shape[-1])
         factor += jnp.where(numbers == beyond.node[..., None], beyond.share[..., None], 0.0).sum(0)
     error = jnp.where(jnp.isinf(value), 0.0, error)
-    return _moves.Held(value, total.shift, nodes.x, nodes.log_weight, log_terms, factor), error, total.ratio
+    return _fixed_nodes.Held(value, total.shift, nodes.x, nodes.log_weight, log_terms, factor), error, total.ratio

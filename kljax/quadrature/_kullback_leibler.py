@@ -31,8 +31,8 @@ def kl(
         log_p: The log-density of p, an elementwise function of an array of points, [..., nodes] -> [..., nodes]; -∞ is
             density zero. It may close over traced parameters.
         log_q: The same of q.
-        support: (low, high), either end may be infinite, a number or an array of the batch's shape; or ``circle``, or
-            ``integers(low, high)``.
+        support: (low, high) with low < high, either end may be infinite, a number or an array of the batch's shape; or
+            ``circle``, or ``integers(low, high)``.
         center: Where the mass of the densities lies, a number or array; a tuple for several places.
         scale: The width of the mass at each centre, likewise.
         points: Breakpoints such as kinks, jumps or quantiles, [..., k].
@@ -41,11 +41,6 @@ def kl(
 
     Returns:
         The divergence in nats and a bound of its error, [batch...].
-
-    Raises:
-        TypeError: If a density is not a function or does not return real floating-point numbers, or an argument is of
-            the wrong kind.
-        ValueError: If shapes do not fit, or low ≥ high as Python numbers.
 
     Example:
         >>> import jax.numpy as jnp
@@ -78,8 +73,8 @@ def jeffreys(
         log_p: The log-density of p, an elementwise function of an array of points, [..., nodes] -> [..., nodes]; -∞ is
             density zero. It may close over traced parameters.
         log_q: The same of q.
-        support: (low, high), either end may be infinite, a number or an array of the batch's shape; or ``circle``, or
-            ``integers(low, high)``.
+        support: (low, high) with low < high, either end may be infinite, a number or an array of the batch's shape; or
+            ``circle``, or ``integers(low, high)``.
         center: Where the mass of the densities lies, a number or array; a tuple for several places.
         scale: The width of the mass at each centre, likewise.
         points: Breakpoints such as kinks, jumps or quantiles, [..., k].
@@ -88,11 +83,6 @@ def jeffreys(
 
     Returns:
         The divergence in nats and a bound of its error, [batch...].
-
-    Raises:
-        TypeError: If a density is not a function or does not return real floating-point numbers, or an argument is of
-            the wrong kind.
-        ValueError: If shapes do not fit, or low ≥ high as Python numbers.
 
     Example:
         >>> import jax.numpy as jnp
@@ -129,8 +119,8 @@ def jensen_shannon(
         log_q: The same of q.
         weight: w in [0, 1], the weight of p in the mixture; a Python number, or a traced scalar.
         scaled: Whether to divide by w(1 - w), so that w → 0 gives KL(p‖q) and w → 1 gives KL(q‖p).
-        support: (low, high), either end may be infinite, a number or an array of the batch's shape; or ``circle``, or
-            ``integers(low, high)``.
+        support: (low, high) with low < high, either end may be infinite, a number or an array of the batch's shape; or
+            ``circle``, or ``integers(low, high)``.
         center: Where the mass of the densities lies, a number or array; a tuple for several places.
         scale: The width of the mass at each centre, likewise.
         points: Breakpoints such as kinks, jumps or quantiles, [..., k].
@@ -139,12 +129,6 @@ def jensen_shannon(
 
     Returns:
         The divergence in nats and a bound of its error, [batch...].
-
-    Raises:
-        TypeError: If a density is not a function or does not return real floating-point numbers, or an argument is of
-            the wrong kind.
-        ValueError: If shapes do not fit, or low ≥ high as Python numbers, or ``weight`` is one
-            outside [0, 1].
 
     Example:
         >>> import jax.numpy as jnp
@@ -188,8 +172,8 @@ def skew_kl(
             density zero. It may close over traced parameters.
         log_q: The same of q.
         weight: w in [0, 1], the weight of p in the mixture; a Python number, or a traced scalar.
-        support: (low, high), either end may be infinite, a number or an array of the batch's shape; or ``circle``, or
-            ``integers(low, high)``.
+        support: (low, high) with low < high, either end may be infinite, a number or an array of the batch's shape; or
+            ``circle``, or ``integers(low, high)``.
         center: Where the mass of the densities lies, a number or array; a tuple for several places.
         scale: The width of the mass at each centre, likewise.
         points: Breakpoints such as kinks, jumps or quantiles, [..., k].
@@ -198,12 +182,6 @@ def skew_kl(
 
     Returns:
         The divergence in nats and a bound of its error, [batch...].
-
-    Raises:
-        TypeError: If a density is not a function or does not return real floating-point numbers, or an argument is of
-            the wrong kind.
-        ValueError: If shapes do not fit, or low ≥ high as Python numbers, or ``weight`` is one
-            outside [0, 1].
 
     Example:
         >>> import jax.numpy as jnp

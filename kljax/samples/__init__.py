@@ -13,6 +13,7 @@ from kljax.samples._density_ratio import Calibration, Ratio, density_ratio
 from kljax.samples._entropies import cross_entropy, entropy
 from kljax.samples._estimate import SampleEstimate, Seconds
 from kljax.samples._f_divergences import (
+    alpha,
     f_divergence,
     jeffreys,
     jensen_shannon,
@@ -23,9 +24,9 @@ from kljax.samples._information import mutual_information
 from kljax.samples._kullback_leibler import kl
 from kljax.samples._model_kl import ModelFit, model_kl
 from kljax.samples._nearest import nearest
-from kljax.samples._powers import alpha, renyi
-from kljax.samples._rank_words import Ranking, Row
 from kljax.samples._ranking import rank_models
+from kljax.samples._ranking_record import Ranking, Row
+from kljax.samples._renyi import renyi
 from kljax.samples._two_sample import Discrepancy, energy_distance, mmd
 
 __all__ = [

@@ -178,10 +178,8 @@ def density_ratio(
         A ``Ratio``: ``.log_ratio(rows)``, ``.kl()``, ``.bound()``, ``.calibration``.
 
     Raises:
-        ValueError: If the columns differ, a sample is too small or has NaN, infinite entries or constant columns, or an
-            option is unknown.
-        TypeError: If a sample is not of a floating dtype or is traced, ``key`` is missing, or ``model`` is neither a
-            name nor a module.
+        ValueError: If a sample is too small, or has NaN, infinite entries or constant columns.
+        TypeError: If a sample is traced, or ``key`` is missing.
 
     Example:
         >>> import jax

@@ -19,13 +19,13 @@ from kljax._names import advised
 from kljax._types import Nan, Rows
 from kljax.samples import _functionals, _input
 from kljax.samples._assisted import combine, heavy_variance
-from kljax.samples._atoms import label
 from kljax.samples._columns import Columns, fit_columns
 from kljax.samples._divergence import begin, settings, with_dropped
 from kljax.samples._estimate import SampleEstimate, Seconds, estimate
 from kljax.samples._model import Model, fit_copula, fit_model, towards_independence
 from kljax.samples._nearest import on_host
-from kljax.samples._scores import line_entropy, log_volume, normal_scores, spacing_entropy, total_correlation
+from kljax.samples._normal_scores import line_entropy, log_volume, normal_scores, spacing_entropy, total_correlation
+from kljax.samples._recurring_values import label
 from kljax.samples._surrogates import SURROGATE_QUERIES, Evidence, Ratios, Sides, fit_pair, log_ratio, subset
 
 FEW = 200  # below this many points on a line spacings are better than neighbours
@@ -49,9 +49,9 @@ def entropy(
     of their normal scores, corrected on surrogates from a copula. Edges of the support, as of a cube, do no harm.
 
     Args:
-        x: Samples, [n, d] or [n], of any floating dtype.
+        x: Samples of p, [n, d] or [n], of any floating dtype.
         key: A key of ``jax.random``. It is required.
-        k: Numbers of neighbours, over which the dependence is averaged and whose range goes into the error.
+        k: Numbers of neighbours, over which the estimate is averaged and whose range goes into the error.
         surrogates: How many surrogate samples.
         max_queries: Of at most so many points the neighbours are looked for.
         nan: "raise", or "drop" to leave out rows with NaN.

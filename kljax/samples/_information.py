@@ -33,7 +33,7 @@ from kljax.samples._divergence import LEAST_TO_CLASSIFY, judged, settled
 from kljax.samples._estimate import SampleEstimate, Seconds, estimate
 from kljax.samples._model import Copula, fit_copula, towards_independence
 from kljax.samples._nearest import on_host
-from kljax.samples._scores import normal_scores
+from kljax.samples._normal_scores import normal_scores
 from kljax.samples._surrogates import SURROGATE_QUERIES, Evidence, Ratios, Sides, subset
 
 METHODS = ("auto", "ksg", "copula", "critic")
@@ -68,20 +68,20 @@ def mutual_information(
         y: The other half, [n, d_y] or [n]; row i belongs to row i of x.
         key: A key of ``jax.random``. It is required.
         method: "auto", or one of its parts alone: "ksg" (corrected), "copula" and "critic".
-        permutations: Relabellings of y from which a p-value for I = 0 is found; 0 for none.
+        permutations: How many relabellings the p-value is made of; 0 for none. They are of y, and the p-value is that
+            of I = 0.
         k: Numbers of neighbours, over which the estimate is averaged and whose range goes into the error.
         surrogates: How many surrogate samples.
         max_queries: Of at most so many points the neighbours are looked for.
-        nan: "raise", or "drop" to leave out pairs with NaN in either half.
+        nan: "raise", or "drop" to leave out rows with NaN, in either half.
         progress: Show a progress bar of the search, if tqdm is installed.
 
     Returns:
         A ``SampleEstimate`` in nats. ``methods["p_value"]``, if asked for, holds the p-value as its value.
 
     Raises:
-        ValueError: If the numbers of rows differ, there are too few, entries are NaN or infinite or columns constant,
-            or an option is unknown.
-        TypeError: If a sample is not of a floating dtype or is traced, or ``key`` is missing.
+        ValueError: If there are too few rows, entries are NaN or infinite, or columns constant.
+        TypeError: If a sample is traced, or ``key`` is missing.
 
     Example:
         >>> import jax

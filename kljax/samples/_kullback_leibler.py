@@ -10,9 +10,9 @@ from jax.typing import ArrayLike
 from kljax._names import advised
 from kljax._types import Nan, Rows, SampleMethod
 from kljax.samples import _functionals
-from kljax.samples._atoms import Labelled, harmonic, label
 from kljax.samples._divergence import Settings, begin, continuous, settings, with_dropped
 from kljax.samples._estimate import SampleEstimate, Seconds, estimate
+from kljax.samples._recurring_values import Labelled, harmonic, label
 
 MOST_CELLS = 64
 UNSEEN = 0.05
@@ -44,24 +44,24 @@ def kl(
     ``density_ratio``.
 
     Args:
-        x: Samples of p, [n, d], or [n] for n points on a line, of any floating dtype.
+        x: Samples of p, [n, d] or [n], of any floating dtype; [n] is n points on a line.
         y: Samples of q, [m, d] or [m].
-        key: A key of ``jax.random``, for the surrogates and the classifier. It is required.
+        key: A key of ``jax.random``. It is required: the surrogates and the classifier draw by it.
         method: "auto"; or one of its parts alone: "neighbors" (corrected), "model", "classifier", "bound" (the
             classifier's held-out bound) and "uncorrected" (plain neighbours).
         k: Numbers of neighbours, over which the estimate is averaged and whose range goes into the error.
-        surrogates: How many pairs of surrogate samples.
-        max_queries: Of at most so many points of x the neighbours are looked for, among all of x and y.
+        surrogates: How many surrogate samples, each a pair.
+        max_queries: Of at most so many points the neighbours are looked for: points of x, among all of x and y.
         nan: "raise", or "drop" to leave out rows with NaN; the verdict says how many.
-        progress: Show progress bars of the searches, if tqdm is installed.
+        progress: Show a progress bar of the search, if tqdm is installed.
 
     Returns:
         A ``SampleEstimate`` in nats; ``.interval()``, ``.verdict`` and ``.methods`` say how to read it.
 
     Raises:
-        ValueError: If the columns differ, a sample has fewer than 2(k + 1) or d + 2 rows, NaN, infinite entries or
-            constant or copied columns, x is y, or an option is unknown.
-        TypeError: If a sample is not of a floating dtype or is traced, or ``key`` is missing.
+        ValueError: If a sample has fewer than 2(k + 1) or d + 2 rows, NaN, infinite entries or constant or copied
+            columns, or x is y.
+        TypeError: If a sample is traced, or ``key`` is missing.
 
     Example:
         >>> import jax

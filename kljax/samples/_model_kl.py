@@ -24,7 +24,7 @@ import jax.numpy as jnp
 import numpy as np
 from scipy import special
 
-from kljax import _words
+from kljax import _formatting
 from kljax._names import advised
 from kljax._types import Rows
 from kljax.families._internal import is_family
@@ -74,7 +74,7 @@ class ModelFit(NamedTuple):
         """What was found, in words. Of two tests each is held to half of 5 %."""
         tests = [self.p_value] + ([] if np.isnan(self.anderson_darling) else [self.anderson_darling])
         low, high = self.interval()
-        size = f"{_words.plus_minus(float(self.value), float(self.stderr))} nats a point"
+        size = f"{_formatting.plus_minus(float(self.value), float(self.stderr))} nats a point"
         words = f"p = {self.p_value:.2g}" + (f", by Anderson-Darling {tests[1]:.2g}" if len(tests) > 1 else "")
         if np.isinf(float(self.value)):
             said = f"Not {self.family}: it gives some points no probability at all."
@@ -119,7 +119,6 @@ def model_kl(
         ``ModelFit``: ``value`` and ``stderr`` in nats a point, ``p_value``, ``anderson_darling`` and a ``verdict``.
 
     Raises:
-        TypeError: If the model can't be fitted or drawn from, or ``key`` is no key.
         ValueError: If x is not of finite numbers, or has so few different ones that no density is there.
 
     Example:

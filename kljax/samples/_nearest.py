@@ -48,7 +48,7 @@ def nearest(
             count; or an integer array [Q] with the index of each query among the points, -1 for none.
         norm: "euclidean" or "max", the largest difference of a coordinate.
         block: Queries and points that are compared at a time.
-        progress: Show a progress bar if tqdm is installed; not under ``jit``.
+        progress: Show a progress bar of the search, if tqdm is installed; not under ``jit``.
 
     Returns:
         Distances [Q, k], ascending, of the operands' dtype, and indices [Q, k] into ``points``, int32. Of points at
@@ -57,9 +57,7 @@ def nearest(
         ``jnp.linalg.norm(queries[:, None] - points[indices], axis=-1)``.
 
     Raises:
-        ValueError: If the widths differ, k exceeds the number of points, an option is unknown, or an operand that is
-            known has NaN or infinite entries.
-        TypeError: If an operand is not of a floating dtype, or ``k`` is no integer.
+        ValueError: If k exceeds the number of points, or an operand that is known has NaN or infinite entries.
 
     Example:
         >>> import jax.numpy as jnp

@@ -22,7 +22,7 @@ from kljax._types import Rows
 from kljax.samples import _models
 from kljax.samples._log_scores import difference, estimate, mean
 from kljax.samples._loo import UNRELIABLE, leave_one_out
-from kljax.samples._rank_words import Ranking, Row
+from kljax.samples._ranking_record import Ranking, Row
 
 RESAMPLES = 1000
 
@@ -52,8 +52,8 @@ def rank_models(
     Args:
         x: The data, n numbers [n] or n points [n, d].
         models: A dict from names to models, or a list of them.
-        key: A JAX random key for the folds and the resamples; a fixed one by default.
-        folds: How many parts the data are cut into, each tested on by models fitted to the others.
+        key: A key of ``jax.random``, for the folds and the resamples; a fixed one by default.
+        folds: How many parts the samples are cut into; each is tested on by models fitted to the others.
         weights: Non-negative weights of the points, [n].
 
     Returns:
@@ -61,8 +61,7 @@ def rank_models(
         ``weights``, the fits to all data in ``fitted``, ``warnings`` and a ``verdict``. It prints as a table.
 
     Raises:
-        TypeError: If a model is none of the above.
-        ValueError: If x is not of finite numbers, shapes don't fit, or densities and probabilities are mixed.
+        ValueError: If x is not of finite numbers, or densities and probabilities are mixed.
 
     Example:
         >>> import jax

@@ -55,15 +55,11 @@ def energy_distance(x: Rows, y: Rows, *, permutations: int = 0, key: Rows | None
         x: Samples of p, [n, d] or [n], of any floating dtype.
         y: Samples of q, [m, d] or [m].
         permutations: How many relabellings the p-value is made of; 0 for none.
-        key: A key of ``jax.random``, needed for permutations.
+        key: A key of ``jax.random``. It is required for permutations.
 
     Returns:
         A ``Discrepancy`` in the units of the samples. Its value is differentiable in x and y, and all of it runs under
         jit and vmap. Time grows with (n + m)² d, memory doesn't.
-
-    Raises:
-        ValueError: If the columns differ or a sample has fewer than two rows, or for permutations without a key.
-        TypeError: If a sample is not of a floating dtype.
 
     Example:
         >>> import jax.numpy as jnp
@@ -96,16 +92,11 @@ def mmd(
             this the energy distance.
         bandwidth: h, or "median" for the median distance among some hundred pooled rows, which carries no gradient.
         permutations: How many relabellings the p-value is made of; 0 for none.
-        key: A key of ``jax.random``, needed for permutations.
+        key: A key of ``jax.random``. It is required for permutations.
 
     Returns:
         A ``Discrepancy``. Its value is differentiable in x and y, and all of it runs under jit and vmap. Time grows
         with (n + m)² d, memory doesn't.
-
-    Raises:
-        ValueError: If the columns differ, a sample has fewer than two rows, an option is unknown, or for permutations
-            without a key.
-        TypeError: If a sample is not of a floating dtype.
 
     Example:
         >>> import jax

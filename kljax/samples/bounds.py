@@ -28,10 +28,6 @@ def donsker_varadhan(critic_x: ArrayLike, critic_y: ArrayLike) -> jax.Array:
     Returns:
         The bound in nats, [...].
 
-    Raises:
-        TypeError: If an operand is not of a floating dtype.
-        ValueError: If an operand has no samples.
-
     Example:
         >>> import jax.numpy as jnp
         >>> from kljax.samples import bounds
@@ -56,10 +52,6 @@ def nwj(critic_x: ArrayLike, critic_y: ArrayLike, generator: Generator = generat
     Returns:
         The bound in nats, [...].
 
-    Raises:
-        TypeError: If an operand is not of a floating dtype, or ``generator`` is no generator.
-        ValueError: If an operand has no samples.
-
     Example:
         >>> import jax.numpy as jnp
         >>> from kljax.samples import bounds
@@ -82,10 +74,6 @@ def info_nce(scores: ArrayLike) -> jax.Array:
 
     Returns:
         The bound in nats, [...].
-
-    Raises:
-        TypeError: If ``scores`` is not of a floating dtype.
-        ValueError: If its last two axes differ.
 
     Example:
         >>> import jax.numpy as jnp
@@ -113,10 +101,6 @@ def smile(critic_x: ArrayLike, critic_y: ArrayLike, clip: float = 5.0) -> jax.Ar
 
     Returns:
         The number in nats, [...]. Where T leaves [-τ, τ] it may lie above KL(p‖q).
-
-    Raises:
-        TypeError: If an operand is not of a floating dtype.
-        ValueError: If an operand has no samples, or ``clip`` is not positive.
 
     Example:
         >>> import jax.numpy as jnp

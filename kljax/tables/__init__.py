@@ -6,9 +6,9 @@ The engine that holds a table counts; everything after that sees about a hundred
 """
 
 from kljax.tables._compare import compare
+from kljax.tables._findings import Cells, Column, Comparison, Interval, Joint, Pair, Summary, Timeline
 from kljax.tables._profile import Profile
 from kljax.tables._profiling import profile, profile_like
-from kljax.tables._records import Cells, Column, Comparison, Interval, Joint, Pair, Summary, Timeline
 from kljax.tables._timeline import timeline
 
 __all__ = [

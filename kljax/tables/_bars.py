@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from kljax.tables._records import Column
+from kljax.tables._findings import Column
 
 MOST = 24  # bars
 _BEYOND = 0.005  # of the rows at either end may lie beyond the picture

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from kljax.counts._internal import cells as counts
-from kljax.tables import _calibration, _verdict, _words
+from kljax.tables import _calibration, _sentences, _verdict
 from kljax.tables._cells import Histograms, stands
-from kljax.tables._records import Cells, Column, Interval, Summary
+from kljax.tables._findings import Cells, Column, Interval, Summary
 from kljax.tables._summary import iso
 
 _TAIL = 0.3  # of the divergence in the outermost cell: it goes on where there are no rows
@@ -56,7 +56,7 @@ class Counted:
 def p_value(column: Counted) -> tuple[float, dict[str, float]]:
     """The column's p-value and its parts."""
     cells = column.tested
-    found = _calibration.parts(cells.reference, cells.current, ordered=column.ordered)
+    found = _calibration.p_values(cells.reference, cells.current, ordered=column.ordered)
     found |= _calibration.missing_part(column.missing, column.rows) | column.extra
     return _calibration.combined(found, len(cells.reference)), found
 
@@ -83,7 +83,9 @@ def judged(
         rows = _verdict.rounded(
             _verdict.rows_to_tell(*column.rows, max(len(a) + column.joined, 2), material, fixed=fixed)
         )
-    change = _words.change(column.kind, cells, column.summary, column.rows, column.missing, share, column.unseen_labels)
+    change = _sentences.change(
+        column.kind, cells, column.summary, column.rows, column.missing, share, column.unseen_labels
+    )
     return Column(
         name=column.name,
         kind=column.kind,
@@ -99,7 +101,7 @@ def judged(
         p_adjusted=p_adjusted,
         parts=parts,
         verdict=verdict,
-        words=_words.of_column(verdict, column.kind, kl, change, rows),
+        words=_sentences.of_column(verdict, column.kind, kl, change, rows),
         rows_to_tell=rows,
         cells=cells,
         unseen=share,
@@ -157,6 +159,6 @@ def _plain(edge: np.generic) -> float | int | str:
 def _names(edges: Sequence[float | int | str]) -> tuple[str, ...]:
     if not edges:
         return ("any",)
-    shown = [_words.number(edge) for edge in edges]
+    shown = [_sentences.number(edge) for edge in edges]
     between = [f"{low} to {high}" for low, high in itertools.pairwise(shown)]
     return (f"below {shown[0]}", *between, f"{shown[-1]} or more")

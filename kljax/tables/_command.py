@@ -17,10 +17,10 @@ from typing import Any, NoReturn
 
 from kljax.tables._arguments import PROBLEM, parser
 from kljax.tables._compare import compare
+from kljax.tables._findings import Comparison, Timeline
 from kljax.tables._profile import Profile
 from kljax.tables._profiling import profile
 from kljax.tables._progress import heard_by
-from kljax.tables._records import Comparison, Timeline
 from kljax.tables._timeline import timeline
 
 _INTERRUPTED = 130

@@ -10,10 +10,10 @@ import numpy as np
 
 from kljax._names import advised
 from kljax._types import Correction, JointTest
-from kljax.tables import _calibration, _column, _joint, _kinds, _verdict, _words
+from kljax.tables import _calibration, _column, _column_kinds, _joint, _sentences, _verdict
 from kljax.tables._counting import Counts, count
+from kljax.tables._findings import Column, Comparison, Joint
 from kljax.tables._open import opened
-from kljax.tables._records import Column, Comparison, Joint
 from kljax.tables._source import Source
 
 _CORRECTIONS = ("bh", "bonferroni", "none")
@@ -89,7 +89,7 @@ def compare(
         floor: Nats below which a difference is negligible.
         material: Nats below which a difference would not matter.
         correction: "bh" (Benjamini-Hochberg), "bonferroni" or "none".
-        max_categories: Labels beyond the so many most frequent ones are one cell.
+        max_categories: Labels beyond the so many most frequent ones are counted together.
         sample: Rows that the joint part uses, half of each table.
         seed: Of the samples. The same tables and seed give the same result, bit for bit.
 
@@ -98,7 +98,6 @@ def compare(
 
     Raises:
         ValueError: If the tables have no column in common, or one has no rows.
-        TypeError: If one is no table.
 
     Example:
         >>> import numpy as np
@@ -170,12 +169,12 @@ def drafted(reference: Source, current: Source, settings: Settings) -> tuple[Dra
     both = (reference, current)
     held = [[field.name for field in source.fields] for source in both]
     known = list(dict.fromkeys([*held[0], *held[1]]))
-    _kinds.check(settings.kinds, known)
+    _column_kinds.check(settings.kinds, known)
     for argument, asked in (("columns", settings.columns or ()), ("ignore", settings.ignore)):
         strange = [name for name in asked if name not in known]
         if strange:
             raise ValueError(f"{argument} names {strange}, which neither table has; the columns are {known}")
-    first, second = (_kinds.chosen(source, settings.columns, settings.ignore, settings.kinds) for source in both)
+    first, second = (_column_kinds.chosen(source, settings.columns, settings.ignore, settings.kinds) for source in both)
     common = [name for name in first if name in second]
     if not common:
         raise ValueError(f"no column in common: reference has {held[0]}, current has {held[1]}")
@@ -227,7 +226,7 @@ def finished(
         only_current=schema.only_current,
         not_compared=drafts.counts.not_compared,
         verdict=verdict,
-        words=_words.of_all(verdict, columns, together, changed, settings.material),
+        words=_sentences.of_all(verdict, columns, together, changed, settings.material),
         settings=dataclasses.asdict(settings),
         notes=(*drafts.counts.notes, *notes, "Rows are taken as independent of each other."),
     )

@@ -11,12 +11,12 @@ from typing import TypeVar
 
 import numpy as np
 
-from kljax.tables import _calibration, _kinds, _summary
+from kljax.tables import _calibration, _column_kinds, _summary
 from kljax.tables._cells import RARE, TESTED, Histograms, join_categories, join_ordered
 from kljax.tables._column import Counted
 from kljax.tables._cuts import beyond_chance, boundaries, cuts, size
+from kljax.tables._findings import Summary
 from kljax.tables._profile import Profile
-from kljax.tables._records import Summary
 from kljax.tables._source import DRAWN, Categories, Field, Overview, Source, Values
 
 Sample = Mapping[str, Values]
@@ -54,7 +54,7 @@ def count(
     found: dict[str, str] = {}
     not_compared: dict[str, str] = {}
     for name in names:
-        kind, why = _kinds.match(
+        kind, why = _column_kinds.match(
             _pair(fields, name), _pair(seen, name), (reference.rows, current.rows), kinds.get(name)
         )
         if kind:
@@ -80,7 +80,7 @@ def _text_kind(name: str, both: Sequence[Source], samples: Sequence[Sample | Non
     for source in both:
         if isinstance(source, Profile):
             return source.column(name).kind, ""
-    return _kinds.of_text([_present(sample[name]) for sample in samples if sample is not None])
+    return _column_kinds.of_text([_present(sample[name]) for sample in samples if sample is not None])
 
 
 def _present(values: Values) -> np.ndarray:
@@ -271,7 +271,7 @@ def _digits(samples: Sequence[Sample | None], name: str) -> dict[str, float]:
     edges = cuts(shares, rows, complete=True)
     a, b = (np.bincount(np.searchsorted(edges, part, side="right"), minlength=len(edges) + 1) for part in shares)
     cells = join_ordered(a, b, edges)
-    found = _calibration.parts(cells.reference, cells.current, ordered=True)
+    found = _calibration.p_values(cells.reference, cells.current, ordered=True)
     return {"digits": _calibration.combined(found, len(cells.reference))} if found else {}
 
 

@@ -7,10 +7,10 @@ from collections.abc import Callable
 import numpy as np
 
 from kljax.tables._bars import bars
+from kljax.tables._findings import Column, Summary
 from kljax.tables._markup import table
-from kljax.tables._records import Column, Summary
+from kljax.tables._sentences import nats, number, share
 from kljax.tables._svg import histogram, safe
-from kljax.tables._words import nats, number, share
 
 _TOP = 8  # categories that are listed
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from kljax.tables._findings import Column, Timeline
 from kljax.tables._markup import table
-from kljax.tables._records import Column, Timeline
+from kljax.tables._sentences import nats
 from kljax.tables._svg import safe
 from kljax.tables._verdict import DIFFERENT
-from kljax.tables._words import nats
 
 _BOUNDS = (0.005, 0.02, 0.05, 0.125)
 _WORDS = ("negligible", "small", "moderate", "large", "very large")

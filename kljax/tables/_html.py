@@ -13,13 +13,13 @@ from typing import Any
 from kljax.tables import _verdict
 from kljax.tables._bars import bars
 from kljax.tables._details import detail
+from kljax.tables._findings import Column, Comparison, Joint, Pair, Timeline
 from kljax.tables._heat import heat_map
 from kljax.tables._markup import ICONS, chip, header, p_value, said, table
-from kljax.tables._records import Column, Comparison, Joint, Pair, Timeline
+from kljax.tables._sentences import nats
 from kljax.tables._style import CSS
 from kljax.tables._svg import interval, safe, sparkline
 from kljax.tables._versions import versions
-from kljax.tables._words import nats
 
 _SHOWN = 150  # columns with pictures
 _OPEN = 5  # columns whose details are open at first

@@ -26,10 +26,10 @@ import numpy as np
 from scipy import special
 
 from kljax.tables import _verdict
+from kljax.tables._correlations import changed_pairs
 from kljax.tables._features import Features, Rows, features
-from kljax.tables._pairs import changed_pairs
-from kljax.tables._records import Column, Interval, Joint
-from kljax.tables._scores import Gaussians, Margins, Stack, Votes
+from kljax.tables._findings import Column, Interval, Joint
+from kljax.tables._log_ratio_scores import Gaussians, Margins, Stack, Votes
 from kljax.tables._source import Values
 
 LEAST = 50  # rows of each table
@@ -114,7 +114,7 @@ class _Half:
     def without(self, owner: np.ndarray, columns: Sequence[int]) -> list[float]:
         """JS of the stack of (i) and (ii), first with all columns, then without each of these."""
         views = [
-            (self.margins.parts(rows.codes), self.gaussians.view(rows.scores))
+            (self.margins.by_column(rows.codes), self.gaussians.view(rows.scores))
             for rows in (*self.stack_rows, *self.test_rows)
         ]
         found = []

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from kljax.tables._records import Interval
-from kljax.tables._words import nats
+from kljax.tables._findings import Interval
+from kljax.tables._sentences import nats
 
 ICONS = {"different": "▲", "negligible": "≈", "same": "✓", "undecided": "?"}
 

@@ -31,9 +31,6 @@ def opened(
 
     Returns:
         The source.
-
-    Raises:
-        TypeError: If no opener knows it.
     """
     if names is not None:
         table = _named(table, name, names)

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from kljax._names import advised
-from kljax.tables import _kinds, _summary
+from kljax.tables import _column_kinds, _summary
 from kljax.tables._counting import GRAINS
 from kljax.tables._cuts import cuts, range_ends
+from kljax.tables._findings import Summary
 from kljax.tables._open import opened
 from kljax.tables._profile import Profile, ProfiledColumn
-from kljax.tables._records import Summary
 from kljax.tables._source import DRAWN, Categories, Field, Overview, Source, Values
 
 _CELLS = 256
@@ -60,10 +60,10 @@ def profile(
     """
     kinds = dict(kinds or {})
     source = opened(table, "reference", names=None if names is None else tuple(names), kinds=kinds)
-    _kinds.check(kinds, [field.name for field in source.fields])
+    _column_kinds.check(kinds, [field.name for field in source.fields])
     if source.rows == 0:
         raise ValueError(f"{source.name} has no rows")
-    wanted = _kinds.chosen(source, columns, ignore, kinds)
+    wanted = _column_kinds.chosen(source, columns, ignore, kinds)
     if not wanted:
         raise ValueError(f"{source.name} has no column that is asked for; it has {[f.name for f in source.fields]}")
     fields = {field.name: field for field in source.fields}
@@ -72,7 +72,7 @@ def profile(
     found: dict[str, str] = {}
     for name in wanted:
         view = seen[name]
-        kind, why = _kinds.match((fields[name],) * 2, (view, view), (source.rows, source.rows), kinds.get(name))
+        kind, why = _column_kinds.match((fields[name],) * 2, (view, view), (source.rows, source.rows), kinds.get(name))
         if kind:
             found[name] = kind
         else:
@@ -82,7 +82,7 @@ def profile(
         raise ValueError(f"{source.name} is a profile already")
     for name, kind in found.items():
         if kind == "text" and kinds.get(name) != "text":
-            found[name] = _kinds.of_text([_present(sample[name])])[0]
+            found[name] = _column_kinds.of_text([_present(sample[name])])[0]
     edges = {
         name: _fine(_measured(sample[name], kind), kind, source.rows, seen[name], fields[name])
         for name, kind in found.items()
@@ -130,7 +130,7 @@ def profile_like(
     mine = {field.name: field for field in p.fields}
     before = p.overview(list(kinds))
     for name in kinds:
-        _, why = _kinds.match(
+        _, why = _column_kinds.match(
             (mine[name], fields[name]), (before[name], seen[name]), (p.rows, source.rows), asked.get(name)
         )
         if why:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from kljax.tables._records import Summary
+from kljax.tables._findings import Summary
 from kljax.tables._source import Categories, Overview
 
 

@@ -12,8 +12,8 @@ from html import escape
 import numpy as np
 
 from kljax.tables._bars import Bars, height, nearest
-from kljax.tables._records import Interval
-from kljax.tables._words import number
+from kljax.tables._findings import Interval
+from kljax.tables._sentences import number
 
 LOWEST, HIGHEST = 5e-4, 2.0  # nats at the ends of the scale
 _WIDTH, _APART, _TALL, _BASE, _SMALL, _LOW = 360, 60, 96, 106, 30, 180

@@ -9,8 +9,8 @@ import sys
 from collections.abc import Sequence
 from typing import TextIO
 
-from kljax.tables import _verdict, _words
-from kljax.tables._records import Column, Comparison, Interval, Joint, Timeline
+from kljax.tables import _sentences, _verdict
+from kljax.tables._findings import Column, Comparison, Interval, Joint, Timeline
 
 _COLOURS = {"different": "31", "negligible": "36", "same": "32", "undecided": "33"}
 _WIDEST = 24  # characters of a column's name
@@ -54,7 +54,7 @@ def lines(comparison: Comparison, *, colour: bool = False) -> list[str]:
             found.append("  ".join(cells).rstrip())
     if same:
         most = max(column.kl.high for column in same)
-        found.append(f"... {len(same)} the same (all surely below {_words.nats(most)} nats)")
+        found.append(f"... {len(same)} the same (all surely below {_sentences.nats(most)} nats)")
     if comparison.joint is not None:
         found += ["", together(comparison.joint)]
     found += ["", *_safe_all(_asides(comparison))]
@@ -77,8 +77,8 @@ def _row(column: Column) -> tuple[str, ...]:
 
 def interval(found: Interval) -> str:
     """0.084 [0.079, 0.089], or ≥ 0.031 [0.027, ...) where it is open."""
-    high = f"{_words.nats(found.high)}]" if math.isfinite(found.high) else "...)"
-    return f"{'>= ' if found.open else ''}{_words.nats(found.value)} [{_words.nats(found.low)}, {high}"
+    high = f"{_sentences.nats(found.high)}]" if math.isfinite(found.high) else "...)"
+    return f"{'>= ' if found.open else ''}{_sentences.nats(found.value)} [{_sentences.nats(found.low)}, {high}"
 
 
 def p_value(p: float) -> str:
@@ -89,7 +89,7 @@ def p_value(p: float) -> str:
 def together(joint: Joint) -> str:
     """The line of all columns together."""
     parts = [
-        f"together >= {_words.nats(joint.js.value)} nats JS, p {p_value(joint.p_value)}: {joint.verdict}",
+        f"together >= {_sentences.nats(joint.js.value)} nats JS, p {p_value(joint.p_value)}: {joint.verdict}",
         f"a row of the current table scores above one of the reference {100 * joint.auc:.0f} times in 100",
     ]
     if joint.pairs and joint.pairs[0].p_adjusted <= 0.05:
@@ -111,7 +111,7 @@ def timeline_lines(timeline: Timeline, *, colour: bool = False) -> list[str]:
     found = [f"{len(timeline.labels)} batches against {_safe(timeline.reference)}", ""]
     for label, comparison in zip(timeline.labels, timeline.comparisons, strict=True):
         changed = [column for column in comparison.columns if column.verdict == _verdict.DIFFERENT]
-        named = ", ".join(f"{_safe(column.name)} {_words.nats(column.kl.value)}" for column in changed[:4])
+        named = ", ".join(f"{_safe(column.name)} {_sentences.nats(column.kl.value)}" for column in changed[:4])
         verdict = _painted(comparison.verdict.ljust(10), comparison.verdict, colour)
         found.append(f"{_safe(label).ljust(width)}  {comparison.rows[1]:>12,} rows  {verdict}  {named}".rstrip())
     return found
@@ -152,7 +152,7 @@ def timeline_as_html(timeline: Timeline) -> str:
         cells.append(f"<td>{comparison.verdict}</td>")
         for name in names:
             column = columns.get(name)
-            shown = "" if column is None else _words.nats(column.kl.value)
+            shown = "" if column is None else _sentences.nats(column.kl.value)
             bold = column is not None and column.verdict == _verdict.DIFFERENT
             cells.append(f"<td><b>{shown}</b></td>" if bold else f"<td>{shown}</td>")
         body.append(f"<tr>{''.join(cells)}</tr>")

@@ -9,9 +9,9 @@ from typing import Any
 from kljax._names import advised
 from kljax._types import Correction, Every, JointTest
 from kljax.tables._compare import Settings, corrected, drafted, finished
+from kljax.tables._findings import Comparison, Timeline
 from kljax.tables._open import opened
 from kljax.tables._profile import Profile
-from kljax.tables._records import Comparison, Timeline
 from kljax.tables._source import Source
 
 
@@ -36,7 +36,7 @@ def timeline(
     """Every batch compared with one reference, the p-values corrected for all columns of all batches together.
 
     Args:
-        reference: A table, or a ``Profile``, as in ``compare``.
+        reference: As in ``compare``.
         batches: Tables: a mapping from their names, or a sequence; or, with ``by``, one table to be cut into batches.
         by: The column to cut by: a date, or one whose values are the batches. It is not compared.
         every: How long a batch is, if ``by`` is a date: "day", "week", "month", "quarter" or "year".
@@ -78,7 +78,7 @@ def timeline(
         seed=seed,
     )
     first = opened(reference, "reference", kinds=settings.kinds)
-    parts = _parts(batches, by, every, settings.kinds)
+    parts = _batches(batches, by, every, settings.kinds)
     if not parts:
         raise ValueError("there is no batch" if by is None else f"column {by!r} has no value, so there is no batch")
     held = {field.name for source in (first, *(part for _, part in parts)) for field in source.fields}
@@ -92,14 +92,14 @@ def timeline(
     return Timeline(first.name, labels, comparisons, before)
 
 
-def _parts(batches: Any, by: str | None, every: Every, kinds: Mapping[str, str]) -> list[tuple[str, Source]]:
+def _batches(batches: Any, by: str | None, every: Every, kinds: Mapping[str, str]) -> list[tuple[str, Source]]:
     """The batches with their names."""
     if by is not None:
         source = opened(batches, "batches", kinds=kinds)
         names = [field.name for field in source.fields]
         if by not in names:
             raise ValueError(f"by is {by!r}, but the table has the columns {names}")
-        return list(source.parts(by, every))
+        return list(source.split_by(by, every))
     if isinstance(batches, Mapping):
         return [(str(label), opened(table, str(label), kinds=kinds)) for label, table in batches.items()]
     if isinstance(batches, Profile) or not isinstance(batches, Iterable):

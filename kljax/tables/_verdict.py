@@ -14,7 +14,7 @@ import math
 from scipy import special
 
 from kljax.tables._cuts import size
-from kljax.tables._records import Interval
+from kljax.tables._findings import Interval
 
 DIFFERENT, NEGLIGIBLE, SAME, UNDECIDED = "different", "negligible", "same", "undecided"
 _SCALE = ((0.005, "negligible"), (0.02, "small"), (0.05, "moderate"), (0.125, "large"))

@@ -56,7 +56,6 @@ def check_divergence(
 
     Raises:
         AssertionError: If a law fails; the message names the law, the worst rows and the error in eps.
-        ValueError: If ``domain`` is neither "probs" nor "logits".
 
     Example:
         >>> from functools import partial

@@ -56,7 +56,6 @@ def check_generator(
 
     Raises:
         AssertionError: If a law fails; the message names the law, the worst point and the error in eps.
-        TypeError: If ``generator`` is no generator.
 
     Example:
         >>> import jax.numpy as jnp

@@ -22,7 +22,7 @@ from kljax.variational._latents import check_log_density
 from kljax.variational._loop import fit_free
 from kljax.variational._objectives import Objective, elbo
 from kljax.variational._result import FitResult
-from kljax.variational._run import Run
+from kljax.variational._run import Run, Settings, Stage
 from kljax.variational._targets import Target
 
 if TYPE_CHECKING:
@@ -66,8 +66,8 @@ def fit(
         target: The log-density of one latent, without batch axes; or a ``Target``, from a bridge.
         guide: The family of q, as ``full_rank(dim)``.
         key: A key of ``jax.random``; all that is random follows from it.
-        objective: What is maximised: ``elbo()`` by default.
-        gradient: The gradient estimator by name, see ``value_and_grad``; the best one that serves by default.
+        objective: What is maximised; ``elbo()`` by default.
+        gradient: The gradient estimator by name, as in ``value_and_grad``; the best one that serves by default.
         optimizer: Any optax optimiser for the stochastic steps; it then owns the learning rate, and all ``steps`` are
             taken. By default Adam, annealed as above.
         steps: At most so many stochastic steps, 2000 by default; for a Gaussian under the ELBO, so many steps of its
@@ -91,9 +91,8 @@ def fit(
         A ``FitResult``.
 
     Raises:
-        TypeError: If an argument has the wrong type.
-        ValueError: If the target does not return one number, or is not finite wherever the fit began; if objective,
-            gradient estimator and guide do not go together; if there are no draws or no steps.
+        ValueError: If the target is not finite wherever the fit began, or objective, gradient estimator and guide do
+            not go together.
 
     Example:
         >>> import jax, jax.numpy as jnp
@@ -129,12 +128,11 @@ def fit(
     traced = check_log_density(log_density, _example(guide)) or isinstance(key, jax.core.Tracer)
     if objective.covers and not traced:
         _check_cover(log_density, guide, objective)
-    run = Run(log_density, guide, objective, gradient, traced, progress, callback)
+    settings = Settings(optimizer, steps, num_draws, starts, init, init_scale, draws, evaluation_draws, checkpoint)
+    run = Run(log_density, guide, objective, gradient, traced, progress, callback, settings)
     # optax and flax are not written for strict promotion, and neither need the target be.
     with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
-        return _fitted(
-            run, key, plain, optimizer, steps, num_draws, starts, init, init_scale, draws, evaluation_draws, checkpoint
-        )
+        return _fitted(run, key, plain)
 
 
 def _check_cover(log_density: Callable[[Any], Any], guide: Guide, objective: Objective) -> None:
@@ -148,55 +146,22 @@ def _check_cover(log_density: Callable[[Any], Any], guide: Guide, objective: Obj
             )
 
 
-def _fitted(
-    run: Run,
-    key: jax.Array,
-    plain: bool,
-    optimizer: optax.GradientTransformation | None,
-    steps: int | None,
-    num_draws: int,
-    starts: int,
-    init: Any,
-    init_scale: float,
-    draws: Any,
-    evaluation_draws: int | None,
-    checkpoint: str | Path | None,
-) -> FitResult:
+def _fitted(run: Run, key: jax.Array, plain: bool) -> FitResult:
+    """The stages and the verdict on the last; ``plain`` where natural steps are all that is needed."""
     frame_source, loop_source, begin_source, fresh_source = _draws.split(key, 4, traced=run.traced)
-    stages: list[Any] = []
+    stages: list[Stage] = []
     frame = None
     if run.guide.frame is not None:
-        given = draws if plain else None
-        fitted = fit_frame(
-            run,
-            frame_source,
-            starts=starts,
-            init=init,
-            init_scale=init_scale,
-            draws=given,
-            steps=steps,
-            final=plain,
-        )
-        frame = fitted.frame
-        stages.append(fitted)
-        plain = plain or fitted.interrupted  # what was cut off is judged as it is
-    count = 1 if run.guide.frame is not None else starts
+        stages.append(fit_frame(run, frame_source, final=plain))
+        frame = stages[0].params.frame
+        plain = plain or stages[0].interrupted  # what was cut off is judged as it is
+    count = 1 if run.guide.frame is not None else run.settings.starts
     begun = [Params(frame, run.guide.begin(_draws.child(begin_source, index))) for index in range(count)]
-    params = begun[0]
-    if not plain:
-        looped = fit_free(
-            run,
-            loop_source,
-            begun,
-            optimizer=optimizer,
-            steps=2000 if steps is None else steps,
-            num_draws=num_draws,
-            draws=draws,
-            checkpoint=checkpoint,
-        )
-        params = looped.params
-        stages.append(looped)
-    return _judge(run, params, fresh_source, evaluation_draws, starts, stages)
+    if plain:
+        stages[0] = stages[0]._replace(params=begun[0])
+    else:
+        stages.append(fit_free(run, loop_source, begun))
+    return _judge(run, fresh_source, stages)
 
 
 def _example(guide: Guide) -> Any:
@@ -243,19 +208,20 @@ def _evaluate(
 _evaluated = functools.partial(jax.jit, static_argnums=(0, 1))(_evaluate)
 
 
-def _judge(run: Run, params: Params, source: Any, count: int | None, starts: int, stages: list[Any]) -> FitResult:
-    """The result, with what fresh draws say of it."""
+def _judge(run: Run, source: Any, stages: list[Stage]) -> FitResult:
+    """The result of the last stage, with what fresh draws say of it."""
+    last, count = stages[-1], run.settings.evaluation_draws
+    params = last.params
     if count is None:
         dim = run.guide.latent.dim if run.guide.latent is not None else 1
         count = max(512, min(EVALUATION_DRAWS, EVALUATED // dim))
     noise = run.guide.noise(_draws.child(source, 0), (count,))
     if len(stages) == 1 and params.frame is not None and not run.traced:
-        points, log_w = log_weights(run, params.frame, noise, starts)
+        points, log_w = log_weights(run, params.frame, noise)
     else:
         chances = _draws.uniform(_draws.child(source, 1), (count,), jnp.result_type(float))
         evaluate = _evaluate if run.traced else _evaluated
         points, log_w = evaluate(run.log_density, run.guide, params, noise, chances)
-    last = stages[-1]
     return FitResult(
         guide=run.guide,
         objective=run.objective.name,

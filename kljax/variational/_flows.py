@@ -31,16 +31,13 @@ def coupling_flow(like: Any, layers: int = 4, width: int = 32) -> Guide:
     where q = p, is the default. For curved, skewed and funnel-shaped posteriors of up to some hundred coordinates.
 
     Args:
-        like: The number of coordinates, at least 2, or an example of one latent (any pytree of real arrays).
+        like: The number of coordinates, or an example of one latent (any pytree of real arrays); at least 2
+            coordinates.
         layers: The number of layers; each leaves half of the coordinates as they are.
         width: Units of the networks' two hidden layers.
 
     Returns:
         A ``Guide``.
-
-    Raises:
-        TypeError: If ``like`` has leaves that are not real.
-        ValueError: If it has fewer than 2 coordinates, or there are no layers or units.
 
     Example:
         >>> from kljax import variational
@@ -61,16 +58,13 @@ def autoregressive_flow(like: Any, layers: int = 3, width: int = 32) -> Guide:
     given point takes one pass a coordinate, so that the pathwise gradient is the default.
 
     Args:
-        like: The number of coordinates, at least 2, or an example of one latent (any pytree of real arrays).
+        like: The number of coordinates, or an example of one latent (any pytree of real arrays); at least 2
+            coordinates.
         layers: The number of layers; the order of the coordinates is reversed between them.
         width: Units of the networks' two hidden layers.
 
     Returns:
         A ``Guide``.
-
-    Raises:
-        TypeError: If ``like`` has leaves that are not real.
-        ValueError: If it has fewer than 2 coordinates, or there are no layers or units.
 
     Example:
         >>> from kljax import variational

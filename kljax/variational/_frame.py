@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import functools
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from kljax.variational import _draws, _natural
-from kljax.variational._guides import Frame
+from kljax.variational._guides import Frame, Params
 from kljax.variational._laplace import climb
 from kljax.variational._latents import OnVectors
 from kljax.variational._natural import Gaussian, Moments
-from kljax.variational._run import Run
+from kljax.variational._run import Run, Settings, Stage
 
 SEARCH_STEPS = 40
 SEARCH_DRAWS = 128  # of each start and step; four times as many as coordinates where these are more than 32
@@ -28,40 +28,18 @@ WIDTHS = (1.0, 0.1, 0.1, 1.0)  # scales of the starts, in turn
 _moments = functools.partial(jax.jit, static_argnums=0)(_natural.moments)
 
 
-class Fitted(NamedTuple):
-    """The Gaussian and how it was found."""
-
-    frame: Frame
-    trace: Any
-    steps: Any
-    gradients: Any
-    nonfinite: Any
-    converged: Any
-    interrupted: bool
-
-
-def fit_frame(
-    run: Run,
-    source: Any,
-    *,
-    starts: int,
-    init: Any,
-    init_scale: float,
-    draws: Any,
-    steps: int | None,
-    final: bool,
-) -> Fitted:
-    """The Gaussian of the guide's frame that is nearest to the target in the reverse KL."""
-    latent, full = run.guide.latent, run.guide.frame == "full"
+def fit_frame(run: Run, source: Any, *, final: bool) -> Stage:
+    """The Gaussian of the guide's frame that is nearest to the target in the reverse KL: final, or a frame."""
+    latent, full, starts = run.guide.latent, run.guide.frame == "full", run.settings.starts
     assert latent is not None
     target, dtype = OnVectors(run.log_density, latent), jnp.result_type(float)
     bank_source, start_source = _draws.child(source, 0), _draws.child(source, 1)
-    if draws is None:
+    if run.settings.draws is None or not final:
         bank = _draws.bank(bank_source, _bank_shape(latent.dim, starts, full, final), dtype)
     else:
-        bank = _given(draws, latent.dim, starts).astype(dtype)
-    begin = _starts(start_source, latent.dim, starts, full, init, init_scale, latent, dtype)
-    plan = _plan(bank.shape, latent.dim, steps, final)
+        bank = _given(run.settings.draws, latent.dim, starts).astype(dtype)
+    begin = _starts(start_source, run.settings, full, latent, dtype)
+    plan = _plan(bank.shape, latent.dim, run.settings.steps, final)
     interrupted = False
     if run.traced:
         now = _natural.solve(target, plan, jnp.asarray(bank), Gaussian(*map(jnp.asarray, begin)))
@@ -73,14 +51,16 @@ def fit_frame(
         mode = climb(target, jnp.asarray(best.loc))
         # A Hessian costs about as much as two gradients a coordinate.
         cost = now.gradients + mode.steps * (1 + 2 * latent.dim)
-        return Fitted(mode.frame, now.trace, now.steps + mode.steps, cost, now.nonfinite, mode.found, interrupted)
+        taken = now.steps + mode.steps
+        return Stage(Params(mode.frame, None), now.trace, taken, cost, now.nonfinite, mode.found, interrupted)
     converged = now.move.min() < 10.0 * plan.tolerance
-    return Fitted(_triangular(best), now.trace, now.steps, now.gradients, now.nonfinite, converged, interrupted)
+    params = Params(_triangular(best), None)
+    return Stage(params, now.trace, now.steps, now.gradients, now.nonfinite, converged, interrupted)
 
 
-def log_weights(run: Run, frame: Frame, noise: Any, starts: int) -> tuple[Any, Any]:
+def log_weights(run: Run, frame: Frame, noise: Any) -> tuple[Any, Any]:
     """(points, log p̃ - log q) at loc + scale z, by the program of the fit, so that nothing more is compiled."""
-    latent = run.guide.latent
+    latent, starts = run.guide.latent, run.settings.starts
     assert latent is not None
     target = OnVectors(run.log_density, latent)
     draws = _bank_shape(latent.dim, starts, run.guide.frame == "full", True)[2]
@@ -129,18 +109,17 @@ def _plan(shape: tuple[int, ...], dim: int, steps: int | None, final: bool) -> _
     return _natural.Plan(search, max(3, min(100, left // (chunks * starts * draws))))
 
 
-def _starts(
-    source: Any, dim: int, count: int, full: bool, init: Any, init_scale: float, latent: Any, dtype: Any
-) -> Gaussian:
+def _starts(source: Any, settings: Settings, full: bool, latent: Any, dtype: Any) -> Gaussian:
+    dim, count = latent.dim, settings.starts
     apart = 4.0 * (_draws.uniform(source, (count, dim), dtype) - 0.5)
     xp: Any = np if isinstance(apart, np.ndarray) else jnp
     # The first start is where the caller said.
     apart = apart * xp.asarray(np.arange(count) > 0, apart.dtype)[:, None]
     widths = np.asarray([WIDTHS[index % len(WIDTHS)] for index in range(count)], apart.dtype)
-    scale = init_scale * widths[:, None] * np.ones(dim, apart.dtype)
-    loc = init_scale * apart
-    if init is not None:
-        loc = latent.ravel(init).astype(dtype) + loc
+    scale = settings.init_scale * widths[:, None] * np.ones(dim, apart.dtype)
+    loc = settings.init_scale * apart
+    if settings.init is not None:
+        loc = latent.ravel(settings.init).astype(dtype) + loc
     return Gaussian(loc, scale[:, :, None] * np.eye(dim, dtype=scale.dtype) if full else scale)
 
 

@@ -68,10 +68,6 @@ def mean_field(like: Any) -> Guide:
     Returns:
         A ``Guide``.
 
-    Raises:
-        TypeError: If ``like`` has leaves that are not real.
-        ValueError: If it has no coordinates.
-
     Example:
         >>> from kljax import variational
         >>> variational.mean_field(3)
@@ -104,10 +100,6 @@ def full_rank(like: Any) -> Guide:
     Returns:
         A ``Guide``.
 
-    Raises:
-        TypeError: If ``like`` has leaves that are not real.
-        ValueError: If it has no coordinates.
-
     Example:
         >>> from kljax import variational
         >>> variational.full_rank({"loc": 0.0, "log_scale": 0.0})
@@ -139,10 +131,6 @@ def laplace(like: Any) -> Guide:
 
     Returns:
         A ``Guide``.
-
-    Raises:
-        TypeError: If ``like`` has leaves that are not real.
-        ValueError: If it has no coordinates.
 
     Example:
         >>> from kljax import variational
@@ -179,14 +167,10 @@ def low_rank(like: Any, rank: int = 10) -> Guide:
 
     Args:
         like: The number of coordinates, or an example of one latent (any pytree of real arrays).
-        rank: The number of columns of W.
+        rank: The number of columns of W, from 1 to the number of coordinates.
 
     Returns:
         A ``Guide``.
-
-    Raises:
-        TypeError: If ``like`` has leaves that are not real.
-        ValueError: If it has no coordinates, or the rank does not lie between 1 and their number.
 
     Example:
         >>> from kljax import variational
@@ -244,14 +228,10 @@ def gaussian_mixture(like: Any, components: int = 4) -> Guide:
 
     Args:
         like: The number of coordinates, or an example of one latent (any pytree of real arrays).
-        components: The number of Gaussians.
+        components: The number of Gaussians, at least 2.
 
     Returns:
         A ``Guide``.
-
-    Raises:
-        TypeError: If ``like`` has leaves that are not real.
-        ValueError: If it has no coordinates, or there are fewer than 2 components.
 
     Example:
         >>> from kljax import variational

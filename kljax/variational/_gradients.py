@@ -131,8 +131,8 @@ def value_and_grad(
         params: Its parameters.
         noise: Base draws [K, ...], as ``guide.noise(key, (K,))`` makes them.
         objective: What is maximised; ``elbo()`` by default.
-        gradient: The estimator, one of those in this module's table; by default the doubly reparametrised one, or the
-            score function where the guide has no reparametrised sampler.
+        gradient: The gradient estimator by name, one of those in this module's table; by default the doubly
+            reparametrised one, or the score function where the guide has no reparametrised sampler.
 
     Returns:
         A ``Step``.

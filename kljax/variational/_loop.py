@@ -6,7 +6,7 @@ import functools
 import os
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
@@ -15,12 +15,13 @@ from jax import lax
 
 from kljax.variational import _draws, _stochastic
 from kljax.variational._guides import Params
-from kljax.variational._run import Run
+from kljax.variational._run import Run, Stage
 from kljax.variational._stochastic import CHUNK, State
 
 if TYPE_CHECKING:
     import optax  # imported where a step is made, so that all else works without it
 
+STEPS = 2000  # where the caller does not say
 LARGEST = 1.0  # norm of a gradient that is followed as it is: in whitened coordinates it is of order one
 
 
@@ -44,38 +45,18 @@ def _advance(log_density, guide, optimizer, objective, gradient, annealed, state
 _jitted = functools.partial(jax.jit, static_argnums=range(6))(_advance)
 
 
-class Looped(NamedTuple):
-    """The parameters and how they were found."""
-
-    params: Params
-    trace: jax.Array
-    steps: jax.Array
-    gradients: jax.Array
-    nonfinite: jax.Array
-    converged: jax.Array
-    interrupted: bool
-
-
-def fit_free(
-    run: Run,
-    source: Any,
-    starts: list[Params],
-    *,
-    optimizer: optax.GradientTransformation | None,
-    steps: int,
-    num_draws: int,
-    draws: Any,
-    checkpoint: str | Path | None,
-) -> Looped:
+def fit_free(run: Run, source: Any, starts: list[Params]) -> Stage:
     """The free parameters with the highest objective; several starts go side by side and the best is kept."""
+    num_draws, draws = run.settings.num_draws, run.settings.draws
+    steps = STEPS if run.settings.steps is None else run.settings.steps
     shapes = [np.shape(leaf)[:2] for leaf in jax.tree.leaves(draws)]
     if any(shape != (steps, num_draws) for shape in shapes):
         raise ValueError(
             f"draws must be base draws of shape [steps, num_draws, ...], here [{steps}, {num_draws}, ...]; got leading "
             f"axes {shapes[0]}."
         )
-    annealed = optimizer is None
-    optimizer = adam(run.guide.rate) if optimizer is None else optimizer
+    annealed = run.settings.optimizer is None
+    optimizer = adam(run.guide.rate) if run.settings.optimizer is None else run.settings.optimizer
     static = run.log_density, run.guide, optimizer, run.objective, run.gradient, annealed
     state = _stacked([_stochastic.init(run.guide, params, optimizer) for params in starts])
     trace = jnp.full((len(starts), steps), jnp.nan, state.best.dtype)
@@ -90,13 +71,13 @@ def fit_free(
         state, trace = _traced(functools.partial(_advance, *static), noise, state, trace, steps)
     else:
         chunk = functools.partial(_jitted, *static)
-        state, trace, interrupted = _driven(run, chunk, noise, state, trace, steps, checkpoint)
+        state, trace, interrupted = _driven(run, chunk, noise, state, trace, steps)
     xp: Any = jnp if run.traced else np
     best = xp.argmax(xp.asarray(state.best))
     chosen: State = jax.tree.map(lambda leaf: leaf[best], state)
     converged = (chosen.halvings >= _stochastic.HALVINGS) | (not annealed)
     gradients = state.step.sum() * num_draws * run.guide.components
-    return Looped(chosen.params, trace[best], chosen.step, gradients, chosen.nonfinite, converged, interrupted)
+    return Stage(chosen.params, trace[best], chosen.step, gradients, chosen.nonfinite, converged, interrupted)
 
 
 def _stacked(states: list[State]) -> State:
@@ -128,10 +109,10 @@ def _traced(chunk: Any, noise: Any, state: State, trace: jax.Array, steps: int) 
 
 
 def _driven(
-    run: Run, chunk: Any, noise: Any, state: State, trace: jax.Array, steps: int, checkpoint: str | Path | None
+    run: Run, chunk: Any, noise: Any, state: State, trace: jax.Array, steps: int
 ) -> tuple[State, jax.Array, bool]:
     """(state, trace, whether it was cut off by hand)"""
-    path = None if checkpoint is None else Path(checkpoint)
+    path = None if run.settings.checkpoint is None else Path(run.settings.checkpoint)
     if path is not None and path.exists():
         state, trace = _restored(path, state, trace)
     try:

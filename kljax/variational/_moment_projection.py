@@ -53,10 +53,8 @@ def moment_projection(
         The distribution, a record of ``family`` with the batch shape [batch...].
 
     Raises:
-        TypeError: If ``family`` is no class, or an array has the wrong dtype.
         NotImplementedError: If the family is not in the table.
-        ValueError: If shapes do not fit, there are no samples, moments are missing or unknown, or both kinds of
-            weights, or weights with moments, are given.
+        ValueError: If moments are missing or unknown, or both kinds of weights, or weights with moments, are given.
 
     Example:
         >>> import jax

@@ -137,9 +137,6 @@ def renyi(order: float) -> Objective:
     Returns:
         An ``Objective``.
 
-    Raises:
-        ValueError: If the order is 1 or not finite.
-
     Example:
         >>> from kljax import variational
         >>> variational.renyi(0.5)
@@ -166,9 +163,6 @@ def chi_squared_bound(order: float = 2.0) -> Objective:
 
     Returns:
         An ``Objective``; its value is minus the bound.
-
-    Raises:
-        ValueError: If n ≤ 1.
 
     Example:
         >>> from kljax import variational
@@ -205,9 +199,6 @@ def f_divergence(generator: Generator) -> Objective:
     Returns:
         An ``Objective``. Its value is -mean q f(p/q)/q with p̃ so normalised: biased by 1/K in the number of draws.
 
-    Raises:
-        TypeError: If it is no generator.
-
     Example:
         >>> from kljax import generators, variational
         >>> variational.f_divergence(generators.squared_hellinger)
@@ -229,9 +220,6 @@ def jensen_shannon(weight: float = 0.5) -> Objective:
 
     Returns:
         An ``Objective``.
-
-    Raises:
-        ValueError: If the weight does not lie in (0, 1).
 
     Example:
         >>> from kljax import variational

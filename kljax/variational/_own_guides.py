@@ -32,7 +32,6 @@ def family(distribution: Any, *, reparametrised: bool | None = None) -> Guide:
         A ``Guide``.
 
     Raises:
-        TypeError: If it is no record of ``kljax.families``.
         ValueError: If a parameter lies on the boundary of where it may lie.
 
     Example:
@@ -89,15 +88,12 @@ def custom(
         params: Parameters to start from, any pytree of real arrays.
         sample: (params, key) ↦ one latent.
         log_prob: (params, latent) ↦ its log-density or log-probability, one number.
-        reparametrised: Whether ``sample`` is differentiable in the parameters; if not, the gradient is the score
+        reparametrised: Whether its draws are differentiable in its parameters; if not, the gradient is the score
             function's.
         name: What messages call it.
 
     Returns:
         A ``Guide``. One start is made, at ``params``.
-
-    Raises:
-        TypeError: If ``sample`` or ``log_prob`` is no function.
 
     Example:
         >>> import jax, jax.numpy as jnp

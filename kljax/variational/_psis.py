@@ -38,9 +38,6 @@ def pareto_smoothed(log_weights: ArrayLike) -> ParetoSmoothed:
         ``ParetoSmoothed``. k̂ is -∞ where the largest weights are equal to rounding, and ∞ where a log-weight is
         NaN or +∞, or where a few weights are so large that the rest vanish beside them.
 
-    Raises:
-        ValueError: If there are fewer than 25 weights, or more than one axis.
-
     Example:
         >>> import jax
         >>> from kljax import variational

@@ -1,4 +1,4 @@
-"""What the stages of a fit share: what is fitted to what, whether it is traced, the progress bar, the clock."""
+"""What the stages of a fit share: what is fitted to what and how, what each stage hands on, the bar, the clock."""
 
 from __future__ import annotations
 
@@ -7,14 +7,18 @@ import dataclasses
 import sys
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 
 from kljax._types import GradientEstimator
-from kljax.variational._guides import Guide
+from kljax.variational._guides import Guide, Params
 from kljax.variational._objectives import Objective
 from kljax.variational._result import Seconds
+
+if TYPE_CHECKING:
+    import optax  # imported where a step is made, so that all else works without it
 
 # JAX says how long it traced and compiled, in any function of the process.
 _COMPILING = {"seconds": 0.0}
@@ -29,6 +33,33 @@ jax.monitoring.register_event_duration_secs_listener(_listen)
 
 
 @dataclasses.dataclass(frozen=True)
+class Settings:
+    """How a fit is to be made: the arguments of ``fit`` by the same names."""
+
+    optimizer: optax.GradientTransformation | None
+    steps: int | None
+    num_draws: int
+    starts: int
+    init: Any
+    init_scale: float
+    draws: Any
+    evaluation_draws: int | None
+    checkpoint: str | Path | None
+
+
+class Stage(NamedTuple):
+    """What a stage of a fit hands on: the parameters and how they were found."""
+
+    params: Params
+    trace: Any
+    steps: Any
+    gradients: Any
+    nonfinite: Any
+    converged: Any
+    interrupted: bool
+
+
+@dataclasses.dataclass(frozen=True)
 class Run:
     """One fit.
 
@@ -40,6 +71,7 @@ class Run:
         traced: Whether the fit is part of a traced function.
         progress: Whether to show a bar; None where it depends on the terminal.
         callback: What is called between chunks of steps.
+        settings: The other arguments of ``fit``.
         began: When.
         compiled: The compiling time of the process until then.
     """
@@ -51,6 +83,7 @@ class Run:
     traced: bool
     progress: bool | None
     callback: Callable[[int, float], Any] | None
+    settings: Settings
     began: float = dataclasses.field(default_factory=time.perf_counter)
     compiled: float = dataclasses.field(default_factory=lambda: _COMPILING["seconds"])
 

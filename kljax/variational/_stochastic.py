@@ -124,7 +124,7 @@ def step(
         guide: The family of q.
         state: Where the fit stands.
         noise: Base draws [K, ...], as ``guide.noise(key, (K,))`` makes them.
-        optimizer: The optimiser of ``init``.
+        optimizer: Any optax optimiser, that of ``init``.
         objective: What is maximised; ``elbo()`` by default.
         gradient: The gradient estimator by name, as in ``value_and_grad``.
 

@@ -83,9 +83,6 @@ def from_joint(joint: Any, **observed: Any) -> Target:
         A ``Target`` on the unconstrained space, with TFP's default bijectors and their Jacobians; its ``constrain``
         gives the variables of the joint distribution.
 
-    Raises:
-        TypeError: If ``joint`` is no joint distribution.
-
     Example:
         >>> from kljax import variational
         >>> target = variational.from_joint(joint, y=measured)  # doctest: +SKIP

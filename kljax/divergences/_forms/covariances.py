@@ -13,7 +13,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from kljax._special.elementwise import divide, itakura_saito_term, relative_gap, x_minus_log1p
+from kljax._special.elementwise import divide, relative_gap, x_minus_log1p
+from kljax._special.ratios import spread_term
 from kljax.families._internal import (
     Cholesky,
     Covariance,
@@ -63,18 +64,13 @@ def _diagonal_as(form: Any, scale: Diagonal) -> Any:
 
 
 def _diagonal(p: Diagonal, q: Diagonal) -> jax.Array:
-    return jnp.sum(_spread(p.scale, q.scale), -1)
-
-
-def _spread(p: jax.Array, q: jax.Array) -> jax.Array:
-    """H(σ_p, σ_q) + ½(σ_p/σ_q - 1)² = ½(σ_p/σ_q)² - ½ - log(σ_p/σ_q)"""
-    return itakura_saito_term(p, q) + 0.5 * jnp.square(relative_gap(p, q, p - q))
+    return jnp.sum(spread_term(p.scale, q.scale), -1)
 
 
 def _cholesky(p: Cholesky, q: Cholesky) -> jax.Array:
     # L_q⁻¹L_p is triangular: its diagonal holds ratios, and below it stands L_q⁻¹(L_p - L_q).
     gap = solve_lower(q.lower(), jnp.tril(p.tril - q.tril))
-    return jnp.sum(_spread(diagonal(p.tril), diagonal(q.tril)), -1) + 0.5 * norm_squared(jnp.tril(gap, -1))
+    return jnp.sum(spread_term(diagonal(p.tril), diagonal(q.tril)), -1) + 0.5 * norm_squared(jnp.tril(gap, -1))
 
 
 def _covariance(p: Covariance, q: Covariance) -> jax.Array:

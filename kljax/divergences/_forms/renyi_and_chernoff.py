@@ -27,6 +27,7 @@ from jax import lax
 from jax.typing import ArrayLike
 
 from kljax._special.elementwise import expm1, expm1_ratio
+from kljax._special.roots import bracketed_root, with_slope
 from kljax.divergences._forms.lines import Line
 from kljax.families._internal import batch_shape, dtype_of
 
@@ -126,7 +127,7 @@ def chernoff(lines: list[Line], start: jax.Array) -> Found:
         to_p, to_q = ends(order)
         return to_q - to_p
 
-    order = lax.custom_root(ahead, start, _bisected, _divided)
+    order = bracketed_root(with_slope(ahead), jnp.zeros_like(start), jnp.ones_like(start))
     to_p, to_q = ends(order)
     return order * to_p + (1.0 - order) * to_q, order
 
@@ -140,22 +141,3 @@ def _to_ends(line: Line, order: jax.Array) -> Found:
         return to_p, to_q
     first, second = line.shifts(order)
     return to_p + rest * rest * first, to_q + order * order * second
-
-
-def _bisected(rising: Callable[[jax.Array], jax.Array], start: jax.Array) -> jax.Array:
-    eps = float(jnp.finfo(start.dtype).eps)
-
-    def halve(_: Any, bounds: Found) -> Found:
-        low, high = bounds
-        middle = 0.5 * low + 0.5 * high
-        height = rising(middle)
-        return jnp.where(height > 0.0, low, middle), jnp.where(height < 0.0, high, middle)
-
-    rounds = round(-math.log2(eps)) + 1
-    low, high = lax.fori_loop(0, rounds, halve, (jnp.zeros_like(start), jnp.ones_like(start)))
-    return jnp.clip(0.5 * low + 0.5 * high, eps, 1.0 - eps)
-
-
-def _divided(linear: Callable[[jax.Array], jax.Array], y: jax.Array) -> jax.Array:
-    rise = linear(jnp.ones_like(y))
-    return jnp.where(rise == 0.0, 0.0, y / jnp.where(rise == 0.0, 1.0, rise))

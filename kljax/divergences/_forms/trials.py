@@ -20,9 +20,9 @@ from kljax._special.elementwise import (
     log_ratio,
     relative_gap,
 )
+from kljax._special.log1p_quotients import log1p_ratio
 from kljax._special.odds import (
     complement_term,
-    log1p_over,
     sigmoid,
     softplus,
     softplus_gap,
@@ -109,7 +109,7 @@ def _wait_term(x: jax.Array, y: jax.Array) -> jax.Array:
     v = jnp.where(near, d, 0.0)
     p, rest = sigmoid(x), sigmoid(-x)
     over_p = expm1_minus_x(-rest * v) + rest * p * v * v * expm1_minus_x_ratio(p * v)
-    small = over_p * log1p_over(p * over_p)
+    small = over_p * log1p_ratio(p * over_p)
     far = d - softplus(x) - softplus_over_exp(x) + softplus(y) + softplus_over_exp_of(y, x)
     return jnp.where(certain, limit, jnp.where(likely, frequent, jnp.where(near, small, far)))
 
@@ -123,7 +123,7 @@ def _wait_term_jvp(primals, tangents):
     x, y = (jnp.where(dead, 0.0, one) for one in (jnp.minimum(x, 1e3), y))
     near = jnp.abs(x - y) <= 1.0
     d = jnp.where(near, x - y, 0.0)
-    small = -expm1(-d) * sigmoid(-y) * log1p_over(sigmoid(y) * expm1(d))
+    small = -expm1(-d) * sigmoid(-y) * log1p_ratio(sigmoid(y) * expm1(d))
     in_x = jnp.where(near, small, softplus_over_exp(x) - softplus_over_exp_of(y, x))
     return value, jnp.where(dead, 0.0, in_x * dx + sigmoid(-y) * expm1(y - x) * dy)
 

@@ -11,7 +11,7 @@ from scipy import special
 
 from kljax.tables._calibration import benjamini_hochberg
 from kljax.tables._features import Features, mid_ranks, standardised
-from kljax.tables._records import Pair
+from kljax.tables._findings import Pair
 
 _SHOWN = 5
 _MOST = 0.9999

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from kljax.tables import _verdict
-from kljax.tables._records import Cells, Column, Interval, Joint, Summary
+from kljax.tables._findings import Cells, Column, Interval, Joint, Summary
 
 _NOTABLE = 0.1  # of the quartile range: a median moved by more is what a reader sees first
 

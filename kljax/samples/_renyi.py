@@ -1,4 +1,4 @@
-"""The divergences of an order, Amari's and Rényi's, from two samples."""
+"""Rényi's divergence from two samples."""
 
 from __future__ import annotations
 
@@ -11,57 +11,8 @@ from kljax import _checks
 from kljax._names import advised
 from kljax._types import Nan, Rows, SampleMethod
 from kljax.montecarlo import Estimate
-from kljax.samples import _functionals
 from kljax.samples._estimate import SampleEstimate, estimate
-from kljax.samples._f_divergences import QUERIES, K, evaluate
-
-
-@advised
-def alpha(
-    x: Rows,
-    y: Rows,
-    *,
-    order: float,
-    key: ArrayLike | None = None,
-    method: SampleMethod = "auto",
-    k: int | tuple[int, ...] = K,
-    surrogates: int = 8,
-    max_queries: int = QUERIES,
-    nan: Nan = "raise",
-    progress: bool = False,
-) -> SampleEstimate:
-    """A_α = (∫ p^α q^(1-α) - 1)/(α(α - 1)), Amari's α-divergence, from samples x of p and y of q alone.
-
-    Args:
-        x: Samples of p, [n, d] or [n], of any floating dtype.
-        y: Samples of q, [m, d] or [m].
-        order: α. Between 0 and 1 the divergence is bounded; outside it hangs on the largest ratios, see ``ess``.
-        key: A key of ``jax.random``. It is required.
-        method: As in ``f_divergence``.
-        k: As in ``kl``.
-        surrogates: As in ``kl``.
-        max_queries: As in ``kl``, of x and of y.
-        nan: As in ``kl``.
-        progress: As in ``kl``.
-
-    Returns:
-        A ``SampleEstimate`` in nats.
-
-    Raises:
-        ValueError: As ``kl``, and where values recur, so that there is no density ratio.
-        TypeError: As ``kl``.
-
-    Example:
-        >>> import jax
-        >>> from kljax import samples
-        >>> x, y = jax.random.normal(jax.random.key(0), (2, 800, 2))
-        >>> low, high = samples.alpha(x + 1.0, y, order=0.5, key=jax.random.key(1)).interval()
-        >>> print(low < 0.8848 < high)  # 4 H²
-        True
-    """
-    _checks.number("order", order)
-    functional = _functionals.alpha(float(order))
-    return evaluate(x, y, functional, key, method, k, surrogates, max_queries, nan, progress)
+from kljax.samples._f_divergences import QUERIES, K, alpha
 
 
 @advised
@@ -99,7 +50,7 @@ def renyi(
         A ``SampleEstimate`` in nats.
 
     Raises:
-        ValueError: As ``kl``, if ``order`` is not positive, and where values recur, so that there is no density ratio.
+        ValueError: As ``kl``, and where values recur, so that there is no density ratio.
         TypeError: As ``kl``.
 
     Example:

@@ -1,4 +1,4 @@
-"""Elementwise atoms of log-ratios, each with its derivative."""
+"""Hyperbolic functions of the log-ratio that keep their digits, each with its derivative."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rényi's divergence, entropies and normalising constants from draws."""
+"""Rényi's divergence and the Bhattacharyya distance from draws."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from jax.scipy.special import logsumexp
 
 from kljax import _checks, generators
 from kljax._checks import Axis
-from kljax._kernels import powers
+from kljax._kernels import renyi as kernel
 from kljax._names import advised
 from kljax._special.elementwise import expm1, expm1_ratio
+from kljax._special.log1p_quotients import log1p_over
 from kljax._types import Rows
-from kljax.generators._internal import log1p_ratio
 from kljax.montecarlo import _core
 from kljax.montecarlo._draws import DrawsFrom, prepare, source
 from kljax.montecarlo._estimate import Estimate, effective_sample_size, standard_error
@@ -46,16 +46,11 @@ def renyi(
         draws_from: "p", "q", or the log-density at the draws of what they came from.
         self_normalized: Whether the log-densities are known up to constants only, as in ``kl``.
         axis: The axis, or axes, of the draws.
-        where: Boolean mask that broadcasts to the operands; draws where it is false do not count.
+        where: Boolean mask that broadcasts to the log-densities; draws where it is false do not count.
 
     Returns:
         The estimate in nats, its standard error by the delta method and the effective sample size, each [batch...]. It
         is inf where α ≥ 1 and q misses a draw of p, and where α < 1 and no draw is in both supports.
-
-    Raises:
-        ValueError: If there are no draws, the shapes do not broadcast, a name is unknown, or ``order`` is a Python
-            number that is not positive and finite.
-        TypeError: If an operand is not of a floating dtype, or ``where`` is not boolean.
 
     Example:
         >>> import jax
@@ -82,6 +77,48 @@ def renyi(
             log_p, log_q, log_m, generators.alpha(checked), where, came_from=came_from, axis=axis
         )
     return _renyi(log_p, log_q, log_m, checked, where, came_from=came_from, axis=axis)
+
+
+@advised
+def bhattacharyya(
+    log_p: Rows,
+    log_q: Rows,
+    *,
+    draws_from: DrawsFrom = "p",
+    self_normalized: bool = False,
+    axis: Axis = 0,
+    where: Rows | None = None,
+) -> Estimate:
+    """B(p, q) = -log ∫ √(p q), the Bhattacharyya distance, half of Rényi's divergence of order ½, at draws.
+
+    Args:
+        log_p: log p at the draws, [n, batch...] of any floating dtype; -inf is density zero.
+        log_q: log q at the draws; broadcasts against ``log_p``.
+        draws_from: "p", "q", or the log-density at the draws of what they came from.
+        self_normalized: Whether the log-densities are known up to constants only, as in ``kl``.
+        axis: The axis, or axes, of the draws.
+        where: Boolean mask that broadcasts to the log-densities; draws where it is false do not count.
+
+    Returns:
+        The estimate in nats, its standard error and the effective sample size, each [batch...]; inf where no draw is in
+        both supports.
+
+    Example:
+        >>> import jax
+        >>> from jax.scipy.stats import norm
+        >>> from kljax import montecarlo
+        >>> x = jax.random.normal(jax.random.key(0), (10_000,))
+        >>> found = montecarlo.bhattacharyya(norm.logpdf(x), norm.logpdf(x, 1.0))
+        >>> print(bool(abs(found.value - 0.125) < 4 * found.stderr))
+        True
+
+    References:
+        Bhattacharyya (1943), "On a measure of divergence between two statistical populations".
+    """
+    found = renyi(
+        log_p, log_q, order=0.5, draws_from=draws_from, self_normalized=self_normalized, axis=axis, where=where
+    )
+    return Estimate(0.5 * found.value, 0.5 * found.stderr, found.ess)
 
 
 @functools.partial(jax.jit, static_argnames=("came_from", "axis"))
@@ -134,7 +171,7 @@ def log_mean_power(
     gain = (weight * (close * expm1_ratio(beta * close))).sum(-1)  # (Σ w e^{βx} - 1)/β
     apart = jnp.where(present, beta * x + jnp.where(present, log_weight, 0.0), -jnp.inf)
     far, _ = _log_mean(apart, jnp.where(near, 1.0, beta), jnp.ones_like(gain))
-    value = jnp.where(near, gain * log1p_ratio(beta * gain), far)
+    value = jnp.where(near, log1p_over(beta, gain), far)
     shift = jnp.where(jnp.isfinite(value)[..., None], x - value[..., None], 0.0)
     small = jnp.abs(beta * shift) < 1.0
     moved = jnp.where(small, shift, 0.0) * expm1_ratio(jnp.where(small, beta * shift, 0.0))
@@ -147,7 +184,7 @@ def log_mean_power(
 def _renyi_self_normalized(log_p, log_q, log_m, generator, where, *, came_from, axis):
     draws, rows = _core.normalised(prepare(log_p, log_q, log_m, where, came_from, axis))
     (order,) = generator.parameters
-    value = draws.checked(jnp.where(draws.number > 0.0, powers.renyi(generator, *rows, None), 0.0))
+    value = draws.checked(jnp.where(draws.number > 0.0, kernel.renyi(generator, *rows, None), 0.0))
     p, q, r = _core.reweighted(*rows)
     beta = order - 1.0
     level = jnp.where(jnp.isfinite(value), jax.lax.stop_gradient(value), 0.0)[..., None]

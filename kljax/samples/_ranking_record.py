@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import special
 
-from kljax import _words
+from kljax import _formatting
 from kljax.montecarlo import Estimate
 from kljax.samples._log_scores import difference, estimate
 from kljax.samples._loo import UNRELIABLE
@@ -136,18 +136,18 @@ class Ranking:
         others = self.rows[1:]
         if not others:
             return f"{self.best} is the only model."
-        tied = [row for row in others if not self._apart(row)]
+        tied = [row for row in others if not self._clearly_behind(row)]
         if not tied:
             surely = min(_ratio(row.behind) for row in others)
             if math.isinf(surely):
                 return f"{self.best} works best: all others give some points no probability at all."
             return f"{self.best} works best, by {surely:.1f} standard errors and more."
         listed = ", ".join(
-            f"{row.name} ({_words.plus_minus(*map(float, row.behind[:2]))} nats a point behind)" for row in tied
+            f"{row.name} ({_formatting.plus_minus(*map(float, row.behind[:2]))} nats a point behind)" for row in tied
         )
         return f"{self.best} works best, but these can't be told from it: {listed}."
 
-    def _apart(self, row: Row) -> bool:
+    def _clearly_behind(self, row: Row) -> bool:
         """By two standard errors, and by so much in all that the error bar can be trusted."""
         behind = float(row.behind.value)
         return behind > 2.0 * float(row.behind.stderr) and behind * self.count >= SMALL_TOTAL
@@ -164,7 +164,7 @@ class Ranking:
             [
                 row.name,
                 _number(float(row.log_score.value)),
-                "-" if row.name == self.best else _words.plus_minus(*map(float, row.behind[:2])),
+                "-" if row.name == self.best else _formatting.plus_minus(*map(float, row.behind[:2])),
                 f"{row.best_in:.0%}",
                 f"{row.weight:.2f}",
             ]

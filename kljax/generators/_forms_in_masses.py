@@ -9,8 +9,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from kljax._special.elementwise import divide, expm1_minus_x_near, expm1_near
-from kljax.generators._forms import Scalar, is_static
+from kljax._special.elementwise import divide, expm1_minus_x_near, expm1_near, expm1_ratio
+from kljax.generators._forms_in_log_ratio import Scalar, is_static
 
 
 class Masses(NamedTuple):
@@ -21,13 +21,15 @@ class Masses(NamedTuple):
     gap: jax.Array  # q - p
     r: jax.Array  # log(p/q)
     power: Callable[[Scalar], jax.Array]  # α ↦ pᵅq¹⁻ᵅ, also where p or q has underflowed
+    quotient: jax.Array | None = None  # p/q where neither has underflowed, or none; then eʳ is what there is
 
 
 class ByMass(NamedTuple):
     """q f(p/q) and its derivatives in log p and in log q as functions of ``Masses`` and of the parameters.
 
     ``tail_p`` is p (f'(∞) - f'(u)) and ``tail_q`` is q (f(0) - f(u) + u f'(u)), for a generator that is bounded there:
-    what is left of a derivative when nearly all rows of p and q are disjoint. A form may be missing.
+    what is left of a derivative when nearly all rows of p and q are disjoint. A form may be missing. ``by_quotient``
+    says that it takes no other power of p and q than their quotient.
     """
 
     summand: Callable[..., jax.Array] | None = None
@@ -35,15 +37,25 @@ class ByMass(NamedTuple):
     in_log_q: Callable[..., jax.Array] | None = None
     tail_p: Callable[..., jax.Array] | None = None
     tail_q: Callable[..., jax.Array] | None = None
+    by_quotient: bool = False
+
+    def each(self, wrap: Callable[[Callable[..., jax.Array]], Callable[..., jax.Array]]) -> ByMass:
+        """The record with each form wrapped."""
+
+        def kept(form: Callable[..., jax.Array] | None) -> Callable[..., jax.Array] | None:
+            return None if form is None else wrap(form)
+
+        slopes = kept(self.in_log_p), kept(self.in_log_q), kept(self.tail_p), kept(self.tail_q)
+        return ByMass(kept(self.summand), *slopes, by_quotient=self.by_quotient)
 
     def reversed(self) -> ByMass:
         """The forms of the divergence with p and q exchanged."""
-        exchanged = (self.summand, self.in_log_q, self.in_log_p, self.tail_q, self.tail_p)
-        return ByMass(*(None if form is None else _Exchanged(form) for form in exchanged))
+        forms = ByMass(self.summand, self.in_log_q, self.in_log_p, self.tail_q, self.tail_p, self.by_quotient)
+        return forms.each(_Exchanged)
 
     def scaled(self) -> ByMass:
         """The forms of c times the divergence, with c before the other parameters."""
-        return ByMass(*(None if form is None else _ScaledForm(form) for form in self))
+        return self.each(_ScaledForm)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,9 +74,15 @@ class _ScaledForm:
         return factor * self.form(m, *parameters)
 
 
-def masses(p: jax.Array, q: jax.Array, r: jax.Array, power: Callable[[Scalar], jax.Array] | None = None) -> Masses:
+def masses(
+    p: jax.Array,
+    q: jax.Array,
+    r: jax.Array,
+    power: Callable[[Scalar], jax.Array] | None = None,
+    quotient: jax.Array | None = None,
+) -> Masses:
     """The masses of outcomes that neither p nor q misses."""
-    return Masses(p, q, mass_gap(p, q, r), r, power or (lambda order: power_mass(order, p, q, r)))
+    return Masses(p, q, mass_gap(p, q, r), r, power or (lambda order: power_mass(order, p, q, r)), quotient)
 
 
 def mass_gap(p: jax.Array, q: jax.Array, r: jax.Array) -> jax.Array:
@@ -109,7 +127,8 @@ def far_power(order: Scalar, r: jax.Array) -> jax.Array:
 
 def exchanged(m: Masses) -> Masses:
     """The masses with p and q exchanged."""
-    return Masses(m.q, m.p, -m.gap, -m.r, lambda order: m.power(1.0 - order))
+    inverse = None if m.quotient is None else over(jnp.ones_like(m.quotient), m.quotient)
+    return Masses(m.q, m.p, -m.gap, -m.r, lambda order: m.power(1.0 - order), inverse)
 
 
 def _power_excess(m: Masses, order: float) -> jax.Array:
@@ -128,7 +147,14 @@ def _power_excess(m: Masses, order: float) -> jax.Array:
     by_power = (power - m.p) - m.p * lift
     by_power = jnp.where(near_lift, m.p * expm1_minus_x_near(jnp.where(near_lift, lift, 0.0)), by_power)
     close = (by_power / beta + by_q) / order
-    return jnp.where(far, power / order / beta + (m.q / order - m.p / beta), close)
+    return jnp.where(far, _far_excess(power, m, order, beta), close)
+
+
+def _far_excess(power: jax.Array, m: Masses, order: Scalar, beta: Scalar) -> jax.Array:
+    """[pᵅq¹⁻ᵅ - αp + βq]/(αβ), ∞ where a part of it is."""
+    share, less = power / order / beta, m.p / beta
+    endless = jnp.isinf(share) | jnp.isinf(less)
+    return jnp.where(endless, jnp.inf, jnp.where(endless, 0.0, share) + (m.q / order - jnp.where(endless, 0.0, less)))
 
 
 def _power_gap(m: Masses, order: float) -> jax.Array:
@@ -148,42 +174,31 @@ def _power_gap(m: Masses, order: float) -> jax.Array:
 class PowerForms(NamedTuple):
     """The α-divergence's forms. Of an order known when tracing by the power itself and polynomials near p = q.
 
-    A traced order takes ``value`` and ``growth``, of r and the order, there.
+    A traced order takes ``value``, of r and the order, there.
     """
 
     value: Callable[..., jax.Array]
-    growth: Callable[..., jax.Array]
 
     def summand(self, m: Masses, order: Scalar) -> jax.Array:
         """(pᵅq¹⁻ᵅ - αp - (1 - α)q)/(α(α - 1))"""
         if is_static(order):
             return _power_excess(m, order) if order >= 0.5 else _power_excess(exchanged(m), 1.0 - order)
         far = far_power(order, m.r)
-        first, second = jnp.where(far, order, 1.0), jnp.where(far, order - 1.0, 1.0)
-        share = m.power(order) / first / second
-        endless = jnp.isinf(share)  # then so is the sum, whose parts may be -∞
-        direct = jnp.where(endless, jnp.inf, jnp.where(endless, 0.0, share) + (m.q / first - m.p / second))
+        direct = _far_excess(m.power(order), m, jnp.where(far, order, 1.0), jnp.where(far, order - 1.0, 1.0))
         return jnp.where(far, direct, jnp.maximum(m.p, m.q) * self.value(jnp.where(far, 0.0, m.r), order))
 
     def in_log_p(self, m: Masses, order: Scalar) -> jax.Array:
         """(pᵅq¹⁻ᵅ - p)/(α - 1)"""
         if is_static(order):
             return _power_gap(m, order)
-        far = far_power(order, m.r)
-        direct = (m.power(order) - m.p) / jnp.where(far, order - 1.0, 1.0)
-        r = jnp.where(far, 0.0, m.r)
-        value, growth = self.value(r, order), self.growth(r, order)
-        return jnp.where(far, direct, jnp.maximum(m.p, m.q) * jnp.where(r <= 0.0, growth, value + growth))
+        lift = (order - 1.0) * m.r
+        near = jnp.abs(lift) < 1.0
+        direct = (m.power(order) - m.p) / jnp.where(near, 1.0, order - 1.0)
+        return jnp.where(near, m.p * (m.r * expm1_ratio(jnp.where(near, lift, 0.0))), direct)
 
     def in_log_q(self, m: Masses, order: Scalar) -> jax.Array:
         """(q - pᵅq¹⁻ᵅ)/α"""
-        if is_static(order):
-            return _power_gap(exchanged(m), 1.0 - order)
-        far = far_power(order, m.r)
-        direct = (m.q - m.power(order)) / jnp.where(far, order, 1.0)
-        r = jnp.where(far, 0.0, m.r)
-        value, growth = self.value(r, order), self.growth(r, order)
-        return jnp.where(far, direct, jnp.maximum(m.p, m.q) * jnp.where(r <= 0.0, value - growth, -growth))
+        return self.in_log_p(exchanged(m), 1.0 - order)
 
     def tail_p(self, m: Masses, order: Scalar) -> jax.Array:
         """pᵅq¹⁻ᵅ/(1 - α), for α < 1"""
@@ -195,8 +210,11 @@ class PowerForms(NamedTuple):
 
     def forms(self, *, bounded_p: bool, bounded_q: bool) -> ByMass:
         """The record of these forms."""
-        names = ("summand", "in_log_p", "in_log_q", "tail_p" if bounded_p else None, "tail_q" if bounded_q else None)
-        return ByMass(*(None if name is None else _PowerForm(self, name) for name in names))
+        slopes = _PowerForm(self, "in_log_p"), _PowerForm(self, "in_log_q")
+        tail_p, tail_q = _PowerForm(self, "tail_p"), _PowerForm(self, "tail_q")
+        return ByMass(
+            _PowerForm(self, "summand"), *slopes, tail_p if bounded_p else None, tail_q if bounded_q else None
+        )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 
 from kljax._special.elementwise import divide
 from kljax._types import Entries
-from kljax.families._kinds import definite, lower_triangular
+from kljax.families._fields import definite, lower_triangular
 from kljax.families._matrices import (
     adjoint,
     cholesky,
