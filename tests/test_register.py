@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import jax
@@ -12,7 +13,7 @@ from scipy import stats
 
 import kljax
 from kljax import families, generators
-from kljax.divergences import _register
+from kljax.divergences._dispatch import TABLE
 from kljax.families import Gumbel, Laplace, Normal
 
 
@@ -21,8 +22,11 @@ class Point(NamedTuple):
 
 
 @pytest.fixture(autouse=True)
-def _forms_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_register, "_FORMS", {})
+def _forms_are_forgotten() -> Iterator[None]:
+    before = dict(TABLE)
+    yield
+    TABLE.clear()
+    TABLE.update(before)
 
 
 def test_a_form_is_found_by_the_types_of_both_sides() -> None:

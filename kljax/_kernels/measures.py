@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jax.scipy.special import logsumexp
 
-from kljax._kernels.powers import capped, order_slope
+from kljax._kernels.renyi import capped, order_slope
 from kljax._special.elementwise import expm1, expm1_ratio, log1p, log_ratio, tiny, two_diff, two_product, two_sum
 from kljax._special.log1p_quotients import log_over
 from kljax._special.safe import exp_within, nan_where, saturated

@@ -40,6 +40,7 @@ from kljax.families._negative_binomial import successes
 from kljax.families._one_probability import chances, logit, row
 from kljax.families._padding import padded
 from kljax.families._record import (
+    FAMILIES,
     aligned,
     along,
     batch_shape,
@@ -48,10 +49,10 @@ from kljax.families._record import (
     expanded,
     filled,
     free,
+    inner_records,
     is_family,
     is_record,
     parameters,
-    parts,
     static,
 )
 from kljax.families._sphere import bessel_order, one_minus_cosine
@@ -59,6 +60,7 @@ from kljax.families._transformed import same_bijector
 
 __all__ = [
     "EULER",
+    "FAMILIES",
     "ROWS",
     "Cholesky",
     "Covariance",
@@ -91,6 +93,7 @@ __all__ = [
     "from_samples",
     "hermitian",
     "identity",
+    "inner_records",
     "integrals",
     "interval_logit",
     "is_discrete",
@@ -113,7 +116,6 @@ __all__ = [
     "over_counts",
     "padded",
     "parameters",
-    "parts",
     "row",
     "runs",
     "same_bijector",

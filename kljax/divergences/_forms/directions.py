@@ -53,3 +53,14 @@ def kl_uniform_power_spherical(p: SphericalUniform, q: PowerSpherical) -> jax.Ar
 def kl_spherical_uniform(p: SphericalUniform, q: SphericalUniform) -> jax.Array:
     """0: of one dimension there is just one."""
     return jnp.zeros((), dtype_of((p, q)))
+
+
+KL = {
+    (PowerSpherical, SphericalUniform): kl_power_spherical_uniform,
+    (SphericalUniform, PowerSpherical): kl_uniform_power_spherical,
+    (SphericalUniform, SphericalUniform): kl_spherical_uniform,
+    (SphericalUniform, VonMisesFisher): kl_uniform_von_mises_fisher,
+    (VonMises, VonMises): kl_von_mises,
+    (VonMisesFisher, SphericalUniform): kl_von_mises_fisher_uniform,
+    (VonMisesFisher, VonMisesFisher): kl_von_mises_fisher,
+}

@@ -98,3 +98,8 @@ def _legendre(count: int, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 # The densities fall about like a normal one of √2 times the width.
 _RULES = {False: _rule(48, 12.0), True: _rule(128, 20.0)}
+
+
+KL = {
+    (PowerSpherical, VonMisesFisher): kl_power_spherical_von_mises_fisher,
+}

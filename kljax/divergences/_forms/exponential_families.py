@@ -73,7 +73,7 @@ from kljax.families import (
     Wishart,
     Zipf,
 )
-from kljax.families._internal import as_gamma, bessel_order, one_minus_cosine, trials_of
+from kljax.families._internal import aligned, as_gamma, bessel_order, one_minus_cosine, trials_of
 
 
 def _located(p: Any, q: Any) -> Line:
@@ -260,7 +260,7 @@ def _same(name: str) -> Callable[[Any, Any], bool | jax.Array]:
         first, second = getattr(p, name), getattr(q, name)
         if isinstance(first, float) and isinstance(second, float):
             return first == second
-        return jnp.equal(first, second).all()
+        return jnp.equal(*(getattr(one, name) for one in aligned(p, q))).all()
 
     return holds
 
