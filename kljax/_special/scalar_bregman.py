@@ -102,15 +102,19 @@ def _gap(f: Convex, y: jax.Array, x: jax.Array, d: jax.Array, *parameters: jax.A
 
 @functools.partial(_gap.defjvp, symbolic_zeros=True)
 def _gap_jvp(f, primals, tangents):
-    y, x, d, *parameters = primals
     dy, dx, _, *steps = tangents
-    terms = _by_parameters(lambda *every: f.gap(y, x, d, *every), parameters, steps)
-    if _moves(dy):
-        terms.append(f.curvature(y, dy, *parameters))
-    if _moves(dx):
-        terms.append(-f.curvature(x, dx, *parameters))
     value = _gap(f, *primals)
-    return value, _sum_of(terms, value)
+    return value, _sum_of(_motion(f, primals, 1.0, (dy, dx), steps), value)
+
+
+def _motion(f: Convex, primals: Any, v: jax.Array | float, points: Any, steps: list[Any]) -> list[jax.Array]:
+    """The terms of d[f'(y) - f'(x)] v."""
+    y, x, d, *parameters = primals
+    terms = _by_parameters(lambda *every: f.gap(y, x, d, *every) * v, parameters, steps)
+    for sign, at, tangent in zip((1.0, -1.0), (y, x), points, strict=True):
+        if _moves(tangent):
+            terms.append(f.curvature(at, sign * v * tangent, *parameters))
+    return terms
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
@@ -123,11 +127,7 @@ def _gap_along(f: Convex, y: jax.Array, x: jax.Array, d: jax.Array, v: jax.Array
 def _gap_along_jvp(f, primals, tangents):
     y, x, d, v, *parameters = primals
     dy, dx, _, dv, *steps = tangents
-    terms = _by_parameters(lambda *every: f.gap(y, x, d, *every) * v, parameters, steps)
-    if _moves(dy):
-        terms.append(f.curvature(y, v * dy, *parameters))
-    if _moves(dx):
-        terms.append(-f.curvature(x, v * dx, *parameters))
+    terms = _motion(f, (y, x, d, *parameters), v, (dy, dx), steps)
     if _moves(dv):
         terms.append(_gap_along(f, y, x, d, dv, *parameters))
     value = _gap_along(f, *primals)

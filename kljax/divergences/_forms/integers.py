@@ -21,6 +21,7 @@ from kljax._special.elementwise import (
 )
 from kljax._special.gamma import bregman_log_gamma
 from kljax._special.odds import log_complement
+from kljax._special.ratios import log_of_gap
 from kljax._special.zeta import bregman_log_zeta
 from kljax.divergences._forms.lines import Line, between
 from kljax.divergences._forms.trials import kl_of_trials, kl_of_waits, log_ratio_of_chances
@@ -74,8 +75,7 @@ def _decays(p: jax.Array, q: jax.Array, gap: jax.Array) -> tuple[jax.Array, jax.
     """(L_p, L_q, L_q - L_p)"""
     a, b = -log_complement(p), -log_complement(q)
     t = relative_gap(1.0 - p, 1.0 - q, gap)
-    near = jnp.abs(t) <= 0.5
-    return a, b, jnp.where(near, log1p(jnp.where(near, t, 0.0)), b - a)
+    return a, b, log_of_gap(t, b - a)
 
 
 @jax.custom_jvp
@@ -112,9 +112,7 @@ def _kl_by_gap_jvp(primals, tangents):
     p, q, gap = primals
     dp, dq, _ = tangents
     a, b, d = _decays(p, q, gap)
-    growth = relative_gap(q, p, gap)
-    near = jnp.abs(growth) <= 0.5
-    log = jnp.where(near, -log1p(jnp.where(near, growth, 0.0)), log_ratio(p, q))
+    log = -log_of_gap(relative_gap(q, p, gap), log_ratio(q, p))
     in_q = divide(_mean_gap(b, a, d), q)
     return kl_by_gap(p, q, gap), divide(logarithmic_variance(p), p) * log * dp + in_q * dq
 
