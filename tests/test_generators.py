@@ -225,6 +225,52 @@ def test_the_forms_are_those_of_the_textbook(name, dtype):
         check(f"{label} of {name}", r, one, want, tolerance, dtype)
 
 
+# Near u = 1 two polynomials of second order and one of fourth; the last has a kink in f'', and no polynomial.
+OWN: dict[str, tuple[Callable, Callable[[], textbook.Function]]] = {
+    "u log u": (lambda u: u * jnp.log(u), textbook.kl),
+    "cubic": (lambda u: u**3, lambda: textbook.scale(textbook.alpha(3), 6)),
+    "quartic": (
+        lambda u: (u - 1.0) ** 4,
+        lambda: textbook.Function(
+            lambda u: (u - 1) ** 4, lambda u: 4 * (u - 1) ** 3, lambda u: 12 * (u - 1) ** 2, 1, mp.inf
+        ),
+    ),
+    "kinked": (
+        lambda u: u**2 + jnp.abs(u - 1.0) ** 3,
+        lambda: textbook.Function(
+            lambda u: (u - 1) ** 2 + abs(u - 1) ** 3,
+            lambda u: 2 * (u - 1) + 3 * (u - 1) * abs(u - 1),
+            lambda u: 2 + 6 * abs(u - 1),
+            2,
+            mp.inf,
+        ),
+    ),
+}
+
+
+@each_dtype
+@pytest.mark.parametrize("name", OWN)
+@pytest.mark.by_default("u log u-float32", "cubic-float64", "quartic-float32", "kinked-float64")
+def test_a_function_of_ones_own_keeps_its_digits_near_one(name, dtype):
+    """As the shipped ones: a few operations, 8 eps."""
+    f, build = OWN[name]
+    r = log_ratios(dtype)
+    r = np.append(r[np.abs(r) <= 0.5], np.asarray([-0.4, -0.2, 0.1, 0.45], dtype))
+    with precision(dtype):
+        got = [np.asarray(one) for one in forms_at(generators.from_function(f, name), jnp.asarray(r))]
+    wants: list[list[mp.mpf]] = [[], [], [], []]
+    with mp.workdps(80):
+        exact = build()
+        for one in r:
+            u = mp.exp(mp.mpf(float(one)))
+            slope, coslope = exact.slope(u), exact.coslope(u)
+            growth = u * slope if one <= 0 else -coslope / u
+            for kept, number in zip(wants, (exact.f(u) / max(u, 1), growth, slope, coslope), strict=True):
+                kept.append(+number)
+    for label, one, want in zip(("balanced", "growth", "slope", "coslope"), got, wants, strict=True):
+        check(f"{label} of {name}", r, one, want, np.full(r.shape, 8.0), dtype)
+
+
 @each_case
 def test_the_limits_are_those_of_the_textbook(name):
     case = CASES[name]

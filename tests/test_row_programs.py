@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from kljax import logits
+from kljax import generators, logits
 
 pytestmark = pytest.mark.skipif(jax.default_backend() != "cpu", reason="about XLA's CPU programs")
 
@@ -75,6 +75,7 @@ VERBS: list[tuple[str, dict[str, Any], float]] = [
     ("alpha", {"order": 1.5}, 3),
     ("renyi", {"order": 0.5}, 2),
     ("cross_entropy", {}, 2),
+    ("f_divergence", {"generator": generators.from_function(lambda u: u**3, "cubic")}, 2),
 ]
 IDS = [name + "".join(options) for name, options, _ in VERBS]
 
@@ -88,7 +89,9 @@ def test_exponentials_of_an_outcome(verb: str, options: dict[str, Any], most: fl
 
 
 @pytest.mark.parametrize(
-    ("verb", "options", "most"), [VERBS[0], VERBS[2], VERBS[7]], ids=["kl", "jensen_shannon", "renyi"]
+    ("verb", "options", "most"),
+    [VERBS[0], VERBS[2], VERBS[7], VERBS[9]],
+    ids=["kl", "jensen_shannon", "renyi", "f_divergence"],
 )
 def test_the_gradient_makes_the_rows_once_more(verb: str, options: dict[str, Any], most: float) -> None:
     rows, outcomes = 16, 512

@@ -44,7 +44,7 @@ from kljax.families._fields import static as static
 from kljax.families._fields import tree as tree
 
 T = TypeVar("T")
-_FAMILIES: set[type] = set()
+FAMILIES: set[type] = set()
 _RECORDS: set[type] = set()
 
 
@@ -76,7 +76,7 @@ def family(cls: type[T]) -> type[T]:
     if "event_shape" not in vars(cls):
         record.event_shape = property(_shape_of_a_number)
     record.sample = _looks.drawn(record.sample)
-    _FAMILIES.add(record)
+    FAMILIES.add(record)
     return record
 
 
@@ -219,7 +219,7 @@ def _holds_records(value: Any) -> bool:
 
 def is_family(value: Any) -> bool:
     """Whether this is a record made by ``@family``, or such a class."""
-    return (value if isinstance(value, type) else type(value)) in _FAMILIES
+    return (value if isinstance(value, type) else type(value)) in FAMILIES
 
 
 def hint(record: Any) -> tuple[jax.Array, jax.Array]:

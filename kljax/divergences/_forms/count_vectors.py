@@ -77,3 +77,9 @@ def kl_dirichlet_multinomial(p: DirichletMultinomial, q: DirichletMultinomial) -
     return jnp.maximum(
         parts.sum(-1) - bregman_log_gamma(other, whole, gap) + bregman_log_gamma(other + n, whole + n, gap), 0.0
     )
+
+
+KL = {
+    (DirichletMultinomial, DirichletMultinomial): kl_dirichlet_multinomial,
+    (Multinomial, Multinomial): kl_multinomial,
+}

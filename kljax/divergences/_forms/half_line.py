@@ -123,3 +123,21 @@ def kl_pareto(p: Pareto, q: Pareto) -> jax.Array:
     return jnp.where(
         inside, jnp.where(same, 0.0, further) + itakura_saito_term(q.concentration, p.concentration), jnp.inf
     )
+
+
+KL = {
+    (Chi, Chi): kl_chi,
+    (Chi2, Chi2): kl_chi2,
+    (Exponential, Exponential): kl_exponential,
+    (Gamma, Gamma): kl_gamma,
+    (HalfCauchy, HalfCauchy): kl_half_cauchy,
+    (HalfNormal, HalfNormal): kl_half_normal,
+    (InverseGamma, InverseGamma): kl_inverse_gamma,
+    (InverseGaussian, InverseGaussian): kl_inverse_gaussian,
+    (Lindley, Lindley): kl_lindley,
+    (LogNormal, LogNormal): kl_log_normal,
+    (LogUniform, LogUniform): kl_log_uniform,
+    (Pareto, Pareto): kl_pareto,
+    (Rayleigh, Rayleigh): kl_rayleigh,
+    (Weibull, Weibull): kl_weibull,
+}

@@ -25,7 +25,7 @@ from kljax._special.zeta import bregman_log_zeta
 from kljax.divergences._forms.lines import Line, between
 from kljax.divergences._forms.trials import kl_of_trials, kl_of_waits, log_ratio_of_chances
 from kljax.families import Binomial, DiscreteUniform, Geometric, Logarithmic, NegativeBinomial, Poisson, Zipf
-from kljax.families._internal import along, logarithmic_variance, number_of_integers, successes, trials_of
+from kljax.families._internal import aligned, along, logarithmic_variance, number_of_integers, successes, trials_of
 from kljax.quadrature import integers
 
 
@@ -34,7 +34,7 @@ def equal_counts(p: Binomial, q: Binomial) -> bool | jax.Array:
     counts = p.total_count, q.total_count
     if all(isinstance(one, float) for one in counts):
         return bool(counts[0] == counts[1])
-    return jnp.equal(*counts).all()
+    return jnp.equal(*(one.total_count for one in aligned(p, q))).all()
 
 
 def kl_binomial(p: Binomial, q: Binomial) -> jax.Array:
@@ -152,10 +152,21 @@ def kl_zipf(p: Zipf, q: Zipf) -> jax.Array:
 
 
 def zipf_line(p: Zipf, q: Zipf) -> Line:
-    """The powers lie on a zipf_line."""
+    """The powers lie on a line."""
 
     def step(s: jax.Array, r: jax.Array, c: jax.Array) -> jax.Array:
         first, second = between(p.power, q.power, s), between(p.power, q.power, r)
         return bregman_log_zeta(second, first, c * (p.power - q.power))
 
     return Line(step, lambda r: ~(between(p.power, q.power, r) <= 1.0))
+
+
+KL = {
+    (Binomial, Binomial): kl_binomial,
+    (DiscreteUniform, DiscreteUniform): kl_discrete_uniform,
+    (Geometric, Geometric): kl_geometric,
+    (Logarithmic, Logarithmic): kl_logarithmic,
+    (NegativeBinomial, NegativeBinomial): kl_negative_binomial,
+    (Poisson, Poisson): kl_poisson,
+    (Zipf, Zipf): kl_zipf,
+}

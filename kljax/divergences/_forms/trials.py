@@ -145,3 +145,9 @@ def kl_bernoulli_poisson(p: Bernoulli, q: Poisson) -> jax.Array:
     gap = relative_gap(safe_p, rate, jnp.where(near, (1.0 - rate) - rest, 0.0))
     apart = kl_term(jnp.where(near, 1.0, chance), jnp.where(near, 1.0, q.rate))
     return jnp.where(near, rate * log1p_excess(gap), apart) + certain
+
+
+KL = {
+    (Bernoulli, Bernoulli): kl_bernoulli,
+    (Bernoulli, Poisson): kl_bernoulli_poisson,
+}

@@ -146,3 +146,15 @@ def _by_counts(n: int, x: jax.Array, y: jax.Array, d: jax.Array) -> jax.Array:
     small = c * x_minus_log1p(t) - y * x_minus_log1p(t * divide(c, y))
     large = kl_term(low_y, low_x) - kl_term(y, x)
     return bregman_phi(low_y, low_x, d) + jnp.where(low_y > c, small, large)
+
+
+KL = {
+    (ComplexNormal, ComplexNormal): kl_complex_normal,
+    (InverseWishart, InverseWishart): kl_inverse_wishart,
+    (LKJ, LKJ): kl_lkj,
+    (MatrixNormal, MatrixNormal): kl_matrix_normal,
+    (MultivariateNormal, MultivariateNormal): kl_multivariate_normal,
+    (NormalGamma, NormalGamma): kl_normal_gamma,
+    (NormalInverseWishart, NormalInverseWishart): kl_normal_inverse_wishart,
+    (Wishart, Wishart): kl_wishart,
+}

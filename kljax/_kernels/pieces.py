@@ -1,10 +1,17 @@
-"""Statistics of a part of two rows, and of the whole rows from those of their parts.
+"""Statistics of two rows from moments of their pieces: chunks that are formed and dropped, or what a device holds.
 
-A part is a chunk of a row that is formed and dropped again, or what one device holds of it. Each part knows its norms
-and, around its own mean c of a - b under p, the excess E = E_p[e(-x)] for x = a - b - c and e(t) = eᵗ - 1 - t. Moved to
-another centre c + t it is eᵗE + e(t) - S expm1(t), with S = E_p[x] all but zero. So two parts join by sums of
-non-negative terms, KL(p‖q) = E - h(E - S) keeps its relative accuracy however the rows were cut, and log(p/q) has its
-shift R = c + S - KL.
+    x = a − b − c,    S = E_p[x],    E = E_p[e(−x)],    e(t) = eᵗ − 1 − t
+
+    moved to c + t:     S ↦ S − t,    E ↦ eᵗE + e(t) − S expm1(t)
+    KL(p‖q) = E − h(E − S),           h(t) = t − log(1 + t)
+    R       = c + S − KL,             log(p/q) = a − b − R
+
+    p           of a piece by itself; of joined pieces of all their outcomes
+    c           center, about E_p[a − b] of a piece, so that S, the drift, is all but zero
+    E           excess, the mean of terms that are not negative
+    R           shift
+
+Two pieces join by sums of terms that are not negative, so KL keeps its relative accuracy however the rows were cut.
 """
 
 from __future__ import annotations
@@ -19,13 +26,13 @@ from jax import lax
 
 from kljax._kernels import choose
 from kljax._kernels.blocks import by_blocks, fresh, single_or_double, sum_over
-from kljax._kernels.rows import Rows, excess_term, weighted_gap
+from kljax._kernels.rows import Statistics, excess
 from kljax._special.elementwise import expm1_minus_x_near, expm1_near, log1p, two_diff, two_sum, x_minus_log1p
 from kljax._special.safe import finite_or_nan
 
 
-class Parts(NamedTuple):
-    """Statistics of a part, each of shape [..., 1]; of an outcome that both miss nothing counts."""
+class Moments(NamedTuple):
+    """Of a piece of two rows, each of shape [..., 1]; of an outcome that both miss nothing counts."""
 
     top_p: jax.Array  # the largest logit, -∞ where there is none
     top_q: jax.Array
@@ -38,10 +45,10 @@ class Parts(NamedTuple):
     excess: jax.Array  # E = E_p[e(-x)]
 
 
-def nothing(zero: jax.Array) -> Parts:
-    """The statistics of no outcome at all, in the shape and dtype of ``zero``."""
+def nothing(zero: jax.Array) -> Moments:
+    """The moments of no outcome at all, in the shape and dtype of ``zero``."""
     none = zero - jnp.inf
-    return Parts(none, none, zero, zero, zero, zero, zero, zero, zero)
+    return Moments(none, none, zero, zero, zero, zero, zero, zero, zero)
 
 
 def _base(top: jax.Array) -> jax.Array:
@@ -50,7 +57,7 @@ def _base(top: jax.Array) -> jax.Array:
 
 
 def _fall(top: jax.Array, largest: jax.Array) -> jax.Array:
-    """By how much a part's exponents fall; an empty part has nothing that could."""
+    """By how much a piece's exponents fall; an empty piece has nothing that could."""
     return jnp.where(top == -jnp.inf, 0.0, top - _base(largest))
 
 
@@ -58,13 +65,13 @@ def _over(x: jax.Array, norm: jax.Array) -> jax.Array:
     return x / jnp.where(norm == 0.0, 1.0, norm)
 
 
-def of_part(a: jax.Array, b: jax.Array) -> Parts:
-    """The statistics along the last axis of the logits a and b."""
+def of_pair(a: jax.Array, b: jax.Array) -> Moments:
+    """The moments along the last axis of the logits a and b."""
     return _of_block(a, b) if choose.way(a).length is None else _of_many_rows(a, b)
 
 
 @jax.custom_jvp
-def _of_many_rows(a: jax.Array, b: jax.Array) -> Parts:
+def _of_many_rows(a: jax.Array, b: jax.Array) -> Moments:
     found = _by_sums(a, b)
     branches = (lambda a, b, found: found, _about_the_center, lambda a, b, _: _by_blocks(a, b))
     return lax.switch(_case(a, found), branches, *fresh(a, b), found)
@@ -79,18 +86,17 @@ def _of_many_rows_jvp(primals, tangents):
     return _of_many_rows(*primals), lax.switch(case, along, *primals, *tangents)
 
 
-def _by_sums(a: jax.Array, b: jax.Array) -> Parts:
+def _by_sums(a: jax.Array, b: jax.Array) -> Moments:
     """By sums of exponentials without a shift, for rows in range that lie apart."""
     norm_p, norm_q = sum_over(jnp.exp, a), sum_over(jnp.exp, b)
     origin = single_or_double(a[..., :1]) - single_or_double(b[..., :1])
-    center, rest = two_sum(origin, _sum_of(weighted_gap, a, b, origin) / norm_p)
+    center, rest = two_sum(origin, _sum_of(_weighted_gap, a, b, origin) / norm_p)
     zero = jnp.zeros_like(norm_p)
-    # E = E_p[exp(-x)] - 1 + S, S = E_p[x]
-    excess = (jnp.exp(center) * (norm_q / norm_p) - 1.0) + rest
-    return Parts(zero, zero, norm_p, norm_q, zero, zero, center, rest, excess)
+    beyond = (jnp.exp(center) * (norm_q / norm_p) - 1.0) + rest  # E = E_p[exp(-x)] - 1 + S
+    return Moments(zero, zero, norm_p, norm_q, zero, zero, center, rest, beyond)
 
 
-def _case(a: jax.Array, found: Parts) -> jax.Array:
+def _case(a: jax.Array, found: Moments) -> jax.Array:
     """0 where ``_by_sums`` serves for all rows, 1 where its center does, 2 where exponents need a shift."""
     norms = jnp.stack([found.norm_p, found.norm_q])
     # What comes of a - b is NaN or infinite where an outcome is missing.
@@ -102,13 +108,15 @@ def _case(a: jax.Array, found: Parts) -> jax.Array:
     return jnp.where(in_range, jnp.where((apart & (largest < 0.5 * found.norm_p)).all(), 0, 1), 2)
 
 
-def _about_the_center(a: jax.Array, b: jax.Array, found: Parts) -> Parts:
+def _about_the_center(a: jax.Array, b: jax.Array, found: Moments) -> Moments:
     """With S and E by sums over x itself."""
-    drift, excess = (_sum_of(term, *fresh(a, b, found.center)) / found.norm_p for term in (_weighted_x, excess_term))
-    return found._replace(drift=drift, excess=excess)
+    drift, beyond = (
+        _sum_of(term, *fresh(a, b, found.center)) / found.norm_p for term in (_weighted_x, _excess_of_logits)
+    )
+    return found._replace(drift=drift, excess=beyond)
 
 
-def _by_blocks(a: jax.Array, b: jax.Array) -> Parts:
+def _by_blocks(a: jax.Array, b: jax.Array) -> Moments:
     return by_blocks(lambda _, a, b: _of_block(a, b), (), a, b, still=True)
 
 
@@ -122,7 +130,29 @@ def _weighted_x(a: jax.Array, b: jax.Array, center: jax.Array) -> jax.Array:
     return jnp.exp(a) * ((gap - center) + rest)
 
 
-def _of_block(a: jax.Array, b: jax.Array) -> Parts:
+def _weighted_gap(a: jax.Array, b: jax.Array, center: jax.Array) -> jax.Array:
+    """eᵃ (a - b - center); ∞ where just b is -∞, and 0 where a is."""
+    no_p, no_q = a == -jnp.inf, b == -jnp.inf
+    either = no_p | no_q
+    gap = jnp.where(either, 0.0, a) - jnp.where(either, 0.0, b)
+    return jnp.where(either, jnp.where(no_p, 0.0, jnp.inf), jnp.exp(a) * (gap - center))
+
+
+def _excess_of_logits(a: jax.Array, b: jax.Array, center: jax.Array) -> jax.Array:
+    """eᵃ (e⁻ˣ - 1 + x), x = a - b - center; far from x = 0, eᵃ e⁻ˣ is the weight of q itself.
+
+    Where just b is -∞ it is ∞.
+    """
+    no_p, no_q = a == -jnp.inf, b == -jnp.inf
+    either = no_p | no_q
+    gap, rest = two_diff(jnp.where(either, 0.0, a), jnp.where(either, 0.0, b))
+    x = (gap - center) + rest
+    p, q = jnp.exp(jnp.where(either, 0.0, a)), jnp.exp(jnp.where(either, 0.0, b) + center)
+    found = jnp.where(either, jnp.exp(b + center), excess(p, q, x))
+    return jnp.where(no_q & ~no_p, jnp.inf, found)
+
+
+def _of_block(a: jax.Array, b: jax.Array) -> Moments:
     a, b = single_or_double(a), single_or_double(b)
     top_p, top_q = a.max(-1, keepdims=True), b.max(-1, keepdims=True)
     base_p, base_q = _base(top_p), _base(top_q)
@@ -135,11 +165,10 @@ def _of_block(a: jax.Array, b: jax.Array) -> Parts:
     gap, rest = two_diff(jnp.where(either, 0.0, a), jnp.where(either, 0.0, b))
     center = _over((shared * gap).sum(-1, keepdims=True), norm_p)
     x = (gap - center) + rest
-    near = jnp.abs(x) <= 1.0
-    # Far from 0, p e⁻ˣ is the weight of q itself.
-    by_q = jnp.exp(jnp.where(near | either, 0.0, b + (center - base_p)))
-    terms = jnp.where(near, shared * expm1_minus_x_near(jnp.where(near, -x, 0.0)), by_q + shared * (x - 1.0))
-    return Parts(
+    # The weight of q itself, where it serves.
+    by_q = jnp.exp(jnp.where((jnp.abs(x) <= 1.0) | either, 0.0, b + (center - base_p)))
+    terms = excess(shared, by_q, x)
+    return Moments(
         top_p,
         top_q,
         norm_p,
@@ -152,36 +181,34 @@ def _of_block(a: jax.Array, b: jax.Array) -> Parts:
     )
 
 
-def merge(one: Parts, other: Parts) -> Parts:
-    """The statistics of two parts together."""
+def merge(one: Moments, other: Moments) -> Moments:
+    """The moments of two pieces together."""
     both = jax.tree.map(lambda *x: jnp.stack(x), one, other)
     joined = _join(both, lambda x: x.sum(0, keepdims=True), lambda x: x.max(0, keepdims=True))
     return jax.tree.map(lambda x: x[0], joined)
 
 
-def across(parts: Parts, axis_name: Any) -> Parts:
-    """The statistics of the parts that the devices along a mesh axis hold, the same on all of them."""
-    return _join(parts, lambda x: lax.psum(x, axis_name), lambda x: largest_across(axis_name, x))
+def across(found: Moments, axis_name: Any) -> Moments:
+    """The moments of the pieces that the devices along a mesh axis hold, the same on all of them."""
+    return _join(found, lambda x: lax.psum(x, axis_name), lambda x: largest_across(axis_name, x))
 
 
-def _join(x: Parts, add: Callable[..., jax.Array], largest: Callable[..., jax.Array]) -> Parts:
+def _join(x: Moments, add: Callable[..., jax.Array], largest: Callable[..., jax.Array]) -> Moments:
     top_p, top_q = largest(x.top_p), largest(x.top_q)
     log_p, log_q = _fall(x.top_p, top_p), _fall(x.top_q, top_q)
     scale_p, scale_q = jnp.exp(log_p), jnp.exp(log_q)
     norm_p = add(scale_p * x.norm_p)
     share = _over(scale_p * x.norm_p, norm_p)
     center = add(share * x.center)
-    t = center - x.center  # the part's x falls by t
+    t = center - x.center  # the piece's x falls by t
     near = jnp.abs(t) <= 1.0
     s = jnp.where(near, t, 0.0)
-    growth, excess = share * expm1_near(s), share * expm1_minus_x_near(s)
+    growth, rise = share * expm1_near(s), share * expm1_minus_x_near(s)
     # In one exponent, for eᵗ may overflow where its product with the share does not.
     lifted = jnp.where(x.norm_p == 0.0, 0.0, _over(jnp.exp(log_p + t) * x.norm_p, norm_p))
-    growth, excess = (
-        jnp.where(near, growth, lifted - share),
-        jnp.where(near, excess, lifted - share - share * t),
-    )
-    return Parts(
+    growth = jnp.where(near, growth, lifted - share)
+    rise = jnp.where(near, rise, lifted - share - share * t)
+    return Moments(
         top_p,
         top_q,
         norm_p,
@@ -190,7 +217,7 @@ def _join(x: Parts, add: Callable[..., jax.Array], largest: Callable[..., jax.Ar
         add(scale_q * x.outside),
         center,
         add(share * (x.drift - t)),
-        add(lifted * x.excess + excess - x.drift * growth),
+        add(lifted * x.excess + rise - x.drift * growth),
     )
 
 
@@ -199,25 +226,27 @@ def _kept(total: jax.Array, largest: jax.Array) -> jax.Array:
     return jnp.where((largest > 0.0) & (total == 0.0), float(jnp.finfo(total.dtype).tiny), total)
 
 
-def finish(parts: Parts) -> tuple[jax.Array, Rows]:
+def finish(found: Moments) -> tuple[jax.Array, Statistics]:
     """KL(p‖q) of the whole rows, of shape [..., 1], and their statistics."""
-    norm_p, norm_q = parts.norm_p + parts.missed, parts.norm_q + parts.outside
-    top_p, top_q = (finite_or_nan(top) for top in (parts.top_p, parts.top_q))
+    norm_p, norm_q = found.norm_p + found.missed, found.norm_q + found.outside
+    top_p, top_q = (finite_or_nan(top) for top in (found.top_p, found.top_q))
     head, tail = two_diff(top_p, top_q)
     first, rest = two_sum(head, jnp.log(norm_p / norm_q))
     rest = rest + tail  # log Z_p/Z_q, to a few eps of its parts
-    outside = parts.outside / norm_q
-    x = parts.excess - parts.drift  # E_p[exp(-x)] - 1
-    certain = (parts.excess < 1e3) & (outside < 0.5) & (parts.missed == 0.0)
+    outside = found.outside / norm_q
+    x = found.excess - found.drift  # E_p[exp(-x)] - 1
+    certain = (found.excess < 1e3) & (outside < 0.5) & (found.missed == 0.0)
     small = jnp.where(certain, jnp.minimum(x, 1.0), 0.0)
-    close = jnp.where(x < 1.0, parts.excess - x_minus_log1p(small), parts.drift + jnp.log1p(jnp.where(certain, x, 1.0)))
+    close = jnp.where(x < 1.0, found.excess - x_minus_log1p(small), found.drift + jnp.log1p(jnp.where(certain, x, 1.0)))
     close = close - log1p(-jnp.where(certain, outside, 0.0))
-    direct = ((parts.center - first) - rest) + parts.drift
-    value = jnp.maximum(jnp.where(certain, close, direct), 0.0)
-    shift, small_shift = two_sum(parts.center, parts.drift - value)
-    shift, small_shift = jnp.where(certain, shift, first), jnp.where(certain, small_shift, rest)
-    value = jnp.where((parts.missed > 0.0) & ~jnp.isnan(value), jnp.inf, value)
-    return value, Rows(top_p, top_q, norm_p, norm_q, shift, small_shift)
+    direct = ((found.center - first) - rest) + found.drift
+    value = jnp.where(certain, close, direct)
+    value = jnp.where(found.missed > 0.0, value, jnp.maximum(value, 0.0))
+    # So that shift + KL is the mean of a - b to its last digit: the gradient in a is p times what exceeds it.
+    fall, low = two_diff(found.drift, value)
+    shift, tail = two_sum(found.center, fall)
+    value = jnp.where((found.missed > 0.0) & ~jnp.isnan(value), jnp.inf, value)
+    return value, Statistics(top_p, top_q, norm_p, norm_q, shift, tail + low)
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
@@ -233,8 +262,8 @@ def _largest_across_jvp(axis_name, primals, tangents):
     return largest, lax.psum(here * tangents[0], axis_name) / lax.psum(here, axis_name)
 
 
-class Level(NamedTuple):
-    """Statistics of a part of one row, each of shape [..., 1]."""
+class Single(NamedTuple):
+    """Of a piece of one row, each of shape [..., 1]."""
 
     top: jax.Array  # the largest logit, -∞ where there is none
     others: jax.Array  # Σ exp(a - top) without one that is the largest
@@ -242,8 +271,8 @@ class Level(NamedTuple):
     chosen: jax.Array  # the logit of the row's label, -∞ where it is elsewhere
 
 
-def level_of_part(a: jax.Array, at_label: jax.Array | None = None) -> Level:
-    """The statistics along the last axis of one row's logits; ``at_label`` marks the label's."""
+def of_single(a: jax.Array, at_label: jax.Array | None = None) -> Single:
+    """The moments along the last axis of one row's logits; ``at_label`` marks the label's."""
     a = single_or_double(a)
     top = a.max(-1, keepdims=True)
     p, at_top = jnp.exp(a - _base(top)), a == top
@@ -251,37 +280,37 @@ def level_of_part(a: jax.Array, at_label: jax.Array | None = None) -> Level:
     others = jnp.where(at_top, 0.0, p).sum(-1, keepdims=True) + jnp.where(top == -jnp.inf, 0.0, more)
     below = jnp.where(at_top | (a == -jnp.inf), 0.0, _base(top) - a)
     chosen = a if at_label is None else jnp.where(at_label, a, -jnp.inf)
-    return Level(top, others, (p * below).sum(-1, keepdims=True), chosen.max(-1, keepdims=True))
+    return Single(top, others, (p * below).sum(-1, keepdims=True), chosen.max(-1, keepdims=True))
 
 
-def no_level(zero: jax.Array) -> Level:
-    """The statistics of no outcome at all, in the shape and dtype of ``zero``."""
-    return Level(zero - jnp.inf, zero, zero, zero - jnp.inf)
+def nothing_single(zero: jax.Array) -> Single:
+    """The moments of no outcome at all, in the shape and dtype of ``zero``."""
+    return Single(zero - jnp.inf, zero, zero, zero - jnp.inf)
 
 
-def merge_levels(one: Level, other: Level) -> Level:
-    """The statistics of two parts of one row together."""
+def merge_single(one: Single, other: Single) -> Single:
+    """The moments of two pieces of one row together."""
     both = jax.tree.map(lambda *x: jnp.stack(x), one, other)
-    joined = _join_levels(both, lambda x: x.sum(0, keepdims=True), lambda x: x.max(0, keepdims=True))
+    joined = _join_single(both, lambda x: x.sum(0, keepdims=True), lambda x: x.max(0, keepdims=True))
     return jax.tree.map(lambda x: x[0], joined)
 
 
-def levels_across(level: Level, axis_name: Any) -> Level:
-    """The statistics of the parts of one row that the devices along a mesh axis hold."""
-    return _join_levels(level, lambda x: lax.psum(x, axis_name), lambda x: largest_across(axis_name, x))
+def single_across(level: Single, axis_name: Any) -> Single:
+    """The moments of the pieces of one row that the devices along a mesh axis hold."""
+    return _join_single(level, lambda x: lax.psum(x, axis_name), lambda x: largest_across(axis_name, x))
 
 
-def _join_levels(x: Level, add: Callable[..., jax.Array], largest: Callable[..., jax.Array]) -> Level:
+def _join_single(x: Single, add: Callable[..., jax.Array], largest: Callable[..., jax.Array]) -> Single:
     top = largest(x.top)
     fall, empty = _fall(x.top, top), x.top == -jnp.inf
     scale = jnp.where(empty, 0.0, jnp.exp(fall))
     highest = ~empty & (x.top == top)
     ties = add(jnp.where(highest, 1.0, 0.0).astype(fall.dtype))
     others = add(scale * x.others + jnp.where(highest, 0.0, scale)) + jnp.maximum(ties - 1.0, 0.0)
-    return Level(top, others, add(scale * (x.depth - fall * (1.0 + x.others))), largest(x.chosen))
+    return Single(top, others, add(scale * (x.depth - fall * (1.0 + x.others))), largest(x.chosen))
 
 
-def shared_slope(parts: Parts, rows: Rows) -> jax.Array:
+def shared_slope(found: Moments, rows: Statistics) -> jax.Array:
     """Σ p log(p/q) over the outcomes that q has: KL(p‖q) where that is all of p."""
-    total = ((parts.center - rows.shift) - rows.shift_tail) + parts.drift
-    return parts.norm_p / rows.norm_p * total
+    total = ((found.center - rows.shift) - rows.shift_tail) + found.drift
+    return found.norm_p / rows.norm_p * total
