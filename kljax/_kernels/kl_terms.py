@@ -1,6 +1,8 @@
 """What each outcome adds to KL(p‖q).
 
-t = p log(p/q) − p + q ≥ 0,    Σ t = KL(p‖q),    dt = p r d log p + (q − p) d log q,    r = log(p/q)
+    t = p log(p/q) − p + q ≥ 0,    Σ t = KL(p‖q),    dt = p r d log p + (q − p) d log q
+
+With r = log(p/q); of dt the terms that a normalisation takes out are gone.
 """
 
 from __future__ import annotations

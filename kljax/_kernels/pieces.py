@@ -25,7 +25,8 @@ import jax.numpy as jnp
 from jax import lax
 
 from kljax._kernels import choose
-from kljax._kernels.blocks import by_blocks, fresh, single_or_double, sum_over
+from kljax._kernels.blocks import by_blocks, single_or_double
+from kljax._kernels.in_range import LEAST, MOST, TOP
 from kljax._kernels.rows import Statistics, excess
 from kljax._special.elementwise import expm1_minus_x_near, expm1_near, log1p, two_diff, two_sum, x_minus_log1p
 from kljax._special.safe import finite_or_nan
@@ -67,89 +68,53 @@ def _over(x: jax.Array, norm: jax.Array) -> jax.Array:
 
 def of_pair(a: jax.Array, b: jax.Array) -> Moments:
     """The moments along the last axis of the logits a and b."""
-    return _of_block(a, b) if choose.way(a).length is None else _of_many_rows(a, b)
+    return _of_block(a, b) if choose.way(a).length is None else _by_blocks(a, b)
 
 
 @jax.custom_jvp
-def _of_many_rows(a: jax.Array, b: jax.Array) -> Moments:
-    found = _by_sums(a, b)
-    branches = (lambda a, b, found: found, _about_the_center, lambda a, b, _: _by_blocks(a, b))
-    return lax.switch(_case(a, found), branches, *fresh(a, b), found)
-
-
-@_of_many_rows.defjvp
-def _of_many_rows_jvp(primals, tangents):
-    # Of that case alone: where outcomes are missing the sums of the others are NaN.
-    cases = (_by_sums, lambda a, b: _about_the_center(a, b, _by_sums(a, b)), _by_blocks)
-    along = [lambda *x, f=f: jax.jvp(f, x[:2], x[2:])[1] for f in cases]
-    case = _case(primals[0], _by_sums(*primals))
-    return _of_many_rows(*primals), lax.switch(case, along, *primals, *tangents)
-
-
-def _by_sums(a: jax.Array, b: jax.Array) -> Moments:
-    """By sums of exponentials without a shift, for rows in range that lie apart."""
-    norm_p, norm_q = sum_over(jnp.exp, a), sum_over(jnp.exp, b)
-    origin = single_or_double(a[..., :1]) - single_or_double(b[..., :1])
-    center, rest = two_sum(origin, _sum_of(_weighted_gap, a, b, origin) / norm_p)
-    zero = jnp.zeros_like(norm_p)
-    beyond = (jnp.exp(center) * (norm_q / norm_p) - 1.0) + rest  # E = E_p[exp(-x)] - 1 + S
-    return Moments(zero, zero, norm_p, norm_q, zero, zero, center, rest, beyond)
-
-
-def _case(a: jax.Array, found: Moments) -> jax.Array:
-    """0 where ``_by_sums`` serves for all rows, 1 where its center does, 2 where exponents need a shift."""
-    norms = jnp.stack([found.norm_p, found.norm_q])
-    # What comes of a - b is NaN or infinite where an outcome is missing.
-    in_range = ((norms > 1e-6) & (norms < 1e30)).all() & jnp.isfinite(found.center).all()
-    # E is a difference of sums, not small beside them. S is known to some eps of the center: too little where one
-    # outcome has nearly all of p, so that its own x is small.
-    largest = jnp.exp(single_or_double(a.max(-1, keepdims=True)))
-    apart = (found.excess > 0.5 * jnp.maximum(1.0, jnp.abs(found.center))) & (found.excess < jnp.inf)
-    return jnp.where(in_range, jnp.where((apart & (largest < 0.5 * found.norm_p)).all(), 0, 1), 2)
-
-
-def _about_the_center(a: jax.Array, b: jax.Array, found: Moments) -> Moments:
-    """With S and E by sums over x itself."""
-    drift, beyond = (
-        _sum_of(term, *fresh(a, b, found.center)) / found.norm_p for term in (_weighted_x, _excess_of_logits)
-    )
-    return found._replace(drift=drift, excess=beyond)
-
-
 def _by_blocks(a: jax.Array, b: jax.Array) -> Moments:
+    found, certain = _in_range(a, b)
+    return lax.cond(certain.all(), lambda a, b, found: found, lambda a, b, _: _of_any(a, b), a, b, found)
+
+
+@_by_blocks.defjvp
+def _by_blocks_jvp(primals, tangents):
+    # Of that case alone: where outcomes are missing the sums of the other are NaN.
+    def along(function):
+        return lambda *x: jax.jvp(function, x[:2], x[2:])
+
+    _, certain = _in_range(*primals)
+    return lax.cond(certain.all(), along(lambda a, b: _in_range(a, b)[0]), along(_of_any), *primals, *tangents)
+
+
+def _in_range(a: jax.Array, b: jax.Array) -> tuple[Moments, jax.Array]:
+    return by_blocks(lambda _, a, b: _of_block_in_range(a, b), (), a, b, still=True)
+
+
+def _of_any(a: jax.Array, b: jax.Array) -> Moments:
     return by_blocks(lambda _, a, b: _of_block(a, b), (), a, b, still=True)
 
 
-def _sum_of(term: Callable[..., jax.Array], a: jax.Array, b: jax.Array, center: jax.Array) -> jax.Array:
-    """Σ term(a, b, center). XLA's CPU backend is quick at such terms and at their sum, not at both in one."""
-    return sum_over(lambda x: x, term(single_or_double(a), single_or_double(b), center))
+def _of_block_in_range(a: jax.Array, b: jax.Array) -> tuple[Moments, jax.Array]:
+    """The moments by exponentials as they are, and whether these serve.
 
-
-def _weighted_x(a: jax.Array, b: jax.Array, center: jax.Array) -> jax.Array:
-    gap, rest = two_diff(a, b)
-    return jnp.exp(a) * ((gap - center) + rest)
-
-
-def _weighted_gap(a: jax.Array, b: jax.Array, center: jax.Array) -> jax.Array:
-    """eᵃ (a - b - center); ∞ where just b is -∞, and 0 where a is."""
-    no_p, no_q = a == -jnp.inf, b == -jnp.inf
-    either = no_p | no_q
-    gap = jnp.where(either, 0.0, a) - jnp.where(either, 0.0, b)
-    return jnp.where(either, jnp.where(no_p, 0.0, jnp.inf), jnp.exp(a) * (gap - center))
-
-
-def _excess_of_logits(a: jax.Array, b: jax.Array, center: jax.Array) -> jax.Array:
-    """eᵃ (e⁻ˣ - 1 + x), x = a - b - center; far from x = 0, eᵃ e⁻ˣ is the weight of q itself.
-
-    Where just b is -∞ it is ∞.
+    By it ``hidden.kl`` by the vocabulary takes 0.8 of the naive loss on a CPU, by ``_of_block`` 0.9; with gradients
+    1.0 and 1.1.
     """
-    no_p, no_q = a == -jnp.inf, b == -jnp.inf
-    either = no_p | no_q
-    gap, rest = two_diff(jnp.where(either, 0.0, a), jnp.where(either, 0.0, b))
+    a, b = single_or_double(a), single_or_double(b)
+    p, q = jnp.exp(jnp.minimum(a, TOP)), jnp.exp(jnp.minimum(b, TOP))
+    norm_p, norm_q = p.sum(-1, keepdims=True), q.sum(-1, keepdims=True)
+    gap, rest = two_diff(a, b)
+    # What comes of a - b is NaN or infinite where an outcome is missing.
+    center = (p * gap).sum(-1, keepdims=True) / norm_p
+    norms = jnp.minimum(norm_p, norm_q), jnp.maximum(norm_p, norm_q)
+    certain = (norms[0] > LEAST) & (norms[1] < MOST) & (jnp.abs(center) < TOP)
+    center = jnp.where(certain, center, 0.0)
     x = (gap - center) + rest
-    p, q = jnp.exp(jnp.where(either, 0.0, a)), jnp.exp(jnp.where(either, 0.0, b) + center)
-    found = jnp.where(either, jnp.exp(b + center), excess(p, q, x))
-    return jnp.where(no_q & ~no_p, jnp.inf, found)
+    terms = excess(p, q * jnp.exp(center), x)
+    drift, beyond = ((y.sum(-1, keepdims=True) / norm_p) for y in (p * x, terms))
+    zero = jnp.zeros_like(norm_p)
+    return Moments(zero, zero, norm_p, norm_q, zero, zero, center, drift, beyond), certain
 
 
 def _of_block(a: jax.Array, b: jax.Array) -> Moments:

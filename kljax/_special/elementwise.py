@@ -211,13 +211,16 @@ def log_apart(y: jax.Array, x: jax.Array, ratio: jax.Array, *, bounded: bool = F
     # The quotient of the roots stays in range. (Scaling by powers of two would not do: XLA joins such constants.)
     low, high = ratio < tiny(y), ratio == jnp.inf
     outside = low if bounded else low | high
-    # The roots only there: those of others may be anything.
-    above, below = (jnp.sqrt(jnp.where(outside, one, 1.0)) for one in (y, x))
+    # The roots only there: those of others may be anything. Where x is huge they take a part of it, lest even theirs
+    # underflow.
+    above = jnp.sqrt(jnp.where(outside, y, 1.0))
+    below = jnp.sqrt(jnp.where(low, 2.0**-8 * x, jnp.where(outside, x, 1.0)))
     roots = above / jnp.where(below > 0.0, below, 1.0)
     roots = jnp.where(below > 0.0, jnp.maximum(roots, jnp.where(y > 0.0, tiny(y), 0.0)), jnp.inf)
     if bounded:
         ratio = jnp.where(high, 1.0, ratio)
-    return jnp.where(outside, 2.0, 1.0) * jnp.log(jnp.where(outside, roots, ratio))
+    part = jnp.where(low, -8.0 * math.log(2.0), 0.0)
+    return jnp.where(outside, 2.0, 1.0) * jnp.log(jnp.where(outside, roots, ratio)) + part
 
 
 @jax.custom_jvp

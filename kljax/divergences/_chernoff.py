@@ -7,7 +7,7 @@ import jax
 from kljax import _checks
 from kljax._names import advised
 from kljax._types import Law
-from kljax.divergences._dispatch import answer, own
+from kljax.divergences._dispatch import answer, converted, own
 from kljax.divergences._forms.renyi_and_chernoff import Found
 from kljax.divergences._questions import BEST_ORDER
 from kljax.divergences._verbs import CHERNOFF_INFORMATION
@@ -45,6 +45,7 @@ def chernoff_information(p: Law, q: Law, *, with_order: bool = False) -> jax.Arr
         observations"; Nielsen (2013), "An information-geometric characterization of Chernoff information".
     """
     _checks.instance("with_order", with_order, bool, "True or False")
+    p, q = converted(p), converted(q)
     registered = own(CHERNOFF_INFORMATION, p, q, **({"with_order": True} if with_order else {}))
     if registered is not None:
         return registered

@@ -1,6 +1,6 @@
 """How a pair of distributions is answered.
 
-    p, q ─converted─▶ records ─▶ a form of the table, or what the other ways give ─▶ nats
+    p, q ─converted─▶ records ─▶ a form of the table, else by parts, rows, supports or an integral ─▶ nats
 
 ``TABLE`` is {(verb, type of p, type of q): form}, of one distribution {(verb, type of p, None): form}. Ours stand in
 ``_forms``, those of the user are added by ``kljax.register``. ``answer`` says in which order the answers are tried.
@@ -35,27 +35,28 @@ TABLE: dict[Key, Any] = dict(FORMS)
 
 
 class Question(NamedTuple):
-    """What is asked of p and q: a divergence, with its options, as each of the ways to an answer needs to know it.
+    """What is asked of p and q: a divergence, with its options, as each of the answers needs to know it.
 
     Attributes:
         name: What messages call it.
         names: The names under which the table may have a form of it.
-        of_parts: (parts, options) ↦ what follows from the answers for the parts; None if nothing does.
         of_rows: (rows, options) ↦ that of two rows, by ``probs`` or ``logits``.
         costs: Whether mass of p that q misses makes it infinite, and mass of q that p misses.
         integral: (p, q, options) ↦ that of two densities, by quadrature.
         limits: What it is for p = q, and for two that have nothing in common.
         options: Those of the verb.
+        of_parts: (parts, options) ↦ what follows from the answers for the parts, None if nothing does; the sum of these
+            if it is not given.
     """
 
     name: str
     names: tuple[Name, ...]
-    of_parts: Callable[..., Any]
     of_rows: Callable[..., Any]
     costs: tuple[Costs, Costs]
     integral: Callable[..., Any]
     limits: tuple[Any, Any]
     options: Mapping[str, Any] = MappingProxyType({})
+    of_parts: Callable[..., Any] | None = None
 
 
 def answer(question: Question, p: Any, q: Any, table: Mapping[Key, Any] = TABLE) -> Any:
@@ -81,7 +82,7 @@ def answer(question: Question, p: Any, q: Any, table: Mapping[Key, Any] = TABLE)
             return answer(question, *simpler)
         check_draws(p, q)
         parts = _structure.parts(p, q)
-        joined = None if parts is None else question.of_parts(parts, **question.options)
+        joined = None if parts is None else _joined(question, parts)
         if joined is not None:
             return joined
     shape = check_draws(p, q)
@@ -94,6 +95,12 @@ def answer(question: Question, p: Any, q: Any, table: Mapping[Key, Any] = TABLE)
         return _infinite(p, q)
     value = compiled(question.integral, p, q, dict(question.options), None, question.limits)
     return value if missed is False else jnp.where(missed, jnp.inf, value)
+
+
+def _joined(question: Question, parts: _structure.Parts) -> Any:
+    if question.of_parts is None:
+        return _structure.added(parts, functools.partial(answer, question))
+    return question.of_parts(parts, **question.options)
 
 
 # --- forms of the table -------------------------------------------------------------------------------------
@@ -141,23 +148,25 @@ def has_form(verb: Verb, p: Any, q: Any) -> bool:
 
 
 def own(verb: Verb, *operands: Any, **options: Any) -> Any:
-    """What the form that is registered under this verb says of one or two distributions; None if there is none."""
-    records = [converted(one) for one in operands]
-    kinds: Any = (*map(type, records), None)[:2]
+    """What the form that is registered under this verb says of one or two records; None if there is none."""
+    kinds: Any = (*map(type, operands), None)[:2]
     form = TABLE.get((verb, *kinds))
-    return None if form is None or isinstance(form, Closed) else _of_user(form, Name(verb, options), *records)
+    return None if form is None or isinstance(form, Closed) else _of_user(form, Name(verb, options), *operands)
 
 
 def _of_user(form: Callable[..., Any], name: Name, *operands: Any) -> Any:
-    # An option at its default is left out where the form has no name for it.
+    found = form(*operands, **_taken(form, name)) if name.options else form(*operands)
+    return found if name.factor is None else jnp.multiply(name.factor, found)
+
+
+def _taken(form: Callable[..., Any], name: Name) -> dict[str, Any]:
+    """The options, but those at their defaults that the form has no name for."""
     taken, defaults = inspect.signature(form).parameters, name.verb.defaults
-    given = {
+    return {
         option: value
         for option, value in name.options.items()
         if option in taken or not (isinstance(value, (bool, float)) and value == defaults.get(option))
     }
-    found = form(*operands, **given)
-    return found if name.factor is None else jnp.multiply(name.factor, found)
 
 
 # --- what a pair must be ------------------------------------------------------------------------------------

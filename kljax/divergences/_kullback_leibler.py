@@ -67,6 +67,7 @@ def jeffreys(p: Law, q: Law) -> jax.Array:
     References:
         Jeffreys (1946), "An invariant form for the prior probability in estimation problems".
     """
+    p, q = converted(p), converted(q)
     registered = own(JEFFREYS, p, q)
     return kl(p, q) + kl(q, p) if registered is None else registered
 
@@ -151,10 +152,10 @@ def cross_entropy(p: Law, q: Law) -> jax.Array:
     References:
         Cover & Thomas (2006), "Elements of information theory", section 8.5.
     """
+    p, q = converted(p), converted(q)
     registered = own(CROSS_ENTROPY, p, q)
     if registered is not None:
         return registered
-    p, q = converted(p), converted(q)
     if not (is_family(p) and is_family(q)):
         return entropy(p) + kl(p, q)
     first, second = _structure.unified(p, q)
@@ -185,5 +186,6 @@ def entropy(p: Law) -> jax.Array:
         >>> print(f"{kljax.entropy(Normal(0.0, 1.0)):.4f}")
         1.4189
     """
+    p = converted(p)
     registered = own(ENTROPY, p)
     return distribution("p", p).entropy() if registered is None else registered

@@ -38,20 +38,35 @@ from kljax.generators._internal import is_static
 
 _ENDLESS = Limits(0.0, math.inf)  # of what is ∞ for two that have nothing in common
 
+KULLBACK_LEIBLER = Question(
+    KL.name,
+    (Name(KL),),
+    lambda rows: rows.module.kl(rows.p, rows.q),
+    (True, False),
+    _quadrature.kl,
+    _ENDLESS,
+)
+OVERLAP = Question(
+    BHATTACHARYYA.name,
+    (Name(BHATTACHARYYA), Name(RENYI, {"order": 0.5}, 0.5)),
+    lambda rows: rows.module.bhattacharyya(rows.p, rows.q),
+    (False, False),
+    _quadrature.bhattacharyya,
+    _ENDLESS,
+)
 
-# --- KL -----------------------------------------------------------------------------------------------------
 
-
-def _kl_over_parts(parts: Parts) -> jax.Array:
-    return _structure.added(parts, functools.partial(answer, KULLBACK_LEIBLER))
-
-
-def _kl_of_rows(rows: Rows) -> jax.Array:
-    found: jax.Array = rows.module.kl(rows.p, rows.q)
-    return found
-
-
-KULLBACK_LEIBLER = Question(KL.name, (Name(KL),), _kl_over_parts, _kl_of_rows, (True, False), _quadrature.kl, _ENDLESS)
+def of_order(order: float | jax.Array) -> Question:
+    """The question for Rényi's divergence."""
+    return Question(
+        RENYI.name,
+        (Name(RENYI, {"order": order}),),
+        lambda rows, order: rows.module.renyi(rows.p, rows.q, order=order),
+        (order >= 1.0, False),
+        _quadrature.renyi,
+        _ENDLESS,
+        {"order": order},
+    )
 
 
 # --- f-divergences ------------------------------------------------------------------------------------------
@@ -59,7 +74,8 @@ KULLBACK_LEIBLER = Question(KL.name, (Name(KL),), _kl_over_parts, _kl_of_rows, (
 
 def f_divergence(p: Any, q: Any, generator: Generator) -> jax.Array:
     """The answer for the f-divergence of a generator. That of Jeffreys is a sum, and finds the forms of its terms."""
-    if generator.name == JEFFREYS.name and _is_sum_of_forms(converted(p), converted(q)):
+    p, q = converted(p), converted(q)
+    if generator.name == JEFFREYS.name and _is_sum_of_forms(p, q):
         found: jax.Array = answer(KULLBACK_LEIBLER, p, q) + answer(KULLBACK_LEIBLER, q, p)
     else:
         found = answer(_of_generator(generator), p, q)
@@ -78,87 +94,35 @@ def _of_generator(generator: Generator) -> Question:
     return Question(
         F_DIVERGENCE.name,
         tuple(names_of(generator)),
-        _over_parts,
         _of_rows,
         (generator.at_infinity == math.inf, generator.at_zero == math.inf),
         _quadrature.f_divergence,
         _ENDLESS if is_static(apart) and apart == math.inf else (0.0, apart),
         {"generator": generator},
+        _over_parts,
     )
 
 
-def _over_parts(parts: Parts, generator: Generator) -> jax.Array:
-    of_part = functools.partial(f_divergence, generator=generator)
-    return _structure.f_divergence(parts, generator, of_part, _renyi_of_part)
-
-
-def _of_rows(rows: Rows, generator: Generator) -> jax.Array:
+def _of_rows(rows: Rows, generator: Generator) -> Any:
     if generator.name == KL.name:
-        return _kl_of_rows(rows)
+        return rows.module.kl(rows.p, rows.q)
     if rows.chances is not None:
         return _of_trials(generator, *rows.chances)
-    found: jax.Array = rows.module.f_divergence(rows.p, rows.q, generator)
-    return found
+    return rows.module.f_divergence(rows.p, rows.q, generator)
 
 
 _of_trials = prompt(f_divergence_of_trials)
 
 
-# --- Rényi's and Bhattacharyya's ----------------------------------------------------------------------------
+def _over_parts(parts: Parts, generator: Generator) -> jax.Array:
+    of_part = functools.partial(f_divergence, generator=generator)
+    return _structure.f_divergence(parts, generator, of_part, lambda p, q, order: answer(of_order(order), p, q))
 
 
-def of_order(order: float | jax.Array) -> Question:
-    """The question for Rényi's divergence."""
-    return Question(
-        RENYI.name,
-        (Name(RENYI, {"order": order}),),
-        _renyi_over_parts,
-        _renyi_of_rows,
-        (order >= 1.0, False),
-        _quadrature.renyi,
-        _ENDLESS,
-        {"order": order},
-    )
+# --- Chernoff's information ---------------------------------------------------------------------------------
 
 
-def _renyi_over_parts(parts: Parts, order: float | jax.Array) -> jax.Array:
-    return _structure.added(parts, functools.partial(_renyi_of_part, order=order))
-
-
-def _renyi_of_part(p: Any, q: Any, order: float | jax.Array) -> jax.Array:
-    found: jax.Array = answer(of_order(order), p, q)
-    return found
-
-
-def _renyi_of_rows(rows: Rows, order: float | jax.Array) -> jax.Array:
-    found: jax.Array = rows.module.renyi(rows.p, rows.q, order=order)
-    return found
-
-
-def _bhattacharyya_over_parts(parts: Parts) -> jax.Array:
-    return _structure.added(parts, functools.partial(answer, OVERLAP))
-
-
-def _bhattacharyya_of_rows(rows: Rows) -> jax.Array:
-    found: jax.Array = rows.module.bhattacharyya(rows.p, rows.q)
-    return found
-
-
-OVERLAP = Question(
-    BHATTACHARYYA.name,
-    (Name(BHATTACHARYYA), Name(RENYI, {"order": 0.5}, 0.5)),
-    _bhattacharyya_over_parts,
-    _bhattacharyya_of_rows,
-    (False, False),
-    _quadrature.bhattacharyya,
-    _ENDLESS,
-)
-
-
-# --- Chernoff's ---------------------------------------------------------------------------------------------
-
-
-def _chernoff_over_parts(parts: Parts) -> Found | None:
+def _one_order(parts: Parts) -> Found | None:
     """One order for all parts, where each pair has a line; what is masked costs nothing."""
     if parts.mask is not None:
         return _structure.shown(parts, answer(BEST_ORDER, *parts.pairs[0]), _CHERNOFF_LIMITS.equal)
@@ -182,18 +146,13 @@ def _of_lines(axes: int, pairs: list[tuple[Any, Any]]) -> Found:
     return chernoff(lines, jnp.full(halves.shape[: halves.ndim - axes], 0.5, halves.dtype))
 
 
-def _chernoff_of_rows(rows: Rows) -> Found:
-    found: Found = rows.module.chernoff_information(rows.p, rows.q, with_order=True)
-    return found
-
-
 _CHERNOFF_LIMITS = Limits((0.0, 0.5), (math.inf, 0.5))  # there no order is better than another
 BEST_ORDER = Question(
     CHERNOFF_INFORMATION.name,
     (Name(CHERNOFF_INFORMATION, {"with_order": True}),),
-    _chernoff_over_parts,
-    _chernoff_of_rows,
+    lambda rows: rows.module.chernoff_information(rows.p, rows.q, with_order=True),
     (False, False),
     _quadrature.chernoff_information,
     _CHERNOFF_LIMITS,
+    of_parts=_one_order,
 )

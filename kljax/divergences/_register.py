@@ -35,8 +35,8 @@ def register(verb: Callable[..., Any], kind_p: type, kind_q: type | None = None)
     """Makes the decorated function what ``verb(p, q)`` returns for a p and a q of these types.
 
     The types may be families of this package or classes of your own; of the latter nothing is asked. (Type checkers
-    take for a distribution what has a method ``log_prob``.) The function gets
-    p, q and the options of the verb, and returns nats, [batch...]. A distribution of another package is met as the
+    take for a distribution what has a method ``log_prob``.) The function gets p, q and the options of the verb, and
+    returns nats, [batch...]. A distribution of another package is met as the
     family that it is converted to. What is made of a divergence finds its form: ``jeffreys`` and
     ``f_divergence(p, q, kljax.generators.kl)`` that of ``kl``, ``cross_entropy`` those of ``kl`` and of ``entropy``,
     the parts of Independent, Product and Masked theirs.

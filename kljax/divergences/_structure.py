@@ -8,6 +8,7 @@ D₁ and D₂ as D₁ + D₂ + c D₁ D₂, so that a small divergence keeps its
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import math
 import operator
@@ -16,6 +17,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from kljax._special.elementwise import expm1
 from kljax.families import (
@@ -29,7 +31,7 @@ from kljax.families import (
     Product,
     Transformed,
 )
-from kljax.families._internal import aligned, batch_shape, filled, is_family, mixed, padded, same_bijector
+from kljax.families._internal import aligned, batch_shape, filled, is_family, is_record, mixed, padded
 from kljax.generators import Generator
 
 Answer = Callable[..., Any]
@@ -81,9 +83,30 @@ def as_vector(record: Any) -> Any:
 
 def bases(p: Any, q: Any) -> tuple[Any, Any]:
     """The pair without the bijector that is the same on both sides, which changes no divergence."""
-    while isinstance(p, Transformed) and isinstance(q, Transformed) and same_bijector(p.bijector, q.bijector):
+    while isinstance(p, Transformed) and isinstance(q, Transformed) and _same_bijector(p.bijector, q.bijector):
         p, q = p.base, q.base
     return p, q
+
+
+def _same_bijector(one: Any, other: Any) -> bool:
+    """Whether two bijectors are known to be equal: one object, equal objects, or pytrees of equal known arrays."""
+    if one is other:
+        return True
+    if isinstance(one, jax.core.Tracer) or isinstance(other, jax.core.Tracer) or type(one) is not type(other):
+        return False
+    if is_record(one):
+        names = [field.name for field in dataclasses.fields(one)]
+        return all(_same_bijector(getattr(one, name), getattr(other, name)) for name in names)
+    if isinstance(one, tuple):
+        return len(one) == len(other) and all(map(_same_bijector, one, other))
+    if isinstance(one, (jax.Array, np.ndarray)):
+        return one.shape == other.shape and bool(np.all(np.asarray(one) == np.asarray(other)))
+    if jax.tree_util.all_leaves([one]):
+        return bool(one == other)
+    structures: list[Any] = [jax.tree.structure(each) for each in (one, other)]
+    return bool(structures[0] == structures[1]) and all(
+        map(_same_bijector, jax.tree.leaves(one), jax.tree.leaves(other))
+    )
 
 
 def _simple(one: Any) -> Any:

@@ -55,8 +55,7 @@ from kljax.families._record import (
     parameters,
     static,
 )
-from kljax.families._sphere import bessel_order, one_minus_cosine
-from kljax.families._transformed import same_bijector
+from kljax.families._sphere import bessel_order, norm
 
 __all__ = [
     "EULER",
@@ -108,9 +107,9 @@ __all__ = [
     "logs",
     "mixed",
     "multiply",
+    "norm",
     "norm_squared",
     "number_of_integers",
-    "one_minus_cosine",
     "outcome_chances",
     "outcome_log_chances",
     "over_counts",
@@ -118,7 +117,6 @@ __all__ = [
     "parameters",
     "row",
     "runs",
-    "same_bijector",
     "solve_lower",
     "solve_upper",
     "static",

@@ -150,7 +150,7 @@ def kl_zipf(p: Zipf, q: Zipf) -> jax.Array:
 
 
 def zipf_line(p: Zipf, q: Zipf) -> Line:
-    """The powers lie on a zipf_line."""
+    """The powers lie on a line."""
 
     def step(s: jax.Array, r: jax.Array, c: jax.Array) -> jax.Array:
         first, second = between(p.power, q.power, s), between(p.power, q.power, r)
