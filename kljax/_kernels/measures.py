@@ -119,7 +119,8 @@ def _by_power(
     within = [jnp.clip(one, -1.0, 1.0) for one in halves]
     exponent = jnp.where(from_p, jnp.where(lost, within[0], halves[0]), jnp.where(lost, within[1], halves[1]))
     step = jnp.power(jnp.where(lost, lifted, quotient), exponent)
-    step = jnp.where(lost, step * jnp.where(from_p, *(_power_of_two(-lift * one) for one in within)), step)
+    back, other = (_power_of_two(-lift * one) for one in within)
+    step = jnp.where(lost, step * jnp.where(from_p, back, other), step)
     return mass * step * step
 
 
