@@ -7,6 +7,7 @@ over the whole reach, the integral diverges.
 
 The outermost node need not lie at the reach: where a log-density overflows, as that of a Gumbel variable does e^{89}
 down, it is the last one that still has a number. A density that ends there is told from one that overflows by its size.
+Where g has not begun to fall at such a place, as that of KL(Laplace‖Gumbel) with scales alike, the integral diverges too.
 """
 
 from __future__ import annotations
@@ -71,6 +72,9 @@ def tails(
     overflows = there((log_terms[: log_terms.shape[0] - sums.shape[0]] - nodes.log_weight).min(0)) < -(
         float(limits.max) ** 0.5
     )
+    # Before a density that overflows there is no reach either; y is the logarithm of a distance, with dx/dy = e^y.
+    cut = found & ~reached & overflows
+    endless |= cut & ~(average > -0.5)
     fading = found & ~endless & (reached | overflows) & (rate > 0.0) & jnp.isfinite(rate)
     rate = where(fading, rate, 1.0)
     lifted = where(there(code) > 0.0, rate + 1.0, rate)
@@ -81,5 +85,5 @@ def tails(
     panel = node // (alive.shape[-1] // sums.shape[-1])
     sign = jnp.sign(pick(jnp.broadcast_to(sums, (*alive.shape[:-1], sums.shape[-1])), panel)[..., 0])
     share = where(fading, jnp.exp(log_rest - there(height)), 0.0)
-    error = rest * jnp.minimum(0.02 + 0.5 * jnp.abs(curved), 1.0)
+    error = where(cut & ~endless & ~fading, jnp.inf, rest * jnp.minimum(0.02 + 0.5 * jnp.abs(curved), 1.0))
     return Tails(node[..., 0], share, where(endless, sign * jnp.inf, sign * rest), error)
