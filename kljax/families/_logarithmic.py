@@ -83,7 +83,7 @@ class Logarithmic:
         return expm1_ratio(-log_complement(filled(self).probs))
 
     @property
-    def logarithmic_variance(self) -> jax.Array:
+    def variance(self) -> jax.Array:
         """p(L - p)/((1 - p)L)²"""
         return logarithmic_variance(filled(self).probs)
 

@@ -62,8 +62,8 @@ def from_function(
         >>> from kljax import generators, probs
         >>> cubic = generators.from_function(lambda u: u**3, "cubic")
         >>> p, q = jnp.array([0.25, 0.75]), jnp.array([0.5, 0.5])
-        >>> float(probs.f_divergence(p, q, cubic))
-        0.75
+        >>> print(f"{probs.f_divergence(p, q, cubic):.4f}")
+        0.7500
 
     References:
         Csiszár (1967), "Information-type measures of difference of probability distributions".
