@@ -31,7 +31,7 @@ class Rows(NamedTuple):
     top_q: jax.Array
     norm_p: jax.Array  # Σ exp((a - top_p)/T)
     norm_q: jax.Array
-    shift: jax.Array  # log(p/q) = (a - b)/T - shift - shift_tail
+    shift: jax.Array  # log(p/q) = (a - b)/T - shift - shift_tail, taken as (a - b - T shift - …)/T
     shift_tail: jax.Array
 
 
@@ -61,11 +61,19 @@ def weights(a: jax.Array, top: jax.Array, temperature: Temperature) -> jax.Array
 
 
 def log_ratio(a: jax.Array, b: jax.Array, rows: Rows, temperature: Temperature) -> jax.Array:
-    """(a - b)/T - shift = log(p/q), and 0 where both are -∞."""
+    """(a - b - T shift)/T = log(p/q), and 0 where both are -∞.
+
+    Of a/T - b/T the rounding of (a - b)/T would be left where a and b are a constant apart.
+    """
     a, b = single_or_double(a) - huge(rows.top_p), single_or_double(b) - huge(rows.top_q)
     both, zero = (a == -jnp.inf) & (b == -jnp.inf), jnp.zeros_like(a)
-    head, tail = scaled(two_diff(lax.select(both, zero, a), lax.select(both, zero, b)), temperature)
-    return lax.select(both, zero, (head - rows.shift) + (tail - rows.shift_tail))
+    head, tail = two_diff(lax.select(both, zero, a), lax.select(both, zero, b))
+    shift, shift_tail = rows.shift, rows.shift_tail
+    if temperature is not None:
+        shift, rest = two_product(shift, jnp.broadcast_to(temperature, shift.shape))
+        shift, shift_tail = lax.optimization_barrier((shift, rest + temperature * shift_tail))
+    gap = (head - shift) + (tail - shift_tail)
+    return lax.select(both, zero, gap if temperature is None else gap / temperature)
 
 
 def huge(top: jax.Array) -> jax.Array:
