@@ -20,7 +20,7 @@ from jax.nn import logsumexp
 from kljax import _checks, divergences
 from kljax._names import advised
 from kljax._types import Law
-from kljax.divergences._internal import pairs as _pairs
+from kljax.divergences._internal import distribution
 from kljax.families import Mixture, MultivariateNormal, Normal
 from kljax.families._internal import aligned, batch_shape, filled, outcome_log_chances
 
@@ -188,7 +188,7 @@ def kolchinsky_tracey(p: Any, *, order: float = 0.5) -> Bounds:
 
 def _components(name: str, value: Any) -> Mixture:
     """A mixture, or a distribution as one of a single component."""
-    record = _pairs.distribution(name, value)
+    record = distribution(name, value)
     if isinstance(record, Mixture):
         return record
     at = filled(record)

@@ -7,6 +7,7 @@ Warnings are errors (``pyproject.toml``). Double precision is not switched on he
 from __future__ import annotations
 
 import collections
+import gc
 import os
 import subprocess
 import sys
@@ -22,6 +23,8 @@ from quick import QUICK
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
+# Of each error that a test asks for, JAX would take its own frames out of the traceback: 10 ms.
+jax.config.update("jax_traceback_filtering", "off")
 
 # The first call of a jitted function compiles, so a deadline would time the compiler; and a failure must come again.
 hypothesis.settings.register_profile("kljax", deadline=None, derandomize=True, print_blob=True)
@@ -140,6 +143,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     kept = [item for item in items if _by_default(item, config)]
     config.hook.pytest_deselected(items=[item for item in items if not _by_default(item, config)])
     items[:] = kept
+
+
+def pytest_collection_finish() -> None:
+    """Tracing makes objects by the million that reference counts free; looking for cycles among them took a tenth."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 20)
 
 
 @pytest.fixture(scope="session")

@@ -192,7 +192,7 @@ def _values_over_axis(given: Any, labels: Any, options: Any) -> None:
 def partitioned() -> None:
     """Under jit with NamedSharding, over the tokens and over the vocabulary: no logits are gathered."""
     from kljax import generators, hidden, logits
-    from kljax._kernels import choose, streaming, sums
+    from kljax._kernels import choose, f_divergence, streaming
 
     given = operands()
     a, b = (h @ w.T for h, w in (given[:2], given[2:]))
@@ -225,7 +225,7 @@ def partitioned() -> None:
             check(step, values, specs, (TOKENS, OUTCOMES))
     # The sums that GPUs take, whose references come from one device's outcomes.
     choose.by_platform, streaming.SAMPLE = lambda one, several, *x: one(*x), 32
-    step = jax.value_and_grad(lambda b, a: sums.f_divergence(generators.kl, a, b, None).mean())
+    step = jax.value_and_grad(lambda b, a: f_divergence.f_divergence(generators.kl, a, b, None).mean())
     check(step, (b, a), (P(None, "v"),) * 2, (TOKENS, OUTCOMES))
 
 

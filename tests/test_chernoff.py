@@ -16,8 +16,10 @@ from sweeps import thinned
 
 import kljax
 from kljax import families, probs
-from kljax.divergences import _chernoff, _pairs
-from kljax.divergences._forms.geometric_means import LINES
+from kljax.divergences import _structure
+from kljax.divergences._forms.exponential_families import LINES
+from kljax.divergences._forms.renyi_and_chernoff import chernoff_of
+from kljax.families._internal import aligned
 
 INFORMATION = (
     "Gamma",
@@ -52,8 +54,9 @@ def test_chernoff_information(name: str, dtype: Any) -> None:
         @jax.vmap
         def everything(x: jax.Array) -> Any:
             def value(x: jax.Array) -> Any:
-                p, q = _pairs.pair(case.p(*shaped(x[:split], like[0])), case.q(*shaped(x[split:], like[1])))
-                return _chernoff._closed(LINES[type(p), type(q)], p, q, jnp.full((), 0.5, x.dtype))
+                p, q = case.p(*shaped(x[:split], like[0])), case.q(*shaped(x[split:], like[1]))
+                p, q = aligned(*_structure.unified(p, q))
+                return chernoff_of(LINES[type(p), type(q)])(p, q)
 
             (found, order), slope = value(x), jax.grad(lambda x: value(x)[0])(x)
             return found, order, slope

@@ -28,7 +28,8 @@ PACKAGE = ROOT / "kljax"
 FILES = sorted(PACKAGE.rglob("*.py"))
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 TOOLS = ROOT / "docs" / "_tools"
-# Tutorials that take more than some seconds to compile; that their figures are of their present code is always checked.
+# Pages whose code takes ten seconds and more: what they show stands in the docstrings' examples, too. Of tutorials it
+# is always checked that the figures are of their present code.
 LONG = (
     "directions",
     "distil",
@@ -36,7 +37,10 @@ LONG = (
     "fits",
     "information_gain",
     "many_devices",
+    "samples",
+    "testing",
     "two_samples",
+    "variational",
     "which_model",
     "your_own",
 )
@@ -341,8 +345,10 @@ def docstring_examples() -> list:
                 doc = ast.get_docstring(node)
                 if doc and ">>>" in doc:
                     name = f"{module_name(path)}.{getattr(node, 'name', '__doc__')}"
-                    # Quadrature takes seconds to compile, and its verbs are shown in the same way.
-                    many = name.startswith(("kljax.quadrature.", "kljax.divergences."))
+                    # These take seconds to compile, and their verbs are shown in the same way.
+                    many = name.startswith(
+                        ("kljax.quadrature.", "kljax.divergences.", "kljax.samples._f_div", "kljax.samples._pow")
+                    )
                     kept = name.endswith((".kl", ".renyi", ".f_divergence", ".entropy", ".expectation", ".__doc__"))
                     found.append(pytest.param(name, doc, id=name, marks=pytest.mark.full if many and not kept else ()))
     return found
@@ -400,9 +406,7 @@ def tutorial(page: Path) -> bool:
 
 def slow_pages() -> list:
     return [
-        pytest.param(
-            page, id=str(page.relative_to(ROOT)), marks=pytest.mark.full if tutorial(page) and page.stem in LONG else ()
-        )
+        pytest.param(page, id=str(page.relative_to(ROOT)), marks=pytest.mark.full if page.stem in LONG else ())
         for page in PAGES
     ]
 

@@ -21,10 +21,10 @@ from oracles.distributions import TEXTBOOK
 
 import kljax
 from kljax import expfam, families
-from kljax.divergences._forms.kullback_leibler import KL
+from kljax.divergences._forms.table import DIVERGENCES
 
 # The families of the first table of oracles; those of the others are tested beside this file.
-SAME = sorted(one.__name__ for one, other in KL if one is other and one.__name__ in TEXTBOOK)
+SAME = sorted(one.__name__ for one, other in DIVERGENCES if one is other and one.__name__ in TEXTBOOK)
 NATURAL = [name for name in TEXTBOOK if hasattr(getattr(families, name), "natural")]
 # Parameters of the families with two of a kind are real and positive, of the others positive.
 BASES = {"Uniform": (-1.25, 2.5), "StudentT": (3.5, 0.25, 1.5), "Poisson": (3.5,), "Pareto": (2.75, 1.5)}
@@ -106,7 +106,7 @@ def test_every_row_of_the_table_has_an_oracle() -> None:
     books = {name: book for one in tables for name, book in getattr(one, "TEXTBOOK", {}).items()}
     cross = {pair for one in tables for pair in getattr(one, "CROSS", {})}
     assert set(books) == set(families.__all__) - MADE_OF_OTHERS
-    rows = {(one.__name__, other.__name__) for one, other in KL}
+    rows = {(one.__name__, other.__name__) for one, other in DIVERGENCES}
     assert {(name, name) for name, book in books.items() if book.kl is not None} | cross == rows
 
 

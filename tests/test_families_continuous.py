@@ -19,7 +19,7 @@ from oracles.distributions import TEXTBOOK as FIRST
 
 import kljax
 from kljax import expfam, families
-from kljax.divergences._forms.kullback_leibler import KL
+from kljax.divergences._forms.table import DIVERGENCES
 
 Numbers = tuple[float, ...]
 
@@ -449,7 +449,7 @@ def test_natural_parameters_give_the_same_divergence(name: str) -> None:
 def test_every_case_is_a_row_of_the_table() -> None:
     assert set(CASES) == set(TEXTBOOK)
     assert set(CROSS_CASES) == set(CROSS)
-    rows = {(one.__name__, other.__name__) for one, other in KL}
+    rows = {(one.__name__, other.__name__) for one, other in DIVERGENCES}
     assert {(name, name) for name in CASES if TEXTBOOK[name].kl} | set(CROSS) <= rows
 
 
@@ -471,7 +471,7 @@ def test_supports_alone_make_kl_infinite(monkeypatch: pytest.MonkeyPatch) -> Non
     def refuse(*arguments: Any) -> None:
         raise AssertionError("No quadrature is needed.")
 
-    monkeypatch.setattr("kljax.divergences._pairs._quadrature", refuse)
+    monkeypatch.setattr("kljax.divergences._dispatch.compiled", refuse)
     for one, others in INFINITE.items():
         p = getattr(families, one)(*EXAMPLES.get(one, (2.25, 1.5)))
         for other in others.split():

@@ -16,7 +16,7 @@ from sweeps import thinned
 
 import kljax
 from kljax import families
-from kljax.divergences._forms.kullback_leibler import KL
+from kljax.divergences._forms.table import DIVERGENCES
 
 # --- total variation of normal distributions ----------------------------------------------------------------
 
@@ -120,7 +120,7 @@ def member(name: str, other: str) -> Any:
 @pytest.mark.full
 def test_cross_entropy_exists_for_every_pair_that_has_a_divergence() -> None:
     # KL has its tests for every row: what may be missing is the entropy of p.
-    for one, other in {one: (one, other) for one, other in KL}.values():
+    for one, other in {one: (one, other) for one, other in DIVERGENCES}.values():
         p, q = member(one.__name__, other.__name__), member(other.__name__, one.__name__)
         q = families.Dirichlet(jnp.array([1.5, 2.5])) if (one, other) == (families.Beta, families.Dirichlet) else q
         if one is families.MultivariateLogitNormal:

@@ -22,8 +22,10 @@ from sweeps import thinned
 
 import kljax
 from kljax import families, generators
-from kljax.divergences import _pairs, _powers
-from kljax.divergences._forms.geometric_means import LINES
+from kljax.divergences import _dispatch, _quadrature, _structure
+from kljax.divergences._forms.exponential_families import LINES
+from kljax.divergences._forms.renyi_and_chernoff import renyi_of
+from kljax.families._internal import aligned
 
 
 def test_every_row_has_an_oracle() -> None:
@@ -100,8 +102,8 @@ def test_renyi_and_its_gradient(name: str, dtype: Any) -> None:
 
 def line_renyi(p: Any, q: Any, order: jax.Array) -> jax.Array:
     """By the row itself: what p and q share is not looked at under a transformation."""
-    p, q = _pairs.pair(p, q)
-    return _powers._closed("renyi", LINES[type(p), type(q)], p, q, order, jnp.ones_like(order))
+    p, q = aligned(*_structure.unified(p, q))
+    return renyi_of(LINES[type(p), type(q)])(p, q, order)
 
 
 # --- what follows from the powers ---------------------------------------------------------------------------
@@ -217,10 +219,14 @@ def test_a_shared_parameter_opens_the_closed_form(monkeypatch: pytest.MonkeyPatc
     mass = mpmath.quad(lambda x: mpmath.exp((log_p(x) + log_q(x)) / 2), [-mpmath.inf, 0.5, 0.75, mpmath.inf])
     np.testing.assert_allclose(traced(p, other), -float(mpmath.log(mass)), rtol=1e-6)
 
-    def refuse(*_: Any) -> Any:
-        raise AssertionError("a closed form was left to quadrature")
+    compiled = _dispatch.compiled
 
-    monkeypatch.setattr("kljax.divergences._pairs._quadrature", refuse)
+    def refuse(function: Any, *rest: Any) -> Any:
+        if function is _quadrature.bhattacharyya:
+            raise AssertionError("a closed form was left to quadrature")
+        return compiled(function, *rest)
+
+    monkeypatch.setattr(_dispatch, "compiled", refuse)
     np.testing.assert_allclose(kljax.bhattacharyya(p, q), -float(expected), rtol=1e-6)
     with pytest.raises(AssertionError, match="left to quadrature"):
         kljax.bhattacharyya(p, other)

@@ -20,8 +20,8 @@ import scipy.special
 from sweeps import thinned
 
 from kljax import generators, hidden, logits
-from kljax._kernels import parts
-from kljax._kernels.functionals import KL
+from kljax._kernels import pieces
+from kljax._kernels.kullback_leibler import PIECES as KL
 from kljax.hidden._chunks import Chunks, Place, walk
 
 EPS = 2.0**-23
@@ -436,10 +436,10 @@ def test_parts_join_however_rows_are_cut() -> None:
     def kls(a: jax.Array, b: jax.Array) -> list[jax.Array]:
         found = []
         for cuts in ((0, 90), (0, 30, 31, 90)):
-            whole = parts.nothing(jnp.zeros((len(a), 1)))
+            whole = pieces.nothing(jnp.zeros((len(a), 1)))
             for low, high in itertools.pairwise(cuts):
-                whole = parts.merge(whole, parts.of_part(a[:, low:high], b[:, low:high]))
-            found.append(parts.finish(whole)[0][:, 0])
+                whole = pieces.merge(whole, pieces.of_pair(a[:, low:high], b[:, low:high]))
+            found.append(pieces.finish(whole)[0][:, 0])
         return found
 
     for one in kls(first, second):
@@ -468,14 +468,14 @@ def _regime(name: str) -> tuple[np.ndarray, np.ndarray]:
 @jax.jit
 def _joined(a: jax.Array, b: jax.Array) -> Any:
     def statistics(a: jax.Array, b: jax.Array) -> Any:
-        return parts.merge(*(parts.of_part(a[:, s], b[:, s]) for s in (slice(0, 512), slice(512, None))))
+        return pieces.merge(*(pieces.of_pair(a[:, s], b[:, s]) for s in (slice(0, 512), slice(512, None))))
 
     def total(a: jax.Array, b: jax.Array) -> jax.Array:
-        value = parts.finish(statistics(a, b))[0]
+        value = pieces.finish(statistics(a, b))[0]
         return jnp.where(jnp.isfinite(value), value, 0.0).sum()
 
     found = statistics(a, b)
-    return parts.finish(found)[0][:, 0], KL.gradient(None, None, found, None, a, b), jax.grad(total, (0, 1))(a, b)
+    return pieces.finish(found)[0][:, 0], KL.gradient(None, None, found, None, a, b), jax.grad(total, (0, 1))(a, b)
 
 
 @pytest.mark.parametrize("name", ["apart", "near", "one dominates", "an outcome is missing", "far from 0"])

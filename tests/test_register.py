@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import jax
@@ -12,7 +13,8 @@ from scipy import stats
 
 import kljax
 from kljax import families, generators
-from kljax.divergences import _register
+from kljax.divergences._dispatch import TABLE
+from kljax.divergences._forms import table
 from kljax.families import Gumbel, Laplace, Normal
 
 
@@ -21,8 +23,11 @@ class Point(NamedTuple):
 
 
 @pytest.fixture(autouse=True)
-def _forms_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_register, "_FORMS", {})
+def _forms_are_forgotten() -> Iterator[None]:
+    before = dict(TABLE)
+    yield
+    TABLE.clear()
+    TABLE.update(before)
 
 
 def test_a_form_is_found_by_the_types_of_both_sides() -> None:
@@ -152,3 +157,44 @@ def test_entropies_of_a_class_of_ones_own() -> None:
     assert kljax.cross_entropy(Point(0.0), Normal(0.0, 1.0)) == 2.5
     with pytest.raises(TypeError, match="p must be a distribution"):
         kljax.entropy(3.0)
+
+
+def test_a_form_is_found_once_a_pair_is_in_its_simplest_form() -> None:
+    kljax.register(kljax.kl, Gumbel, Laplace)(constant(3.0))
+    kljax.register(kljax.renyi, Gumbel, Laplace)(lambda p, q, order: jnp.asarray(4.0 * order))
+    p, q = (families.Transformed(one, families.Exp()) for one in (Gumbel(0.0, 1.0), Laplace(0.0, 1.0)))
+    assert kljax.kl(p, q) == 3.0
+    assert kljax.renyi(p, q, order=0.25) == 1.0
+    assert kljax.bhattacharyya(p, q) == 1.0
+    assert kljax.f_divergence(families.Independent(Gumbel(0.0, 1.0), 0), Laplace(0.0, 1.0), generators.kl) == 3.0
+
+
+def test_a_form_of_the_user_wins_over_one_of_ours() -> None:
+    kljax.register(kljax.f_divergence, Normal, Normal)(lambda p, q, generator: jnp.asarray(7.0))
+    p, q = Normal(0.0, 1.0), Normal(1.0, 1.0)
+    assert kljax.squared_hellinger(p, q) == kljax.f_divergence(p, q, generators.kl) == 7.0
+    assert kljax.kl(p, q) == 0.5  # which is no f_divergence by name
+    kljax.register(kljax.le_cam, Normal, Normal)(constant(5.0))
+    assert kljax.le_cam(p, q) == 5.0
+
+
+def test_an_option_at_its_default_may_be_left_to_the_form() -> None:
+    p, q = Point(0.0), Point(1.0)
+    kljax.register(kljax.jensen_shannon, Point, Point)(lambda p, q: jnp.asarray(2.0))
+    assert kljax.jensen_shannon(p, q) == 2.0
+    with pytest.raises(TypeError, match="weight"):
+        kljax.jensen_shannon(p, q, weight=0.25)
+    kljax.register(kljax.chernoff_information, Point, Point)(lambda p, q: jnp.asarray(2.0))
+    assert kljax.chernoff_information(p, q) == 2.0
+
+
+def test_jeffreys_of_a_generator_is_the_sum_of_its_closed_forms() -> None:
+    p, q = Normal(0.0, 1.0), Normal(1.0, 2.0)
+    assert kljax.f_divergence(p, q, generators.jeffreys) == kljax.jeffreys(p, q)
+    without = families.Logistic(0.0, 1.0), Laplace(0.0, 1.0)
+    np.testing.assert_allclose(kljax.f_divergence(*without, generators.jeffreys), kljax.jeffreys(*without), rtol=1e-5)
+
+
+def test_no_pair_has_two_rows() -> None:
+    rows = [kinds for file in table._FILES for kinds in file.KL]
+    assert len(rows) == len(set(rows)) == len(table.DIVERGENCES)

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from kljax import generators, logits
-from kljax._kernels import choose, streaming, sums
+from kljax._kernels import choose, pieces, streaming
+from kljax._kernels.f_divergence import f_divergence
 
 OUTCOMES = 192
 NEAR = [1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6]
@@ -72,7 +73,7 @@ def _take(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
 
 
 def _kl(a: jax.Array, b: jax.Array, temperature: jax.Array | None = None) -> jax.Array:
-    return sums.f_divergence(generators.kl, a, b, temperature)
+    return f_divergence(generators.kl, a, b, temperature)
 
 
 def _everything(temperature: jax.Array | None, a: jax.Array, b: jax.Array) -> tuple[jax.Array, ...]:
@@ -209,9 +210,9 @@ def test_special_rows() -> None:
         np.testing.assert_allclose(one, other, rtol=64 * 2.0**-23, atol=64 * 2.0**-23)
 
 
-def _first(a: jax.Array, b: jax.Array, excess: bool) -> tuple[streaming.Sums, jax.Array]:
-    found = streaming.sums(a, b, *streaming.references(a, b), excess=excess)
-    return found, streaming.in_doubt(found, streaming._finish(found)[0])[:, 0]
+def _first(a: jax.Array, b: jax.Array, with_excess: bool) -> tuple[pieces.Moments, jax.Array]:
+    found = streaming.moments(a, b, *streaming.references(a, b), with_excess=with_excess)
+    return found, streaming.in_doubt(found, pieces.finish(found)[0])[:, 0]
 
 
 def test_which_rows_are_in_doubt() -> None:
@@ -223,15 +224,15 @@ def test_which_rows_are_in_doubt() -> None:
     b[2, 7000] += 1e-2
     b[3, : streaming.SAMPLE] += 1.0  # the first outcomes are not like the others
     a[4, :4096] = b[4, :4096] = -np.inf
-    found, doubt = jax.jit(functools.partial(_first, excess=True))(a, b)
+    found, doubt = jax.jit(functools.partial(_first, with_excess=True))(a, b)
     np.testing.assert_array_equal(doubt, [False, False, True, True, False])
-    doubt = jax.jit(functools.partial(_first, excess=False))(a, b)[1]
+    doubt = jax.jit(functools.partial(_first, with_excess=False))(a, b)[1]
     np.testing.assert_array_equal(doubt, [False, True, True, True, False])
     # About the mean no digit is lost, however little of p the first outcomes hold.
-    mean = found.center + found.drift / found.norm_p
-    again = jax.jit(functools.partial(streaming.sums, excess=True))(a, b, found.top, mean)
+    mean = found.center + found.drift
+    again = jax.jit(functools.partial(streaming.moments, with_excess=True))(a, b, found.top_p, mean)
     value = _exact(a, b)[0]
-    again = np.asarray(streaming._finish(again)[0])[:, 0]
+    again = np.asarray(pieces.finish(again)[0])[:, 0]
     # (A CPU adds 8192 terms one after another.)
     assert (np.abs(again - value) <= 64 * 2.0**-23 * value).all(), np.abs(again / value - 1) * 2**23
 
@@ -249,7 +250,7 @@ def test_other_divergences_take_the_same_statistics(monkeypatch: pytest.MonkeyPa
     slope = 0.5 * q * (logs[1] - means[1])
 
     def total(b: jax.Array, a: jax.Array) -> tuple[jax.Array, jax.Array]:
-        value = sums.f_divergence(generators.jensen_shannon(), a, b, None)
+        value = f_divergence(generators.jensen_shannon(), a, b, None)
         return value.sum(), value
 
     gradient, value = jax.jit(jax.grad(total, has_aux=True))(b, a)
@@ -272,7 +273,7 @@ def test_jensen_shannon_of_half_precision(monkeypatch: pytest.MonkeyPatch) -> No
     slope = 0.5 * q * (in_q - (q * in_q).sum(-1, keepdims=True))
 
     def total(b: jax.Array) -> tuple[jax.Array, jax.Array]:
-        value = sums.f_divergence(generators.jensen_shannon(), a, b, None)
+        value = f_divergence(generators.jensen_shannon(), a, b, None)
         return value.sum(), value
 
     gradient, value = jax.jit(jax.grad(total, has_aux=True))(b)
@@ -286,7 +287,7 @@ def _other(generator: generators.Generator, path: str) -> list[tuple[np.ndarray,
     """Of finite and of special rows the value, both gradients, that in p alone, and the gradients' tangents."""
 
     def total(a: jax.Array, b: jax.Array) -> tuple[jax.Array, jax.Array]:
-        value = sums.f_divergence(generator, a, b, None)
+        value = f_divergence(generator, a, b, None)
         return value.sum(), value
 
     @jax.jit

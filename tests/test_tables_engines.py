@@ -185,8 +185,8 @@ def test_spark_answers_each_question_as_other_engines_do(pair, spark):
     first, again, other = (np.sort(mine.sample(["big"], 500, seed)["big"].data) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, other)
-    months = {key: part.rows for key, part in mine.parts("day", "month")}
-    assert months == {key: part.rows for key, part in theirs.parts("day", "month")}
+    months = {key: part.rows for key, part in mine.split_by("day", "month")}
+    assert months == {key: part.rows for key, part in theirs.split_by("day", "month")}
 
 
 @pytest.mark.parametrize("read", [polars_lazy, duckdb_relation, dask_frame, ibis_table])
@@ -280,14 +280,14 @@ def test_categories_and_their_rest(read, pair):
 @pytest.mark.parametrize("every", ["month", "quarter", "week"])
 def test_parts_of_a_table_are_those_of_its_rows_in_memory(read, every, pair):
     _, paths, _ = pair
-    expected = {key: part.rows for key, part in opened(arrays(paths[0]), "r").parts("day", every)}
-    found = dict(opened(read(paths[0]), "r").parts("day", every))
+    expected = {key: part.rows for key, part in opened(arrays(paths[0]), "r").split_by("day", every)}
+    found = dict(opened(read(paths[0]), "r").split_by("day", every))
     assert {key: part.rows for key, part in found.items()} == expected
     key = next(iter(expected))
     counts = found[key].count({"x": np.array([0.0])})["x"]
     assert 0.9 * expected[key] < counts.sum() <= expected[key]
-    by_letter = {key: part.rows for key, part in opened(read(paths[0]), "r").parts("letter", "day")}
-    assert by_letter == {key: part.rows for key, part in opened(arrays(paths[0]), "r").parts("letter", "day")}
+    by_letter = {key: part.rows for key, part in opened(read(paths[0]), "r").split_by("letter", "day")}
+    assert by_letter == {key: part.rows for key, part in opened(arrays(paths[0]), "r").split_by("letter", "day")}
 
 
 def test_the_engine_is_asked_for_counts_and_never_for_the_rows(pair, monkeypatch):

@@ -78,10 +78,10 @@ def test_parquet_is_read_batch_by_batch(tmp_path, monkeypatch):
     source = opened(path, "current")
     found = tables.compare(made(2_000, 1), path, joint=None)
     assert [(c.name, c.kl, c.cells) for c in found.columns] == [(c.name, c.kl, c.cells) for c in expected.columns]
-    months = {key: part.rows for key, part in source.parts("day", "month")}
+    months = {key: part.rows for key, part in source.split_by("day", "month")}
     assert sum(months.values()) == 3_000
     assert list(months)[:2] == ["2024-01", "2024-02"]
-    part = dict(source.parts("day", "month"))["2024-03"]
+    part = dict(source.split_by("day", "month"))["2024-03"]
     assert part.count({"x": np.array([0.0])})["x"].sum() == months["2024-03"]
 
 

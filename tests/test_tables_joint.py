@@ -163,7 +163,7 @@ def test_margins_are_shrunk_to_nothing_where_nothing_changed():
     changed = codes.copy()
     changed[:80, 0] = 2
     margins = Margins(codes, changed, np.array([3, 2]))
-    parts = margins.parts(np.array([[0, 0], [2, 1]]))
+    parts = margins.by_column(np.array([[0, 0], [2, 1]]))
     assert parts[0, 0] < 0 < parts[1, 0]
     np.testing.assert_array_equal(parts[:, 1], 0)
 

@@ -78,7 +78,7 @@ def test_the_variance_of_pearsons_statistic_is_exact(t, n):
 
 def test_the_parts_are_those_of_the_textbook_where_counts_are_large():
     a, b = np.array([900, 1100, 1000, 1000]), np.array([1000, 1000, 1050, 950])
-    found = _calibration.parts(a, b, ordered=True)
+    found = _calibration.p_values(a, b, ordered=True)
     n = a.sum() + b.sum()
     statistic = stats.chi2_contingency([a, b], correction=False).statistic * (n - 1) / n
     assert found["any"] == pytest.approx(stats.chi2.sf(statistic, 3), rel=1e-2)
@@ -87,17 +87,17 @@ def test_the_parts_are_those_of_the_textbook_where_counts_are_large():
 
 def test_the_order_part_sees_a_shift_and_not_a_permutation():
     a, b = np.full(12, 100), 100 + np.array([-30, -25, -20, -12, -6, 0, 0, 6, 12, 20, 25, 30])
-    shifted = _calibration.parts(a, b, ordered=True)
-    mixed = _calibration.parts(a, b[[0, 11, 1, 10, 2, 9, 3, 8, 4, 7, 5, 6]], ordered=True)
+    shifted = _calibration.p_values(a, b, ordered=True)
+    mixed = _calibration.p_values(a, b[[0, 11, 1, 10, 2, 9, 3, 8, 4, 7, 5, 6]], ordered=True)
     assert shifted["any"] == pytest.approx(mixed["any"])
     assert shifted["order"] < 1e-4 < 0.05 < mixed["order"]
 
 
 def test_parts_are_symmetric_and_one_cell_has_none():
     a, b = np.array([10, 30, 25, 12, 40]), np.array([60, 20, 15, 70, 33])
-    first, second = (_calibration.parts(*pair, ordered=True) for pair in ((a, b), (b, a)))
+    first, second = (_calibration.p_values(*pair, ordered=True) for pair in ((a, b), (b, a)))
     assert first == pytest.approx(second, rel=1e-9)
-    assert _calibration.parts(np.array([5]), np.array([7]), ordered=True) == {}
+    assert _calibration.p_values(np.array([5]), np.array([7]), ordered=True) == {}
     assert _calibration.combined({}, 1) == 1.0
 
 

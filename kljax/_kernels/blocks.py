@@ -1,4 +1,4 @@
-"""Walking rows: a block of them at a time where the way says so, and long rows span by span."""
+"""Walking rows: a block of them at a time where the way says so."""
 
 from __future__ import annotations
 
@@ -11,10 +11,8 @@ import jax.numpy as jnp
 from jax import lax
 
 from kljax._kernels import choose
-from kljax._kernels.choose import known
 
 COPIES_HALVES = jax.__version_info__ < (0, 12)  # XLA's CPU backend of then converts all of an operand to slice it
-SPAN = 8192  # columns that one reduction of XLA's CPU backend walks well
 
 
 def by_blocks(
@@ -54,16 +52,6 @@ def by_blocks(
 
     result = lax.map(on_block, (mapped, *flat), batch_size=height)
     return jax.tree.map(lambda x: x.reshape(*lead, *x.shape[1:]), result)
-
-
-def sum_over(term: Callable[..., jax.Array], *rows: jax.Array) -> jax.Array:
-    """Σ term(rows) over the last axis, kept as [..., 1], span by span."""
-    lead, length = rows[0].shape[:-1], rows[0].shape[-1]
-    span = next((d for d in range(SPAN, SPAN // 8, -1) if length % d == 0), length) if known(length) else length
-    # The barriers keep XLA from merging the reshapes into the reduction, which is slower.
-    spans = fresh(*(row.reshape(-1, length // span, span) for row in rows))
-    parts = lax.optimization_barrier(term(*map(single_or_double, spans)).sum(-1))
-    return parts.reshape(*lead, -1).sum(-1, keepdims=True)
 
 
 def fresh(*arrays: jax.Array) -> tuple[jax.Array, ...]:

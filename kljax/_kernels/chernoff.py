@@ -14,8 +14,9 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from kljax._kernels.powers import _log_sum, _renyi, _tilted
-from kljax._kernels.rows import Rows, Temperature, normalise, statistics
+from kljax._kernels.passes import statistics
+from kljax._kernels.renyi import RENYI, log_sum_and_tilted, moving_tilted
+from kljax._kernels.rows import Statistics, Temperature, normalise
 from kljax._special.elementwise import expm1, expm1_minus_x
 from kljax._special.roots import bracketed_root
 from kljax.generators import alpha
@@ -50,7 +51,7 @@ class _Tilting(NamedTuple):
 
     a: jax.Array
     b: jax.Array
-    rows: Rows
+    rows: Statistics
     temperature: Temperature
 
 
@@ -60,9 +61,9 @@ def _slope_in_order(
     """A number of the sign of F'(α), F = Σ pᵅq¹⁻ᵅ, and its derivative where it is zero."""
     first, second = stationarity(order, p, q, r)
     # The terms of F' are of the size of p and q; where F is small, the mean of r in the tilted row has the digits.
-    log_sum, tilted = _log_sum(order[..., None], *tilting)
+    log_sum, tilted = log_sum_and_tilted(order[..., None], *tilting)
     s = _within(r)
-    tilted = _tilted(tilted, order[..., None], p, q, r)
+    tilted = moving_tilted(tilted, order[..., None], p, q, r)
     mean = (tilted * s).sum(-1)
     spread = (tilted * jnp.square(s - mean[..., None])).sum(-1)
     near = log_sum > -0.5
@@ -84,7 +85,7 @@ def chernoff(a: jax.Array, b: jax.Array, temperature: Temperature) -> tuple[jax.
 
 
 def _one_renyi(order: jax.Array, a: jax.Array, b: jax.Array, temperature: Temperature) -> jax.Array:
-    return _renyi(alpha(order), a, b, temperature)
+    return RENYI(alpha(order), a, b, temperature)
 
 
 def at_optimum(one_renyi: Callable[..., jax.Array], shared: Any, order: jax.Array, *rows: jax.Array) -> jax.Array:

@@ -21,7 +21,7 @@ import jax
 import jax.numpy as jnp
 
 from kljax._kernels.blocks import by_blocks, single_or_double
-from kljax._kernels.rows import Rows, Temperature, balance, normalise, power_of_rows
+from kljax._kernels.rows import Statistics, Temperature, balance, normalise, power_of_rows
 from kljax._special.elementwise import two_diff
 from kljax.generators import Generator, jeffreys, kl, reverse_kl, total_variation
 from kljax.generators._internal import Scalar, is_static, slopes_of_rows, weighted_slopes
@@ -75,7 +75,9 @@ def quotient(p: jax.Array, q: jax.Array) -> jax.Array:
     return p / jnp.where(q == 0.0, 1.0, q)
 
 
-def masses(a: jax.Array, b: jax.Array, temperature: Temperature, rows: Rows) -> tuple[jax.Array, jax.Array, jax.Array]:
+def masses(
+    a: jax.Array, b: jax.Array, temperature: Temperature, rows: Statistics
+) -> tuple[jax.Array, jax.Array, jax.Array]:
     """(p, q, log(p/q)) of rows in range."""
     p, q = exponentials(a, b, temperature)
     return p / rows.norm_p, q / rows.norm_q, log_ratio(a, b, temperature, rows.shift)
@@ -83,7 +85,7 @@ def masses(a: jax.Array, b: jax.Array, temperature: Temperature, rows: Rows) -> 
 
 def sums(
     a: jax.Array, b: jax.Array, temperature: Temperature, *, lowest: float | None
-) -> tuple[jax.Array, jax.Array, Rows, jax.Array]:
+) -> tuple[jax.Array, jax.Array, Statistics, jax.Array]:
     """(eˣ, eʸ, the statistics, whether the rows are in range, none but absent outcomes lower than ``lowest``)."""
     p, q = exponentials(a, b, temperature)
     norm_p, norm_q = p.sum(-1, keepdims=True), q.sum(-1, keepdims=True)
@@ -98,12 +100,12 @@ def sums(
             certain &= (least if temperature is None else least / temperature) > lowest
         if temperature is not None:
             certain &= weight.max(-1, keepdims=True) < math.exp(HIGHEST)
-    return p, q, Rows(zero, zero, norm_p, norm_q, shift, zero), certain
+    return p, q, Statistics(zero, zero, norm_p, norm_q, shift, zero), certain
 
 
 def evaluate(
     generator: Generator, a: jax.Array, b: jax.Array, temperature: Temperature
-) -> tuple[jax.Array, Rows, jax.Array]:
+) -> tuple[jax.Array, Statistics, jax.Array]:
     """(Σ q f(p/q), the statistics of the rows, whether these and the gradients from them have all digits), [..., 1]."""
 
     def of_block(carried: Any, a: jax.Array, b: jax.Array) -> Any:
@@ -117,7 +119,7 @@ def evaluate(
         return value, *rows, certain & _certain(generator, value, rows.shift)
 
     value, *rows, certain = by_blocks(of_block, (generator, temperature), a, b, still=True)
-    return value, Rows(*rows), certain
+    return value, Statistics(*rows), certain
 
 
 def _summand(generator: Generator, p: jax.Array, q: jax.Array, r: jax.Array) -> jax.Array:
@@ -157,9 +159,15 @@ def curvature(generator: Generator, dtype: Any) -> jax.Array:
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
 def slopes(
-    sides: tuple[str, ...], generator: Generator, temperature: Temperature, a: jax.Array, b: jax.Array, rows: Rows
+    sides: tuple[str, ...],
+    carried: tuple[Generator, jax.Array],
+    temperature: Temperature,
+    a: jax.Array,
+    b: jax.Array,
+    rows: Statistics,
 ) -> tuple[jax.Array, ...]:
-    """The gradients of an f-divergence in a/T and b/T, of those sides."""
+    """The gradients of an f-divergence in a/T and b/T, of those sides, from (generator, value)."""
+    generator, _ = carried
     p, q, r = masses(a, b, temperature, rows)
     # The slopes of total variation are multiples of p and q, and what they lack of their bound costs nothing.
     if generator.name == total_variation.name:
@@ -175,7 +183,8 @@ def slopes(
 def _slopes_jvp(sides, primals, tangents):
     *_, rows = primals
 
-    def general(generator, temperature, a, b):
+    def general(carried, temperature, a, b):
+        generator, _ = carried
         p, q, r = normalise(a, b, temperature, rows)
         found = slopes_of_rows(generator, p, q, r, power_of_rows(a, b, rows, temperature, p, q, r))
         return tuple(balance((p, q)["pq".index(side)], found["pq".index(side)]) for side in sides)
@@ -183,14 +192,16 @@ def _slopes_jvp(sides, primals, tangents):
     return slopes(sides, *primals), jax.jvp(general, primals[:4], tangents[:4])[1]
 
 
-def tangent(slopes: Any, carried: Any, operands: tuple[jax.Array, jax.Array], rows: Rows, steps: Any) -> jax.Array:
+def tangent(
+    slopes: Any, carried: Any, operands: tuple[jax.Array, jax.Array], rows: Statistics, steps: Any
+) -> jax.Array:
     """Σ slopes · steps, of shape [...], for ``slopes(carried, a, b, rows)`` in a/T and b/T."""
 
     @jax.checkpoint
     def of_block(carried: Any, a: jax.Array, b: jax.Array, *rest: jax.Array) -> jax.Array:
         inner, temperature = carried
         total: Any = 0.0
-        for slope, step in zip(slopes(inner, temperature, a, b, Rows(*rest[:6])), rest[6:], strict=True):
+        for slope, step in zip(slopes(inner, temperature, a, b, Statistics(*rest[:6])), rest[6:], strict=True):
             # Under vmap rows out of range come here too, whose slopes are then not taken.
             slope, step = jnp.where(jnp.isfinite(slope), slope, 0.0), step.astype(slope.dtype)
             total += (slope * (step if temperature is None else step / temperature)).sum(-1)

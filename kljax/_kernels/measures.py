@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jax.scipy.special import logsumexp
 
-from kljax._kernels.powers import capped, order_slope
+from kljax._kernels.renyi import capped, order_slope
 from kljax._special.elementwise import expm1, expm1_ratio, log1p, log_ratio, tiny, two_diff, two_product, two_sum
 from kljax._special.log1p_quotients import log_over
 from kljax._special.safe import exp_within, nan_where, saturated
@@ -89,14 +89,46 @@ def _summand(generator: Generator, p: jax.Array, q: jax.Array, r: jax.Array) -> 
 
 
 def _power_mass(order: Scalar, p: jax.Array, q: jax.Array, r: jax.Array) -> jax.Array:
-    """pᵅq¹⁻ᵅ from the larger of p and q and a power of their quotient, in two steps, for one may overflow."""
-    from_p = r > 0.0
+    """pᵅq¹⁻ᵅ from the larger of p and q and a power of their quotient."""
+    if is_static(order) and order == 0.5:
+        return jnp.sqrt(p) * jnp.sqrt(q)
+    if is_static(order) and order in (2.0, -1.0):
+        over, under = (p, q) if order == 2.0 else (q, p)
+        return jnp.square(over / jnp.sqrt(jnp.where(under == 0.0, 1.0, under)))
+    return _by_power(jnp.maximum(p, q), p, q, r > 0.0, (order - 1.0, order))
+
+
+def _power_of_quotient(p: jax.Array, q: jax.Array, exponent: Scalar) -> jax.Array:
+    """(p/q)ᵉ for p, q > 0"""
+    if is_static(exponent) and abs(exponent) in (0.5, 1.0, 2.0):
+        over, under = (p, q) if exponent > 0.0 else (q, p)
+        return jnp.sqrt(over) / jnp.sqrt(under) if abs(exponent) == 0.5 else (over / under) ** int(abs(exponent))
+    return _by_power(jnp.ones_like(p), p, q, p > q, (exponent, exponent))
+
+
+def _by_power(
+    mass: jax.Array, p: jax.Array, q: jax.Array, from_p: jax.Array, exponents: tuple[Scalar, Scalar]
+) -> jax.Array:
+    """mass (p/q)ᵉ with one exponent ``from_p`` and another elsewhere, in two steps, for one may overflow."""
     larger, smaller = jnp.where(from_p, p, q), jnp.where(from_p, q, p)
-    absent = smaller == 0.0
-    exponent = 0.5 * (1.0 - order) * jnp.ones_like(r)
-    quotient = jnp.where(absent, 1.0, smaller) / jnp.where(absent, 1.0, larger)
-    step = jnp.power(quotient, jnp.where(from_p, exponent, 0.5 - exponent))
-    return larger * step * step
+    larger, smaller = (jnp.where(smaller == 0.0, 1.0, x) for x in (larger, smaller))
+    quotient = smaller / larger
+    # A quotient that underflows is lifted by a power of two; its power is 0 or ∞ from an exponent of ±1 on.
+    lost, lift = quotient < 2.0 * tiny(p), {4: 128, 8: 1024}[p.dtype.itemsize]
+    lifted = (jnp.where(lost, smaller, 1.0) * 2.0 ** (lift - 11)) / (jnp.where(lost, larger, 1.0) * 2.0**-11)
+    halves = [jnp.asarray(half * one, p.dtype) for half, one in zip((-0.5, 0.5), exponents, strict=True)]
+    within = [jnp.clip(one, -1.0, 1.0) for one in halves]
+    exponent = jnp.where(from_p, jnp.where(lost, within[0], halves[0]), jnp.where(lost, within[1], halves[1]))
+    step = jnp.power(jnp.where(lost, lifted, quotient), exponent)
+    for_p, for_q = (_power_of_two(-lift * one) for one in within)
+    step = jnp.where(lost, step * jnp.where(from_p, for_p, for_q), step)
+    return mass * step * step
+
+
+def _power_of_two(y: jax.Array) -> jax.Array:
+    """2ʸ to the last digit also where y is large."""
+    whole = jnp.round(y)
+    return jnp.ldexp(jnp.exp2(y - whole), whole.astype(jnp.int32))
 
 
 def _may_be_infinite(price: Scalar) -> bool:
@@ -130,8 +162,8 @@ def _slopes(generator: Generator, p: jax.Array, q: jax.Array) -> tuple[jax.Array
         # Of degree zero: the slopes in log p at p = 1, in log q at q = 1.
         one = jnp.ones_like(r)
         for_p, for_q = (one, _finite(at_q / at_p), r), (_finite(at_p / at_q), one, r)
-        in_p = weighted_slopes(generator, *for_p, lambda order: _power_mass(order, *for_p))[0]
-        in_q = weighted_slopes(generator, *for_q, lambda order: _power_mass(order, *for_q))[1]
+        in_p = weighted_slopes(generator, *for_p, lambda order: _power_of_quotient(at_p, at_q, order - 1.0))[0]
+        in_q = weighted_slopes(generator, *for_q, lambda order: _power_of_quotient(at_p, at_q, order))[1]
     # Only what is infinite is taken at the edge: at p = 0 f'(u) if f'(0) is; at q = 0 f(u) - u f'(u) likewise.
     no_p, no_q = p == 0.0, q == 0.0
     ends = _limit(generator, generator.derivative, -1.0, p), _limit(generator, generator.coderivative, 1.0, q)

@@ -1,37 +1,43 @@
-"""Statistics of two rows of logits, and the accurate log-ratio that they give.
+"""Statistics of two rows of logits, and what they give: p, q and the accurate log-ratio of each outcome.
 
-(a, b) ─▶ norms Z_p, Z_q ─▶ shift R ─▶ p, q, r = (a - b)/T - R = log(p/q).
+    p = exp((a − m_p)/T)/Z_p,    q likewise,    r = log(p/q) = (a − b)/T − R,    R = log Z_p − log Z_q + (m_p − m_q)/T
+    d log p = da/T − E_p[da/T],                 Σ s d log p = Σ (s − p Σ s) da/T
 
-The decision that isn't obvious: r is never a difference of log-softmaxes, which would leave an error of eps times
-the logits. The difference a - b is formed first and exactly (as a two-term sum), and the shift
-R = log Z_p - log Z_q, also a two-term sum, is corrected by what the first estimate leaves of Σq - Σp, a sum of small
-terms when p ≈ q. Then r has relative accuracy, and so has every divergence.
+    a, b        rows of logits, T their temperature
+    m, Z        the largest logit, ``top``, and the norm Σ exp((a − m)/T)
+    R           the ``shift``, a two-term sum
+    s           slopes, derivatives in log p outcome by outcome
+
+The decision that isn't obvious: r is never a difference of log-softmaxes, which would leave an error of eps times the
+logits. The difference a − b is formed first and exactly, as a two-term sum, and R is one too. Then r has relative
+accuracy, and so has every divergence.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
-from kljax._kernels.blocks import by_blocks, single_or_double
-from kljax._special.elementwise import divide, expm1_minus_x_near, log1p, two_diff, two_product, two_sum
-from kljax._special.safe import finite_or_nan, saturated
-from kljax.generators._internal import Power, Scalar, mass_gap
+from kljax._kernels.blocks import single_or_double
+from kljax._special.elementwise import divide, expm1_minus_x_near, two_diff, two_product, two_sum
+from kljax._special.safe import saturated
+from kljax.generators._internal import Scalar
 
 Temperature = jax.Array | None
 
 
-class Rows(NamedTuple):
+class Statistics(NamedTuple):
     """Statistics of a pair of rows, each of shape [..., 1]."""
 
     top_p: jax.Array
     top_q: jax.Array
     norm_p: jax.Array  # Σ exp((a - top_p)/T)
     norm_q: jax.Array
-    shift: jax.Array  # log(p/q) = (a - b)/T - shift - shift_tail, taken as (a - b - T shift - …)/T
+    shift: jax.Array  # log(p/q) = (a - b)/T - shift - shift_tail
     shift_tail: jax.Array
 
 
@@ -60,7 +66,7 @@ def weights(a: jax.Array, top: jax.Array, temperature: Temperature) -> jax.Array
     return exp_of_sum(*scaled(two_diff(a, top), temperature))
 
 
-def log_ratio(a: jax.Array, b: jax.Array, rows: Rows, temperature: Temperature) -> jax.Array:
+def log_ratio(a: jax.Array, b: jax.Array, rows: Statistics, temperature: Temperature) -> jax.Array:
     """(a - b - T shift)/T = log(p/q), and 0 where both are -∞.
 
     Of a/T - b/T the rounding of (a - b)/T would be left where a and b are a constant apart.
@@ -82,67 +88,15 @@ def huge(top: jax.Array) -> jax.Array:
     return lax.select(jnp.abs(top) > limit, top, jnp.zeros_like(top))
 
 
-def norms(a: jax.Array, b: jax.Array, temperature: Temperature) -> Rows:
-    """The norms with a first estimate of the shift, whose error is a few eps."""
-
-    def of_block(temperature, a, b):
-        return _norms(a, b, temperature)
-
-    return by_blocks(of_block, temperature, a, b, still=True)
+def excess(p: jax.Array, q: jax.Array, x: jax.Array) -> jax.Array:
+    """p (e⁻ˣ - 1 + x) ≥ 0 for q = p e⁻ˣ, which serves where |x| > 1 and e⁻ˣ might overflow."""
+    near = jnp.abs(x) <= 1.0
+    return jnp.where(near, p * expm1_minus_x_near(jnp.where(near, -x, 0.0)), q + p * (x - 1.0))
 
 
-def _norms(a: jax.Array, b: jax.Array, temperature: Temperature) -> Rows:
-    a, b = single_or_double(a), single_or_double(b)
-    # A row without a finite maximum is no distribution: NaN, which then spreads to the result.
-    top_p, top_q = (finite_or_nan(x.max(-1, keepdims=True)) for x in (a, b))
-    norm_p, norm_q = (weights(x, t, temperature).sum(-1, keepdims=True) for x, t in ((a, top_p), (b, top_q)))
-    head, tail = scaled(two_diff(top_p - huge(top_p), top_q - huge(top_q)), temperature)
-    shift, rest = two_sum(head, jnp.log(norm_p / norm_q))
-    return Rows(top_p, top_q, norm_p, norm_q, shift, rest + tail)
-
-
-def refine(p: jax.Array, q: jax.Array, r: jax.Array, rows: Rows) -> Rows:
-    """The rows with their shift corrected by log Σq̂/Σp̂, of which nothing should be left."""
-    gap = mass_gap(p, q, r).sum(-1, keepdims=True)
-    shift, rest = two_sum(rows.shift, -log1p(gap))
-    return rows._replace(shift=shift, shift_tail=rows.shift_tail + rest)
-
-
-def weighted_gap(a: jax.Array, b: jax.Array, center: jax.Array) -> jax.Array:
-    """eᵃ (a - b - center); ∞ where just b is -∞, and 0 where a is."""
-    no_p, no_q = a == -jnp.inf, b == -jnp.inf
-    either = no_p | no_q
-    gap = jnp.where(either, 0.0, a) - jnp.where(either, 0.0, b)
-    return jnp.where(either, jnp.where(no_p, 0.0, jnp.inf), jnp.exp(a) * (gap - center))
-
-
-def excess_term(a: jax.Array, b: jax.Array, center: jax.Array) -> jax.Array:
-    """eᵃ (e⁻ˣ - 1 + x), x = a - b - center; far from x = 0, eᵃ e⁻ˣ is the weight of q itself.
-
-    Where just b is -∞ it is ∞.
-    """
-    no_p, no_q = a == -jnp.inf, b == -jnp.inf
-    either = no_p | no_q
-    gap, rest = two_diff(jnp.where(either, 0.0, a), jnp.where(either, 0.0, b))
-    x = (gap - center) + rest
-    near = (jnp.abs(x) <= 1.0) & ~either
-    by_p = jnp.exp(a) * jnp.where(near, expm1_minus_x_near(jnp.where(near, -x, 0.0)), x - 1.0)
-    lost = jnp.where(no_q, jnp.where(no_p, 0.0, jnp.inf), by_p)
-    return lost + jnp.where(near, 0.0, jnp.exp(jnp.where(near, 0.0, b + center)))
-
-
-def statistics(a: jax.Array, b: jax.Array, temperature: Temperature = None) -> Rows:
-    """The statistics of the rows along the last axis; they carry no derivative (``normalise`` does)."""
-    a, b, temperature = lax.stop_gradient((a, b, temperature))
-
-    def of_block(_, a, b, *first):
-        rows = Rows(*first)
-        return refine(*masses(a, b, temperature, rows), rows)
-
-    return by_blocks(of_block, (), a, b, *norms(a, b, temperature), still=True)
-
-
-def masses(a: jax.Array, b: jax.Array, temperature: Temperature, rows: Rows) -> tuple[jax.Array, jax.Array, jax.Array]:
+def masses(
+    a: jax.Array, b: jax.Array, temperature: Temperature, rows: Statistics
+) -> tuple[jax.Array, jax.Array, jax.Array]:
     """(p, q, r): the probabilities of both rows and r = log(p/q); r = ∓∞ where only p, only q is zero."""
     a, b = single_or_double(a), single_or_double(b)
     p = weights(a, rows.top_p, temperature) / rows.norm_p
@@ -150,8 +104,37 @@ def masses(a: jax.Array, b: jax.Array, temperature: Temperature, rows: Rows) -> 
     return p, q, log_ratio(a, b, rows, temperature)
 
 
+def inverse(temperature: Temperature) -> Temperature:
+    """1/T, by which a quotient is quicker."""
+    return None if temperature is None else 1.0 / temperature
+
+
+def times(x: jax.Array, scale: Temperature) -> jax.Array:
+    """x/T from 1/T."""
+    return x if scale is None else x * scale
+
+
+def quick_masses(
+    a: jax.Array, b: jax.Array, temperature: Temperature, rows: Statistics
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """(p, q, log(p/q)); in half precision, or with a temperature, p and q are some eps less exact, to be quick."""
+    full = a.dtype.itemsize >= 4
+    if full and temperature is None:
+        return masses(a, b, None, rows)
+    scale = inverse(temperature)
+
+    def mass(x: jax.Array, top: jax.Array, norm: jax.Array) -> jax.Array:
+        if not full:
+            return jnp.exp(times(single_or_double(x) - top, scale)) * (1.0 / norm)
+        head, tail = two_diff(x, top)
+        return exp_of_sum(times(head, scale), times(tail, scale)) / norm
+
+    p, q = mass(a, rows.top_p, rows.norm_p), mass(b, rows.top_q, rows.norm_q)
+    return p, q, log_ratio(a, b, rows, temperature)
+
+
 def power_exponent(
-    order: Scalar, a: jax.Array, b: jax.Array, rows: Rows, temperature: Temperature
+    order: Scalar, a: jax.Array, b: jax.Array, rows: Statistics, temperature: Temperature
 ) -> tuple[jax.Array, jax.Array]:
     """log(pᵅq¹⁻ᵅ) without the norms, as a two-term sum; -∞ where p or q is absent."""
     a, b = single_or_double(a), single_or_double(b)
@@ -170,7 +153,9 @@ def power_exponent(
     return jnp.where(absent, -jnp.inf, head), jnp.where(absent, 0.0, rest)
 
 
-def power_of_rows(a: jax.Array, b: jax.Array, rows: Rows, temperature: Temperature, p: Any, q: Any, r: Any) -> Power:
+def power_of_rows(
+    a: jax.Array, b: jax.Array, rows: Statistics, temperature: Temperature, p: Any, q: Any, r: Any
+) -> Callable[[Scalar], jax.Array]:
     """α ↦ pᵅq¹⁻ᵅ with the digits that p·e^{(α-1)r} would lose, or underflow with p; it moves with p, q and r."""
 
     def power(order: Scalar) -> jax.Array:
@@ -258,3 +243,24 @@ def logit_tangent(
     a = single_or_double(a)
     offset = jnp.where(a == -jnp.inf, 0.0, a - top)
     return (da - offset * (d_temperature / temperature)) / temperature
+
+
+class Pair(NamedTuple):
+    """Two rows, or a block of such pairs: the logits, their statistics, p, q and r = log(p/q)."""
+
+    a: jax.Array
+    b: jax.Array
+    temperature: Temperature
+    rows: Statistics
+    p: jax.Array
+    q: jax.Array
+    r: jax.Array
+
+    def power(self, order: Scalar) -> jax.Array:
+        """pᵅq¹⁻ᵅ"""
+        return power_of_rows(self.a, self.b, self.rows, self.temperature, self.p, self.q, self.r)(order)
+
+
+def pair_of(a: jax.Array, b: jax.Array, temperature: Temperature, rows: Statistics) -> Pair:
+    """The pair, whose p, q and r move with a, b and the temperature."""
+    return Pair(a, b, temperature, rows, *normalise(a, b, temperature, rows))

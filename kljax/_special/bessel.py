@@ -23,7 +23,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from kljax._special.elementwise import _is_double, horner, log1p
+from kljax._special.elementwise import horner, is_double, log1p
+from kljax._special.scalar_bregman import Convex, bregman
 
 
 class _Plan(NamedTuple):
@@ -40,7 +41,7 @@ _SINGLE, _DOUBLE = _Plan(7.0, 8, 11.0, 12, 5), _Plan(14.0, 20, 24.0, 22, 11)
 
 
 def _plan(x: jax.Array) -> _Plan:
-    return _DOUBLE if _is_double(x) else _SINGLE
+    return _DOUBLE if is_double(x) else _SINGLE
 
 
 @functools.lru_cache
@@ -236,18 +237,6 @@ def _gain_jvp(order, primals, tangents):
     return _gain(order, x), _mean(order, x) * dx
 
 
-@functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
-def _step(order: float, y: jax.Array, x: jax.Array, d: jax.Array) -> jax.Array:
-    """A'(x)(y - x) for the exact difference d = y - x."""
-    return _slope(order, x) * d
-
-
-@_step.defjvp
-def _step_jvp(order, primals, tangents):
-    (y, x, d), (dy, dx, _) = primals, tangents
-    return _step(order, y, x, d), _slope(order, x) * (dy - dx) + _bend(order, x) * d * dx
-
-
 def _by_rule(order: float, y: jax.Array, x: jax.Array, d: jax.Array, *, remainder: bool) -> tuple[jax.Array, jax.Array]:
     """(near, d² ∫(1 - t) A'(x + t d) dt or d ∫ A'(x + t d) dt); near, Gauss's rule has all the digits.
 
@@ -263,8 +252,7 @@ def _by_rule(order: float, y: jax.Array, x: jax.Array, d: jax.Array, *, remainde
     return near, step * (step * total) if remainder else step * total
 
 
-@functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
-def _gap(order: float, y: jax.Array, x: jax.Array, d: jax.Array) -> jax.Array:
+def _gap_value(order: float, y: jax.Array, x: jax.Array, d: jax.Array) -> jax.Array:
     """A(y) - A(x)."""
     near, by_rule = _by_rule(order, y, x, d, remainder=False)
     at_y, at_x = _terms(order, y), _terms(order, x)
@@ -272,14 +260,8 @@ def _gap(order: float, y: jax.Array, x: jax.Array, d: jax.Array) -> jax.Array:
     return jnp.where(near, by_rule, jnp.where(both, at_x.complement - at_y.complement, at_y.mean(y) - at_x.mean(x)))
 
 
-@_gap.defjvp
-def _gap_jvp(order, primals, tangents):
-    (y, x, d), (dy, dx, _) = primals, tangents
-    return _gap(order, y, x, d), _slope(order, y) * dy - _slope(order, x) * dx
-
-
-@functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
-def _bregman(order: float, y: jax.Array, x: jax.Array, d: jax.Array) -> jax.Array:
+def _bregman_value(order: float, y: jax.Array, x: jax.Array, d: jax.Array) -> jax.Array:
+    """F(y) - F(x) - A(x) d"""
     near, by_rule = _by_rule(order, y, x, d, remainder=True)
     at_y, at_x = _terms(order, y), _terms(order, x)
     # F is linear far out: there its excess over κ, with 1 - A for A.
@@ -288,11 +270,13 @@ def _bregman(order: float, y: jax.Array, x: jax.Array, d: jax.Array) -> jax.Arra
     return jnp.where(near, by_rule, jnp.where(at_x.complement < 0.5, bent, plain))
 
 
-@_bregman.defjvp
-def _bregman_jvp(order, primals, tangents):
-    # ∂y = A(y) - A(x), ∂x = -A'(x)(y - x).
-    (y, x, d), (dy, dx, _) = primals, tangents
-    return _bregman(order, y, x, d), _gap(order, y, x, d) * dy - _step(order, y, x, d) * dx
+def _times_curvature(order: float, x: jax.Array, v: jax.Array) -> jax.Array:
+    return _slope(order, x) * v
+
+
+@functools.lru_cache
+def _log_bessel(order: float) -> Convex:
+    return Convex(*(functools.partial(one, order) for one in (_bregman_value, _gap_value, _times_curvature)))
 
 
 # --- the functions, total ----------------------------------------------------------------------------------
@@ -352,10 +336,9 @@ def bregman_log_bessel(order: float, y: jax.Array, x: jax.Array, d: jax.Array | 
     """
     inside = _inside(y) & _inside(x)
     safe_y, safe_x = (jnp.where(inside, a, 1.0) for a in (y, x))
-    # The derivatives by y and x speak for d, too.
-    d = jax.lax.stop_gradient(safe_y - safe_x if d is None else jnp.where(inside, d, 0.0))
+    d = None if d is None else jnp.where(inside, d, 0.0)
     outside = jnp.where((y >= 0.0) & (x >= 0.0), jnp.where(y == x, 0.0, jnp.inf), jnp.nan).astype(y.dtype)
-    return jnp.where(inside, _bregman(float(order), safe_y, safe_x, d), outside)
+    return jnp.where(inside, bregman(_log_bessel(float(order)), safe_y, safe_x, d), outside)
 
 
 def bregman_log_i0(y: jax.Array, x: jax.Array, d: jax.Array | None = None) -> jax.Array:

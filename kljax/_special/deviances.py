@@ -26,7 +26,7 @@ import jax.numpy as jnp
 from kljax._special.edges import at_end, power_log
 from kljax._special.elementwise import divide, log1p, log_ratio, tiny, two_product, two_sum, x_minus_log1p
 from kljax._special.gamma import bregman_log_gamma, digamma, digamma_gap, log_gamma, log_gamma_gap
-from kljax._special.ratios import product_ratio_gap
+from kljax._special.ratios import gap_less_log, product_ratio_gap
 from kljax._special.stirling import phi, remainder, remainder_slope
 
 # From here on Stirling's formula is taken.
@@ -39,12 +39,10 @@ def rate_deviance(a: jax.Array, u: jax.Array, v: jax.Array, w: jax.Array) -> jax
     """K(a, m) = a log(a/m) - a + m for m = u v/w, of positive numbers."""
     t = product_ratio_gap(u, v, a, w)
     near = t > -0.5
-    bent = x_minus_log1p(jnp.where(near, t, 0.0))
-    # Far below, of the quotient that t is one less than little is left in t.
     quotient = divide(u, w) * divide(v, a)
     shown = (quotient >= tiny(a)) | near
     logs = jnp.where(shown, jnp.log(jnp.where(shown & ~near, quotient, 1.0)), log_ratio(u, w) + log_ratio(v, a))
-    return a * jnp.where(near, bent, jnp.where(near, 0.0, t) - logs)
+    return a * gap_less_log(t, logs)
 
 
 def _gap(a: jax.Array, b: jax.Array, x: jax.Array) -> tuple[jax.Array, jax.Array]:

@@ -24,7 +24,7 @@ from kljax._special.error_free import two_sum as two_sum
 from kljax._special.safe import exp_within, nan_where
 
 
-def _is_double(x: jax.Array) -> bool:
+def is_double(x: jax.Array) -> bool:
     return x.dtype == jnp.float64
 
 
@@ -57,7 +57,7 @@ _ATANH_TAIL_SINGLE, _ATANH_TAIL_DOUBLE = (economised(_ATANH_TAIL, 0.0, 0.25, n) 
 
 def _exp_tail_series(t: jax.Array) -> jax.Array:
     """(eᵗ - 1 - t)/t² for |t| ≤ 1."""
-    return horner(_EXP_TAIL_DOUBLE if _is_double(t) else _EXP_TAIL_SINGLE, t)
+    return horner(_EXP_TAIL_DOUBLE if is_double(t) else _EXP_TAIL_SINGLE, t)
 
 
 def expm1_near(t: jax.Array) -> jax.Array:
@@ -72,7 +72,7 @@ def expm1_minus_x_near(t: jax.Array) -> jax.Array:
 
 def atanh_tail(z: jax.Array) -> jax.Array:
     """W(z) = Σ zᵏ/(2k+3) for 0 ≤ z ≤ 1/4, so that atanh(s) = s + s³ W(s²)."""
-    return horner(_ATANH_TAIL_DOUBLE if _is_double(z) else _ATANH_TAIL_SINGLE, z)
+    return horner(_ATANH_TAIL_DOUBLE if is_double(z) else _ATANH_TAIL_SINGLE, z)
 
 
 # --- division whose derivatives do not overflow -----------------------------------------------------------
@@ -211,13 +211,16 @@ def log_apart(y: jax.Array, x: jax.Array, ratio: jax.Array, *, bounded: bool = F
     # The quotient of the roots stays in range. (Scaling by powers of two would not do: XLA joins such constants.)
     low, high = ratio < tiny(y), ratio == jnp.inf
     outside = low if bounded else low | high
-    # The roots only there: those of others may be anything.
-    above, below = (jnp.sqrt(jnp.where(outside, one, 1.0)) for one in (y, x))
+    # The roots only there: those of others may be anything. Where x is huge they take a part of it, lest even theirs
+    # underflow.
+    above = jnp.sqrt(jnp.where(outside, y, 1.0))
+    below = jnp.sqrt(jnp.where(low, 2.0**-8 * x, jnp.where(outside, x, 1.0)))
     roots = above / jnp.where(below > 0.0, below, 1.0)
     roots = jnp.where(below > 0.0, jnp.maximum(roots, jnp.where(y > 0.0, tiny(y), 0.0)), jnp.inf)
     if bounded:
         ratio = jnp.where(high, 1.0, ratio)
-    return jnp.where(outside, 2.0, 1.0) * jnp.log(jnp.where(outside, roots, ratio))
+    part = jnp.where(low, -8.0 * math.log(2.0), 0.0)
+    return jnp.where(outside, 2.0, 1.0) * jnp.log(jnp.where(outside, roots, ratio)) + part
 
 
 @jax.custom_jvp
@@ -361,7 +364,7 @@ def _expm1_minus_x_ratio_jvp(primals, tangents):
     (x,), (dx,) = primals, tangents
     near = jnp.abs(x) <= 1.0
     v = jnp.where(near, x, 0.0)
-    count = 18 if _is_double(x) else 10
+    count = 18 if is_double(x) else 10
     series = horner([(k + 1) / math.factorial(k + 3) for k in range(count)], v)
     safe = jnp.where(near, 1.0, x)
     direct = (expm1_ratio(safe) - 2.0 * expm1_minus_x_ratio(safe)) / safe

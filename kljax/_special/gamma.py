@@ -20,7 +20,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from kljax._special.elementwise import _is_double, atanh_tail, divide, horner, log1p, relative_gap, tiny, x_minus_log1p
+from kljax._special.elementwise import atanh_tail, divide, horner, is_double, log1p, relative_gap, tiny, x_minus_log1p
+from kljax._special.scalar_bregman import Convex, bregman, slope_gap
 
 # p and c₁, c₂, …, fitted in 50 digits so that the third derivative of Σ cₖ zᵏ interpolates R‴ in a weight φ‴; by
 # integration from ∞ the second and first derivative, gaps and Bregman divergences have no larger relative error: 6e-9
@@ -42,15 +43,15 @@ _ZERO, _ZERO_TAIL = 1.4616321449683622, 9.549995429965697e-17
 _SLOPE_AT_ONE, _SLOPE_AT_TWO = -0.5772156649015329, 0.42278433509846713
 
 
-def _series(x: jax.Array) -> tuple[jax.Array, list[float]]:
+def stirling_series(x: jax.Array) -> tuple[jax.Array, list[float]]:
     """(z, [c₁, c₂, …]) for the remainder R(x), x ≥ 1."""
-    pole, series = (_POLE_DOUBLE, _SERIES_DOUBLE) if _is_double(x) else (_POLE_SINGLE, _SERIES_SINGLE)
+    pole, series = (_POLE_DOUBLE, _SERIES_DOUBLE) if is_double(x) else (_POLE_SINGLE, _SERIES_SINGLE)
     return 1.0 / (x + pole), series
 
 
 def remainder_gap(y: jax.Array, x: jax.Array, d: jax.Array) -> jax.Array:
     """R'(y) - R'(x), where R' = -z² Σ k cₖ zᵏ⁻¹."""
-    (w, series), (z, _) = _series(y), _series(x)
+    (w, series), (z, _) = stirling_series(y), stirling_series(x)
     slopes = [0.0, 0.0, *(k * c for k, c in enumerate(series, 1))]
     value, divided = jnp.zeros_like(z), jnp.zeros_like(z)
     for c in reversed(slopes[1:]):
@@ -61,7 +62,7 @@ def remainder_gap(y: jax.Array, x: jax.Array, d: jax.Array) -> jax.Array:
 
 def remainder_bregman(y: jax.Array, x: jax.Array, d: jax.Array) -> jax.Array:
     """R(y) - R(x) - R'(x)(y - x) = d² z_x² z_y (P'(z_x) + z_y P[z_x, z_x, z_y]) for R = P(z)."""
-    (w, series), (z, _) = _series(y), _series(x)
+    (w, series), (z, _) = stirling_series(y), stirling_series(x)
     value, slope, divided = jnp.zeros_like(z), jnp.zeros_like(z), jnp.zeros_like(z)
     for c in reversed(series[1:]):
         value = c + z * value
@@ -93,7 +94,7 @@ def _logarithm(y: jax.Array, x: jax.Array, d: jax.Array) -> _Logarithm:
     s = jnp.where(near, part * d / total, 0.0)
     large, small = jnp.maximum(y, x), jnp.minimum(y, x)
     # The quotient of the extremes overflows: scale by powers of two, and add their logarithm.
-    power = 512 if _is_double(y) else 64
+    power = 512 if is_double(y) else 64
     down, up = large > 2.0**power, small < 2.0**-power
     quotient = jnp.where(down, large * 2.0**-power, large) / jnp.where(up, small * 2.0**power, small)
     scales = jnp.where(down, power * math.log(2.0), 0.0) + jnp.where(up, power * math.log(2.0), 0.0)
@@ -164,13 +165,13 @@ def _inside(x: jax.Array) -> jax.Array:
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0, 1))
-def _scaled(phi: bool, n: int, x: jax.Array) -> jax.Array:
+def scaled_derivative(phi: bool, n: int, x: jax.Array) -> jax.Array:
     """xⁿ⁻¹ F⁽ⁿ⁾(x), n ≥ 2, which neither over- nor underflows where x is normal."""
     if n > 2:  # what n!/x would overflow belongs to derivatives that overflow themselves
         x = jnp.maximum(x, 64.0 * tiny(x))
     low = x < 1.0
     u = jnp.where(low, x + 1.0, x)
-    z, series = _series(u)
+    z, series = stirling_series(u)
     factorial = float(math.factorial(n - 2))
     power = jnp.where(low, x / u, 1.0) ** (n - 1)
     # Times (-1)ⁿ, the derivatives of: -log x below 1; u log u - u, for φ less x log x - x; -½ log u; R(u).
@@ -182,11 +183,11 @@ def _scaled(phi: bool, n: int, x: jax.Array) -> jax.Array:
     return (-1.0) ** n * (recurrence + entropy + half + remainder)
 
 
-@_scaled.defjvp
+@scaled_derivative.defjvp
 def _scaled_jvp(phi, n, primals, tangents):
     (x,), (dx,) = primals, tangents
-    value = _scaled(phi, n, x)
-    return value, divide(((n - 1) * value + _scaled(phi, n + 1, x)) * dx, x)
+    value = scaled_derivative(phi, n, x)
+    return value, divide(((n - 1) * value + scaled_derivative(phi, n + 1, x)) * dx, x)
 
 
 def _finite_gap(y: jax.Array, x: jax.Array, d: jax.Array) -> jax.Array:
@@ -197,58 +198,34 @@ def _finite_gap(y: jax.Array, x: jax.Array, d: jax.Array) -> jax.Array:
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
 def _step(phi: bool, y: jax.Array, x: jax.Array, d: jax.Array, v: jax.Array) -> jax.Array:
     """F″(x)(y - x) v for a tangent v, which comes in first so that a zero one stays zero."""
-    return (_scaled(phi, 2, x) * v) * _finite_gap(y, x, d)
+    return (scaled_derivative(phi, 2, x) * v) * _finite_gap(y, x, d)
 
 
 @_step.defjvp
 def _step_jvp(phi, primals, tangents):
     # ∂y = F″(x) v, ∂x = F‴(x)(y - x) v - F″(x) v, ∂v = F″(x)(y - x).
     (y, x, d, v), (dy, dx, _, dv) = primals, tangents
-    by_points = (_scaled(phi, 3, x) * v * dx) * _finite_gap(y, x, d) + _scaled(phi, 2, x) * v * (dy - dx)
+    by_points = (scaled_derivative(phi, 3, x) * v * dx) * _finite_gap(y, x, d) + scaled_derivative(phi, 2, x) * v * (
+        dy - dx
+    )
     return _step(phi, y, x, d, v), divide(by_points, x) + _step(phi, y, x, d, dv)
 
 
-# Reverse mode transposes the body of _gap, without its rule: this one serves a second derivative over that.
-_slope_gap = jax.custom_jvp(_gap_value, nondiff_argnums=(0,))
+def _times_curvature(phi: bool, x: jax.Array, v: jax.Array) -> jax.Array:
+    """F″(x) v for a tangent v, which comes in before the division, which may overflow."""
+    return divide(scaled_derivative(phi, 2, x) * v, x)
 
 
-@_slope_gap.defjvp
-def _slope_gap_jvp(phi, primals, tangents):
-    (y, x, _), (dy, dx, _) = primals, tangents
-    tangent = divide(_scaled(phi, 2, y) * dy, y) - divide(_scaled(phi, 2, x) * dx, x)
-    return _slope_gap(phi, *primals), tangent
-
-
-@functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
-def _gap(phi: bool, y: jax.Array, x: jax.Array, d: jax.Array, v: jax.Array) -> jax.Array:
-    """(F'(y) - F'(x)) v for a tangent v."""
-    return _slope_gap(phi, y, x, d) * v
-
-
-@_gap.defjvp
-def _gap_jvp(phi, primals, tangents):
-    # ∂y = F″(y) v, ∂x = -F″(x) v; the tangents come in before the last division, which may overflow.
-    (y, x, d, v), (dy, dx, _, dv) = primals, tangents
-    by_points = divide(_scaled(phi, 2, y) * v * dy, y) - divide(_scaled(phi, 2, x) * v * dx, x)
-    return _gap(phi, y, x, d, v), by_points + _gap(phi, y, x, d, dv)
-
-
-@functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
-def _bregman(phi: bool, y: jax.Array, x: jax.Array, d: jax.Array) -> jax.Array:
-    return _bregman_value(phi, y, x, d)
-
-
-@_bregman.defjvp
-def _bregman_jvp(phi, primals, tangents):
-    # ∂y = F'(y) - F'(x), ∂x = -F″(x)(y - x).
-    (y, x, d), (dy, dx, _) = primals, tangents
-    return _bregman(phi, y, x, d), _gap(phi, y, x, d, dy) - _step(phi, y, x, d, dx)
+LOG_GAMMA, PHI = (
+    Convex(*(functools.partial(one, phi) for one in (_bregman_value, _gap_value, _times_curvature, _step)))
+    for phi in (False, True)
+)
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
 def _polygamma(n: int, x: jax.Array, v: jax.Array) -> jax.Array:
     """ψ⁽ⁿ⁾(x) v for a tangent v."""
-    value = _scaled(False, n + 1, x) * v
+    value = scaled_derivative(False, n + 1, x) * v
     for _ in range(n):  # a selection, linear in v, keeps the compiler from dividing once by xⁿ, which underflows
         value = divide(jnp.where(jnp.isnan(x), 0.0, value), x)
     return value
@@ -263,10 +240,10 @@ def _polygamma_jvp(n, primals, tangents):
 @jax.custom_jvp
 def _digamma(x: jax.Array, excess: jax.Array) -> jax.Array:
     """ψ(x) as ψ(x) - ψ(x₀), from excess = x - 1."""
-    zero = _ZERO if _is_double(x) else float(np.float32(_ZERO))
+    zero = _ZERO if is_double(x) else float(np.float32(_ZERO))
     # The compiler would join the two constants into one; the maximum, which never acts, keeps them apart.
     d = jnp.maximum(excess - (zero - 1.0), -2.0) - ((_ZERO - zero) + _ZERO_TAIL)
-    return _gap(False, x, jnp.full_like(x, zero), d, jnp.ones_like(x))
+    return slope_gap(LOG_GAMMA, x, jnp.full_like(x, zero), d)
 
 
 @_digamma.defjvp
@@ -281,7 +258,7 @@ def _log_gamma(x: jax.Array, excess: jax.Array) -> jax.Array:
     first = x < 1.5
     zero, slope = jnp.where(first, 1.0, 2.0).astype(x.dtype), jnp.where(first, _SLOPE_AT_ONE, _SLOPE_AT_TWO)
     d = jnp.where(first, excess, excess - 1.0)
-    return slope.astype(x.dtype) * d + _bregman(False, x, zero, d)
+    return slope.astype(x.dtype) * d + bregman(LOG_GAMMA, x, zero, d)
 
 
 @_log_gamma.defjvp
@@ -294,10 +271,10 @@ def _log_gamma_jvp(primals, tangents):
 def _log_gamma_gap(y: jax.Array, x: jax.Array, d: jax.Array) -> jax.Array:
     # Near, ψ(x) d + B(y; x); else Stirling's formula, term by term.
     near = jnp.maximum(0.5 * y, 0.5 * x) <= jnp.minimum(y, x)
-    local = _digamma(x, x - 1.0) * d + _bregman(False, y, x, d)
+    local = _digamma(x, x - 1.0) * d + bregman(LOG_GAMMA, y, x, d)
     low, v, u = _shifted(y, x)
     upper = _logarithm(v, u, d).value()
-    (w, series), (z, _) = _series(v), _series(u)
+    (w, series), (z, _) = stirling_series(v), stirling_series(u)
     remainder = horner([0.0, *series], w) - horner([0.0, *series], z)
     stirling = (v * upper + d * (jnp.log(u) - 1.0)) - 0.5 * upper + remainder
     return jnp.where(near, local, stirling - jnp.where(low, _logarithm(y, x, d).value(), 0.0))
@@ -369,20 +346,20 @@ def bregman_log_gamma(y: jax.Array, x: jax.Array, d: jax.Array | None = None) ->
     ∞ where just one of y, x is 0 or ∞ and 0 where both are the same, with zero gradients.
     """
     inside, safe_y, safe_x, d = _safe_pair(y, x, d)
-    return jnp.where(inside, _bregman(False, safe_y, safe_x, d), _outside(y, x))
+    return jnp.where(inside, bregman(LOG_GAMMA, safe_y, safe_x, d), _outside(y, x))
 
 
 def bregman_phi(y: jax.Array, x: jax.Array, d: jax.Array | None = None) -> jax.Array:
     """φ(y) - φ(x) - φ'(x)(y - x) ≥ 0 for φ(a) = log Γ(a) - a log a + a, convex; the ends as in `bregman_log_gamma`."""
     inside, safe_y, safe_x, d = _safe_pair(y, x, d)
-    return jnp.where(inside, _bregman(True, safe_y, safe_x, d), _outside(y, x))
+    return jnp.where(inside, bregman(PHI, safe_y, safe_x, d), _outside(y, x))
 
 
 def digamma_gap(y: jax.Array, x: jax.Array, d: jax.Array | None = None) -> jax.Array:
     """ψ(y) - ψ(x) for y, x > 0; ±∞ where just one of y, x is 0 or ∞, and 0 where both are the same."""
     inside, safe_y, safe_x, d = _safe_pair(y, x, d)
     limit = _outside(y, x)
-    return jnp.where(inside, _gap(False, safe_y, safe_x, d, jnp.ones_like(safe_y)), jnp.where(y < x, -limit, limit))
+    return jnp.where(inside, slope_gap(LOG_GAMMA, safe_y, safe_x, d), jnp.where(y < x, -limit, limit))
 
 
 def log_gamma_gap(y: jax.Array, x: jax.Array, d: jax.Array | None = None) -> jax.Array:

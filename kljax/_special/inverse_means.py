@@ -14,7 +14,7 @@ from jax import lax
 
 from kljax._special.bessel import bessel_ratio, bessel_ratio_complement, bessel_ratio_slope
 from kljax._special.elementwise import divide, log_ratio
-from kljax._special.gamma import _scaled, digamma, digamma_gap
+from kljax._special.gamma import digamma, digamma_gap, scaled_derivative
 from kljax._special.stirling import remainder_slope
 
 _STEPS = 200
@@ -56,7 +56,7 @@ def gamma_shape(excess: jax.Array) -> jax.Array:
 
     def advance(a: jax.Array) -> jax.Array:
         # Newton's method in 1/α (Minka 2002): φ″(α) = ψ'(α) - 1/α.
-        move = divide(_log_less_digamma(a) - s, _scaled(True, 2, a))  # (log α - ψ - s)/(α φ″)
+        move = divide(_log_less_digamma(a) - s, scaled_derivative(True, 2, a))  # (log α - ψ - s)/(α φ″)
         return a / jnp.maximum(1.0 - move, 0.1)
 
     ends = jnp.where(excess == 0.0, jnp.inf, jnp.where(excess == jnp.inf, 0.0, jnp.nan))
@@ -70,7 +70,7 @@ def _gamma_shape_jvp(primals, tangents):
     a = gamma_shape(s)
     inside = (a > 0.0) & (a < jnp.inf)
     safe = jnp.where(inside, a, 1.0)
-    return a, jnp.where(inside, -divide(safe * ds, _scaled(True, 2, safe)), 0.0)
+    return a, jnp.where(inside, -divide(safe * ds, scaled_derivative(True, 2, safe)), 0.0)
 
 
 def _solve_information(a: jax.Array, right: jax.Array) -> jax.Array:
@@ -79,10 +79,10 @@ def _solve_information(a: jax.Array, right: jax.Array) -> jax.Array:
     total = a.sum(-1, keepdims=True)
 
     def inverse(x: jax.Array) -> jax.Array:
-        return x / _scaled(False, 2, x)
+        return x / scaled_derivative(False, 2, x)
 
     def excess(x: jax.Array) -> jax.Array:
-        return x * (_scaled(True, 2, x) / _scaled(False, 2, x))
+        return x * (scaled_derivative(True, 2, x) / scaled_derivative(False, 2, x))
 
     inverses = inverse(a)
     small = inverse(total) - inverses.sum(-1, keepdims=True)

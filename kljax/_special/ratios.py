@@ -10,10 +10,12 @@ from kljax._special.elementwise import (
     atanh_tail,
     divide,
     gap_over,
+    log1p,
     log_apart,
     quotient_apart,
     symmetric_ratio,
     two_product,
+    x_minus_log1p,
 )
 
 
@@ -31,6 +33,18 @@ def _divide_twice_jvp(primals, tangents):
     dead = jnp.isinf(ratio)
     safe = jnp.where(dead, 1.0, x)
     return ratio, jnp.where(dead, 0.0, divide_twice(dy, safe) - divide(2.0 * jnp.where(dead, 0.0, ratio) * dx, safe))
+
+
+def log_of_gap(t: jax.Array, log: jax.Array) -> jax.Array:
+    """log(1 + t) from t where |t| ≤ ½, else ``log``, the same from what has the digits of 1 + t."""
+    near = jnp.abs(t) <= 0.5
+    return jnp.where(near, log1p(jnp.where(near, t, 0.0)), log)
+
+
+def gap_less_log(t: jax.Array, log: jax.Array) -> jax.Array:
+    """h(t) = t - log(1 + t) ≥ 0 from t where t > -½, else with ``log``: far below, little of 1 + t is left in t."""
+    near = t > -0.5
+    return jnp.where(near, x_minus_log1p(jnp.where(near, t, 0.0)), t - log)
 
 
 @jax.custom_jvp

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from kljax._special.elementwise import divide, expm1, horner, log1p
+from kljax._special.scalar_bregman import Convex, bregman
 
 _SINH = [1.0 / math.factorial(2 * k + 3) for k in range(11)]
 _COSH = [2.0 * (k + 1) / math.factorial(2 * k + 3) for k in range(11)]
@@ -82,8 +83,8 @@ def _curvatures(x: jax.Array, d: jax.Array) -> tuple[jax.Array, jax.Array]:
     return t, sinhc_curvature(x[..., None] + t * d[..., None]) * jnp.broadcast_to(weight, t.shape)
 
 
-@jax.custom_jvp
-def _bregman(y: jax.Array, x: jax.Array, d: jax.Array) -> jax.Array:
+def _bregman_value(y: jax.Array, x: jax.Array, d: jax.Array) -> jax.Array:
+    """S(y) - S(x) - S'(x) d"""
     close = jnp.abs(d) <= _NEAR
     v = jnp.where(close, d, 0.0)
     t, curvatures = _curvatures(x, v)
@@ -107,15 +108,7 @@ def _bracket(x: jax.Array) -> jax.Array:
     return jnp.where(near, v * v * jnp.sum((1.0 - t) * curvatures, -1), far)
 
 
-@_bregman.defjvp
-def _bregman_jvp(primals, tangents):
-    # ∂y = S'(y) - S'(x), ∂x = -S″(x)(y - x).
-    (y, x, d), (dy, dx, _) = primals, tangents
-    return _bregman(y, x, d), _gap(y, x, d) * dy - sinhc_curvature(x) * _difference(y, x, d) * dx
-
-
-@jax.custom_jvp
-def _gap(y: jax.Array, x: jax.Array, d: jax.Array) -> jax.Array:
+def _gap_value(y: jax.Array, x: jax.Array, d: jax.Array) -> jax.Array:
     """S'(y) - S'(x)"""
     close = jnp.abs(d) <= _NEAR
     v = jnp.where(close, d, 0.0)
@@ -128,24 +121,9 @@ def _gap(y: jax.Array, x: jax.Array, d: jax.Array) -> jax.Array:
     return jnp.where(close, v * jnp.sum(curvatures, -1), far)
 
 
-@_gap.defjvp
-def _gap_jvp(primals, tangents):
-    (y, x, d), (dy, dx, _) = primals, tangents
-    return _gap(y, x, d), sinhc_curvature(y) * dy - sinhc_curvature(x) * dx
-
-
-@jax.custom_jvp
-def _difference(y: jax.Array, x: jax.Array, d: jax.Array) -> jax.Array:
-    """y - x, known as d."""
-    return d
-
-
-@_difference.defjvp
-def _difference_jvp(primals, tangents):
-    (y, x, d), (dy, dx, _) = primals, tangents
-    return _difference(y, x, d), dy - dx
+_LOG_SINHC = Convex(_bregman_value, _gap_value, lambda x, v: sinhc_curvature(x) * v)
 
 
 def bregman_log_sinhc(y: jax.Array, x: jax.Array, d: jax.Array | None = None) -> jax.Array:
     """S(y) - S(x) - S'(x)(y - x) ≥ 0; ``d`` is y - x where known better than by subtraction."""
-    return _bregman(y, x, jax.lax.stop_gradient(y - x if d is None else d))
+    return bregman(_LOG_SINHC, y, x, d)

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from kljax._special.elementwise import log1p
+from kljax._special.scalar_bregman import Convex, bregman
 
 _FIRST = 12  # terms of a sum before the Euler–Maclaurin formula takes over
 _BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510)
@@ -42,22 +43,39 @@ def log_zeta(s: jax.Array) -> jax.Array:
     return log1p(zeta_less_one(s))
 
 
+def _slope(s: jax.Array) -> jax.Array:
+    """(log ζ)'(s), minus the mean of log k."""
+    return jax.jvp(log_zeta, (s,), (jnp.ones_like(s),))[1]
+
+
 def _curvature(s: jax.Array) -> jax.Array:
     """(log ζ)″(s), the variance of log k."""
+    return jax.jvp(_slope, (s,), (jnp.ones_like(s),))[1]
 
-    def slope(x: jax.Array) -> jax.Array:
-        return jax.jvp(log_zeta, (x,), (jnp.ones_like(x),))[1]
 
-    return jax.jvp(slope, (s,), (jnp.ones_like(s),))[1]
+def _near(y: jax.Array, x: jax.Array, d: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
+    """(near, the step there and else 0, t, Gauss's weights times (log ζ)″(x + t step)), the last two on a new axis."""
+    near = jnp.abs(d) <= 0.5 * (jnp.minimum(x, y) - 1.0)
+    step = jnp.where(near, d, 0.0)
+    ticks, weights = np.polynomial.legendre.leggauss(10 if x.dtype == jnp.float64 else 6)
+    t, each = (jnp.asarray(one, x.dtype).reshape(*[1] * x.ndim, -1) for one in (0.5 + 0.5 * ticks, 0.5 * weights))
+    return near, step, t, each * _curvature(x[..., None] + t * step[..., None])
+
+
+def _bregman_value(y: jax.Array, x: jax.Array, d: jax.Array) -> jax.Array:
+    near, step, t, curvatures = _near(y, x, d)
+    close = step * step * ((1.0 - t) * curvatures).sum(-1)
+    return jnp.where(near, close, log_zeta(y) - log_zeta(x) - _slope(x) * d)
+
+
+def _gap_value(y: jax.Array, x: jax.Array, d: jax.Array) -> jax.Array:
+    near, step, _, curvatures = _near(y, x, d)
+    return jnp.where(near, step * curvatures.sum(-1), _slope(y) - _slope(x))
+
+
+_LOG_ZETA = Convex(_bregman_value, _gap_value, lambda s, v: _curvature(s) * v)
 
 
 def bregman_log_zeta(y: jax.Array, x: jax.Array, d: jax.Array) -> jax.Array:
     """log ζ(y) - log ζ(x) - (log ζ)'(x) d, d = y - x: near each other d²∫(1 - t)(log ζ)″(x + td)dt, by Gauss's rule."""
-    near = jnp.abs(d) <= 0.5 * (jnp.minimum(x, y) - 1.0)
-    step = jnp.where(near, d, 0.0)
-    ticks, weights = np.polynomial.legendre.leggauss(10 if x.dtype == jnp.float64 else 6)
-    t = jnp.asarray(0.5 + 0.5 * ticks, x.dtype).reshape(*[1] * x.ndim, -1)
-    rows = jnp.asarray(0.5 * weights, x.dtype).reshape(*[1] * x.ndim, -1) * (1.0 - t)
-    close = step * step * (rows * _curvature(x[..., None] + t * step[..., None])).sum(-1)
-    value, slope = jax.jvp(log_zeta, (x,), (jnp.ones_like(x),))
-    return jnp.where(near, close, log_zeta(y) - value - slope * d)
+    return bregman(_LOG_ZETA, *jnp.broadcast_arrays(y, x, d))

@@ -1,15 +1,18 @@
-"""The β-divergence of two numbers, continuous in β, with its derivative rule."""
+"""The β-divergence of two numbers, continuous in β: the Bregman divergence of φ(x) = xᵝ/(β(β - 1)).
+
+    D = [xᵝ + (β - 1) yᵝ - β x yᵝ⁻¹]/(β(β - 1)) = yᵝ r² exp[0, r, βr],    r = log(x/y)
+    φ'(x) - φ'(y) = (xᵝ⁻¹ - yᵝ⁻¹)/(β - 1) = yᵝ⁻¹ r exp[0, (β - 1)r],       φ″(x) = xᵝ⁻²
+
+with exp[…] the divided differences of the exponential, which need no cases at β = 0 and 1.
+"""
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
-
 import jax
 import jax.numpy as jnp
-from jax.custom_derivatives import SymbolicZero
 
 from kljax._special import elementwise
+from kljax._special.scalar_bregman import Convex, bregman, difference
 from kljax.bregman._divided import exp_divided
 from kljax.bregman._remainder import finite
 
@@ -29,17 +32,6 @@ def _power_jvp(primals, tangents):
     ) * de
 
 
-def _by_beta(
-    of: Callable[[jax.Array], jax.Array], beta: jax.Array, step: jax.Array | SymbolicZero
-) -> jax.Array | float:
-    """The derivative of ``of`` along a step in β; nothing is computed where β is held fixed."""
-    return 0.0 if isinstance(step, SymbolicZero) else jax.jvp(of, (beta,), (step,))[1]
-
-
-def _along(slope: jax.Array, step: jax.Array | SymbolicZero) -> jax.Array | float:
-    return 0.0 if isinstance(step, SymbolicZero) else slope * step
-
-
 def _gap(x: jax.Array, y: jax.Array, beta: jax.Array) -> jax.Array:
     """(xᵝ⁻¹ - yᵝ⁻¹)/(β - 1) for x, y > 0; log(x/y) at β = 1."""
     r = elementwise.log_ratio(x, y)
@@ -50,21 +42,20 @@ def _gap(x: jax.Array, y: jax.Array, beta: jax.Array) -> jax.Array:
     return finite(jnp.where(rising, x, y) ** e) * r * exp_divided([-top, e * r - top])
 
 
-@jax.custom_jvp
-def power_gap(x: jax.Array, y: jax.Array, beta: jax.Array) -> jax.Array:
-    """φ'(x) - φ'(y) for φ(x) = xᵝ/(β(β - 1)); a zero stands for the smallest positive normal number."""
+def _power_gap(x: jax.Array, y: jax.Array, _: jax.Array, beta: jax.Array) -> jax.Array:
+    """φ'(x) - φ'(y); a zero stands for the smallest positive normal number."""
     low = elementwise.tiny(x)
     return finite(_gap(jnp.maximum(x, low), jnp.maximum(y, low), beta))
 
 
-@functools.partial(power_gap.defjvp, symbolic_zeros=True)
-def _power_gap_jvp(primals, tangents):
-    x, y, beta = primals
-    dx, dy, d_beta = tangents
-    low = elementwise.tiny(x)
-    by_beta = _by_beta(lambda b: _gap(jnp.maximum(x, low), jnp.maximum(y, low), b), beta, d_beta)
-    by_points = _along(_power(x, beta - 2.0), dx) - _along(_power(y, beta - 2.0), dy)
-    return power_gap(x, y, beta), jnp.broadcast_to(by_points + by_beta, x.shape)
+def _curvature(x: jax.Array, v: jax.Array, beta: jax.Array) -> jax.Array:
+    """xᵝ⁻² v"""
+    return _power(x, beta - 2.0) * v
+
+
+def _step(x: jax.Array, y: jax.Array, d: jax.Array, v: jax.Array, beta: jax.Array) -> jax.Array:
+    """yᵝ⁻²(x - y) v"""
+    return finite(_power(y, beta - 2.0) * difference(x, y, d)) * v
 
 
 def _term(x: jax.Array, y: jax.Array, beta: jax.Array) -> jax.Array:
@@ -85,20 +76,11 @@ def _term(x: jax.Array, y: jax.Array, beta: jax.Array) -> jax.Array:
     return jnp.where(no_x, at_no_x, jnp.where(no_y, at_no_y, inside))
 
 
-@jax.custom_jvp
+_POWER = Convex(lambda x, y, d, beta: _term(x, y, beta), _power_gap, _curvature, _step)
+
+
 def beta_term(x: jax.Array, y: jax.Array, beta: jax.Array) -> jax.Array:
-    """[xᵝ + (β - 1) yᵝ - β x yᵝ⁻¹]/(β(β - 1)) ≥ 0, for arguments of one shape."""
-    return _term(x, y, beta)
-
-
-@functools.partial(beta_term.defjvp, symbolic_zeros=True)
-def _beta_term_jvp(primals, tangents):
-    # ∂x = φ'(x) - φ'(y), ∂y = -φ''(y)(x - y); zero where both are absent or the cost is infinite.
-    x, y, beta = primals
-    dx, dy, d_beta = tangents
-    value = beta_term(x, y, beta)
-    dead = jnp.isinf(value) | ((x == 0.0) & (y == 0.0))
-    u, v = jnp.where(dead, 1.0, x), jnp.where(dead, 1.0, y)
-    by_y = finite(_power(v, beta - 2.0) * (u - v))
-    by_points = _along(power_gap(u, v, beta), dx) - _along(by_y, dy)
-    return value, jnp.where(dead, 0.0, by_points + _by_beta(lambda b: _term(u, v, b), beta, d_beta))
+    """[xᵝ + (β - 1) yᵝ - β x yᵝ⁻¹]/(β(β - 1)) ≥ 0, for arguments of one shape; absent where both are zero."""
+    absent = (x == 0.0) & (y == 0.0)
+    x, y = (jnp.where(absent, 1.0, one) for one in (x, y))
+    return bregman(_POWER, x, y, None, beta)

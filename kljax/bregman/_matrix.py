@@ -16,6 +16,7 @@ from jax.typing import ArrayLike
 
 from kljax import _checks
 from kljax._special import elementwise
+from kljax._special.ratios import gap_less_log
 from kljax.bregman._divided import kl_divided, log_divided, log_divided_twice
 
 
@@ -82,10 +83,7 @@ def _log_det(x: jax.Array, y: jax.Array) -> jax.Array:
     strict = jnp.sum(_square(jnp.tril(factor, -1)), -1)
     root = jnp.real(jnp.diagonal(factor, axis1=-2, axis2=-1))
     delta = jnp.real(jnp.diagonal(s, axis1=-2, axis2=-1)) - strict
-    near = jnp.abs(delta) < 0.5
-    far = jnp.square(root) - 1.0 - 2.0 * jnp.log(root)
-    terms = jnp.where(near, elementwise.x_minus_log1p(jnp.where(near, delta, 0.0)), far)
-    return jnp.sum(terms + strict, -1)
+    return jnp.sum(gap_less_log(delta, 2.0 * jnp.log(root)) + strict, -1)
 
 
 @_log_det.defjvp

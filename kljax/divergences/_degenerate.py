@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import operator
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -52,27 +52,47 @@ def _degenerate(one: Any) -> jax.Array | None:
     return (size == 0.0) | (size == jnp.inf)
 
 
-def proper(p: Any, q: Any) -> tuple[Any, Any, jax.Array | None, jax.Array | None]:
-    """(p, q, where one of them is degenerate, where they are equal): None where it is known that neither is."""
+class Degenerate(NamedTuple):
+    """Where one of two distributions is, and where they are equal there; [batch...]."""
+
+    either: jax.Array
+    same: jax.Array
+
+
+def proper(p: Any, q: Any) -> tuple[Any, Any, Degenerate | None]:
+    """p and q with ordinary parameters where one of them is degenerate, and where; None where it is known that none is.
+
+    Both are of one batch.
+    """
     found = [flag for flag in (_degenerate(p), _degenerate(q)) if flag is not None]
     if not found:
-        return p, q, None, None
-    edge = jnp.broadcast_to(functools.reduce(operator.or_, found), batch_shape(p))
-    if not isinstance(edge, jax.core.Tracer) and not edge.any():
-        return p, q, None, None
+        return p, q, None
+    either = jnp.broadcast_to(functools.reduce(operator.or_, found), batch_shape(p))
     structures: list[Any] = [jax.tree.structure(p), jax.tree.structure(q)]
     if type(p) is type(q) and structures[0] == structures[1]:
         pairs = zip(jax.tree.leaves(p), jax.tree.leaves(q), strict=True)
         alike = [one == other for one, other in pairs]
-        same = functools.reduce(operator.and_, [one.reshape(*edge.shape, -1).all(-1) for one in alike])
+        same = functools.reduce(operator.and_, [one.reshape(*either.shape, -1).all(-1) for one in alike])
     else:
-        same = jnp.zeros_like(edge)
-    return padded(p, ~edge), padded(q, ~edge), edge, same
+        same = jnp.zeros_like(either)
+    return padded(p, ~either), padded(q, ~either), Degenerate(either, same)
 
 
-def shown(value: jax.Array, edge: jax.Array | None, same: jax.Array | None, apart: Any) -> jax.Array:
-    """The value, but where one of the two was degenerate ``apart``, or 0 for p = q."""
-    if edge is None or same is None:
+@jax.tree_util.register_static
+class Limits(NamedTuple):
+    """What a divergence is for p = q, and for two that have nothing in common; numbers of the program."""
+
+    equal: Any
+    apart: Any
+
+
+def shown(value: Any, where: Degenerate | None, limits: tuple[Any, Any]) -> Any:
+    """The value or values, but the limits where one of the two is degenerate."""
+    if where is None:
         return value
-    limit = jnp.where(same, 0.0, jnp.broadcast_to(jnp.asarray(apart), value.shape).astype(value.dtype))
-    return jnp.where(edge, limit, value)
+
+    def one(value: jax.Array, equal: Any, apart: Any) -> jax.Array:
+        least, most = (jnp.asarray(each).astype(value.dtype) for each in (equal, apart))
+        return jnp.where(where.either, jnp.where(where.same, least, most), value)
+
+    return jax.tree.map(one, value, *limits)

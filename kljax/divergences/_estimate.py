@@ -11,10 +11,11 @@ import jax.numpy as jnp
 from jax import lax
 from jax.typing import ArrayLike
 
-from kljax import _checks, generators, interop
+from kljax import _checks, generators
 from kljax._names import advised
 from kljax._prompt import prompt
 from kljax._types import Law
+from kljax.divergences._dispatch import converted
 from kljax.families import Distribution
 from kljax.families._internal import aligned, is_family
 from kljax.families._internal import logs as _logs
@@ -78,7 +79,7 @@ def estimate(
         raise TypeError(f"Exactly one of key and draws must be given; got {'neither' if key is None else 'both'}.")
     if key is not None:
         _checks.key("key", key)
-    p, q = (interop.convert(one) or one for one in (p, q))
+    p, q = converted(p), converted(q)
     for name, one in (("p", p), ("q", q)):
         # With draws made outside nothing needs to be sampled.
         if not (isinstance(one, Distribution) or (draws is not None and hasattr(one, "log_prob"))):

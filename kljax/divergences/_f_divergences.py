@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax
-import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from kljax import _checks, generators
+from kljax._names import advised
 from kljax._types import Law
-from kljax.divergences import _degenerate, _pairs, _powers, _structure
-from kljax.divergences._forms.total_variation import TOTAL_VARIATION
-from kljax.divergences._register import converted, of_generator, registered, registrable
+from kljax.divergences import _questions
+from kljax.divergences._dispatch import answer
 from kljax.generators import Generator
 from kljax.generators._internal import check as check_generator
 
 
-@registrable
+@advised
 def f_divergence(p: Law, q: Law, generator: Generator) -> jax.Array:
     """D_f(p‖q) = ∫ q f(p/q), for any generator.
 
@@ -45,34 +42,10 @@ def f_divergence(p: Law, q: Law, generator: Generator) -> jax.Array:
         Csiszár (1967), "Information-type measures of difference of probability distributions".
     """
     check_generator("generator", generator)
-    own = of_generator(generator, p, q)
-    if own is not None:
-        return own
-    p, q = _pairs.pair(p, q)
-    parts = _structure.parts(p, q)
-    if parts is not None:
-        return _structure.f_divergence(parts, generator, f_divergence, renyi)
-    if generator.name == generators.kl.name:
-        return _pairs.kl(p, q)
-    p, q, edge, same = _degenerate.proper(p, q)
-    value = _of_pair(p, q, generator)
-    return value if edge is None else _degenerate.shown(value, edge, same, generator.at_zero + generator.at_infinity)
+    return _questions.f_divergence(p, q, generator)
 
 
-def _of_pair(p: Any, q: Any, generator: Generator) -> jax.Array:
-    if generator.name == generators.total_variation.name and (type(p), type(q)) in TOTAL_VARIATION:
-        return _pairs.closed(TOTAL_VARIATION[type(p), type(q)], p, q)
-    power = _powers.power_of(generator)
-
-    def integral() -> jax.Array:
-        return _pairs.integrate("f_divergence", p, q, generator=generator)
-
-    if power is None:
-        return integral()
-    return _powers.of_pair("alpha", p, q, power[0], integral, power[1])
-
-
-@registrable
+@advised
 def renyi(p: Law, q: Law, *, order: ArrayLike) -> jax.Array:
     """R_α = log(∫ p^α q^(1-α))/(α - 1), Rényi's divergence; KL at α = 1.
 
@@ -102,16 +75,11 @@ def renyi(p: Law, q: Law, *, order: ArrayLike) -> jax.Array:
     """
     order = _checks.parameter("order", order)
     _checks.number("order", order, low=0.0, open_low=True)
-    p, q = _pairs.pair(p, q)
-    parts = _structure.parts(p, q)
-    if parts is not None:
-        return _structure.added(parts, renyi, order=order)
-    p, q, edge, same = _degenerate.proper(p, q)
-    value = _powers.of_pair("renyi", p, q, order, lambda: _pairs.integrate("renyi", p, q, order=order))
-    return _degenerate.shown(value, edge, same, jnp.inf)
+    found: jax.Array = answer(_questions.of_order(order), p, q)
+    return found
 
 
-@registrable
+@advised
 def tsallis(p: Law, q: Law, *, order: ArrayLike) -> jax.Array:
     """T_α = (∫ p^α q^(1-α) - 1)/(α - 1), Tsallis' divergence; KL at α = 1.
 
@@ -138,7 +106,7 @@ def tsallis(p: Law, q: Law, *, order: ArrayLike) -> jax.Array:
     return f_divergence(p, q, generators.tsallis(_checks.parameter("order", order)))
 
 
-@registrable
+@advised
 def alpha(p: Law, q: Law, *, order: ArrayLike) -> jax.Array:
     """A_α = (∫ p^α q^(1-α) - 1)/(α(α - 1)), Amari's α-divergence; KL(p‖q) at α = 1 and KL(q‖p) at α = 0.
 
@@ -165,7 +133,7 @@ def alpha(p: Law, q: Law, *, order: ArrayLike) -> jax.Array:
     return f_divergence(p, q, generators.alpha(_checks.parameter("order", order)))
 
 
-@registrable
+@advised
 def squared_hellinger(p: Law, q: Law) -> jax.Array:
     """H² = ½∫(√p - √q)², in [0, 1].
 
@@ -191,7 +159,7 @@ def squared_hellinger(p: Law, q: Law) -> jax.Array:
     return f_divergence(p, q, generators.squared_hellinger)
 
 
-@registrable
+@advised
 def total_variation(p: Law, q: Law) -> jax.Array:
     """TV = ½∫|p - q|, in [0, 1].
 
@@ -217,7 +185,7 @@ def total_variation(p: Law, q: Law) -> jax.Array:
     return f_divergence(p, q, generators.total_variation)
 
 
-@registrable
+@advised
 def chi_squared(p: Law, q: Law) -> jax.Array:
     """χ²(p‖q) = ∫(p - q)²/q, Pearson's; inf where it diverges.
 
@@ -243,7 +211,7 @@ def chi_squared(p: Law, q: Law) -> jax.Array:
     return f_divergence(p, q, generators.pearson)
 
 
-@registrable
+@advised
 def le_cam(p: Law, q: Law) -> jax.Array:
     """LC = ½∫(p - q)²/(p + q), in [0, 1], the triangular discrimination.
 
@@ -269,7 +237,7 @@ def le_cam(p: Law, q: Law) -> jax.Array:
     return f_divergence(p, q, generators.le_cam)
 
 
-@registrable
+@advised
 def bhattacharyya(p: Law, q: Law) -> jax.Array:
     """B = -log ∫√(pq), Bhattacharyya's distance; half of Rényi's divergence of order ½.
 
@@ -292,12 +260,5 @@ def bhattacharyya(p: Law, q: Law) -> jax.Array:
     References:
         Bhattacharyya (1943), "On a measure of divergence between two statistical populations".
     """
-    if registered("renyi", converted(p), converted(q)):
-        return 0.5 * renyi(p, q, order=0.5)
-    p, q = _pairs.pair(p, q)
-    parts = _structure.parts(p, q)
-    if parts is not None:
-        return _structure.added(parts, bhattacharyya)
-    p, q, edge, same = _degenerate.proper(p, q)
-    value = _powers.of_pair("renyi", p, q, 0.5, lambda: _pairs.integrate("bhattacharyya", p, q), 0.5)
-    return _degenerate.shown(value, edge, same, jnp.inf)
+    found: jax.Array = answer(_questions.OVERLAP, p, q)
+    return found

@@ -11,7 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from kljax._special.elementwise import log1p
-from kljax.divergences import _pairs, _structure
+from kljax.divergences import _structure
+from kljax.divergences._dispatch import distribution
 from kljax.families import MultivariateNormal
 from kljax.families._internal import adjoint, cholesky, diagonal, identity, multiply, norm_squared, solve_lower
 
@@ -43,7 +44,7 @@ def mutual_information(p: Any, *, block: int | Sequence[int]) -> jax.Array:
     References:
         Cover & Thomas (2006), "Elements of information theory", section 8.5; Gelfand & Yaglom (1957).
     """
-    record = _structure.as_vector(_pairs.distribution("p", p))
+    record = _structure.as_vector(distribution("p", p))
     if not isinstance(record, MultivariateNormal):
         raise NotImplementedError(
             f"mutual_information of {type(record).__name__}: there is a closed form for MultivariateNormal alone. From "

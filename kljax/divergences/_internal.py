@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from kljax.divergences import _pairs as pairs
+from kljax.divergences._dispatch import converted, distribution
 
 __all__ = [
-    "pairs",
+    "converted",
+    "distribution",
 ]

@@ -6,14 +6,16 @@ import jax
 from jax.typing import ArrayLike
 
 from kljax import _checks, generators
+from kljax._names import advised
 from kljax._types import Law
-from kljax.divergences import _atoms, _pairs, _structure
-from kljax.divergences._f_divergences import f_divergence
-from kljax.divergences._register import converted, registered, registrable
-from kljax.families._internal import filled
+from kljax.divergences import _points, _structure
+from kljax.divergences._dispatch import answer, check_draws, converted, distribution, own
+from kljax.divergences._questions import KULLBACK_LEIBLER, f_divergence
+from kljax.divergences._verbs import CROSS_ENTROPY, ENTROPY, JEFFREYS
+from kljax.families._internal import aligned, is_family
 
 
-@registrable
+@advised
 def kl(p: Law, q: Law) -> jax.Array:
     """KL(p‖q) = E_p[log p(x) - log q(x)], the Kullback–Leibler divergence.
 
@@ -38,12 +40,11 @@ def kl(p: Law, q: Law) -> jax.Array:
     References:
         Kullback & Leibler (1951), "On information and sufficiency".
     """
-    p, q = _pairs.pair(p, q)
-    parts = _structure.parts(p, q)
-    return _pairs.kl(p, q) if parts is None else _structure.added(parts, kl)
+    found: jax.Array = answer(KULLBACK_LEIBLER, p, q)
+    return found
 
 
-@registrable
+@advised
 def jeffreys(p: Law, q: Law) -> jax.Array:
     """J = KL(p‖q) + KL(q‖p), Jeffreys' divergence.
 
@@ -66,10 +67,12 @@ def jeffreys(p: Law, q: Law) -> jax.Array:
     References:
         Jeffreys (1946), "An invariant form for the prior probability in estimation problems".
     """
-    return kl(p, q) + kl(q, p)
+    p, q = converted(p), converted(q)
+    registered = own(JEFFREYS, p, q)
+    return kl(p, q) + kl(q, p) if registered is None else registered
 
 
-@registrable
+@advised
 def jensen_shannon(p: Law, q: Law, *, weight: ArrayLike = 0.5, scaled: bool = False) -> jax.Array:
     """JS_w = w KL(p‖m) + (1 - w) KL(q‖m), m = w p + (1 - w) q; ``scaled`` divides by w(1 - w).
 
@@ -94,11 +97,10 @@ def jensen_shannon(p: Law, q: Law, *, weight: ArrayLike = 0.5, scaled: bool = Fa
     References:
         Lin (1991), "Divergence measures based on the Shannon entropy", eq. (4.1).
     """
-    generator = generators.jensen_shannon(_checks.parameter("weight", weight), scaled=scaled)
-    return f_divergence(p, q, generator)
+    return f_divergence(p, q, generators.jensen_shannon(_checks.parameter("weight", weight), scaled=scaled))
 
 
-@registrable
+@advised
 def skew_kl(p: Law, q: Law, *, weight: ArrayLike) -> jax.Array:
     """KL(p‖w p + (1 - w) q), the skew divergence; w = 0 is KL(p‖q) and w = 1 is zero.
 
@@ -127,7 +129,7 @@ def skew_kl(p: Law, q: Law, *, weight: ArrayLike) -> jax.Array:
     return f_divergence(p, q, generators.skew_kl(_checks.parameter("weight", weight)))
 
 
-@registrable
+@advised
 def cross_entropy(p: Law, q: Law) -> jax.Array:
     """H(p, q) = -E_p[log q(x)] = H(p) + KL(p‖q).
 
@@ -150,20 +152,25 @@ def cross_entropy(p: Law, q: Law) -> jax.Array:
     References:
         Cover & Thomas (2006), "Elements of information theory", section 8.5.
     """
-    if registered("kl", converted(p), converted(q)) and registered("entropy", converted(p)):
+    p, q = converted(p), converted(q)
+    registered = own(CROSS_ENTROPY, p, q)
+    if registered is not None:
+        return registered
+    if not (is_family(p) and is_family(q)):
         return entropy(p) + kl(p, q)
-    p_given, q_given = _pairs.distribution("p", p), _pairs.distribution("q", q)
-    p, q = _pairs.both(p_given, q_given)
-    parts = _structure.parts(p, q)
+    first, second = _structure.unified(p, q)
+    check_draws(first, second)
+    parts = _structure.parts(first, second)
     if parts is not None:
         return _structure.added(parts, cross_entropy)
-    if _atoms.is_made_of_points(p):
-        return _atoms.cross_entropy(p, q)
+    first, second = aligned(first, second)
+    if _points.is_made_of_points(first):
+        return _points.cross_entropy(first, second)
     # As given: that two bijectors are the same object is not seen once they are broadcast.
-    return entropy(filled(p)) + kl(p_given, q_given)
+    return entropy(first) + kl(p, q)
 
 
-@registrable
+@advised
 def entropy(p: Law) -> jax.Array:
     """H(p) = -E_p[log p(x)], Shannon's; of a density it may be negative.
 
@@ -179,4 +186,6 @@ def entropy(p: Law) -> jax.Array:
         >>> print(f"{kljax.entropy(Normal(0.0, 1.0)):.4f}")
         1.4189
     """
-    return _pairs.distribution("p", p).entropy()
+    p = converted(p)
+    registered = own(ENTROPY, p)
+    return distribution("p", p).entropy() if registered is None else registered

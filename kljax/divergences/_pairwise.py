@@ -15,9 +15,11 @@ from jax import lax
 from kljax import _names
 from kljax._names import advised
 from kljax._types import Law
-from kljax.divergences import _pairs, _register, _structure
-from kljax.divergences._forms.inner_products import FEATURES
+from kljax.divergences import _register, _structure
+from kljax.divergences._dispatch import TABLE, distribution
+from kljax.divergences._forms.inner_products import Features
 from kljax.divergences._kullback_leibler import jeffreys, kl
+from kljax.divergences._verbs import PAIRWISE
 from kljax.families._internal import batch_shape, filled
 
 DOUBTFUL = 1.0 / 32.0  # of its parts: a sum so small has lost five bits of its own
@@ -57,7 +59,8 @@ def pairwise(verb: Callable[..., jax.Array], ps: Law, qs: Law, **options: Any) -
         Amari & Nagaoka (2000), "Methods of Information Geometry", section 3.4, for the product.
     """
     if not callable(verb):
-        named = _names.meant(verb, _register.names(), _names.VERBS) if isinstance(verb, str) else None
+        known = [one.name for one in _register.VERBS.values()]
+        named = _names.meant(verb, known, _names.VERBS) if isinstance(verb, str) else None
         advice = f" Pass the function itself, kljax.{named}." if named else ""
         raise TypeError(f"verb must be a divergence such as kljax.kl; got {verb!r}.{advice}")
     ps, qs = (_batch(name, one) for name, one in (("ps", ps), ("qs", qs)))
@@ -69,7 +72,7 @@ def pairwise(verb: Callable[..., jax.Array], ps: Law, qs: Law, **options: Any) -
 
 
 def _batch(name: str, value: Any) -> Any:
-    record = _pairs.distribution(name, value)
+    record = distribution(name, value)
     shape = batch_shape(record)
     if len(shape) != 1:
         raise ValueError(f"{name} must have a batch shape of one dimension, the members to pair; got {shape}.")
@@ -78,11 +81,12 @@ def _batch(name: str, value: Any) -> Any:
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
 def _matrix(verb: Callable[..., jax.Array], static: Any, traced: Any, ps: Any, qs: Any) -> jax.Array:
-    by_product = type(ps) is type(qs) and type(ps) in FEATURES and _length(ps) == _length(qs)
+    features: Any = TABLE.get((PAIRWISE, type(ps), type(qs)))
+    by_product = features is not None and _length(ps) == _length(qs)
     if by_product and verb is kl:
-        return _by_product(ps, qs)
+        return _by_product(features, ps, qs)
     if by_product and verb is jeffreys:
-        return _by_product(ps, qs) + _by_product(qs, ps).T
+        return _by_product(features, ps, qs) + _by_product(features, qs, ps).T
     of_pair = functools.partial(verb, **dict(static), **traced)
     rows = max(1, TILE_ENTRIES // (batch_shape(qs)[0] * _entries(qs)))
 
@@ -103,8 +107,8 @@ def _entries(record: Any) -> int:
     return max(1, sum(math.prod(leaf.shape[1:]) for leaf in jax.tree.leaves(record)))
 
 
-def _by_product(ps: Any, qs: Any) -> jax.Array:
-    found = FEATURES[type(ps)](ps, qs)
+def _by_product(features: Callable[[Any, Any], Features], ps: Any, qs: Any) -> jax.Array:
+    found = features(ps, qs)
     to_middle = kl(ps, found.middle)
     from_middle = kl(found.middle, qs) if found.from_middle is None else found.from_middle
     surplus = jnp.zeros_like(from_middle) if found.surplus is None else found.surplus

@@ -8,6 +8,7 @@ D₁ and D₂ as D₁ + D₂ + c D₁ D₂, so that a small divergence keeps its
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import math
 import operator
@@ -16,6 +17,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from kljax._special.elementwise import expm1
 from kljax.families import (
@@ -29,10 +31,11 @@ from kljax.families import (
     Product,
     Transformed,
 )
-from kljax.families._internal import batch_shape, filled, is_family, mixed, padded, same_bijector
+from kljax.families._internal import aligned, batch_shape, filled, is_family, is_record, mixed, padded
 from kljax.generators import Generator
 
-Verb = Callable[..., jax.Array]
+Answer = Callable[..., Any]
+COMPOSITES = (Independent, Masked, Mixture, Product, Transformed)
 
 
 class Parts(NamedTuple):
@@ -51,13 +54,23 @@ class Parts(NamedTuple):
     mask: jax.Array | None = None
 
 
-def simplified(p: Any, q: Any) -> tuple[Any, Any]:
-    """The pair with each distribution in its simplest form, and in one form where there is one for both."""
-    p, q = _simple(p), _simple(q)
-    for one, other in ((p, q), (q, p)):
-        if isinstance(one, MultivariateNormal) and _is_diagonal_normal(other):
-            return (as_vector(other), one) if one is q else (one, as_vector(other))
-    return p, q
+def simplified(p: Any, q: Any) -> tuple[Any, Any] | None:
+    """The pair in simpler records: without a bijector that both have, and in one form where there is one for both.
+
+    None if they are in their simplest form.
+    """
+    first, second = unified(*bases(p, q))
+    return None if first is p and second is q else (first, second)
+
+
+def unified(p: Any, q: Any) -> tuple[Any, Any]:
+    """The pair with each in its simplest form, and both in one form where there is one."""
+    first, second = _simple(p), _simple(q)
+    if isinstance(first, MultivariateNormal) and _is_diagonal_normal(second):
+        second = as_vector(second)
+    elif isinstance(second, MultivariateNormal) and _is_diagonal_normal(first):
+        first = as_vector(first)
+    return first, second
 
 
 def as_vector(record: Any) -> Any:
@@ -70,9 +83,30 @@ def as_vector(record: Any) -> Any:
 
 def bases(p: Any, q: Any) -> tuple[Any, Any]:
     """The pair without the bijector that is the same on both sides, which changes no divergence."""
-    while isinstance(p, Transformed) and isinstance(q, Transformed) and same_bijector(p.bijector, q.bijector):
+    while isinstance(p, Transformed) and isinstance(q, Transformed) and _same_bijector(p.bijector, q.bijector):
         p, q = p.base, q.base
     return p, q
+
+
+def _same_bijector(one: Any, other: Any) -> bool:
+    """Whether two bijectors are known to be equal: one object, equal objects, or pytrees of equal known arrays."""
+    if one is other:
+        return True
+    if isinstance(one, jax.core.Tracer) or isinstance(other, jax.core.Tracer) or type(one) is not type(other):
+        return False
+    if is_record(one):
+        names = [field.name for field in dataclasses.fields(one)]
+        return all(_same_bijector(getattr(one, name), getattr(other, name)) for name in names)
+    if isinstance(one, tuple):
+        return len(one) == len(other) and all(map(_same_bijector, one, other))
+    if isinstance(one, (jax.Array, np.ndarray)):
+        return one.shape == other.shape and bool(np.all(np.asarray(one) == np.asarray(other)))
+    if jax.tree_util.all_leaves([one]):
+        return bool(one == other)
+    structures: list[Any] = [jax.tree.structure(each) for each in (one, other)]
+    return bool(structures[0] == structures[1]) and all(
+        map(_same_bijector, jax.tree.leaves(one), jax.tree.leaves(other))
+    )
 
 
 def _simple(one: Any) -> Any:
@@ -84,7 +118,7 @@ def _simple(one: Any) -> Any:
             return Independent(base.base, base.ndims + one.ndims)
         if isinstance(base, Delta):
             return Delta(filled(base).loc, base.ndims + one.ndims)
-        return Independent(base, one.ndims)
+        return one if base is one.base else Independent(base, one.ndims)
     if isinstance(one, Mixture):
         if isinstance(one.components, Delta):
             at = filled(one)
@@ -101,15 +135,17 @@ def _is_diagonal_normal(one: Any) -> bool:
 def parts(p: Any, q: Any) -> Parts | None:
     """What the pair is made of; None if it is to be answered as it is."""
     if isinstance(p, Masked) or isinstance(q, Masked):
+        p, q = aligned(p, q)
         masks = [one.mask for one in (p, q) if isinstance(one, Masked)]
         mask = functools.reduce(operator.and_, masks)
         bare = bases(*(one.base if isinstance(one, Masked) else one for one in (p, q)))
         return Parts([(padded(bare[0], mask), padded(bare[1], mask))], 0, 1, mask)
     if isinstance(p, Product) and isinstance(q, Product):
         # That the structures agree is known from the shapes of a draw.
-        leaves = [jax.tree.leaves(one.parts, is_leaf=is_family) for one in (p, q)]
+        leaves = [jax.tree.leaves(one.parts, is_leaf=is_family) for one in aligned(p, q)]
         return Parts(list(zip(*leaves, strict=True)), 0, len(leaves[0]))
     if isinstance(p, Independent) and isinstance(q, Independent):
+        p, q = aligned(p, q)
         ndims = min(p.ndims, q.ndims)
         inner = [one.base if one.ndims == ndims else Independent(one.base, one.ndims - ndims) for one in (p, q)]
         shape = batch_shape(inner[0])
@@ -117,14 +153,14 @@ def parts(p: Any, q: Any) -> Parts | None:
     return None
 
 
-def added(found: Parts, verb: Verb, **options: Any) -> jax.Array:
+def added(found: Parts, of_part: Answer) -> jax.Array:
     """The sum of the answers of the parts."""
-    values = [verb(one, other, **options).sum(tuple(range(-found.axes, 0))) for one, other in found.pairs]
-    return _shown(found, functools.reduce(operator.add, values))
+    values = [of_part(*pair).sum(tuple(range(-found.axes, 0))) for pair in found.pairs]
+    return shown(found, functools.reduce(operator.add, values))
 
 
-def f_divergence(found: Parts, generator: Generator, verb: Verb, renyi: Verb) -> jax.Array:
-    """The f-divergence by those of the parts; ``verb`` and ``renyi`` answer a pair of these."""
+def f_divergence(found: Parts, generator: Generator, of_part: Answer, renyi: Answer) -> jax.Array:
+    """The f-divergence by those of the parts; ``renyi`` is that of a part for the order of a power."""
     known = _power_integral(generator)
     if known is None and found.size != 1:
         first, second = (type(one).__name__ for one in found.pairs[0])
@@ -136,13 +172,13 @@ def f_divergence(found: Parts, generator: Generator, verb: Verb, renyi: Verb) ->
     order, price = known or (None, 0.0)
     if isinstance(order, float) and 0.0 < order < 1.0:
         # log ∫ p^α q^(1-α) is a sum, and its exponential far below one is as good as its sum.
-        value = expm1((order - 1.0) * added(found._replace(mask=None), renyi, order=order)) / price
-        return _shown(found, value)
-    values = [verb(one, other, generator) for one, other in found.pairs]
+        total = added(found._replace(mask=None), functools.partial(renyi, order=order))
+        return shown(found, expm1((order - 1.0) * total) / price)
+    values = [of_part(*pair) for pair in found.pairs]
     flat = [one.reshape(*one.shape[: one.ndim - found.axes], -1) for one in values]
     shape = jnp.broadcast_shapes(*(one.shape for one in flat))
     along = jnp.concatenate([jnp.broadcast_to(one, shape) for one in flat], -1)
-    return _shown(found, _composed(along, price))
+    return shown(found, _composed(along, price))
 
 
 def _power_integral(generator: Generator) -> tuple[Any, Any] | None:
@@ -173,5 +209,9 @@ def _composed(values: jax.Array, price: Any) -> jax.Array:
     return values.sum(-1)
 
 
-def _shown(found: Parts, value: jax.Array) -> jax.Array:
-    return value if found.mask is None else jnp.where(jnp.broadcast_to(found.mask, value.shape), value, 0.0)
+def shown(found: Parts, value: Any, nothing: Any = 0.0) -> Any:
+    """The value or values, but ``nothing`` where the parts are masked."""
+    mask = found.mask
+    if mask is None:
+        return value
+    return jax.tree.map(lambda one, other: jnp.where(jnp.broadcast_to(mask, one.shape), one, other), value, nothing)

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from kljax import logits, probs
-from kljax._kernels.shannon import log_norm, log_softmax
+from kljax._kernels.entropies import log_norm, log_softmax
 from kljax._special.elementwise import log_ratio
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._quantiles import quantile_by_bisection, standard_deviation

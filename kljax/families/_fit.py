@@ -59,9 +59,9 @@ def _fit(cls: type, /, x: ArrayLike, *, weights: ArrayLike | None = None, **know
     Raises:
         NotImplementedError: If the family has no such fit.
         TypeError: If a parameter that has to be known is not given, or one is given that the family lacks.
-        ValueError: If shapes do not fit, or there are no data.
+        ValueError: If there are no data.
     """
-    from kljax.families._fit_rows import DIRECT, NEEDED, START, USUAL
+    from kljax.families._fit_starts import DIRECT, NEEDED, START, USUAL
     from kljax.families._moments import ROWS
 
     if cls not in ROWS and cls not in DIRECT and cls not in START:
@@ -119,7 +119,7 @@ def _all(cls: Any, fixed: Any, samples: jax.Array, counts: jax.Array, traced: di
 
 
 def _one(cls: Any, fixed: dict[str, float], x: jax.Array, counts: jax.Array, traced: dict[str, jax.Array]) -> Fitted:
-    from kljax.families._fit_rows import DIRECT, ERRORS, START, Sample
+    from kljax.families._fit_starts import DIRECT, ERRORS, START, Sample
     from kljax.families._moments import ROWS
 
     known: dict[str, Any] = {**fixed, **traced}

@@ -40,7 +40,7 @@ class GeneralizedExtremeValue:
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at x; -∞ outside the support."""
         x, at = at_points(x, self)
-        inside, _, y = _level(x, at)
+        inside, _, y = _reduced(x, at)
         # exp(-y) overflows far below, where the density is zero.
         most = 0.9 * math.log(float(jnp.finfo(y.dtype).max))
         dead = y < -most
@@ -65,7 +65,7 @@ class GeneralizedExtremeValue:
     def cdf(self, x: Any) -> jax.Array:
         """exp(-(1 + ξz)^(-1/ξ))"""
         x, at = at_points(x, self)
-        inside, below, y = _level(x, at)
+        inside, below, y = _reduced(x, at)
         return jnp.where(inside, jnp.exp(-jnp.exp(-y)), jnp.where(below, 0.0, 1.0))
 
     def quantile(self, u: Any) -> jax.Array:
@@ -97,7 +97,7 @@ class GeneralizedExtremeValue:
     def mean(self) -> jax.Array:
         """μ + σ(Γ(1 - ξ) - 1)/ξ, μ + σγ at ξ = 0; ∞ for ξ ≥ 1"""
         at = filled(self)
-        c, thin = _apart(at.concentration), at.concentration < 1.0
+        c, thin = _off_zero(at.concentration), at.concentration < 1.0
         level = log_gamma_1p(-jnp.where(thin, c, 0.5))
         return jnp.where(thin, at.loc + at.scale * (level / jnp.where(thin, c, 0.5) * expm1_ratio(level)), jnp.inf)
 
@@ -106,7 +106,7 @@ class GeneralizedExtremeValue:
         """σ²(Γ(1 - 2ξ) - Γ(1 - ξ)²)/ξ², σ²π²/6 at ξ = 0; ∞ for ξ ≥ ½"""
         at = filled(self)
         thin = at.concentration < 0.5
-        c = jnp.where(thin, _apart(at.concentration), 0.25)
+        c = jnp.where(thin, _off_zero(at.concentration), 0.25)
         # log Γ(1 - 2ξ) - 2 log Γ(1 - ξ), without cancellation
         one, middle = jnp.ones_like(c), 1.0 - c
         bent = bregman_log_gamma(1.0 - 2.0 * c, middle, -c) + bregman_log_gamma(one, middle, c)
@@ -118,13 +118,13 @@ class GeneralizedExtremeValue:
         return at.quantile(0.4), jnp.maximum(at.quantile(0.75) - at.quantile(0.25), 1e-3 * at.scale)
 
 
-def _apart(c: jax.Array) -> jax.Array:
+def _off_zero(c: jax.Array) -> jax.Array:
     """ξ, but not so near to zero that ξ² is lost: what is even in ξ changes by eps at most."""
     least = float(jnp.finfo(c.dtype).eps)
     return jnp.where(jnp.abs(c) < least, least, c)
 
 
-def _level(x: jax.Array, at: Any) -> tuple[jax.Array, jax.Array, jax.Array]:
+def _reduced(x: jax.Array, at: Any) -> tuple[jax.Array, jax.Array, jax.Array]:
     """(whether x is inside the support, whether below it, log(1 + ξz)/ξ)"""
     z = (x - at.loc) / at.scale
     inside = (at.concentration * z > -1.0) & jnp.isfinite(z)

@@ -36,11 +36,11 @@ class GeneralizedPareto:
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at x; -∞ outside the support."""
         x, at = at_points(x, self)
-        legal, _, y = self._level(x, at)
+        legal, _, y = self._reduced(x, at)
         return jnp.where(legal, -(1.0 + at.concentration) * y - jnp.log(at.scale), -jnp.inf)
 
     @staticmethod
-    def _level(x: jax.Array, at: GeneralizedPareto) -> tuple[jax.Array, jax.Array, jax.Array]:
+    def _reduced(x: jax.Array, at: GeneralizedPareto) -> tuple[jax.Array, jax.Array, jax.Array]:
         """(whether x is in the support, whether below it, log(1 + ξz)/ξ)"""
         z = (x - at.loc) / at.scale
         inside = (z >= 0.0) & (at.concentration * z > -1.0) & (z < jnp.inf)
@@ -63,7 +63,7 @@ class GeneralizedPareto:
     def cdf(self, x: Any) -> jax.Array:
         """1 - (1 + ξz)^(-1/ξ)"""
         x, at = at_points(x, self)
-        inside, below, y = self._level(x, at)
+        inside, below, y = self._reduced(x, at)
         return jnp.where(inside, -jnp.expm1(-y), jnp.where(below, 0.0, 1.0))
 
     def quantile(self, u: Any) -> jax.Array:

@@ -40,7 +40,7 @@ def totals(integrand: Any, records: Sequence[Any]) -> Totals:
     sides = [(end, side) for pair in pairs for end, side in zip(pair, (1, -1), strict=True) if isinstance(end, float)]
     inner = sorted({one for one in sides if math.isfinite(one[0]) and one[0] not in (low, high)})
     plain_line = kind == "interval"
-    hints = Hints(
+    where = Hints(
         spread([low]),
         spread([high]),
         centers,
@@ -50,7 +50,7 @@ def totals(integrand: Any, records: Sequence[Any]) -> Totals:
     )
     space = Space(kind, tuple(side for _, side in inner) if plain_line else ())
     jumps = spread(moving) if moving and plain_line else None
-    return integrate(_of_records(records, hints.low), integrand, jax.lax.stop_gradient(hints), space, jumps)
+    return integrate(_of_records(records, where.low), integrand, jax.lax.stop_gradient(where), space, jumps)
 
 
 def entropy(record: Any) -> jax.Array:

@@ -40,6 +40,7 @@ from kljax.families._negative_binomial import successes
 from kljax.families._one_probability import chances, logit, row
 from kljax.families._padding import padded
 from kljax.families._record import (
+    FAMILIES,
     aligned,
     along,
     batch_shape,
@@ -48,17 +49,17 @@ from kljax.families._record import (
     expanded,
     filled,
     free,
+    inner_records,
     is_family,
     is_record,
     parameters,
-    parts,
     static,
 )
-from kljax.families._sphere import bessel_order, one_minus_cosine
-from kljax.families._transformed import same_bijector
+from kljax.families._sphere import bessel_order, norm
 
 __all__ = [
     "EULER",
+    "FAMILIES",
     "ROWS",
     "Cholesky",
     "Covariance",
@@ -91,6 +92,7 @@ __all__ = [
     "from_samples",
     "hermitian",
     "identity",
+    "inner_records",
     "integrals",
     "interval_logit",
     "is_discrete",
@@ -105,18 +107,16 @@ __all__ = [
     "logs",
     "mixed",
     "multiply",
+    "norm",
     "norm_squared",
     "number_of_integers",
-    "one_minus_cosine",
     "outcome_chances",
     "outcome_log_chances",
     "over_counts",
     "padded",
     "parameters",
-    "parts",
     "row",
     "runs",
-    "same_bijector",
     "solve_lower",
     "solve_upper",
     "static",

@@ -29,7 +29,7 @@ from kljax.families._wishart import (
     factored,
     less_product,
     log_det_gap,
-    log_multigamma_level,
+    log_multigamma_remainder,
 )
 from kljax.quadrature import Support
 
@@ -81,7 +81,7 @@ class InverseWishart:
         x = jnp.where(legal[..., None, None], x, identity(x))
         n, df = x.shape[-1], at.df[..., None, None]
         away = log_det_gap(cholesky(at.scale), root * jnp.sqrt(df), less_product(at.scale, x, df))
-        inside = -(n + 1.0) * log_det(root) - 0.5 * at.df * away - log_multigamma_level(n, 0.5 * at.df)
+        inside = -(n + 1.0) * log_det(root) - 0.5 * at.df * away - log_multigamma_remainder(n, 0.5 * at.df)
         return jnp.where(legal, inside, -jnp.inf)
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:

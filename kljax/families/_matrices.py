@@ -8,7 +8,7 @@ import math
 import jax
 import jax.numpy as jnp
 
-from kljax._special.elementwise import x_minus_log1p
+from kljax._special.ratios import gap_less_log
 
 
 def square(owner: str, name: str, matrix: jax.Array) -> None:
@@ -86,9 +86,7 @@ def log_det_excess(s: jax.Array) -> jax.Array:
     factor = cholesky(s + identity(s))
     strict = norm_squared(jnp.tril(factor, -1), -1)
     root, delta = diagonal(factor), diagonal(s) - strict
-    near = jnp.abs(delta) < 0.5
-    far = jnp.square(root) - 1.0 - 2.0 * jnp.log(root)
-    return jnp.sum(jnp.where(near, x_minus_log1p(jnp.where(near, delta, 0.0)), far) + strict, -1)
+    return jnp.sum(gap_less_log(delta, 2.0 * jnp.log(root)) + strict, -1)
 
 
 @log_det_excess.defjvp

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import jax
 import jax.numpy as jnp
 
-from kljax.families._record import batch_shape, is_record, located, parts, replace
+from kljax.families._record import batch_shape, inner_records, is_record, located, replace
 
 T = TypeVar("T")
 
@@ -75,7 +75,7 @@ def _exchanged(record: Any, keep: jax.Array) -> Any:
     for name, value, kind in _leaves(record):
         other = jnp.broadcast_to(jnp.asarray(given.get(name, _ordinary(value, kind))).astype(value.dtype), value.shape)
         changed[name] = jnp.where(_wide(keep, kind.ndim), value, other)
-    for name, _, own in parts(record):
+    for name, _, own in inner_records(record):
         inner = _wide(keep, len(own))
         changed[name] = jax.tree.map(
             lambda leaf, inner=inner: _inside(leaf, inner) if is_record(leaf) else leaf,
@@ -113,7 +113,7 @@ def _in_range(record: Any) -> jax.Array:
         fine = low & high
         fine = fine.reshape(*fine.shape[: fine.ndim - kind.ndim], -1).all(-1) if kind.ndim else fine
         good &= fine
-    for name, _, own in parts(record):
+    for name, _, own in inner_records(record):
         for leaf in jax.tree.leaves(getattr(record, name), is_leaf=is_record):
             if is_record(leaf):
                 inner = _in_range(leaf)

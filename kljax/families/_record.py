@@ -44,7 +44,7 @@ from kljax.families._fields import static as static
 from kljax.families._fields import tree as tree
 
 T = TypeVar("T")
-_FAMILIES: set[type] = set()
+FAMILIES: set[type] = set()
 _RECORDS: set[type] = set()
 
 
@@ -76,7 +76,7 @@ def family(cls: type[T]) -> type[T]:
     if "event_shape" not in vars(cls):
         record.event_shape = property(_shape_of_a_number)
     record.sample = _looks.drawn(record.sample)
-    _FAMILIES.add(record)
+    FAMILIES.add(record)
     return record
 
 
@@ -219,7 +219,7 @@ def _holds_records(value: Any) -> bool:
 
 def is_family(value: Any) -> bool:
     """Whether this is a record made by ``@family``, or such a class."""
-    return (value if isinstance(value, type) else type(value)) in _FAMILIES
+    return (value if isinstance(value, type) else type(value)) in FAMILIES
 
 
 def hint(record: Any) -> tuple[jax.Array, jax.Array]:
@@ -267,7 +267,7 @@ def is_record(value: Any) -> bool:
     return type(value) in _RECORDS
 
 
-def parts(record: Any) -> list[tuple[str, Any, tuple[int, ...]]]:
+def inner_records(record: Any) -> list[tuple[str, Any, tuple[int, ...]]]:
     """(field, record, the trailing part of its batch that is the outer record's own) of all records inside."""
     own = record._inner() if hasattr(record, "_inner") else {}
     return [
@@ -287,7 +287,7 @@ def _with_parts(record: Any, change: Callable[[Any, tuple[int, ...]], Any]) -> d
             getattr(record, name),
             is_leaf=is_record,
         )
-        for name, own in {name: own for name, _, own in parts(record)}.items()
+        for name, own in {name: own for name, _, own in inner_records(record)}.items()
     }
 
 
@@ -297,7 +297,7 @@ def batch_shape(record: Any) -> tuple[int, ...]:
         name: jnp.shape(getattr(record, name))[: jnp.ndim(getattr(record, name)) - ndim]
         for name, ndim in event_ndims(record).items()
     }
-    for at, (name, value, own) in enumerate(parts(record)):
+    for at, (name, value, own) in enumerate(inner_records(record)):
         shape = batch_shape(value)
         shapes[f"{name} {at}" if name in shapes else name] = shape[: max(len(shape) - len(own), 0)]
     try:

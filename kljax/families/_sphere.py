@@ -18,7 +18,7 @@ def dimension(owner: str, n: int) -> None:
 
 
 def bessel_order(n: int) -> float:
-    """ν = n/2 - 1, the bessel_order of the Bessel function that belongs to n dimensions."""
+    """ν = n/2 - 1, the order of the Bessel function that belongs to n dimensions."""
     return 0.5 * n - 1.0
 
 
@@ -41,15 +41,6 @@ def norm_excess(x: jax.Array) -> jax.Array:
 def unit(x: jax.Array) -> jax.Array:
     """x/‖x‖"""
     return x / norm(x)
-
-
-def one_minus_cosine(a: jax.Array, b: jax.Array) -> jax.Array:
-    """1 - cos of the angle between a and b, vectors of any length, from their difference."""
-    # a/‖a‖ - b/‖b‖ = [d + b(‖b‖ - ‖a‖)/‖b‖]/‖a‖ with d = a - b, and ‖b‖ - ‖a‖ = -d·(a + b)/(‖a‖ + ‖b‖).
-    d, size_a, size_b = a - b, norm(a), norm(b)
-    along = jnp.sum(d * (a + b), -1, keepdims=True) / (size_a + size_b)
-    gap = (d - (b / size_b) * along) / size_a
-    return 0.5 * jnp.sum(gap * gap, -1)
 
 
 def around(direction: jax.Array, key: jax.Array, cosine: jax.Array, sine: jax.Array) -> jax.Array:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from kljax import quadrature
 from kljax._prompt import prompt
@@ -15,7 +13,7 @@ from kljax.families import _integrals
 from kljax.families._bijectors import Affine, Bijector
 from kljax.families._discrete import is_discrete
 from kljax.families._quantiles import at_shares, quantile_by_bisection, standard_deviation
-from kljax.families._record import along, ends, family, filled, free, hints, is_record, located, nested
+from kljax.families._record import along, ends, family, filled, free, hints, located, nested
 from kljax.quadrature import Support
 
 
@@ -175,24 +173,3 @@ class Transformed:
             a, b = at.bijector.forward(center - left), at.bijector.forward(center + right)
             found.append((at.bijector.forward(center), 0.5 * jnp.abs(b - a)))
         return found
-
-
-def same_bijector(one: Any, other: Any) -> bool:
-    """Whether two bijectors are known to be equal: one object, equal objects, or pytrees of equal known arrays."""
-    if one is other:
-        return True
-    if isinstance(one, jax.core.Tracer) or isinstance(other, jax.core.Tracer) or type(one) is not type(other):
-        return False
-    if is_record(one):
-        names = [field.name for field in dataclasses.fields(one)]
-        return all(same_bijector(getattr(one, name), getattr(other, name)) for name in names)
-    if isinstance(one, tuple):
-        return len(one) == len(other) and all(map(same_bijector, one, other))
-    if isinstance(one, (jax.Array, np.ndarray)):
-        return one.shape == other.shape and bool(np.all(np.asarray(one) == np.asarray(other)))
-    if jax.tree_util.all_leaves([one]):
-        return bool(one == other)
-    structures: list[Any] = [jax.tree.structure(each) for each in (one, other)]
-    return bool(structures[0] == structures[1]) and all(
-        map(same_bijector, jax.tree.leaves(one), jax.tree.leaves(other))
-    )

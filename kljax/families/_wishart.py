@@ -83,7 +83,7 @@ class Wishart:
         df = at.df[..., None, None]
         away = log_det_gap(root, cholesky(at.scale) * jnp.sqrt(df), less_product(x, at.scale, df))
         n = x.shape[-1]
-        inside = -(n + 1.0) * log_det(root) - 0.5 * at.df * away - log_multigamma_level(n, 0.5 * at.df)
+        inside = -(n + 1.0) * log_det(root) - 0.5 * at.df * away - log_multigamma_remainder(n, 0.5 * at.df)
         return jnp.where(legal, inside, -jnp.inf)
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
@@ -118,7 +118,7 @@ def _ladder(n: int, a: jax.Array) -> jax.Array:
     return a[..., None] - jnp.broadcast_to(0.5 * jnp.arange(n).astype(a.dtype), (*a.shape, n))
 
 
-def log_multigamma_level(n: int, a: jax.Array) -> jax.Array:
+def log_multigamma_remainder(n: int, a: jax.Array) -> jax.Array:
     """log Γₙ(a) - n(a log a - a) = ¼n(n - 1) log π + Σ [φ(a - ½j) + K(a - ½j, a) - ½j log a], j < n."""
     steps = _ladder(n, a)
     whole = jnp.broadcast_to(a[..., None], steps.shape)

@@ -178,7 +178,8 @@ def _hellinger_of_size(size: jax.Array) -> jax.Array:
     return 0.5 * jnp.square(expm1(-0.5 * size))
 
 
-# √p - √q = (p - q)/(√p + √q), whose square and whose product with √p need √(pq) alone.
+# √p - √q = (p - q)/(√p + √q), whose square and whose product with √p need √(pq) alone. Where the other mass is
+# much the larger, and may have been cut at the largest number, √p (√p - √q) does not cancel.
 
 
 def _hellinger_by_mass(m: Masses) -> jax.Array:
@@ -186,11 +187,15 @@ def _hellinger_by_mass(m: Masses) -> jax.Array:
 
 
 def _hellinger_in_log_p(m: Masses) -> jax.Array:
-    return -0.5 * m.p * gap_over(m, lambda e: 1.0 + jnp.sqrt(1.0 + e), m.p + m.power(0.5))
+    power = m.power(0.5)
+    near = -0.5 * m.p * gap_over(m, lambda e: 1.0 + jnp.sqrt(1.0 + e), m.p + power)
+    return jnp.where(m.r < -3.0, 0.5 * (m.p - power), near)
 
 
 def _hellinger_in_log_q(m: Masses) -> jax.Array:
-    return 0.5 * m.q * gap_over(m, lambda e: 1.0 + e + jnp.sqrt(1.0 + e), m.q + m.power(0.5))
+    power = m.power(0.5)
+    near = 0.5 * m.q * gap_over(m, lambda e: 1.0 + e + jnp.sqrt(1.0 + e), m.q + power)
+    return jnp.where(m.r > 3.0, 0.5 * (m.q - power), near)
 
 
 def _hellinger_tail(m: Masses) -> jax.Array:

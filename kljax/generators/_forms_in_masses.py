@@ -9,7 +9,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from kljax._special.elementwise import divide, expm1_minus_x_near, expm1_near
+from kljax._special.elementwise import divide, expm1_minus_x_near, expm1_near, expm1_ratio
 from kljax.generators._forms_in_log_ratio import Scalar, is_static
 
 
@@ -147,7 +147,14 @@ def _power_excess(m: Masses, order: float) -> jax.Array:
     by_power = (power - m.p) - m.p * lift
     by_power = jnp.where(near_lift, m.p * expm1_minus_x_near(jnp.where(near_lift, lift, 0.0)), by_power)
     close = (by_power / beta + by_q) / order
-    return jnp.where(far, power / order / beta + (m.q / order - m.p / beta), close)
+    return jnp.where(far, _far_excess(power, m, order, beta), close)
+
+
+def _far_excess(power: jax.Array, m: Masses, order: Scalar, beta: Scalar) -> jax.Array:
+    """[pᵅq¹⁻ᵅ - αp + βq]/(αβ), ∞ where a part of it is."""
+    share, less = power / order / beta, m.p / beta
+    endless = jnp.isinf(share) | jnp.isinf(less)
+    return jnp.where(endless, jnp.inf, jnp.where(endless, 0.0, share) + (m.q / order - jnp.where(endless, 0.0, less)))
 
 
 def _power_gap(m: Masses, order: float) -> jax.Array:
@@ -167,42 +174,31 @@ def _power_gap(m: Masses, order: float) -> jax.Array:
 class PowerForms(NamedTuple):
     """The α-divergence's forms. Of an order known when tracing by the power itself and polynomials near p = q.
 
-    A traced order takes ``value`` and ``growth``, of r and the order, there.
+    A traced order takes ``value``, of r and the order, there.
     """
 
     value: Callable[..., jax.Array]
-    growth: Callable[..., jax.Array]
 
     def summand(self, m: Masses, order: Scalar) -> jax.Array:
         """(pᵅq¹⁻ᵅ - αp - (1 - α)q)/(α(α - 1))"""
         if is_static(order):
             return _power_excess(m, order) if order >= 0.5 else _power_excess(exchanged(m), 1.0 - order)
         far = far_power(order, m.r)
-        first, second = jnp.where(far, order, 1.0), jnp.where(far, order - 1.0, 1.0)
-        share = m.power(order) / first / second
-        endless = jnp.isinf(share)  # then so is the sum, whose parts may be -∞
-        direct = jnp.where(endless, jnp.inf, jnp.where(endless, 0.0, share) + (m.q / first - m.p / second))
+        direct = _far_excess(m.power(order), m, jnp.where(far, order, 1.0), jnp.where(far, order - 1.0, 1.0))
         return jnp.where(far, direct, jnp.maximum(m.p, m.q) * self.value(jnp.where(far, 0.0, m.r), order))
 
     def in_log_p(self, m: Masses, order: Scalar) -> jax.Array:
         """(pᵅq¹⁻ᵅ - p)/(α - 1)"""
         if is_static(order):
             return _power_gap(m, order)
-        far = far_power(order, m.r)
-        direct = (m.power(order) - m.p) / jnp.where(far, order - 1.0, 1.0)
-        r = jnp.where(far, 0.0, m.r)
-        value, growth = self.value(r, order), self.growth(r, order)
-        return jnp.where(far, direct, jnp.maximum(m.p, m.q) * jnp.where(r <= 0.0, growth, value + growth))
+        lift = (order - 1.0) * m.r
+        near = jnp.abs(lift) < 1.0
+        direct = (m.power(order) - m.p) / jnp.where(near, 1.0, order - 1.0)
+        return jnp.where(near, m.p * (m.r * expm1_ratio(jnp.where(near, lift, 0.0))), direct)
 
     def in_log_q(self, m: Masses, order: Scalar) -> jax.Array:
         """(q - pᵅq¹⁻ᵅ)/α"""
-        if is_static(order):
-            return _power_gap(exchanged(m), 1.0 - order)
-        far = far_power(order, m.r)
-        direct = (m.q - m.power(order)) / jnp.where(far, order, 1.0)
-        r = jnp.where(far, 0.0, m.r)
-        value, growth = self.value(r, order), self.growth(r, order)
-        return jnp.where(far, direct, jnp.maximum(m.p, m.q) * jnp.where(r <= 0.0, value - growth, -growth))
+        return self.in_log_p(exchanged(m), 1.0 - order)
 
     def tail_p(self, m: Masses, order: Scalar) -> jax.Array:
         """pᵅq¹⁻ᵅ/(1 - α), for α < 1"""

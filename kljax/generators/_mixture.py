@@ -30,13 +30,13 @@ def log_p_over_mixture(r: jax.Array, weight: Scalar, rest: Scalar) -> jax.Array:
     """log(u/m) = -log(w + (1 - w) e⁻ʳ), by the series of log1p where u is near m."""
     near, drop, _ = _drop(r, rest)
     s = drop / (2.0 + drop)
-    return jnp.where(near, -2.0 * (s + s * s * s * atanh_tail(s * s)), _log_apart(r, weight, rest))
+    return jnp.where(near, -2.0 * (s + s * s * s * atanh_tail(s * s)), _log_over_mixture_far(r, weight, rest))
 
 
 def log_p_over_mixture_by_rest(r: jax.Array, weight: Scalar, rest: Scalar) -> jax.Array:
     """log(u/m)/(1 - w), which is 1 - 1/u at w = 1."""
     near, drop, fall = _drop(r, rest)
-    apart = _log_apart(r, weight, rest) / jnp.where(near, 1.0, rest)
+    apart = _log_over_mixture_far(r, weight, rest) / jnp.where(near, 1.0, rest)
     return jnp.where(near, -fall * log1p_ratio_near(drop), apart)
 
 
@@ -52,7 +52,7 @@ def _limit(r: jax.Array) -> float:
     return 87.0 if r.dtype == jnp.float32 else 708.0
 
 
-def _log_apart(r: jax.Array, weight: Scalar, rest: Scalar) -> jax.Array:
+def _log_over_mixture_far(r: jax.Array, weight: Scalar, rest: Scalar) -> jax.Array:
     """log(u/m) where u is not near m, so that the logarithm is not near zero."""
     limit = _limit(r)
     inside = jnp.clip(r, -limit, limit)
@@ -76,5 +76,5 @@ def kl_to_mixture_by_rest(r: jax.Array, weight: Scalar, rest: Scalar) -> jax.Arr
     # K = m k(t), and m t = (1 - w)(u - 1); far away K = u log(u/m) - (u - m), where no two terms are close.
     near = (t >= -2.0 / 3.0) & (t <= 2.0)
     v = jnp.where(near, t, 0.0)
-    apart = jnp.exp(jnp.minimum(r, 0.0)) * _log_apart(r, weight, rest) / jnp.where(near, 1.0, rest) - gap
+    apart = jnp.exp(jnp.minimum(r, 0.0)) * _log_over_mixture_far(r, weight, rest) / jnp.where(near, 1.0, rest) - gap
     return jnp.where(near, gap * (v * log1p_excess_ratio_near(v)), apart)

@@ -22,6 +22,7 @@ from kljax.generators._forms_in_log_ratio import Scalar
 from kljax.generators._forms_in_masses import Masses, over
 
 _NEAR = 2.0  # |r| up to which ψ serves
+_BEYOND = {4: 80.0, 8: 700.0}  # |r| from which eʳ or e⁻ʳ may be no number
 
 
 def _zeta(n: int) -> float:
@@ -57,20 +58,29 @@ def _half_summand(m: Masses) -> jax.Array:
     return jnp.where(near, 0.5 * (m.p + m.q) * (z * horner(_PSI_DOUBLE if double else _PSI_SINGLE, z)), apart)
 
 
-def _step(own: jax.Array, mixed: jax.Array, away: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """(whether mixed lies near own, then s = away/(own + mixed), else mixed/own) for mixed = own + away."""
+def _step(own: jax.Array, mixed: jax.Array, away: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """(whether mixed lies near own, s = away/(own + mixed) there) for mixed = own + away."""
     s = 0.5 * away / jnp.maximum(0.5 * own + 0.5 * mixed, tiny(own))
     near = jnp.abs(s) <= 0.5  # t from -2/3 to 2, where log1p(t) = 2 atanh(s)
-    far = mixed / jnp.where(near | (own == 0.0), 1.0, own)
-    far = jnp.clip(far, tiny(own), float(jnp.finfo(own.dtype).max))
-    return near, jnp.where(near, s, 0.0), jnp.where(near, 1.0, far)
+    return near, jnp.where(near, s, 0.0)
 
 
-def _to_mixture(own: jax.Array, mixed: jax.Array, away: jax.Array) -> jax.Array:
-    """own h(t), h(t) = t - log1p(t), for the mixture own (1 + t) = own + away."""
-    near, v, far = _step(own, mixed, away)
+def _log_apart(own: jax.Array, mixed: jax.Array, near: jax.Array, other: jax.Array, rise: jax.Array) -> jax.Array:
+    """log(mixed/own) not ``near`` 0, from the ``other`` mass and rise = log(other/own) if mixed/own may overflow."""
+    beyond = rise > _BEYOND[own.dtype.itemsize]
+    by = jnp.where(beyond, other, own)
+    lost = near | (by == 0.0) | (mixed == 0.0)
+    quotient = jnp.where(lost, 1.0, mixed) / jnp.where(lost, 1.0, by)
+    quotient = jnp.clip(quotient, tiny(own), float(jnp.finfo(own.dtype).max))
+    return jnp.log(quotient) + jnp.where(beyond, rise, 0.0)
+
+
+def _to_mixture(weight: Scalar, own: jax.Array, mixed: jax.Array, away: jax.Array, *further: jax.Array) -> jax.Array:
+    """w own h(t), h(t) = t - log1p(t), for the mixture own (1 + t) = own + away."""
+    near, v = _step(own, mixed, away)
     close = v * away - 2.0 * (own * (v * v * v * atanh_tail(v * v)))
-    return jnp.where(near, close, away - own * jnp.log(far))
+    apart = weight * away - own * (weight * _log_apart(own, mixed, near, *further))
+    return jnp.where(near, weight * close, apart)
 
 
 def js_summand(m: Masses, weight: Scalar) -> jax.Array:
@@ -79,22 +89,23 @@ def js_summand(m: Masses, weight: Scalar) -> jax.Array:
         return _half_summand(m)
     rest = 1.0 - weight
     mixed = weight * m.p + rest * m.q
-    return weight * _to_mixture(m.p, mixed, rest * m.gap) + rest * _to_mixture(m.q, mixed, -weight * m.gap)
+    in_p = _to_mixture(weight, m.p, mixed, rest * m.gap, m.q, -m.r)
+    return in_p + _to_mixture(rest, m.q, mixed, -weight * m.gap, m.p, m.r)
 
 
 @jax.custom_jvp
-def _log_of_mixture(own: jax.Array, mixed: jax.Array, away: jax.Array) -> jax.Array:
+def _log_of_mixture(own: jax.Array, mixed: jax.Array, away: jax.Array, other: jax.Array, rise: jax.Array) -> jax.Array:
     """own log(mixed/own)"""
-    near, v, far = _step(own, mixed, away)
-    return own * jnp.where(near, 2.0 * (v + v * v * v * atanh_tail(v * v)), jnp.log(far))
+    near, v = _step(own, mixed, away)
+    return own * jnp.where(near, 2.0 * (v + v * v * v * atanh_tail(v * v)), _log_apart(own, mixed, near, other, rise))
 
 
 @_log_of_mixture.defjvp
 def _log_of_mixture_jvp(primals, tangents):
     # log(mixed/own) d own + (own d away - away d own)/mixed, whose quotients are bounded
-    own, mixed, away = primals
-    d_own, _, d_away = tangents
-    value = _log_of_mixture(own, mixed, away)
+    own, mixed, away, *_ = primals
+    d_own, _, d_away, *_ = tangents
+    value = _log_of_mixture(*primals)
     share, excess = (x / jnp.maximum(mixed, tiny(own)) for x in (own, away))
     level = value / jnp.where(own == 0.0, 1.0, own)
     return value, (level - excess) * d_own + share * d_away
@@ -103,12 +114,12 @@ def _log_of_mixture_jvp(primals, tangents):
 def js_in_log_p(m: Masses, weight: Scalar) -> jax.Array:
     # From p itself: as e^r of the larger mass it would lose r eps.
     rest = 1.0 - weight
-    return -weight * _log_of_mixture(m.p, weight * m.p + rest * m.q, rest * m.gap)
+    return -weight * _log_of_mixture(m.p, weight * m.p + rest * m.q, rest * m.gap, m.q, -m.r)
 
 
 def js_in_log_q(m: Masses, weight: Scalar) -> jax.Array:
     rest = 1.0 - weight
-    return -rest * _log_of_mixture(m.q, weight * m.p + rest * m.q, -weight * m.gap)
+    return -rest * _log_of_mixture(m.q, weight * m.p + rest * m.q, -weight * m.gap, m.p, m.r)
 
 
 def _log_to_mixture(m: Masses, weight: Scalar) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
@@ -117,8 +128,7 @@ def _log_to_mixture(m: Masses, weight: Scalar) -> tuple[jax.Array, jax.Array, ja
     mixed = weight * m.p + rest * m.q
     s = over(-rest * m.gap, m.p + mixed)
     near = jnp.abs(s) <= 0.5
-    apart = jnp.maximum(over(jnp.where(near, 1.0, m.p), jnp.where(near, 1.0, mixed)), tiny(mixed))
-    return mixed, near, jnp.where(near, s, 0.0), jnp.log(apart)
+    return mixed, near, jnp.where(near, s, 0.0), -_log_apart(m.p, mixed, near, m.q, -m.r)
 
 
 def skew_summand(m: Masses, weight: Scalar) -> jax.Array:
@@ -138,4 +148,4 @@ def skew_in_log_p(m: Masses, weight: Scalar) -> jax.Array:
 
 def skew_in_log_q(m: Masses, weight: Scalar) -> jax.Array:
     rest = 1.0 - weight
-    return rest * rest * m.gap * over(m.q, weight * m.p + rest * m.q)
+    return rest * rest * m.q * over(m.gap, weight * m.p + rest * m.q)

@@ -74,7 +74,7 @@ def _alpha_growth(r: jax.Array, order: Scalar) -> jax.Array:
 _alpha_balanced = graded(_alpha_value, growth=_alpha_growth)
 
 
-_power = PowerForms(_alpha_value, _alpha_growth)
+_power = PowerForms(_alpha_value)
 _chi_squared = _power.forms(bounded_p=False, bounded_q=True)
 
 

@@ -6,7 +6,7 @@ from jax.typing import ArrayLike
 
 from kljax import _checks, generators
 from kljax._checks import AxisName
-from kljax._kernels.functionals import F_DIVERGENCE
+from kljax._kernels.f_divergence import PIECES as F_DIVERGENCE
 from kljax._names import advised
 from kljax._types import Reduction, Rows, Strategy
 from kljax.hidden import _core

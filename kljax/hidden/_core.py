@@ -18,7 +18,7 @@ from jax.custom_derivatives import SymbolicZero
 
 from kljax import _checks
 from kljax._kernels.choose import Formed, choose
-from kljax._kernels.functionals import Functional
+from kljax._kernels.sharded import Functional
 from kljax._types import Rows
 from kljax.hidden import _tokens, _vocabulary
 from kljax.hidden._head import Head, Operand, checked, wide

@@ -9,7 +9,9 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from kljax._checks import AxisName
-from kljax._kernels.functionals import CROSS_ENTROPY, ENTROPY, LABELS, LOG_PARTITION
+from kljax._kernels.cross_entropy import LABELS
+from kljax._kernels.cross_entropy import PIECES as CROSS_ENTROPY
+from kljax._kernels.entropies import ENTROPY, LOG_PARTITION
 from kljax._names import advised
 from kljax._types import Reduction, Rows, Strategy
 from kljax.hidden import _core

@@ -6,7 +6,8 @@ from jax.typing import ArrayLike
 
 from kljax import _checks, generators
 from kljax._checks import AxisName
-from kljax._kernels.functionals import F_DIVERGENCE, KL
+from kljax._kernels.f_divergence import PIECES as F_DIVERGENCE
+from kljax._kernels.kullback_leibler import PIECES as KL
 from kljax._names import advised
 from kljax._types import Reduction, Rows, Strategy
 from kljax.hidden import _core

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from kljax._kernels.choose import Way
-from kljax._kernels.functionals import Functional
+from kljax._kernels.sharded import Functional
 from kljax.hidden._chunks import Chunks
 from kljax.hidden._head import Head, bend, product, project, wide
 

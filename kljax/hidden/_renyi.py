@@ -8,7 +8,8 @@ from jax.typing import ArrayLike
 
 from kljax import _checks, generators
 from kljax._checks import AxisName
-from kljax._kernels.functionals import KL, RENYI
+from kljax._kernels.kullback_leibler import PIECES as KL
+from kljax._kernels.renyi import PIECES as RENYI
 from kljax._names import advised
 from kljax._types import Reduction, Rows, Strategy
 from kljax.hidden import _core

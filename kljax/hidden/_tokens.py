@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jax import lax
 from jax.scipy.special import logsumexp
 
-from kljax._kernels import over_axis
+from kljax._kernels import sharded
 from kljax.hidden._chunks import Place, walk
 from kljax.hidden._head import Head, project
 from kljax.hidden._problem import Operands, Plan, apart, bent, dtype_of, logits_of, moves, pulled, pushed, zeros
@@ -48,7 +48,7 @@ def log_partition(plan: Plan, logits: jax.Array) -> jax.Array:
 def _rows(plan: Plan, operands: Operands, logits: tuple[jax.Array, ...]) -> jax.Array:
     if plan.axis_name is None:
         return plan.functional.rows(operands.given, operands.labels, *logits)
-    return over_axis.rows(plan.functional, plan.axis_name, operands.given, operands.labels, logits)
+    return sharded.rows(plan.functional, plan.axis_name, operands.given, operands.labels, logits)
 
 
 def values(plan: Plan, operands: Operands) -> tuple[jax.Array, tuple[jax.Array, ...]]:

@@ -11,10 +11,9 @@ import functools
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 from jax import lax
 
-from kljax._kernels.blocks import by_blocks
+from kljax._kernels import sharded
 from kljax.hidden import _tokens
 from kljax.hidden._chunks import Chunks, Place, walk
 from kljax.hidden._head import Head, project
@@ -39,41 +38,24 @@ def _raws(operands: Operands) -> tuple[jax.Array, ...]:
 
 def _mark(plan: Plan, operands: Operands, at: Place) -> jax.Array | None:
     """Which logits of the chunk are the labels'."""
-    if operands.labels is None:
-        return None
-    first = (
-        0 if plan.axis_name is None else lax.axis_index(plan.axis_name).astype(operands.labels.dtype) * at.chunks.size
-    )
-    return operands.labels[:, None] == (at.entries().astype(operands.labels.dtype) + first)[None, :]
+    return sharded.mark(operands.labels, at.entries(), at.chunks.size, plan.axis_name)
 
 
-def statistics(plan: Plan, operands: Operands) -> tuple[Any, Any]:
-    """The statistics of all rows and the sums over their outcomes."""
-    functional = plan.functional
+def statistics(plan: Plan, operands: Operands) -> sharded.Found:
+    """The moments of all rows and the sums over their outcomes."""
     own, _ = zeros(operands, plan.axis_name)
-    column = own((operands.heads[0].states.shape[0], 1), dtype_of(operands.heads))
+    chunks = plan.chunks(operands.heads)
 
     def logits(at: Place) -> tuple[jax.Array, ...]:
         here = _taken(operands, at)
         return logits_of(here.heads, _raws(here), operands.temperature)
 
-    def first(at, carry, _):
-        return functional.merge(carry, functional.part(operands.given, _mark(plan, operands, at), *logits(at)))
+    def fold(body, start):
+        return walk(chunks, lambda at, carry, _: body(carry, _mark(plan, operands, at), *logits(at)), start)
 
-    chunks = plan.chunks(operands.heads)
-    found = walk(chunks, first, functional.empty(column))
-    if plan.axis_name is not None:
-        found = functional.across(found, plan.axis_name)
-    if functional.terms is None:
-        return found, None
-    terms = functools.partial(functional.terms, operands.given)
-
-    def second(at, carry, _):
-        return jax.tree.map(jnp.add, carry, by_blocks(terms, found, *logits(at)))
-
-    names = jax.eval_shape(terms, found, *logits(Place(Chunks(chunks.size, chunks.size), None)))
-    sums = walk(chunks, second, jax.tree.map(lambda _: column, names))
-    return found, sums if plan.axis_name is None else lax.psum(sums, plan.axis_name)
+    column = own((operands.heads[0].states.shape[0], 1), dtype_of(operands.heads))
+    shapes = jax.eval_shape(lambda: logits(Place(Chunks(chunks.size, chunks.size), None)))
+    return sharded.statistics(plan.functional, operands.given, sharded.Pieces(fold, plan.axis_name, column, shapes))
 
 
 def values(plan: Plan, operands: Operands, found: Any) -> tuple[jax.Array, tuple[jax.Array, ...]]:
@@ -120,22 +102,10 @@ def _gradients_jvp(plan, flags, primals, tangents):
     return jax.jvp(functools.partial(_tokens.gradients, plan.by_tokens(), flags), primals, tangents)
 
 
-@functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
-def attached(plan: Plan, operands: Operands, found: Any) -> Any:
-    """The operands' statistics ``found``, with their derivative, which only a second derivative of a value asks for."""
-    return found
-
-
-@attached.defjvp
-def _attached_jvp(plan, primals, tangents):
-    operands, found = primals
-    return found, jax.jvp(functools.partial(statistics, plan), (operands,), tangents[:1])[1]
-
-
 def push(plan: Plan, flags: Operands, operands: Operands, found: Any, tangents: Operands) -> jax.Array:
     """The tangents of the values, linear in those of the operands, which count where a flag is set."""
     own, _ = zeros(operands, plan.axis_name)
-    found = attached(plan, operands, found)
+    found = sharded.attached(functools.partial(statistics, plan), operands, found)
 
     @jax.checkpoint
     def of_chunk(here: Operands, mark: Any, found: Any, tangents: Operands) -> jax.Array:

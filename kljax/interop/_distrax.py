@@ -7,7 +7,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from kljax import families
-from kljax.interop._rows import Row, look_up, number, one_of, row
+from kljax.interop._conversions import Row, look_up, number, one_of, row
 from kljax.interop._wrappers import WithJacobian, independent, mixture, point, product, transformed
 
 

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from kljax import families
 from kljax.families._internal import broadcast
-from kljax.interop._rows import Row, look_up, number, row
+from kljax.interop._conversions import Row, look_up, number, row
 from kljax.interop._wrappers import Transforms, independent, inner, is_nonzero, masked, mixture, point, transformed
 
 

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from kljax import families
-from kljax.interop._rows import number
+from kljax.interop._conversions import number
 from kljax.interop._scipy_others import NEW, OTHERS, by_class
 
 Make = Callable[..., Any]

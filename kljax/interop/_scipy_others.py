@@ -11,7 +11,7 @@ import numpy as np
 
 from kljax import families, interop
 from kljax.families._internal import filled
-from kljax.interop._rows import Row, number
+from kljax.interop._conversions import Row, number
 
 
 def by_class(table: Mapping[str, Row], value: Any) -> Row | None:

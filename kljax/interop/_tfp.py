@@ -10,7 +10,7 @@ import numpy as np
 
 from kljax import families
 from kljax.families._internal import broadcast
-from kljax.interop._rows import Row, look_up, number, one_of, row
+from kljax.interop._conversions import Row, look_up, number, one_of, row
 from kljax.interop._wrappers import (
     WithJacobian,
     independent,

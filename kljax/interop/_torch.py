@@ -9,8 +9,8 @@ import numpy as np
 
 from kljax import families
 from kljax.families._internal import batch_shape, broadcast
-from kljax.interop import _rows
-from kljax.interop._rows import Row, look_up
+from kljax.interop import _conversions
+from kljax.interop._conversions import Row, look_up
 from kljax.interop._wrappers import independent, mixture
 
 
@@ -20,7 +20,7 @@ def number(value: Any) -> jax.Array:
         value = value.detach().cpu()
         # numpy has no bfloat16.
         value = value.float() if str(value.dtype) == "torch.bfloat16" else value
-    return _rows.number(np.asarray(value))
+    return _conversions.number(np.asarray(value))
 
 
 def row(family: type, *attributes: str) -> Row:

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from kljax import families, interop
 from kljax.families._internal import batch_shape, broadcast, expanded, filled, free, parameters, static
-from kljax.interop._rows import Row, number
+from kljax.interop._conversions import Row, number
 
 
 def inner(value: Any) -> Any:

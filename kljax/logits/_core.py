@@ -13,8 +13,11 @@ from kljax import _checks, _values, generators
 from kljax._checks import Axis
 from kljax._entry import check_reduction, entry, reduced, token_mask
 from kljax._kernels import chernoff as chernoff_kernel
-from kljax._kernels import functionals, normalise, over_axis, powers, shannon, statistics, sums
-from kljax._kernels import labels as label_kernel
+from kljax._kernels import cross_entropy as cross_kernel
+from kljax._kernels import entropies, normalise, sharded, statistics
+from kljax._kernels import f_divergence as f_kernel
+from kljax._kernels import jensen_shannon_of_many as of_many_kernel
+from kljax._kernels import renyi as renyi_kernel
 from kljax._special.safe import largest, nan_where
 from kljax.generators import Generator
 
@@ -67,7 +70,7 @@ def single(
 
 @of_pair
 def f_divergence(logits_p, logits_q, generator: Generator, where, scale, *, axis: Axis = -1):
-    return sums.f_divergence(generator, *pair(logits_p, logits_q, where, scale, axis, keep_half=True))
+    return f_kernel.f_divergence(generator, *pair(logits_p, logits_q, where, scale, axis, keep_half=True))
 
 
 def evaluate(
@@ -75,13 +78,8 @@ def evaluate(
 ):
     """The f-divergence, with the arguments as the caller of a verb gave them."""
     if axis_name is not None:
-        functional = functionals.KL if generator is generators.kl else functionals.F_DIVERGENCE
-        given = None if generator is generators.kl else generator
-        return split(functional, given, (logits_p, logits_q), where, temperature_, axis, axis_name, **over)
-    scale = temperature(temperature_)
-    if generator is generators.kl and where is None and scale is None and isinstance(axis, int) and axis == -1:
-        return kl(logits_p, logits_q, **over)  # fewer arguments to look at: an eager call is quicker
-    return f_divergence(logits_p, logits_q, generator, where, scale, axis=axis, **over)
+        return split(*f_kernel.in_pieces(generator), (logits_p, logits_q), where, temperature_, axis, axis_name, **over)
+    return f_divergence(logits_p, logits_q, generator, where, temperature(temperature_), axis=axis, **over)
 
 
 def split(
@@ -119,28 +117,25 @@ def _split(functional, axis_name, given, logits, where, scale, *, axis: Axis):
     if scale is not None:
         # An excluded outcome stays so, and sends nothing to the temperature.
         rows = [jnp.where(x == -jnp.inf, -jnp.inf, jnp.where(x == -jnp.inf, 0.0, x) / scale) for x in rows]
-    return over_axis.rows(functional, axis_name, given, None, tuple(rows))
-
-
-@of_pair
-def kl(logits_p, logits_q):
-    return sums.f_divergence(generators.kl, *pair(logits_p, logits_q, None, None, -1, keep_half=True))
+    return sharded.rows(functional, axis_name, given, None, tuple(rows))
 
 
 @of_pair
 def renyi(logits_p, logits_q, generator: Generator, where, scale, *, axis: Axis = -1):
     rows = pair(logits_p, logits_q, where, scale, axis)
-    return powers.up_to_infinity(generator, rows[0], lambda: powers.renyi(generator, *rows), lambda: _infinite(*rows))
+    return renyi_kernel.up_to_infinity(
+        generator, rows[0], lambda: renyi_kernel.renyi(generator, *rows), lambda: _infinite(*rows)
+    )
 
 
 @of_pair
 def renyi_zero(logits_p, logits_q, where, scale, *, axis: Axis = -1):
     """-log Q(p > 0): order 0."""
     a, b, scale = pair(logits_p, logits_q, where, scale, axis)
-    top, norm = shannon.log_norm(b, scale)
-    log_q = shannon.log_softmax(b, scale, top, norm)
+    top, norm = entropies.log_norm(b, scale)
+    log_q = entropies.log_softmax(b, scale, top, norm)
     legal = jnp.isfinite(a.max(-1)) & jnp.isfinite(b.max(-1))
-    return nan_where(~legal, powers.minus_log_kept(log_q, a == -jnp.inf))
+    return nan_where(~legal, renyi_kernel.minus_log_kept(log_q, a == -jnp.inf))
 
 
 @of_pair
@@ -164,15 +159,15 @@ def chernoff(logits_p, logits_q, where, scale, *, axis: Axis = -1):
 
 @of_one
 def entropy(logits, where, scale, *, axis: Axis = -1):
-    return shannon.entropy(*single(logits, where, scale, axis))
+    return entropies.entropy(*single(logits, where, scale, axis))
 
 
 @of_one
 def renyi_entropy(logits, order, where, scale, *, axis: Axis = -1):
     a, scale = single(logits, where, scale, axis)
     order = order.astype(a.dtype)
-    return powers.up_to_infinity(
-        generators.alpha(order), a, lambda: shannon.renyi_entropy(order, a, scale), lambda: _least(a, scale)
+    return renyi_kernel.up_to_infinity(
+        generators.alpha(order), a, lambda: entropies.renyi_entropy(order, a, scale), lambda: _least(a, scale)
     )
 
 
@@ -192,12 +187,12 @@ def min_entropy(logits, where, scale, *, axis: Axis = -1):
 
 
 def _least(a: jax.Array, scale: jax.Array | None) -> jax.Array:
-    return -largest(shannon.log_softmax(a, scale, *shannon.log_norm(a, scale)))
+    return -largest(entropies.log_softmax(a, scale, *entropies.log_norm(a, scale)))
 
 
 @of_pair
 def cross_entropy(logits_p, logits_q, where, scale, *, axis: Axis = -1):
-    return shannon.cross_entropy(*pair(logits_p, logits_q, where, scale, axis))
+    return cross_kernel.cross_entropy(*pair(logits_p, logits_q, where, scale, axis))
 
 
 @entry(_values.nothing, "logits_q")
@@ -211,7 +206,7 @@ def label_cross_entropy(logits_q, labels, where, scale, *, axis: Axis = -1):
             f"{jnp.shape(labels)}. For two distributions pass floating-point logits."
         )
     rows = _rows(b, _checks.mask(where, b.shape), axes)
-    return label_kernel.cross_entropy(jnp.asarray(labels), rows, None if scale is None else scale.astype(b.dtype))
+    return cross_kernel.of_labels(jnp.asarray(labels), rows, None if scale is None else scale.astype(b.dtype))
 
 
 @entry(_values.logits, "logits", static=("axis", "stack_axis"))
@@ -221,4 +216,4 @@ def jensen_shannon_of_many(logits, weights, where, scale, *, stack_axis: int, ax
     rows, weights = _checks.stack(a, weights, axis, stack_axis)
     if mask is not None:
         rows = _checks.occupied(rows, _checks.stack(mask, None, axis, stack_axis)[0], -jnp.inf, 0.0)
-    return shannon.jensen_shannon_of_many(rows, weights, None if scale is None else scale.astype(a.dtype))
+    return of_many_kernel.jensen_shannon_of_many(rows, weights, None if scale is None else scale.astype(a.dtype))

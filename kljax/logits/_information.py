@@ -11,7 +11,8 @@ from jax.typing import ArrayLike
 from kljax import _checks, _values
 from kljax._checks import Axis, AxisName
 from kljax._entry import Reduction
-from kljax._kernels import functionals
+from kljax._kernels import cross_entropy as cross_kernel
+from kljax._kernels import entropies
 from kljax._names import advised
 from kljax._types import Rows
 from kljax.logits import _core
@@ -70,7 +71,7 @@ def entropy(
         if not isinstance(order, float) or order != 1.0:
             raise ValueError(f"order must be 1 with axis_name; got {order!r}.")
         return _core.split(
-            functionals.ENTROPY,
+            entropies.ENTROPY,
             None,
             (logits,),
             where,
@@ -149,7 +150,7 @@ def cross_entropy(
     if axis_name is not None:
         both = logits_p, logits_q
         return _core.split(
-            functionals.CROSS_ENTROPY,
+            cross_kernel.PIECES,
             None,
             both,
             where,

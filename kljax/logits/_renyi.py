@@ -8,8 +8,8 @@ from jax.typing import ArrayLike
 from kljax import _checks, generators
 from kljax._checks import Axis, AxisName
 from kljax._entry import Reduction
-from kljax._kernels import functionals
-from kljax._kernels.powers import renyi_generator
+from kljax._kernels import renyi as kernel
+from kljax._kernels.renyi import renyi_generator
 from kljax._names import advised
 from kljax._types import Rows
 from kljax.logits import _core
@@ -84,7 +84,7 @@ def renyi(
             )
         both = logits_p, logits_q
         return _core.split(
-            functionals.RENYI,
+            kernel.PIECES,
             generator,
             both,
             where,

@@ -11,7 +11,7 @@ from jax.typing import ArrayLike
 from kljax import _checks, _values
 from kljax._checks import Axis
 from kljax._entry import entry
-from kljax._kernels import terms
+from kljax._kernels import kl_terms as kernel
 from kljax._names import advised
 from kljax._types import Rows
 from kljax.logits import _core
@@ -32,7 +32,7 @@ def _kl_terms(
     if mask is not None:  # a row of which nothing is left costs nothing
         empty = ~_checks.last(mask, axes).any(-1, keepdims=True)
         rows = [jnp.where(empty, 0.0, one) for one in rows]
-    found = terms.kl_terms(*rows, None if scale is None else scale.astype(a.dtype))
+    found = kernel.kl_terms(*rows, None if scale is None else scale.astype(a.dtype))
     count = len(axes)
     kept = [size for at, size in enumerate(a.shape) if at not in axes]
     merged = found.reshape(*kept, *(a.shape[one] for one in axes))

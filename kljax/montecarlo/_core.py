@@ -13,16 +13,17 @@ from jax import lax
 
 from kljax import _checks
 from kljax._checks import Axis
-from kljax._kernels import normalise, statistics, sums
+from kljax._kernels import normalise, statistics
+from kljax._kernels.f_divergence import f_divergence
 from kljax._types import Rows
 from kljax.generators import Generator
 from kljax.generators._internal import mass_gap, summand, weighted_slopes
 from kljax.montecarlo._draws import Draws, DrawsFrom, prepare, source
 from kljax.montecarlo._estimate import Estimate, effective_sample_size, standard_error
-from kljax.montecarlo._k1 import Form, Plain
+from kljax.montecarlo._k1 import K1, Form
 
 ESTIMATORS = ("k1", "k3", "fitted")
-NO_FORM = Plain()
+NO_FORM = K1()
 
 
 def evaluate(
@@ -34,7 +35,7 @@ def evaluate(
     self_normalized: bool,
     axis: Axis,
     where: Rows | None,
-    plain: Plain = NO_FORM,
+    plain: K1 = NO_FORM,
     parameters: tuple[Any, ...] = (),
     names: tuple[str, ...] = ESTIMATORS,
 ) -> Estimate:
@@ -189,7 +190,7 @@ def _without_largest(terms: jax.Array, control: jax.Array, usable: jax.Array, dr
 @functools.partial(jax.jit, static_argnames=("came_from", "axis"))
 def _self_normalized(log_p, log_q, log_m, generator, where, *, came_from, axis):
     draws, rows = normalised(prepare(log_p, log_q, log_m, where, came_from, axis))
-    value = draws.checked(jnp.where(draws.number > 0.0, sums.f_divergence(generator, *rows, None), 0.0))
+    value = draws.checked(jnp.where(draws.number > 0.0, f_divergence(generator, *rows, None), 0.0))
     # D is a function of the means of p/m, q/m and of the summand. With normalised weights the derivative of D by the
     # weight of a draw is P - p ΣdP/dlog p - q ΣdP/dlog q.
     p, q, r = reweighted(*rows)

@@ -22,7 +22,7 @@ Form = Callable[..., jax.Array]
 
 
 @dataclasses.dataclass(frozen=True)
-class Plain:
+class K1:
     """The summand over p's weight and over q's, functions of (r = log p/q, parameters); ``None`` where f(0), f'(∞) is
     infinite and there is none.
     """
@@ -37,11 +37,11 @@ class Plain:
         return None if self.from_p is None else (self.from_p, False)
 
 
-kl = Plain(lambda r: r)
-total_variation = Plain(
+kl = K1(lambda r: r)
+total_variation = K1(
     lambda r: jnp.maximum(-expm1(-jnp.maximum(r, 0.0)), 0.0), lambda r: jnp.maximum(-expm1(jnp.minimum(r, 0.0)), 0.0)
 )
-le_cam = Plain(lambda r: tanh(0.5 * r), lambda r: -tanh(0.5 * r))
+le_cam = K1(lambda r: tanh(0.5 * r), lambda r: -tanh(0.5 * r))
 
 
 def _power_p(r: jax.Array, order: Scalar, factor: Scalar) -> jax.Array:
@@ -54,11 +54,11 @@ def _power_q(r: jax.Array, order: Scalar, factor: Scalar) -> jax.Array:
     return _power_p(-r, 1.0 - order, factor)
 
 
-def power(order: Scalar) -> Plain:
+def power(order: Scalar) -> K1:
     """Amari's α-divergence times a factor; of a traced order it is not known which prices are finite."""
     if is_static(order):
-        return Plain(_power_p if order > 0 else None, _power_q if order < 1 else None)
-    return Plain(_power_p)
+        return K1(_power_p if order > 0 else None, _power_q if order < 1 else None)
+    return K1(_power_p)
 
 
 def _skew_p(r: jax.Array, weight: Scalar) -> jax.Array:
@@ -77,9 +77,9 @@ def _within(r: jax.Array) -> jax.Array:
     return jnp.minimum(r, limit)
 
 
-def skew(weight: Scalar) -> Plain:
+def skew(weight: Scalar) -> K1:
     """KL(p‖w p + (1 - w) q)."""
-    return Plain(_skew_p, _skew_q if is_static(weight) and weight > 0 else None)
+    return K1(_skew_p, _skew_q if is_static(weight) and weight > 0 else None)
 
 
 def _js_p(r: jax.Array, weight: Scalar, factor: Scalar) -> jax.Array:
@@ -98,7 +98,7 @@ def _js_q(r: jax.Array, weight: Scalar, factor: Scalar) -> jax.Array:
     return _js_p(-r, 1.0 - weight, factor)
 
 
-def jensen_shannon(weight: Scalar) -> Plain:
+def jensen_shannon(weight: Scalar) -> K1:
     """Jensen–Shannon; at the ends of the weights there is no mixture."""
     inside = not is_static(weight) or 0 < weight < 1
-    return Plain(_js_p, _js_q) if inside else Plain()
+    return K1(_js_p, _js_q) if inside else K1()

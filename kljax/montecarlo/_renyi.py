@@ -11,7 +11,7 @@ from jax.scipy.special import logsumexp
 
 from kljax import _checks, generators
 from kljax._checks import Axis
-from kljax._kernels import powers
+from kljax._kernels import renyi as kernel
 from kljax._names import advised
 from kljax._special.elementwise import expm1, expm1_ratio
 from kljax._special.log1p_quotients import log1p_over
@@ -184,7 +184,7 @@ def log_mean_power(
 def _renyi_self_normalized(log_p, log_q, log_m, generator, where, *, came_from, axis):
     draws, rows = _core.normalised(prepare(log_p, log_q, log_m, where, came_from, axis))
     (order,) = generator.parameters
-    value = draws.checked(jnp.where(draws.number > 0.0, powers.renyi(generator, *rows, None), 0.0))
+    value = draws.checked(jnp.where(draws.number > 0.0, kernel.renyi(generator, *rows, None), 0.0))
     p, q, r = _core.reweighted(*rows)
     beta = order - 1.0
     level = jnp.where(jnp.isfinite(value), jax.lax.stop_gradient(value), 0.0)[..., None]

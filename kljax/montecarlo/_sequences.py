@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from kljax import _checks, generators
-from kljax._kernels import sums
+from kljax._kernels.f_divergence import f_divergence
 from kljax._names import advised
 from kljax._special.elementwise import expm1
 from kljax._special.safe import nan_where
@@ -195,9 +195,9 @@ def _token_kl_of_logits(logits_p, logits_q, weights, where, *, gradient):
     present = _checks.mask(where, a.shape[:-1])
     if present is not None:  # what is masked may be no distribution at all
         a, b = (jnp.where(present[..., None], one, 0.0) for one in (a, b))
-    value = sums.f_divergence(generators.kl, *((a, b) if gradient == "reverse_kl" else lax.stop_gradient((a, b))), None)
+    value = f_divergence(generators.kl, *((a, b) if gradient == "reverse_kl" else lax.stop_gradient((a, b))), None)
     if gradient == "forward_kl":
-        other = sums.f_divergence(generators.kl, b, a, None)
+        other = f_divergence(generators.kl, b, a, None)
         finite = jnp.isfinite(lax.stop_gradient(other)) & jnp.isfinite(value)
         value = value + jnp.where(finite, other - lax.stop_gradient(other), 0.0)
     if weights is not None:

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jax.scipy.special import logsumexp
 
 from kljax import _checks, _records, generators
-from kljax._kernels import sums
+from kljax._kernels.f_divergence import f_divergence
 from kljax._names import advised
 from kljax._special.elementwise import expm1
 from kljax._special.safe import nan_where
@@ -156,7 +156,7 @@ def _topk(log_p, indices, logits_q, generator, where, *, tail):
     else:
         rest_p = rest_p if tail == "bucket" else jnp.full_like(rest_p, -jnp.inf)
         rows = _with_rest(a, rest_p), _with_rest(top_q, rest_q)
-    value = nan_where(outside, sums.f_divergence(generator, *rows, None))
+    value = nan_where(outside, f_divergence(generator, *rows, None))
     log_mass_q = _log_sum(top_q) - jnp.logaddexp(_log_sum(top_q), rest_q)
     found = TopK(value, jnp.exp(log_mass_p), nan_where(outside, jnp.exp(log_mass_q)))
     return found if present is None else TopK(*(jnp.where(present, one, 0.0) for one in found))

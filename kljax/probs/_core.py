@@ -9,7 +9,9 @@ from jax.typing import ArrayLike
 from kljax import _checks, _values, generators
 from kljax._checks import Axis
 from kljax._entry import entry
-from kljax._kernels import measures, measures_chernoff, powers, shannon
+from kljax._kernels import entropies, measures, measures_chernoff
+from kljax._kernels import jensen_shannon_of_many as of_many_kernel
+from kljax._kernels import renyi as renyi_kernel
 from kljax._special.elementwise import log_ratio, tiny
 from kljax._special.safe import largest, nan_where, saturated
 from kljax.generators import Generator
@@ -55,7 +57,7 @@ def f_divergence(p, q, generator: Generator, where, *, axis: Axis = -1):
 @of_pair
 def renyi(p, q, generator: Generator, where, *, axis: Axis = -1):
     p, q = pair(p, q, where, axis)
-    return powers.up_to_infinity(
+    return renyi_kernel.up_to_infinity(
         generator, p, lambda: measures.renyi(generator, *_lessened(p, q)), lambda: _infinite(p, q)
     )
 
@@ -73,7 +75,7 @@ def renyi_zero(p, q, where, *, axis: Axis = -1):
     p, q = pair(p, q, where, axis)
     present = q > 0.0
     log_q = jnp.where(present, _log(jnp.where(present, q, 1.0)), -jnp.inf)
-    return nan_where(jnp.isnan(measures.ratio(p, q)).any(-1), powers.minus_log_kept(log_q, p == 0.0))
+    return nan_where(jnp.isnan(measures.ratio(p, q)).any(-1), renyi_kernel.minus_log_kept(log_q, p == 0.0))
 
 
 @of_pair
@@ -198,8 +200,8 @@ def renyi_entropy(p, order, where, *, axis: Axis = -1):
     present = p > 0.0
     log_p = jnp.where(present, _log(jnp.where(present, p, 1.0)), -jnp.inf)
     log_p = nan_where(jnp.isnan(p), log_p)
-    return powers.up_to_infinity(
-        generators.alpha(order), p, lambda: shannon.renyi_entropy_of_log(order, log_p), lambda: -_log(largest(p))
+    return renyi_kernel.up_to_infinity(
+        generators.alpha(order), p, lambda: entropies.renyi_entropy_of_log(order, log_p), lambda: -_log(largest(p))
     )
 
 
@@ -235,7 +237,7 @@ def jensen_shannon_of_many(p, weights, where, *, stack_axis: int, axis: Axis):
 
 @jax.custom_jvp
 def _of_many(p: jax.Array, weights: jax.Array) -> jax.Array:
-    terms, _ = shannon.mixture_terms(p, p - p[..., :1, :], weights)
+    terms, _ = of_many_kernel.mixture_terms(p, p - p[..., :1, :], weights)
     return (weights * terms.sum(-1)).sum(-1)
 
 
@@ -246,7 +248,7 @@ def _of_many_jvp(primals, tangents):
     dp, d_weights = tangents
     m = (weights[..., None] * p).sum(-2, keepdims=True)
     absent = m == 0.0
-    terms, slope = shannon.mixture_terms(p, p - p[..., :1, :], weights)
+    terms, slope = of_many_kernel.mixture_terms(p, p - p[..., :1, :], weights)
     edge = log_ratio(jnp.where(absent, 1.0, jnp.maximum(p, tiny(p))), jnp.where(absent, 1.0, m))
     slope = jnp.where(absent, 0.0, jnp.where(p == 0.0, edge, slope))
     tangent = (weights[..., None] * slope * dp).sum((-1, -2))

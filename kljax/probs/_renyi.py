@@ -8,7 +8,7 @@ from jax.typing import ArrayLike
 from kljax import _checks
 from kljax._checks import Axis
 from kljax._entry import Reduction
-from kljax._kernels.powers import renyi_generator
+from kljax._kernels.renyi import renyi_generator
 from kljax._names import advised
 from kljax._types import Rows
 from kljax.probs import _core

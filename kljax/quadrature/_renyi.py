@@ -13,7 +13,6 @@ from jax.typing import ArrayLike
 from kljax import _checks, generators
 from kljax._names import advised
 from kljax._special.log1p_quotients import log_over
-from kljax.generators import Generator
 from kljax.quadrature import _integrands, _run
 from kljax.quadrature._arguments import Domain, Integral, LogDensity, Places
 from kljax.quadrature._measures import Totals
@@ -65,7 +64,7 @@ def renyi(
     checked = _checks.parameter("order", order)
     _checks.number("order", order, low=0.0, open_low=True)
     functions = {"log_p": log_p, "log_q": log_q}
-    integrand, finish = recipe("renyi", order=checked)
+    integrand, finish = of_power(checked)
     return finish(_run.totals(functions, integrand, support, center, scale, points, args))
 
 
@@ -112,21 +111,18 @@ def bhattacharyya(
     return Integral(0.5 * value, 0.5 * error)
 
 
-def recipe(verb: str, *, order: Any = 0.5, generator: Generator = generators.kl) -> tuple[Any, Finish]:
-    """What a verb on two densities integrates, and what it makes of that."""
-    if verb not in ("renyi", "bhattacharyya") or (isinstance(order, float) and order == 1.0):
-        return _integrands.Divergence(generator), _run.plain
+def of_power(order: float | jax.Array) -> tuple[Any, Finish]:
+    """What Rényi's divergence integrates, and what it makes of that."""
+    if isinstance(order, float) and order == 1.0:
+        return _integrands.Divergence(generators.kl), _run.plain
     taken, endless = _within(order)
-    integrand = _integrands.Power(generators.alpha(taken))
 
     def finish(total: Totals) -> Integral:
         value, error = _renyi(total, taken)
         limit = value + lax.stop_gradient(jnp.where(jnp.isfinite(value), jnp.maximum(total.ratio, 0.0) - value, 0.0))
         return Integral(jnp.where(endless, limit, value), error)
 
-    if verb == "renyi":
-        return integrand, finish
-    return integrand, lambda total: Integral(*(0.5 * one for one in finish(total)))
+    return _integrands.Power(generators.alpha(taken)), finish
 
 
 def _within(order: float | jax.Array) -> tuple[float | jax.Array, bool | jax.Array]:

@@ -55,14 +55,14 @@ def combine(evidence: Evidence, functional: Functional, count_x: int, count_y: i
     def of(side_x: np.ndarray, side_y: np.ndarray | None) -> np.ndarray:
         return functional.of(side_x, None if one_sided else side_y)
 
-    def pieces(sides: object) -> tuple[np.ndarray, float, float]:
+    def of_sides(sides: object) -> tuple[np.ndarray, float, float]:
         at_x, at_y = sides.at_x, sides.at_y  # type: ignore[attr-defined]
         by_neighbors = of(at_x.neighbors, at_y.neighbors if at_y else None)
         there = float(of(at_x.model, at_y.model if at_y else None))
         return by_neighbors, there, float(of(at_x.everywhere, at_y.everywhere if at_y else None))
 
-    found, there, model = pieces(data)
-    surrogate = [pieces(one) for one in drawn]
+    found, there, model = of_sides(data)
+    surrogate = [of_sides(one) for one in drawn]
     residual = found - there  # [k]
     residuals = np.array([one[0] - one[1] for one in surrogate])  # [b, k]
     truths = np.array([one[2] for one in surrogate])

@@ -109,7 +109,7 @@ def fit_marginals(rows: np.ndarray) -> Mixtures:
         if count < 10 * more or open_.size == 0:
             break
         ends = []
-        for start in (_parts, _nested):
+        for start in (_equal_shares, _nested):
             begun = start(first[open_], weights[open_], mean[open_], scale[open_], more)
             ends.append(_maximise(weights[open_], first[open_], second[open_], floor[open_], begun, count))
         likelier = ends[1][3] > ends[0][3]
@@ -146,7 +146,7 @@ def _groups(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 Start = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
-def _parts(first: np.ndarray, weights: np.ndarray, mean: np.ndarray, scale: np.ndarray, more: int) -> Start:
+def _equal_shares(first: np.ndarray, weights: np.ndarray, mean: np.ndarray, scale: np.ndarray, more: int) -> Start:
     """Parts of equal mass."""
     part = np.minimum((np.cumsum(weights, 1) - 0.5 * weights) * more, more - 1e-9).astype(int)
     shares = np.stack([weights * (part == one) for one in range(more)], 2)

@@ -136,7 +136,7 @@ class Ranking:
         others = self.rows[1:]
         if not others:
             return f"{self.best} is the only model."
-        tied = [row for row in others if not self._apart(row)]
+        tied = [row for row in others if not self._clearly_behind(row)]
         if not tied:
             surely = min(_ratio(row.behind) for row in others)
             if math.isinf(surely):
@@ -147,7 +147,7 @@ class Ranking:
         )
         return f"{self.best} works best, but these can't be told from it: {listed}."
 
-    def _apart(self, row: Row) -> bool:
+    def _clearly_behind(self, row: Row) -> bool:
         """By two standard errors, and by so much in all that the error bar can be trusted."""
         behind = float(row.behind.value)
         return behind > 2.0 * float(row.behind.stderr) and behind * self.count >= SMALL_TOTAL

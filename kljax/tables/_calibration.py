@@ -37,7 +37,7 @@ _LEAST = 1e-300  # no p-value is less
 _DEPENDENCE, _MOST, _POWER = 0.018, 0.125, 1.435  # fitted to 400 000 Gaussian draws for each number of cells
 
 
-def parts(reference: np.ndarray, current: np.ndarray, *, ordered: bool) -> dict[str, float]:
+def p_values(reference: np.ndarray, current: np.ndarray, *, ordered: bool) -> dict[str, float]:
     """p-values of each part that applies to these cells, missing values apart; none where there is one cell."""
     a, b = np.asarray(reference, np.float64), np.asarray(current, np.float64)
     a, b = a[a + b > 0], b[a + b > 0]

@@ -56,7 +56,7 @@ class Counted:
 def p_value(column: Counted) -> tuple[float, dict[str, float]]:
     """The column's p-value and its parts."""
     cells = column.tested
-    found = _calibration.parts(cells.reference, cells.current, ordered=column.ordered)
+    found = _calibration.p_values(cells.reference, cells.current, ordered=column.ordered)
     found |= _calibration.missing_part(column.missing, column.rows) | column.extra
     return _calibration.combined(found, len(cells.reference)), found
 

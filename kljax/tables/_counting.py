@@ -271,7 +271,7 @@ def _digits(samples: Sequence[Sample | None], name: str) -> dict[str, float]:
     edges = cuts(shares, rows, complete=True)
     a, b = (np.bincount(np.searchsorted(edges, part, side="right"), minlength=len(edges) + 1) for part in shares)
     cells = join_ordered(a, b, edges)
-    found = _calibration.parts(cells.reference, cells.current, ordered=True)
+    found = _calibration.p_values(cells.reference, cells.current, ordered=True)
     return {"digits": _calibration.combined(found, len(cells.reference))} if found else {}
 
 

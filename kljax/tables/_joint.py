@@ -114,7 +114,7 @@ class _Half:
     def without(self, owner: np.ndarray, columns: Sequence[int]) -> list[float]:
         """JS of the stack of (i) and (ii), first with all columns, then without each of these."""
         views = [
-            (self.margins.parts(rows.codes), self.gaussians.view(rows.scores))
+            (self.margins.by_column(rows.codes), self.gaussians.view(rows.scores))
             for rows in (*self.stack_rows, *self.test_rows)
         ]
         found = []

@@ -32,12 +32,12 @@ class Margins:
         ratio = np.log((b + 0.5) / (m + 0.5 * cells)) - np.log((a + 0.5) / (n + 0.5 * cells))
         self._ratio = ratio * np.repeat(shrunk, sizes)
 
-    def parts(self, codes: np.ndarray) -> np.ndarray:
+    def by_column(self, codes: np.ndarray) -> np.ndarray:
         """Each column's part, [rows, columns]."""
         return self._ratio[codes + self._offsets]
 
     def __call__(self, codes: np.ndarray) -> np.ndarray:
-        return np.clip(self.parts(codes).sum(axis=1), -_LARGEST, _LARGEST)
+        return np.clip(self.by_column(codes).sum(axis=1), -_LARGEST, _LARGEST)
 
 
 class Gaussians:

@@ -49,7 +49,7 @@ class Memory:
         """See ``Source``."""
         return {name: _categories(self._columns[name], limit) for name in names}
 
-    def parts(self, by: str, every: str) -> Iterator[tuple[str, Source]]:
+    def split_by(self, by: str, every: str) -> Iterator[tuple[str, Source]]:
         """See ``Source``."""
         column = self._columns[by]
         keys = periods(column.data, every) if column.field.kind == "date" else _labels(column.data)

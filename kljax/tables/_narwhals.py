@@ -271,7 +271,7 @@ class Engine:
             found[name] = _arrow.ranked(_pairs(part.set_column(1, "value", value)), of, limit)
         return found
 
-    def parts(self, by: str, every: str) -> Iterator[tuple[str, Source]]:
+    def split_by(self, by: str, every: str) -> Iterator[tuple[str, Source]]:
         """See ``Source``."""
         of = self._field[by]
         if of.kind != "date":

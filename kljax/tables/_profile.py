@@ -178,7 +178,7 @@ class Profile:
             found[name] = Categories(column.labels[:limit], counts[:limit], rest, column.distinct)
         return found
 
-    def parts(self, by: str, every: str) -> Iterator[tuple[str, Source]]:
+    def split_by(self, by: str, every: str) -> Iterator[tuple[str, Source]]:
         """A profile can't be cut."""
         raise ValueError("a profile keeps no rows, so it can't be cut into batches; pass the table")
 

@@ -138,7 +138,7 @@ class Source(Protocol):
     def categories(self, names: Sequence[str], limit: int) -> dict[str, Categories]:
         """Pass 2 of columns that are compared value by value, whatever their kind."""
 
-    def parts(self, by: str, every: str) -> Iterable[tuple[str, Source]]:
+    def split_by(self, by: str, every: str) -> Iterable[tuple[str, Source]]:
         """The table cut by a date column into days, weeks, months, quarters or years (``every``), or by another
         column into its values, in order. Rows without a value of ``by`` are left out.
         """

@@ -35,13 +35,13 @@ class Spark(Engine):
     def rows(self) -> int:
         """How many rows it has."""
         if self._rows is None:
-            self._look()
+            self._first_job()
         return super().rows
 
     def overview(self, names: Sequence[str]) -> dict[str, Overview]:
         """See ``Source``."""
         if not self._seen:
-            self._look()
+            self._first_job()
         return {name: self._seen[name] for name in names}
 
     def sample(self, names: Sequence[str], size: int, seed: int) -> dict[str, Values]:
@@ -50,7 +50,7 @@ class Spark(Engine):
             return {name: self._drawn[name] for name in names}
         return super().sample(names, size, seed)
 
-    def _look(self) -> None:
+    def _first_job(self) -> None:
         """Job 1."""
         from pyspark.sql import Observation
         from pyspark.sql import functions as sql

@@ -93,7 +93,7 @@ class Stream:
                 draw.add(start, name, array)
         return {name: _arrow.values(draw.column(name), self._field[name]) for name in names}
 
-    def parts(self, by: str, every: str) -> Iterator[tuple[str, Source]]:
+    def split_by(self, by: str, every: str) -> Iterator[tuple[str, Source]]:
         """See ``Source``. Every part reads the whole table again."""
         found: dict[str, int] = {}
         for _, _, array in self._arrays([by]):

@@ -78,7 +78,7 @@ def timeline(
         seed=seed,
     )
     first = opened(reference, "reference", kinds=settings.kinds)
-    parts = _parts(batches, by, every, settings.kinds)
+    parts = _batches(batches, by, every, settings.kinds)
     if not parts:
         raise ValueError("there is no batch" if by is None else f"column {by!r} has no value, so there is no batch")
     held = {field.name for source in (first, *(part for _, part in parts)) for field in source.fields}
@@ -92,14 +92,14 @@ def timeline(
     return Timeline(first.name, labels, comparisons, before)
 
 
-def _parts(batches: Any, by: str | None, every: Every, kinds: Mapping[str, str]) -> list[tuple[str, Source]]:
+def _batches(batches: Any, by: str | None, every: Every, kinds: Mapping[str, str]) -> list[tuple[str, Source]]:
     """The batches with their names."""
     if by is not None:
         source = opened(batches, "batches", kinds=kinds)
         names = [field.name for field in source.fields]
         if by not in names:
             raise ValueError(f"by is {by!r}, but the table has the columns {names}")
-        return list(source.parts(by, every))
+        return list(source.split_by(by, every))
     if isinstance(batches, Mapping):
         return [(str(label), opened(table, str(label), kinds=kinds)) for label, table in batches.items()]
     if isinstance(batches, Profile) or not isinstance(batches, Iterable):

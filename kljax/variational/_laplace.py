@@ -34,7 +34,7 @@ def climb(target: Any, start: jax.Array) -> Mode:
     """The mode that damped Newton steps lead to from ``start``."""
     dim = start.shape[0]
 
-    def look(x: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
+    def expansion(x: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
         value, slope = jax.value_and_grad(target)(x)
         curvature, basis = jnp.linalg.eigh(-jax.hessian(target)(x))
         return value, slope, curvature, basis
@@ -43,7 +43,7 @@ def climb(target: Any, start: jax.Array) -> Mode:
         x, value, slope, curvature, basis, length, count = carry
         bent = jnp.maximum(jnp.abs(curvature), 1e-6 * jnp.abs(curvature).max())
         proposal = x + length * basis @ ((basis.T @ slope) / bent)
-        new = look(proposal)
+        new = expansion(proposal)
         better = (new[0] >= value) & jnp.isfinite(new[1]).all()
         kept = jax.tree.map(lambda one, other: jnp.where(better, one, other), (proposal, *new), carry[:5])
         return *kept, jnp.where(better, jnp.minimum(1.0, 2.0 * length), 0.25 * length), count + 1
@@ -56,7 +56,7 @@ def climb(target: Any, start: jax.Array) -> Mode:
         return (count < STEPS) & (length > 1e-6) & (gain(slope, curvature, basis) > TOLERANCE)
 
     x, _, slope, curvature, basis, _, count = lax.while_loop(
-        unfinished, step, (start, *look(start), jnp.asarray(1.0, start.dtype), 0)
+        unfinished, step, (start, *expansion(start), jnp.asarray(1.0, start.dtype), 0)
     )
     found = (curvature > 0.0).all() & (gain(slope, curvature, basis) < 1e-2)
     wide = (basis / jnp.sqrt(jnp.maximum(curvature, 1e-12))).T

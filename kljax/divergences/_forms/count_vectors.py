@@ -8,6 +8,7 @@ from jax import lax
 
 from kljax._special.elementwise import expm1_minus_x, log1p
 from kljax._special.gamma import bregman_log_gamma
+from kljax._special.ratios import log_of_gap
 from kljax.divergences._forms.lines import Line, times
 from kljax.divergences._forms.outcomes import kl_categorical
 from kljax.families import Categorical, DirichletMultinomial, Multinomial
@@ -53,9 +54,7 @@ def multinomial_line(p: Multinomial, q: Multinomial) -> Line:
 
 
 def _log_gap(p: jax.Array, q: jax.Array) -> jax.Array:
-    t = (p - q) / q
-    near = jnp.abs(t) <= 0.5
-    return jnp.where(near, log1p(jnp.where(near, t, 0.0)), jnp.log(p) - jnp.log(q))
+    return log_of_gap((p - q) / q, jnp.log(p) - jnp.log(q))
 
 
 def kl_dirichlet_multinomial(p: DirichletMultinomial, q: DirichletMultinomial) -> jax.Array:
@@ -77,3 +76,9 @@ def kl_dirichlet_multinomial(p: DirichletMultinomial, q: DirichletMultinomial) -
     return jnp.maximum(
         parts.sum(-1) - bregman_log_gamma(other, whole, gap) + bregman_log_gamma(other + n, whole + n, gap), 0.0
     )
+
+
+KL = {
+    (DirichletMultinomial, DirichletMultinomial): kl_dirichlet_multinomial,
+    (Multinomial, Multinomial): kl_multinomial,
+}

@@ -186,3 +186,23 @@ def kl_weibull_gamma(p: Weibull, q: Gamma) -> jax.Array:
     mean = p.scale * jnp.exp(log_gamma_1p(inverse))
     gap = bregman_log_gamma(1.0 + inverse, one, jax.lax.stop_gradient(inverse))
     return jnp.where(close, near_value, against_gamma(gap, jnp.log(k) - (1.0 + EULER), mean, q))
+
+
+KL = {
+    (Beta, Exponential): kl_beta_exponential,
+    (Beta, Gamma): kl_beta_gamma,
+    (Chi2, Exponential): kl_chi2_exponential,
+    (Chi2, Gamma): kl_chi2_gamma,
+    (ContinuousBernoulli, Exponential): kl_continuous_bernoulli_exponential,
+    (Exponential, Chi2): kl_exponential_chi2,
+    (Exponential, Gamma): kl_exponential_gamma,
+    (Gamma, Chi2): kl_gamma_chi2,
+    (Gamma, Exponential): kl_gamma_exponential,
+    (Pareto, Exponential): kl_pareto_exponential,
+    (Pareto, Gamma): kl_pareto_gamma,
+    (Uniform, Exponential): kl_uniform_exponential,
+    (Uniform, Gamma): kl_uniform_gamma,
+    (Uniform, Pareto): kl_uniform_pareto,
+    (Weibull, Exponential): kl_weibull_exponential,
+    (Weibull, Gamma): kl_weibull_gamma,
+}

@@ -85,3 +85,12 @@ def _log_excess(low: jax.Array, rest: jax.Array) -> jax.Array:
     at_low = low * log_ratio(jnp.where(low > tiny(low), low, tiny(low)), jnp.ones_like(low))
     at_high = (1.0 - rest) * log1p(-jnp.where(narrow, 0.0, rest))
     return jnp.where(narrow, close, divide(at_low - at_high, jnp.where(narrow, 1.0, width)))
+
+
+KL = {
+    (Beta, ContinuousBernoulli): kl_beta_continuous_bernoulli,
+    (Beta, Uniform): kl_beta_uniform,
+    (ContinuousBernoulli, Uniform): kl_continuous_bernoulli_uniform,
+    (Uniform, Beta): kl_uniform_beta,
+    (Uniform, ContinuousBernoulli): kl_uniform_continuous_bernoulli,
+}

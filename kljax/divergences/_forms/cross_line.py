@@ -120,3 +120,20 @@ def kl_normal_gumbel(p: Normal, q: Gumbel) -> jax.Array:
     spread = spread_term(p.scale, q.scale)
     t = divide(q.loc - p.loc, q.scale) + 0.5 * jnp.square(rho)
     return expm1_minus_x(t) + (spread + (1.0 - LOG_ROOT_2PI))
+
+
+KL = {
+    (Beta, Normal): kl_beta_normal,
+    (ContinuousBernoulli, Normal): kl_continuous_bernoulli_normal,
+    (Exponential, Gumbel): kl_exponential_gumbel,
+    (Exponential, Normal): kl_exponential_normal,
+    (Gamma, Gumbel): kl_gamma_gumbel,
+    (Gamma, Normal): kl_gamma_normal,
+    (Gumbel, Normal): kl_gumbel_normal,
+    (Laplace, Normal): kl_laplace_normal,
+    (Normal, Gumbel): kl_normal_gumbel,
+    (Normal, Laplace): kl_normal_laplace,
+    (Pareto, Normal): kl_pareto_normal,
+    (Uniform, Gumbel): kl_uniform_gumbel,
+    (Uniform, Normal): kl_uniform_normal,
+}

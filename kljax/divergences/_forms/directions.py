@@ -8,7 +8,16 @@ import jax.numpy as jnp
 from kljax._special.bessel import bessel_ratio, bregman_log_bessel, bregman_log_i0
 from kljax.divergences._forms.interval import kl_of_dirichlets
 from kljax.families import PowerSpherical, SphericalUniform, VonMises, VonMisesFisher
-from kljax.families._internal import bessel_order, dtype_of, one_minus_cosine
+from kljax.families._internal import bessel_order, dtype_of, norm
+
+
+def one_minus_cosine(a: jax.Array, b: jax.Array) -> jax.Array:
+    """1 - cos of the angle between a and b, vectors of any length, from their difference."""
+    # a/‖a‖ - b/‖b‖ = [d + b(‖b‖ - ‖a‖)/‖b‖]/‖a‖ with d = a - b, and ‖b‖ - ‖a‖ = -d·(a + b)/(‖a‖ + ‖b‖).
+    d, size_a, size_b = a - b, norm(a), norm(b)
+    along = jnp.sum(d * (a + b), -1, keepdims=True) / (size_a + size_b)
+    gap = (d - (b / size_b) * along) / size_a
+    return 0.5 * jnp.sum(gap * gap, -1)
 
 
 def kl_von_mises(p: VonMises, q: VonMises) -> jax.Array:
@@ -53,3 +62,14 @@ def kl_uniform_power_spherical(p: SphericalUniform, q: PowerSpherical) -> jax.Ar
 def kl_spherical_uniform(p: SphericalUniform, q: SphericalUniform) -> jax.Array:
     """0: of one dimension there is just one."""
     return jnp.zeros((), dtype_of((p, q)))
+
+
+KL = {
+    (PowerSpherical, SphericalUniform): kl_power_spherical_uniform,
+    (SphericalUniform, PowerSpherical): kl_uniform_power_spherical,
+    (SphericalUniform, SphericalUniform): kl_spherical_uniform,
+    (SphericalUniform, VonMisesFisher): kl_uniform_von_mises_fisher,
+    (VonMises, VonMises): kl_von_mises,
+    (VonMisesFisher, SphericalUniform): kl_von_mises_fisher_uniform,
+    (VonMisesFisher, VonMisesFisher): kl_von_mises_fisher,
+}

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from kljax._special.elementwise import divide, itakura_saito_term, log1p, log_ratio, relative_gap, x_minus_log1p
 from kljax._special.gamma import bregman_log_gamma, bregman_phi
-from kljax._special.ratios import product_ratio_gap, spread_term
+from kljax._special.ratios import gap_less_log, product_ratio_gap, spread_term
 from kljax.divergences._forms.whole_line import kl_normal, kl_of_extremes
 from kljax.families import (
     Chi,
@@ -41,11 +41,8 @@ def kl_gamma(p: Gamma, q: Gamma) -> jax.Array:
 def kl_of_gammas(shape_p: jax.Array, rate_p: jax.Array, shape_q: jax.Array, rate_q: jax.Array) -> jax.Array:
     """KL between gamma distributions, of what each is called elsewhere."""
     gap = product_ratio_gap(shape_p, rate_q, shape_q, rate_p)
-    near = jnp.abs(gap) <= 0.5
-    # Far below, of the quotient that t is one less than little is left in t.
-    ratio = divide(shape_p, shape_q) * divide(rate_q, rate_p)
-    far = (ratio - 1.0) - (log_ratio(shape_p, shape_q) + log_ratio(rate_q, rate_p))
-    return shape_q * jnp.where(near, x_minus_log1p(jnp.where(near, gap, 0.0)), far) + bregman_phi(shape_q, shape_p)
+    log = log_ratio(shape_p, shape_q) + log_ratio(rate_q, rate_p)
+    return shape_q * gap_less_log(gap, log) + bregman_phi(shape_q, shape_p)
 
 
 def kl_chi(p: Chi, q: Chi) -> jax.Array:
@@ -123,3 +120,21 @@ def kl_pareto(p: Pareto, q: Pareto) -> jax.Array:
     return jnp.where(
         inside, jnp.where(same, 0.0, further) + itakura_saito_term(q.concentration, p.concentration), jnp.inf
     )
+
+
+KL = {
+    (Chi, Chi): kl_chi,
+    (Chi2, Chi2): kl_chi2,
+    (Exponential, Exponential): kl_exponential,
+    (Gamma, Gamma): kl_gamma,
+    (HalfCauchy, HalfCauchy): kl_half_cauchy,
+    (HalfNormal, HalfNormal): kl_half_normal,
+    (InverseGamma, InverseGamma): kl_inverse_gamma,
+    (InverseGaussian, InverseGaussian): kl_inverse_gaussian,
+    (Lindley, Lindley): kl_lindley,
+    (LogNormal, LogNormal): kl_log_normal,
+    (LogUniform, LogUniform): kl_log_uniform,
+    (Pareto, Pareto): kl_pareto,
+    (Rayleigh, Rayleigh): kl_rayleigh,
+    (Weibull, Weibull): kl_weibull,
+}

@@ -21,11 +21,12 @@ from kljax._special.elementwise import (
 )
 from kljax._special.gamma import bregman_log_gamma
 from kljax._special.odds import log_complement
+from kljax._special.ratios import log_of_gap
 from kljax._special.zeta import bregman_log_zeta
 from kljax.divergences._forms.lines import Line, between
 from kljax.divergences._forms.trials import kl_of_trials, kl_of_waits, log_ratio_of_chances
 from kljax.families import Binomial, DiscreteUniform, Geometric, Logarithmic, NegativeBinomial, Poisson, Zipf
-from kljax.families._internal import along, logarithmic_variance, number_of_integers, successes, trials_of
+from kljax.families._internal import aligned, along, logarithmic_variance, number_of_integers, successes, trials_of
 from kljax.quadrature import integers
 
 
@@ -34,7 +35,7 @@ def equal_counts(p: Binomial, q: Binomial) -> bool | jax.Array:
     counts = p.total_count, q.total_count
     if all(isinstance(one, float) for one in counts):
         return bool(counts[0] == counts[1])
-    return jnp.equal(*counts).all()
+    return jnp.equal(*(one.total_count for one in aligned(p, q))).all()
 
 
 def kl_binomial(p: Binomial, q: Binomial) -> jax.Array:
@@ -74,8 +75,7 @@ def _decays(p: jax.Array, q: jax.Array, gap: jax.Array) -> tuple[jax.Array, jax.
     """(L_p, L_q, L_q - L_p)"""
     a, b = -log_complement(p), -log_complement(q)
     t = relative_gap(1.0 - p, 1.0 - q, gap)
-    near = jnp.abs(t) <= 0.5
-    return a, b, jnp.where(near, log1p(jnp.where(near, t, 0.0)), b - a)
+    return a, b, log_of_gap(t, b - a)
 
 
 @jax.custom_jvp
@@ -112,9 +112,7 @@ def _kl_by_gap_jvp(primals, tangents):
     p, q, gap = primals
     dp, dq, _ = tangents
     a, b, d = _decays(p, q, gap)
-    growth = relative_gap(q, p, gap)
-    near = jnp.abs(growth) <= 0.5
-    log = jnp.where(near, -log1p(jnp.where(near, growth, 0.0)), log_ratio(p, q))
+    log = -log_of_gap(relative_gap(q, p, gap), log_ratio(q, p))
     in_q = divide(_mean_gap(b, a, d), q)
     return kl_by_gap(p, q, gap), divide(logarithmic_variance(p), p) * log * dp + in_q * dq
 
@@ -152,10 +150,21 @@ def kl_zipf(p: Zipf, q: Zipf) -> jax.Array:
 
 
 def zipf_line(p: Zipf, q: Zipf) -> Line:
-    """The powers lie on a zipf_line."""
+    """The powers lie on a line."""
 
     def step(s: jax.Array, r: jax.Array, c: jax.Array) -> jax.Array:
         first, second = between(p.power, q.power, s), between(p.power, q.power, r)
         return bregman_log_zeta(second, first, c * (p.power - q.power))
 
     return Line(step, lambda r: ~(between(p.power, q.power, r) <= 1.0))
+
+
+KL = {
+    (Binomial, Binomial): kl_binomial,
+    (DiscreteUniform, DiscreteUniform): kl_discrete_uniform,
+    (Geometric, Geometric): kl_geometric,
+    (Logarithmic, Logarithmic): kl_logarithmic,
+    (NegativeBinomial, NegativeBinomial): kl_negative_binomial,
+    (Poisson, Poisson): kl_poisson,
+    (Zipf, Zipf): kl_zipf,
+}

@@ -130,3 +130,14 @@ def kl_uniform(p: Uniform, q: Uniform) -> jax.Array:
     # At p = q, where each end is on the verge of an infinite cost, the subgradient 0 is taken.
     more = jnp.where(covered & (below + above > 0.0), below + above, 0.0)
     return jnp.where(covered, log1p(divide(more, p.high - p.low)), jnp.inf)
+
+
+KL = {
+    (Beta, Beta): kl_beta,
+    (ContinuousBernoulli, ContinuousBernoulli): kl_continuous_bernoulli,
+    (Kumaraswamy, Beta): kl_kumaraswamy_beta,
+    (Kumaraswamy, Kumaraswamy): kl_kumaraswamy,
+    (LogitNormal, LogitNormal): kl_logit_normal,
+    (TruncatedNormal, TruncatedNormal): kl_truncated_normal,
+    (Uniform, Uniform): kl_uniform,
+}

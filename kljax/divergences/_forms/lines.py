@@ -14,9 +14,9 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from kljax._special.elementwise import divide, expm1, expm1_minus_x, kl_term, log_ratio, x_minus_log1p
+from kljax._special.elementwise import divide, expm1, expm1_minus_x, kl_term, log_ratio
 from kljax._special.gamma import bregman_log_gamma, bregman_phi
-from kljax._special.ratios import product_ratio_gap
+from kljax._special.ratios import gap_less_log, product_ratio_gap
 from kljax.divergences._forms.interval import kl_of_dirichlets
 
 Step = Callable[[jax.Array, jax.Array, jax.Array], jax.Array]
@@ -96,9 +96,7 @@ def proportions(p: jax.Array, q: jax.Array, d: jax.Array) -> Line:
     def step(s: jax.Array, r: jax.Array, c: jax.Array) -> jax.Array:
         z = divide(c * d, at(s))
         near = z > -0.5
-        # Far below, of x(r)/x(s) = 1 + z little is left in z.
-        far = z - log_ratio(jnp.where(near, 1.0, at(r)), jnp.where(near, 1.0, at(s)))
-        return jnp.where(near, x_minus_log1p(jnp.where(near, z, 0.0)), far)
+        return gap_less_log(z, log_ratio(jnp.where(near, 1.0, at(r)), jnp.where(near, 1.0, at(s))))
 
     return Line(step, lambda r: positive(at(r)), bounded=~(d < 0.0))
 
@@ -154,9 +152,7 @@ def gammas(shape_p: jax.Array, rate_p: jax.Array, shape_q: jax.Array, rate_q: ja
         (shape, rate), (other, other_rate) = at(s), at(r)
         # α_s β_r/(α_r β_s) - 1 = c (α_q β_p - α_p β_q)/(α_r β_s)
         gap = c * cross * divide(shape_p, other) * divide(rate_q, rate)
-        near = gap > -0.5
-        logs = log_ratio(shape, other) + log_ratio(other_rate, rate)
-        bent = jnp.where(near, x_minus_log1p(jnp.where(near, gap, 0.0)), gap - logs)
+        bent = gap_less_log(gap, log_ratio(shape, other) + log_ratio(other_rate, rate))
         return other * bent + bregman_phi(other, shape, c * (shape_p - shape_q))
 
     # p/q is a power of x times an exponential.

@@ -1,4 +1,4 @@
-"""The lines of families of one variable that take more than one of the elements of ``_lines``."""
+"""The lines of families of one variable that take more than one of the elements of ``lines``."""
 
 from __future__ import annotations
 

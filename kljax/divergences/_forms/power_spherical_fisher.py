@@ -18,9 +18,9 @@ import numpy as np
 
 from kljax._special.bessel import below_linear, bregman_log_bessel
 from kljax._special.elementwise import expm1_minus_x, log1p, x_minus_log1p
-from kljax.divergences._forms.directions import kl_power_spherical_uniform
+from kljax.divergences._forms.directions import kl_power_spherical_uniform, one_minus_cosine
 from kljax.families import PowerSpherical, SphericalUniform, VonMisesFisher
-from kljax.families._internal import bessel_order, one_minus_cosine
+from kljax.families._internal import bessel_order
 
 
 def kl_power_spherical_von_mises_fisher(p: PowerSpherical, q: VonMisesFisher) -> jax.Array:
@@ -98,3 +98,8 @@ def _legendre(count: int, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 # The densities fall about like a normal one of √2 times the width.
 _RULES = {False: _rule(48, 12.0), True: _rule(128, 20.0)}
+
+
+KL = {
+    (PowerSpherical, VonMisesFisher): kl_power_spherical_von_mises_fisher,
+}

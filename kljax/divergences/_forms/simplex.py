@@ -43,3 +43,12 @@ def kl_generalized_dirichlet(p: GeneralizedDirichlet, q: GeneralizedDirichlet) -
 def kl_multivariate_logit_normal(p: MultivariateLogitNormal, q: MultivariateLogitNormal) -> jax.Array:
     """That of the normal distributions, for x and y determine each other."""
     return kl_multivariate_normal(p.normal, q.normal)
+
+
+KL = {
+    (Beta, Dirichlet): kl_beta_dirichlet,
+    (Dirichlet, Beta): kl_dirichlet_beta,
+    (Dirichlet, Dirichlet): kl_dirichlet,
+    (GeneralizedDirichlet, GeneralizedDirichlet): kl_generalized_dirichlet,
+    (MultivariateLogitNormal, MultivariateLogitNormal): kl_multivariate_logit_normal,
+}

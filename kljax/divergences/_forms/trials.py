@@ -29,6 +29,7 @@ from kljax._special.odds import (
     softplus_over_exp,
     softplus_over_exp_of,
 )
+from kljax._special.ratios import log_of_gap
 from kljax.families import Bernoulli, Poisson
 from kljax.families._internal import chances, logit
 from kljax.generators import Generator
@@ -45,9 +46,7 @@ def log_ratio_of_misses(p: Any, q: Any, unused: jax.Array) -> jax.Array:
     """log((1 - p)/(1 - q)), but where it is unused, for it may be infinite there."""
     if p.logits is None and q.logits is None:
         a, b = (jnp.where(unused, 0.5, one.probs) for one in (p, q))
-        t = relative_gap(1.0 - a, 1.0 - b, b - a)
-        near = jnp.abs(t) <= 0.5
-        return jnp.where(near, log1p(jnp.where(near, t, 0.0)), log_ratio(1.0 - a, 1.0 - b))
+        return log_of_gap(relative_gap(1.0 - a, 1.0 - b, b - a), log_ratio(1.0 - a, 1.0 - b))
     x, y = (jnp.where(unused, 0.0, logit(one)) for one in (p, q))
     return softplus_gap(y, x)
 
@@ -145,3 +144,9 @@ def kl_bernoulli_poisson(p: Bernoulli, q: Poisson) -> jax.Array:
     gap = relative_gap(safe_p, rate, jnp.where(near, (1.0 - rate) - rest, 0.0))
     apart = kl_term(jnp.where(near, 1.0, chance), jnp.where(near, 1.0, q.rate))
     return jnp.where(near, rate * log1p_excess(gap), apart) + certain
+
+
+KL = {
+    (Bernoulli, Bernoulli): kl_bernoulli,
+    (Bernoulli, Poisson): kl_bernoulli_poisson,
+}

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from kljax._special.elementwise import divide, itakura_saito_term, kl_term, log_ratio, relative_gap, x_minus_log1p
 from kljax._special.gamma import bregman_phi
+from kljax._special.ratios import gap_less_log
 from kljax.divergences._forms.covariances import kl_of_scales
 from kljax.divergences._forms.half_line import kl_gamma
 from kljax.divergences._forms.interval import kl_of_dirichlets
@@ -56,9 +57,7 @@ def kl_matrix_normal(p: MatrixNormal, q: MatrixNormal) -> jax.Array:
         _ratios(getattr(p, name), getattr(q, name)) for name in ("scale_tril_row", "scale_tril_column")
     )
     gap = r[..., :, None] + s[..., None, :] + r[..., :, None] * s[..., None, :]  # rᵢsⱼ - 1
-    near = jnp.abs(gap) < 0.5
-    far = gap - (log_r[..., :, None] + log_s[..., None, :])
-    terms = jnp.where(near, x_minus_log1p(jnp.where(near, gap, 0.0)), far) + 0.5 * gap * gap
+    terms = gap_less_log(gap, log_r[..., :, None] + log_s[..., None, :]) + 0.5 * gap * gap
     on_r, on_s = (jnp.sum(jnp.square(1.0 + one), -1) for one in (r, s))
     below = on_r * below_s + below_r * (on_s + below_s)
     return jnp.sum(terms, (-2, -1)) + 0.5 * (below + q._quadratic(p.loc - q.loc))
@@ -146,3 +145,15 @@ def _by_counts(n: int, x: jax.Array, y: jax.Array, d: jax.Array) -> jax.Array:
     small = c * x_minus_log1p(t) - y * x_minus_log1p(t * divide(c, y))
     large = kl_term(low_y, low_x) - kl_term(y, x)
     return bregman_phi(low_y, low_x, d) + jnp.where(low_y > c, small, large)
+
+
+KL = {
+    (ComplexNormal, ComplexNormal): kl_complex_normal,
+    (InverseWishart, InverseWishart): kl_inverse_wishart,
+    (LKJ, LKJ): kl_lkj,
+    (MatrixNormal, MatrixNormal): kl_matrix_normal,
+    (MultivariateNormal, MultivariateNormal): kl_multivariate_normal,
+    (NormalGamma, NormalGamma): kl_normal_gamma,
+    (NormalInverseWishart, NormalInverseWishart): kl_normal_inverse_wishart,
+    (Wishart, Wishart): kl_wishart,
+}

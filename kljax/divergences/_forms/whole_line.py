@@ -54,3 +54,12 @@ def kl_moyal(p: Moyal, q: Moyal) -> jax.Array:
     there, here = divide(p.scale, q.scale) + 0.5, jnp.full_like(gap, 1.5)
     t = divide(q.loc - p.loc, q.scale) + math.log(2.0) * gap + log_gamma_gap(there, here, gap)
     return 0.5 * (expm1_minus_x(t) + bregman_log_gamma(there, here, gap)) + itakura_saito_term(p.scale, q.scale)
+
+
+KL = {
+    (Cauchy, Cauchy): kl_cauchy,
+    (Gumbel, Gumbel): kl_gumbel,
+    (Laplace, Laplace): kl_laplace,
+    (Moyal, Moyal): kl_moyal,
+    (Normal, Normal): kl_normal,
+}

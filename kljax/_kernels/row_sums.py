@@ -1,4 +1,14 @@
-"""The sums over a row that an f-divergence's value and gradients take, and the gradients from them, piece by piece."""
+"""The sums over a row that an f-divergence's value and gradients take, and the gradients from them, piece by piece.
+
+    D = Σ P,    ∂D/∂a = s_p − p Σ s_p = t_p − p Σ t_p,    t = s − l p
+
+    P           an outcome's summand q f(p/q)
+    s_p, s_q    its slopes in log p and log q
+    l           the bound of a slope over its mass, f(0) or f'(∞), where there is one
+    t           its tail: where p and q are all but disjoint, s is all but l p, and a multiple of p changes nothing
+
+So a piece's gradient takes Σ s of the whole row, and near the bound Σ t.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
-"""What each outcome adds to KL(p‖q): t = p log(p/q) - p + q ≥ 0, summing to the divergence.
+"""What each outcome adds to KL(p‖q).
 
-dt = p r d log p + (q - p) d log q,   r = log(p/q)
+    t = p log(p/q) − p + q ≥ 0,    Σ t = KL(p‖q),    dt = p r d log p + (q − p) d log q
+
+With r = log(p/q); of dt the terms that a normalisation takes out are gone.
 """
 
 from __future__ import annotations
@@ -8,7 +10,8 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from kljax._kernels.rows import Temperature, centre, logit_tangent, masses, normalise, statistics
+from kljax._kernels.passes import statistics
+from kljax._kernels.rows import Temperature, centre, logit_tangent, masses, normalise
 from kljax.generators import kl
 from kljax.generators._internal import mass_gap, summand
 

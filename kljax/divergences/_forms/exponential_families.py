@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from kljax._special.elementwise import log_ratio
 from kljax.divergences._forms import lines_of_matrices, lines_of_one
 from kljax.divergences._forms.count_vectors import multinomial_line
+from kljax.divergences._forms.directions import one_minus_cosine
 from kljax.divergences._forms.integers import equal_counts, zipf_line
 from kljax.divergences._forms.lines import (
     Line,
@@ -73,7 +74,7 @@ from kljax.families import (
     Wishart,
     Zipf,
 )
-from kljax.families._internal import as_gamma, bessel_order, one_minus_cosine, trials_of
+from kljax.families._internal import aligned, as_gamma, bessel_order, trials_of
 
 
 def _located(p: Any, q: Any) -> Line:
@@ -260,7 +261,7 @@ def _same(name: str) -> Callable[[Any, Any], bool | jax.Array]:
         first, second = getattr(p, name), getattr(q, name)
         if isinstance(first, float) and isinstance(second, float):
             return first == second
-        return jnp.equal(first, second).all()
+        return jnp.equal(*(getattr(one, name) for one in aligned(p, q))).all()
 
     return holds
 

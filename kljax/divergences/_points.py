@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import ModuleType
 from typing import Any
 
 import jax
@@ -10,27 +9,39 @@ import jax.numpy as jnp
 
 from kljax import logits
 from kljax._special.elementwise import log_ratio
+from kljax.divergences._forms.outcomes import Rows
 from kljax.families import Bernoulli, Categorical, Delta, Empirical, OneHotCategorical
-from kljax.families._internal import along, batch_shape, dtype_of, filled, is_discrete, outcome_log_chances, row, runs
+from kljax.families._internal import (
+    aligned,
+    along,
+    batch_shape,
+    dtype_of,
+    filled,
+    is_discrete,
+    outcome_log_chances,
+    row,
+    runs,
+)
 
 
-def rows(p: Any, q: Any) -> tuple[ModuleType, jax.Array, jax.Array] | None:
-    """``logits`` and the rows for it, if one of the two is made of points; of one batch and dtype."""
+def rows(p: Any, q: Any) -> Rows | None:
+    """Rows of logits, if one of the two is made of points."""
     if not (is_made_of_points(p) or is_made_of_points(q)):
         return None
+    p, q = aligned(p, q)
     of_p, of_q = _atoms(p), _atoms(q)
     if of_p is not None and of_q is not None:
         (x, a), (y, b) = of_p, of_q
         absent = [jnp.full_like(one, -jnp.inf) for one in (b, a)]
         both = jnp.concatenate([a, absent[0]], -1), jnp.concatenate([absent[1], b], -1)
         _, (first, second) = runs(jnp.concatenate([x, y], -2), *both)
-        return logits, first, second
+        return Rows(logits, first, second)
     if of_p is not None:
         first, second = _beside(of_p, q)
-        return logits, first, second
+        return Rows(logits, first, second)
     assert of_q is not None
     second, first = _beside(of_q, p)
-    return logits, first, second
+    return Rows(logits, first, second)
 
 
 def is_made_of_points(one: Any) -> bool:

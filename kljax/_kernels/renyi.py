@@ -1,7 +1,15 @@
-"""Functionals of Σ pᵅ q¹⁻ᵅ of two rows of logits: Rényi's divergence.
+"""Rényi's divergence of two rows of logits.
 
-With β = α - 1 and the generalised α-divergence A: Σ pᵅq¹⁻ᵅ = 1 + αβA, so R = log(1 + αβA)/β, in which A is a sum of
-non-negative terms and nothing cancels when p ≈ q; where the sum is far from 1, its logarithm is taken directly.
+    R = log Σ pᵅq¹⁻ᵅ / β = log(1 + αβA) / β,    t = pᵅq¹⁻ᵅ / Σ pᵅq¹⁻ᵅ = p e^{β(r − R)} = q e^{αr − βR}
+    ∂R/∂log p = α (t − p)/β,    ∂R/∂log q = q − t,    dR/dα = Σ t y² e(−βy)/(βy)²
+
+    α, β        the order, β = α − 1
+    A           the α-divergence, a sum of terms that are not negative: nothing cancels when p ≈ q
+    t           the tilted row
+    r, y        log(p/q), y = r − R
+    e(x)        eˣ − 1 − x
+
+Where Σ pᵅq¹⁻ᵅ is far from 1, its logarithm is taken directly.
 """
 
 from __future__ import annotations
@@ -9,7 +17,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -17,22 +25,24 @@ from jax import lax
 from jax.scipy.special import logsumexp
 
 from kljax import _checks
-from kljax._kernels import choose, in_range
-from kljax._kernels.blocks import by_blocks
+from kljax._kernels import in_range, pieces
+from kljax._kernels.blocks import single_or_double
+from kljax._kernels.divergence import Divergence, InRange
+from kljax._kernels.passes import evaluate
 from kljax._kernels.rows import (
-    Rows,
+    Pair,
+    Statistics,
     Temperature,
     balance,
     centre,
     closed,
     exp_of_sum,
     less,
-    normalise,
+    pair_of,
     power_exponent,
     power_of_rows,
-    statistics,
 )
-from kljax._kernels.sums import absent, row_tangent
+from kljax._kernels.sharded import PAIR, Functional, masses_of, total
 from kljax._special.elementwise import divide, expm1, expm1_minus_x_ratio, expm1_near, expm1_ratio, log1p
 from kljax._special.log1p_quotients import log1p_over, log_over
 from kljax.generators import Generator, alpha, kl
@@ -98,8 +108,8 @@ def order_slope(order: float | jax.Array, value: jax.Array, tilted: jax.Array, r
     return jnp.where(finite, (tilted * y * (y * expm1_minus_x_ratio(-(order - 1.0) * y))).sum(-1), 0.0)
 
 
-def _log_sum(
-    order: float | jax.Array, a: jax.Array, b: jax.Array, rows: Rows, temperature: Temperature
+def log_sum_and_tilted(
+    order: float | jax.Array, a: jax.Array, b: jax.Array, rows: Statistics, temperature: Temperature
 ) -> tuple[jax.Array, jax.Array]:
     """(log Σ pᵅq¹⁻ᵅ, pᵅq¹⁻ᵅ over its sum); the former ∞ where α ≥ 1 and q misses an outcome of p."""
     head, tail = power_exponent(order, a, b, rows, temperature)
@@ -141,40 +151,39 @@ def up_to_infinity(
     return jnp.where(far, limit(), below())
 
 
-def renyi(generator: Generator, a: jax.Array, b: jax.Array, temperature: Temperature) -> jax.Array:
-    """Rényi's divergence over the last axis; the generator is that of the α-divergence and carries the order."""
-    return _renyi(capped(generator, a), a, b, temperature)
+def _value(generator: Generator, pair: Pair) -> jax.Array:
+    log_sum, _ = log_sum_and_tilted(generator.parameters[0], pair.a, pair.b, pair.rows, pair.temperature)
+    return log_of_power_sum(generator, pair.p, pair.q, pair.r, log_sum, pair.power)
 
 
-def _renyi(generator: Generator, a: jax.Array, b: jax.Array, temperature: Temperature) -> jax.Array:
-    return _renyi_with_rows(generator, a, b, temperature)[0]
+def _slopes(generator: Generator, value: jax.Array, pair: Pair) -> tuple[jax.Array, jax.Array]:
+    (order,) = generator.parameters
+    return tilted_slopes(order, value, pair.p, pair.q, pair.r, _tilted_mass(order, pair))
 
 
-@jax.custom_jvp
-def _renyi_with_rows(
+def _in_given(generator: Generator, moved: Generator, value: jax.Array, pair: Pair) -> jax.Array:
+    (order,), (d_order,) = generator.parameters, moved.parameters
+    beta = order - 1.0
+    missed = jnp.where(pair.r == jnp.inf, pair.p, 0.0).sum(-1) / jnp.where(beta == 0.0, 1.0, beta * beta)
+    missed = jnp.where(jnp.isfinite(value), missed, 0.0)
+    return (missed + order_slope(order, value, _tilted_mass(order, pair), pair.r)) * d_order
+
+
+def _tilted_mass(order: Scalar, pair: Pair) -> jax.Array:
+    """t, which moves with p, q and r."""
+    still = lax.stop_gradient((pair.a, pair.b)), pair.rows, lax.stop_gradient(pair.temperature)
+    exact = log_sum_and_tilted(order, *still[0], *still[1:])[1]
+    return moving_tilted(lax.stop_gradient(exact), jnp.asarray(order, pair.p.dtype), pair.p, pair.q, pair.r)
+
+
+def _value_in_range(
     generator: Generator, a: jax.Array, b: jax.Array, temperature: Temperature
-) -> tuple[jax.Array, Rows, jax.Array]:
-    """The value, the rows, and 1 where all are ``in_range``, else 0, of shape [..., 1]."""
-    order = generator.parameters[0]
-
-    def passes(generator, a, b, *_):
-        def of_block(carried, a, b, *rows):
-            (generator, temperature), rows = carried, Rows(*rows)
-            p, q, r = normalise(a, b, temperature, rows)
-            power = power_of_rows(a, b, rows, temperature, p, q, r)
-            log_sum, _ = _log_sum(generator.parameters[0], a, b, rows, temperature)
-            return log_of_power_sum(generator, p, q, r, log_sum, power)
-
-        rows = statistics(a, b, temperature)
-        return by_blocks(of_block, (generator, temperature), a, b, *rows), rows, jnp.zeros_like(rows.norm_p)
-
-    if not (is_static(order) and choose.way(a).name == "in range"):
-        return passes(generator, a, b)
+) -> tuple[jax.Array, Statistics, jax.Array]:
+    (order,) = generator.parameters
     divergence, rows, certain = in_range.evaluate(generator, a, b, temperature)
     beta, scaled = order - 1.0, order * divergence
     certain &= beta * scaled > -0.75
-    quick = log1p_over(beta, jnp.where(certain, scaled, 0.0))[..., 0], rows, jnp.ones_like(rows.norm_p)
-    return lax.cond(certain.all(), lambda *found: found[3:], passes, generator, a, b, *quick)
+    return log1p_over(beta, jnp.where(certain, scaled, 0.0)), rows, certain
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
@@ -184,7 +193,7 @@ def _slopes_in_range(
     temperature: Temperature,
     a: jax.Array,
     b: jax.Array,
-    rows: Rows,
+    rows: Statistics,
 ) -> tuple[jax.Array, ...]:
     """The gradients in a/T and b/T: t = p e^{β(r - R)} = q e^{αr - βR}."""
     generator, value = carried
@@ -208,84 +217,34 @@ def _slopes_in_range_jvp(sides, primals, tangents):
 
     def general(temperature, a, b):
         # Of the value, which moves with the rows, too.
-        value = _renyi(generator, a, b, temperature)
-        p, q, r = normalise(a, b, temperature, rows)
-        (order,) = generator.parameters
-        exact = _log_sum(order, *lax.stop_gradient((a, b)), rows, lax.stop_gradient(temperature))[1]
-        tilted = _tilted(lax.stop_gradient(exact), jnp.asarray(order, p.dtype), p, q, r)
-        found = tilted_slopes(order, value, p, q, r, tilted)
+        pair = pair_of(a, b, temperature, rows)
+        found = _slopes(generator, RENYI(generator, a, b, temperature), pair)
         return tuple(found["pq".index(side)] for side in sides)
 
     return _slopes_in_range(sides, *primals), jax.jvp(general, primals[1:4], tangents[1:4])[1]
 
 
-def _renyi_jvp(primals, tangents):
-    # dR = Σ α(t - p)/(α - 1) d log p + Σ (q - t) d log q.
-    value, rows, quick = _renyi_with_rows(*primals)
-    found = value, rows, quick
-    still = all(map(absent, jax.tree.leaves((tangents[0], tangents[3]), is_leaf=absent)))
-    sides = tuple(side for side, step in zip("pq", tangents[1:3], strict=True) if not absent(step))
-    generator, a, b, temperature = primals
-
-    @jax.checkpoint
-    def general(a, b, *steps):
-        given, rest = list(tangents), iter(steps)
-        for at in (1, 2):
-            given[at] = given[at] if absent(given[at]) else next(rest)
-        return jnp.zeros_like(value) + _general_tangent((generator, a, b, temperature), given, value, rows)
-
-    @jax.checkpoint
-    def in_block(a, b, *steps):
-        slopes = functools.partial(_slopes_in_range, sides)
-        return in_range.tangent(slopes, ((generator, value), temperature), (a, b), rows, steps)
-
-    steps = [step for step in tangents[1:3] if not absent(step)]
-    if still and steps and is_static(generator.parameters[0]) and choose.way(a).name == "in range":
-        tangent = lax.cond((quick > 0.0).all(), in_block, general, a, b, *steps)
-    else:
-        tangent = general(a, b, *steps)
-    return found, (tangent, *jax.tree.map(jnp.zeros_like, found[1:]))
+RENYI = Divergence(
+    by_passes=functools.partial(evaluate, _value),
+    slopes=_slopes,
+    in_given=_in_given,
+    in_range=InRange(_value_in_range, _slopes_in_range, serves=lambda generator: is_static(generator.parameters[0])),
+)
 
 
-def _general_tangent(primals: Any, tangents: Any, value: jax.Array, rows: Rows) -> jax.Array:
-    generator, a, b, temperature = primals
-    d_generator, da, db, dt = tangents
-
-    def tilted_mass(order, a, b, rows, p, q, r):
-        exact = _log_sum(order, *lax.stop_gradient((a, b)), rows, temperature)[1]
-        return _tilted(lax.stop_gradient(exact), jnp.asarray(order, p.dtype), p, q, r)
-
-    def slopes(carried, p, q, r, _):
-        generator, value, a, b, rows = carried
-        (order,) = generator.parameters
-        return tilted_slopes(order, value, p, q, r, tilted_mass(order, a, b, rows, p, q, r))
-
-    def in_order(carried, d_carried, p, q, r):
-        generator, value, a, b, rows = carried
-        (order,) = generator.parameters
-        beta = order - 1.0
-        missed = jnp.where(r == jnp.inf, p, 0.0).sum(-1) / jnp.where(beta == 0.0, 1.0, beta * beta)
-        missed = jnp.where(jnp.isfinite(value), missed, 0.0)
-        return (missed + order_slope(order, value, tilted_mass(order, a, b, rows, p, q, r), r)) * d_carried[
-            0
-        ].parameters[0]
-
-    carried = ((generator, value, a, b, rows), a, b, temperature)
-    still = (None, None, None, jax.tree.map(lambda _: None, rows))
-    return row_tangent(carried, ((d_generator, *still), da, db, dt), rows, slopes, in_order)
-
-
-_renyi_with_rows.defjvp(_renyi_jvp, symbolic_zeros=True)
+def renyi(generator: Generator, a: jax.Array, b: jax.Array, temperature: Temperature) -> jax.Array:
+    """Rényi's divergence over the last axis; the generator is that of the α-divergence and carries the order."""
+    return RENYI(capped(generator, a), a, b, temperature)
 
 
 @jax.custom_jvp
-def _tilted(value: jax.Array, order: jax.Array, p: jax.Array, q: jax.Array, r: jax.Array) -> jax.Array:
+def moving_tilted(value: jax.Array, order: jax.Array, p: jax.Array, q: jax.Array, r: jax.Array) -> jax.Array:
     """``value`` = t = pᵅq¹⁻ᵅ/Σpᵅq¹⁻ᵅ, with the derivative of that."""
     return value
 
 
-@_tilted.defjvp
-def _tilted_jvp(primals, tangents):
+@moving_tilted.defjvp
+def _moving_tilted_jvp(primals, tangents):
     value, order, p, q, r = primals
     _, d_order, dp, dq, dr = tangents
     inside = ~jnp.isinf(r) & (jnp.maximum(p, q) > 0.0) & (value > 0.0)
@@ -293,7 +252,7 @@ def _tilted_jvp(primals, tangents):
     larger = jnp.where(inside, jnp.maximum(p, q), 1.0)
     slope = divide(jnp.where(use_p, dp, dq), larger) + jnp.where(use_p, order - 1.0, order) * dr
     slope = jnp.where(inside, slope + jnp.where(inside, r, 0.0) * d_order, 0.0)
-    tilted = _tilted(value, order, p, q, r)
+    tilted = moving_tilted(value, order, p, q, r)
     return tilted, tilted * centre(tilted, slope)
 
 
@@ -305,3 +264,70 @@ def renyi_generator(order: float | jax.Array) -> Generator | None:
             return None
         return kl if order == 1.0 else alpha(order)
     return alpha(order)
+
+
+# --- pieces -----------------------------------------------------------------------------------------------------
+
+
+class _Tilted(NamedTuple):
+    """The statistics of two rows, and the largest of α a + (1 - α) b."""
+
+    pair: pieces.Moments
+    top: jax.Array
+
+
+def _piece(generator: Generator, mark: None, a: jax.Array, b: jax.Array) -> _Tilted:
+    (order,) = capped(generator, single_or_double(a)).parameters
+    absent = (a == -jnp.inf) | (b == -jnp.inf)
+    tilt = order * jnp.where(absent, 0.0, a) + (1.0 - order) * jnp.where(absent, 0.0, b)
+    return _Tilted(pieces.of_pair(a, b), jnp.where(absent, -jnp.inf, tilt).max(-1, keepdims=True))
+
+
+def _masses(generator: Generator, found: _Tilted, a: jax.Array, b: jax.Array) -> tuple[Any, ...]:
+    """(log pᵅq¹⁻ᵅ of the outcome that has most of it, about; pᵅq¹⁻ᵅ over that; (p, q, r); their powers)."""
+    (order,) = capped(generator, single_or_double(a)).parameters
+    rows, mass = masses_of(found.pair, a, b)
+    top = found.top - order * rows.top_p - (1.0 - order) * rows.top_q
+    top = jnp.where(found.top == -jnp.inf, 0.0, top)
+    tilted = exp_of_sum(*less(*power_exponent(order, a, b, rows, None), top))
+    level = top - (order * jnp.log(rows.norm_p) + (1.0 - order) * jnp.log(rows.norm_q))
+    return level, tilted, mass, power_of_rows(a, b, rows, None, *mass)
+
+
+def _terms(generator: Generator, found: _Tilted, a: jax.Array, b: jax.Array) -> dict[str, jax.Array]:
+    _, tilted, (p, q, r), power = _masses(generator, found, a, b)
+    divergence = summand(capped(generator, p), p, q, r, power)
+    return {"divergence": total(divergence), "mass": total(tilted)}
+
+
+def _value_of_pieces(generator: Generator, found: _Tilted, sums_: dict[str, jax.Array]) -> jax.Array:
+    (order,) = capped(generator, found.top).parameters
+    _, rows = pieces.finish(found.pair)
+    top = found.top - order * rows.top_p - (1.0 - order) * rows.top_q
+    top = jnp.where(found.top == -jnp.inf, 0.0, top)
+    log_sum = jnp.log(sums_["mass"]) + top - (order * jnp.log(rows.norm_p) + (1.0 - order) * jnp.log(rows.norm_q))
+    infinite = (found.pair.missed > 0.0) & (jnp.asarray(order) >= 1.0) & ~jnp.isnan(log_sum)
+    return log_of_divergence(order, sums_["divergence"], jnp.where(infinite, jnp.inf, log_sum))
+
+
+def _gradient(generator, mark, found, sums_, a, b):
+    _, tilted, (p, q, r), _ = _masses(generator, found, a, b)
+    value = _value_of_pieces(generator, found, sums_)[..., 0]
+    share = tilted / jnp.where(sums_["mass"] > 0.0, sums_["mass"], 1.0)
+    return loose_slopes(capped(generator, p).parameters[0], value, p, q, r, share)
+
+
+PIECES = Functional(
+    rows=lambda generator, labels, a, b: renyi(generator, a, b, None),
+    **{
+        **PAIR,
+        "piece": _piece,
+        "empty": lambda zero: _Tilted(pieces.nothing(zero), zero - jnp.inf),
+        "merge": lambda x, y: _Tilted(pieces.merge(x.pair, y.pair), jnp.maximum(x.top, y.top)),
+        "across": lambda x, name: _Tilted(pieces.across(x.pair, name), pieces.largest_across(name, x.top)),
+        "logs": lambda x: PAIR["logs"](x.pair),
+    },
+    terms=_terms,
+    value=_value_of_pieces,
+    gradient=_gradient,
+)
