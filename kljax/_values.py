@@ -177,7 +177,7 @@ def probabilities(names: tuple[str, ...], operands: Any, where: Any, axis: Any) 
                 _checked.probabilities(name, value, where, axis)
             continue
         rows = found if axis == -1 and where is None and found.ndim else _rows(found, axis, where, 0.0)
-        if rows is None:
+        if rows is None or (where is not None and not np.any(where)):  # of nothing there are no sums
             continue
         off = _summed(rows.reshape(-1, rows.shape[-1])) - 1.0
         if _least(rows) >= 0.0 and off.dot(off) < _LOOSE**2:  # so that none is off by more

@@ -7,6 +7,7 @@ Hessian of a batch of boundary rows, under ``vmap``, ``jit`` and ``jax_debug_nan
 from __future__ import annotations
 
 import functools
+import inspect
 import math
 from typing import Any, NamedTuple
 
@@ -17,7 +18,8 @@ import pytest
 from sweeps import thinned
 from verbs import AT, CHOSEN, F_DIVERGENCES, INF, MODULES, ROWS, VERBS, Verb, boundary_rows, is_divergence
 
-from kljax import generators, logits, probs
+from kljax import divergences, generators, logits, probs
+from kljax.divergences import _register
 
 # What runs without --full: each kind of formula and of boundary once. Compiling a Hessian takes seconds.
 EVERY = [(module, dtype, label) for module in MODULES for dtype in ("float32", "float64") for label in VERBS]
@@ -407,3 +409,16 @@ def test_the_table_of_verbs_covers_the_generators() -> None:
     constants = {one.name for one in vars(generators).values() if isinstance(one, generators.Generator)}
     by_verb = {"kl", "jeffreys", "squared_hellinger", "total_variation", "pearson", "le_cam"}
     assert constants <= named | by_verb
+
+
+def of_two(module: Any) -> set[str]:
+    """The functions of a module that take p and q."""
+    functions = {name: getattr(module, name) for name in module.__all__ if name.islower()}
+    routines = {name: one for name, one in functions.items() if inspect.isroutine(inspect.unwrap(one))}
+    return {name for name, one in routines.items() if list(inspect.signature(one).parameters)[:2] == ["p", "q"]}
+
+
+def test_every_verb_on_two_is_among_those_that_are_tested_and_registered() -> None:
+    roots = {"jensen_shannon_distance", "hellinger_distance"}  # of others
+    assert of_two(probs) - roots - {"kl_terms", "perplexity"} == {verb.function for verb in VERBS.values()}
+    assert of_two(divergences) - roots - {"estimate"} == {verb.__name__ for verb in _register.VERBS} - {"entropy"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import jax
@@ -81,6 +82,15 @@ def test_chernoff_information(name: str, dtype: Any) -> None:
             along = sum(g * mpf(w) for g, w in zip(scaled, way, strict=True))
             norm = mpmath.sqrt(sum(one * one for one in scaled))
             assert abs(along - (up - down) / (2 * step)) <= case.slope * eps * norm
+
+
+def test_the_slope_outside_of_jit() -> None:
+    """Of Poisson rates a and b the member between has the rate m = (b - a)/log(b/a), and ∂C/∂a = α(1 - m/a)."""
+    a, b = 1.0, 4.0
+    m = (b - a) / math.log(b / a)
+    order = math.log(b / m) / math.log(b / a)
+    slope = jax.grad(lambda a: kljax.chernoff_information(families.Poisson(a), families.Poisson(b)))(a)
+    np.testing.assert_allclose(slope, order * (1.0 - m / a), rtol=1e-6)
 
 
 @pytest.mark.full

@@ -6,6 +6,7 @@ than the result. The points x are draws, so that log_prob is asked where its lar
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import itertools
 import math
@@ -22,6 +23,7 @@ from sweeps import thinned
 
 import kljax
 from kljax import families
+from kljax.divergences import _degenerate
 from kljax.families import (
     Beta,
     Categorical,
@@ -53,6 +55,7 @@ from kljax.families import (
     Weibull,
     Wishart,
 )
+from kljax.families._internal import is_family
 
 INF = math.inf
 LIMIT = 64.0
@@ -526,3 +529,27 @@ def test_estimates_from_draws_beyond_the_dtype(case: int) -> None:
     assert abs(found.value - kljax.kl(p, q)) < 4.5 * found.stderr
     slopes = jax.grad(lambda q: kljax.estimate(p, q, key=jax.random.key(1), num_samples=1000).value)(q)
     assert all(np.isfinite(one).all() for one in jax.tree.leaves(slopes))
+
+
+# Records of matrices and vectors, whose scale is no number; a rate of 0 that is a distribution; a uniform limit at ∞.
+NOT_SINGULAR = {
+    *("InverseWishart", "MultivariateNormal", "NormalInverseWishart", "Wishart"),
+    *("NormalGamma", "Poisson", "TruncatedNormal"),
+}
+
+
+def test_every_scale_and_rate_that_may_be_0_or_infinite_is_looked_at():
+    listed = {"scale": _degenerate._BY_SCALE, "rate": _degenerate._BY_RATE}
+    for name in set(families.__all__) - NOT_SINGULAR:
+        kind = getattr(families, name)
+        if is_family(kind):
+            for field in dataclasses.fields(kind):
+                assert field.name not in listed or kind in listed[field.name], f"{name}.{field.name}"
+
+
+def test_a_scale_of_0_or_infinity_shares_nothing_with_another():
+    for size in (0.0, np.inf):
+        one, other = (families.SkewNormal(jnp.zeros(()), jnp.asarray(s), jnp.ones(())) for s in (size, 1.0))
+        assert kljax.total_variation(one, other) == 1.0
+        assert kljax.kl(one, other) == np.inf
+    assert kljax.total_variation(families.Lindley(jnp.zeros(())), families.Lindley(jnp.ones(()))) == 1.0

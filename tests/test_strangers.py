@@ -97,11 +97,16 @@ def test_renyi_of_matrices_at_huge_orders() -> None:
         assert float(at(p, q, jnp.float32(order))) > 15.0
 
 
-def test_mass_beyond_an_end_that_no_node_sees() -> None:
+def test_mass_beyond_an_end_that_no_node_sees(sweep_size: Any) -> None:
     """Below -4.5 p has the mass exp(-395) and q none: infinite, as where the supports are far apart."""
     p, q = families.GeneralizedExtremeValue(0.0, 1.0, 0.1), families.GeneralizedExtremeValue(0.5, 1.5, 0.3)
-    for value in (kljax.renyi(p, q, order=2.0), kljax.chi_squared(p, q), kljax.f_divergence(q, p, generators.neyman)):
-        assert value == INF
+    calls = (
+        lambda: kljax.chi_squared(p, q),
+        lambda: kljax.renyi(p, q, order=2.0),
+        lambda: kljax.f_divergence(q, p, generators.neyman),
+    )
+    for call in calls[: sweep_size(1, len(calls))]:
+        assert call() == INF
     found = jax.jit(jax.vmap(lambda order: kljax.renyi(p, q, order=order)))(jnp.float32([0.5, 2.0, INF]))
     assert 0.0 < found[0] < 1.0
     assert (found[1:] == INF).all()
@@ -225,6 +230,17 @@ def test_a_row_with_no_outcome_left_costs_nothing(module: Any, sweep_size: Any) 
         assert jnp.isnan(logits.kl(jnp.full(3, -INF), p[0]))
 
 
+@pytest.mark.parametrize("module", [logits, probs])
+def test_of_no_outcome_at_all_no_sum_is_wrong(module: Any) -> None:
+    # A warning would be an error here.
+    rows = jnp.array([[0.25, 0.75], [0.5, 0.5]])
+    for where in (jnp.zeros((2, 2), bool), jnp.array(False), np.zeros(2, bool)):
+        assert (module.kl(rows, rows[::-1], where=where) == 0.0).all()
+        assert (module.entropy(rows, where=where) == 0.0).all()
+    with pytest.warns(UserWarning, match="do not sum to 1"):  # without a mask it is one
+        probs.kl(jnp.zeros((2, 2)), rows)
+
+
 def test_the_ends_of_the_dtype_as_the_page_says() -> None:
     even = jnp.zeros(2)
     assert logits.kl(even, jnp.array([3e38, -3e38])) == INF
@@ -293,6 +309,25 @@ def test_programs_with_symbolic_shapes() -> None:
     exported = export.export(jax.jit(logits.kl))(shape, shape)
     a, b = jnp.arange(12.0).reshape(3, 4), jnp.zeros((3, 4))
     np.testing.assert_allclose(exported.call(a, b), logits.kl(a, b), rtol=4 * EPS)
+
+
+@pytest.mark.parametrize("symbols", ["t, 40", "6, v"])
+@pytest.mark.parametrize("name", ["kl", "jensen_shannon", "total_variation", "renyi", "entropy"])
+@pytest.mark.by_default("kl-t, 40")
+def test_heads_through_serialized_programs(name: str, symbols: str) -> None:
+    pytest.importorskip("flatbuffers")
+    tokens, outcomes = export.symbolic_shape(symbols)
+    shapes = [jax.ShapeDtypeStruct((one, 3), jnp.float32) for one in (tokens, outcomes)]
+
+    def loss(h: jax.Array, w: jax.Array) -> jax.Array:
+        heads = ((h, w),) if name == "entropy" else ((h, w), (0.5 * h, w))
+        options = {"order": 0.5} if name == "renyi" else {}
+        return getattr(hidden, name)(*heads, **options)
+
+    program = export.export(jax.jit(loss))(*shapes)
+    h, w = (jax.random.normal(jax.random.key(at), (n, 3)) for at, n in enumerate((6, 40)))
+    found = export.deserialize(program.serialize()).call(h, w)
+    np.testing.assert_allclose(found, loss(h, w), rtol=16 * EPS)
 
 
 @pytest.mark.parametrize("symbols", ["t, 40", "t, v", "6, v"])

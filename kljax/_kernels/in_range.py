@@ -1,14 +1,19 @@
 """Rows whose exponentials neither over- nor underflow, as nearly all do: a block of rows at a time, each logit once.
 
-    x = a/T, y = b/T ─▶ eˣ, eʸ, kept in the cache ─▶ Z_p, Z_q ─▶ r = (a - b)/T - R, R = log(Z_p/Z_q) ─▶ Σ P(p, q, r)
+    x = a/T, y = b/T ─▶ eˣ, eʸ, kept in the cache ─▶ Z_p, Z_q ─▶ r = (a − b)/T − R, R = log(Z_p/Z_q) ─▶ Σ P(p, q, r)
+    Σ M w(r + δ) = D + δ (Σ p f'(u) − Σ_{p>q} P) + ½ f''(1) δ² + …,    Σ p f'(u) = O(D)
 
-A summand P of an f-divergence is homogeneous of degree one, so it takes p̂ = eˣ and q̂ = eʸ Z_p/Z_q as they are. R is
-off by δ, an eps or two, and is left so, because what it does is of second order: with w = P over the larger mass,
+    P, w        the summand of an f-divergence, and P over M, the larger of p and q
+    u, r        p/q and its logarithm
+    δ           what rounding makes R off by, an eps or two
 
-    Σ M w(r + δ) = D + δ (Σ p f'(u) - Σ_{p>q} P) + ½ f''(1) δ² + …,   Σ p f'(u) = O(D),
+P is homogeneous of degree one, so it takes p̂ = eˣ and q̂ = eʸ Z_p/Z_q as they are. δ is left, because what it does is of
+second order, and a gradient in logits, slopes − q Σ slopes, loses what a slope has of a multiple of q. Where D is so
+small that δ² shows, where f has a kink, or where a sum says that a row was not in range, the caller takes the passes.
 
-and a gradient in logits, slopes - q Σ slopes, loses what a slope has of a multiple of q. Where D is so small that δ²
-shows, where f has a kink, or where a sum says that a row was not in range, the caller takes the passes of ``rows``.
+What it buys, CPU time over the plain formula's, value / with the gradient, beside the passes' (`benchmarks/rows.py`,
+float32): KL [64, 32768] 0.4 / 1.0 for 2.8 / 2.2, [8192, 100] 1.9 / 0.8 for 5.5 / 2.6; Jensen–Shannon [64, 32768]
+0.5 / 0.4 for 2.1 / 1.9. A power of order ½ or 2 takes a root or a quotient, which saves an exponential an outcome.
 """
 
 from __future__ import annotations

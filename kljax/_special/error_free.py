@@ -17,6 +17,12 @@ def two_sum(a: jax.Array, b: jax.Array) -> tuple[jax.Array, jax.Array]:
     return s, (a - (t - bb)) + (b - bb)
 
 
+def fast_two_sum(a: jax.Array, b: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """The same of finite a and b with |a| ≥ |b| or a = 0, in a quarter of the operations."""
+    s = a + b
+    return s, b - (s - a)
+
+
 def two_diff(a: jax.Array, b: jax.Array) -> tuple[jax.Array, jax.Array]:
     """(d, e) with d = fl(a - b) and d + e = a - b exactly; e = 0 where d is not finite."""
     return two_sum(a, -b)

@@ -1,6 +1,7 @@
 """Natural parameters from mean ones, where that takes Newton's method: gamma, Dirichlet, von Mises–Fisher.
 
-Each function is solved to the last digits in a loop, and differentiated through the equation that it solves.
+Each function is solved to the last digits in a loop, and differentiated through the equation that it solves. Starts
+are so near that Newton's method needs no bracket, and one is for a vector; a bracket is for `kljax._special.roots`.
 """
 
 from __future__ import annotations

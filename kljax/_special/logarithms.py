@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from kljax._special.elementwise import divide, two_product, two_sum
+from kljax._special.error_free import fast_two_sum
 
 Pair = tuple[jax.Array, jax.Array]
 _LEVELS = 7
@@ -42,11 +43,12 @@ def _full(like: jax.Array, value: float) -> jax.Array:
 
 def _times(a: Pair, b: Pair) -> Pair:
     product, rest = two_product(a[0], b[0])
-    return two_sum(product, rest + (a[0] * b[1] + a[1] * b[0]))
+    return fast_two_sum(product, rest + (a[0] * b[1] + a[1] * b[0]))
 
 
 def _plus(constant: list[float], b: Pair) -> Pair:
-    total, rest = two_sum(_full(b[0], constant[0]), b[0])
+    """A constant, of two pieces, and something smaller."""
+    total, rest = fast_two_sum(_full(b[0], constant[0]), b[0])
     return total, rest + (b[1] + constant[1])
 
 
@@ -56,7 +58,7 @@ def _log_parts(x: jax.Array) -> Pair:
     low = m < math.sqrt(0.5)
     m, power = jnp.where(low, 2.0 * m, m), (e - low.astype(e.dtype)).astype(x.dtype)
     f = m - _full(m, 1.0)
-    g, g_rest = two_sum(_full(f, 2.0), f)
+    g, g_rest = fast_two_sum(_full(f, 2.0), f)
     s = f / g
     product, rest = two_product(s, g)
     pair = s, (((f - product) - rest) - s * g_rest) / g
@@ -72,9 +74,10 @@ def _log_parts(x: jax.Array) -> Pair:
     # The first piece of log 2 is so short that its multiples are exact.
     first, second, third = _pieces(_LOG_2, x, 3, 40 if x.dtype == jnp.float64 else 15)
     product, rest = two_product(power, _full(x, second))
-    total, more = two_sum(power * first, product)
-    whole, lost = two_sum(total, high)
-    return two_sum(whole, (lost + more) + (low_part + rest + power * third))
+    # |high| ≤ ½ log 2, so that the multiple of log 2 is zero or larger.
+    total, more = fast_two_sum(power * first, product)
+    whole, lost = fast_two_sum(total, high)
+    return fast_two_sum(whole, (lost + more) + (low_part + rest + power * third))
 
 
 def _less(parts: Pair, level: jax.Array) -> jax.Array:

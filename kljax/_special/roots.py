@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.core import eval_jaxpr
 from jax.custom_derivatives import SymbolicZero
 
 Heights = Callable[[jax.Array], tuple[jax.Array, jax.Array]]
@@ -98,8 +99,14 @@ def bracketed_root(heights: Heights, low: jax.Array, high: jax.Array) -> jax.Arr
     A function of one sign has its root at an end, eps of the bracket inside, where it has no derivatives. Where h is 0
     in the middle it stays there.
     """
-    function, constants = jax.closure_convert(heights, low)
+    function, constants = _opened(heights, low)
     return _root(function, low, high, constants)
+
+
+def _opened(heights: Heights, x: jax.Array) -> tuple[Callable[..., Any], list[Any]]:
+    """(x, constants) ↦ (h, h′), and all the arrays that the function closes over: booleans too, unlike JAX's own."""
+    closed = jax.make_jaxpr(heights)(x)
+    return lambda x, *constants: tuple(eval_jaxpr(closed.jaxpr, constants, x)), list(closed.consts)
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))

@@ -87,7 +87,7 @@ def _remainder_jvp(f, primals, tangents):
     dead = jnp.isinf(value)
     y, x, d, *parameters = primals
     y, x, d = (jnp.where(dead, one, other) for one, other in ((_INSIDE, y), (_INSIDE, x), (0.0, d)))
-    terms = _by_parameters(lambda *every: f.remainder(y, x, d, *every), parameters, steps)
+    terms = _by_parameters(lambda *every: f.remainder(y, x, difference(y, x, d), *every), parameters, steps)
     if _moves(dy):
         terms.append(_gap_along(f, y, x, d, dy, *parameters))
     if _moves(dx):
@@ -110,7 +110,7 @@ def _gap_jvp(f, primals, tangents):
 def _motion(f: Convex, primals: Any, v: jax.Array | float, points: Any, steps: list[Any]) -> list[jax.Array]:
     """The terms of d[f'(y) - f'(x)] v."""
     y, x, d, *parameters = primals
-    terms = _by_parameters(lambda *every: f.gap(y, x, d, *every) * v, parameters, steps)
+    terms = _by_parameters(lambda *every: f.gap(y, x, difference(y, x, d), *every) * v, parameters, steps)
     for sign, at, tangent in zip((1.0, -1.0), (y, x), points, strict=True):
         if _moves(tangent):
             terms.append(f.curvature(at, sign * v * tangent, *parameters))

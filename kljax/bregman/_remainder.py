@@ -6,6 +6,9 @@ The plain difference is right for distant points and cancels for close ones; Gau
 second derivative is right for close points and has not converged for distant ones. Both are computed, each with an
 estimate of its own error, and the smaller estimate decides. Dividing by the power of s makes both continuous at
 s = 0, where Rényi divergences of order one and skewed ones of weight zero need them.
+
+The derivative rule is that of `kljax._special.scalar_bregman` with inner products for products. It stands here again
+because φ is the caller's: of a vector, with Hessians by differentiation and arrays that it closes over.
 """
 
 from __future__ import annotations

@@ -17,18 +17,23 @@ from kljax.families import (
     Cauchy,
     Exponential,
     Gamma,
+    GeneralizedExtremeValue,
+    GeneralizedPareto,
     Gumbel,
     HalfCauchy,
     HalfNormal,
     InverseGamma,
     Laplace,
+    Lindley,
     Logistic,
     LogitNormal,
     LogNormal,
     Moyal,
     MultivariateNormal,
     Normal,
+    Pareto,
     Rayleigh,
+    SkewNormal,
     StudentT,
     Weibull,
 )
@@ -36,9 +41,9 @@ from kljax.families._internal import Diagonal, batch_shape, padded
 
 _BY_SCALE = (
     *(Cauchy, Gumbel, HalfCauchy, HalfNormal, InverseGamma, Laplace, LogNormal, LogitNormal, Logistic, Moyal),
-    *(Normal, Rayleigh, StudentT, Weibull),
+    *(GeneralizedExtremeValue, GeneralizedPareto, Normal, Pareto, Rayleigh, SkewNormal, StudentT, Weibull),
 )
-_BY_RATE = (Exponential, Gamma)
+_BY_RATE = (Exponential, Gamma, Lindley)
 
 
 def _degenerate(one: Any) -> jax.Array | None:

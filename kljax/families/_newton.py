@@ -1,4 +1,8 @@
-"""Newton's method for a smooth function of a few numbers, safeguarded: the most of a log-likelihood."""
+"""Newton's method for a smooth function of a few numbers, safeguarded: the most of a log-likelihood.
+
+Several numbers have no bracket, so this is not the search of `kljax._special.roots`: values of the function, not signs
+of a slope, say whether a step was good.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Steps that move a distribution by no more than a given number of nats."""
+"""Steps that move a distribution by no more than a given number of nats.
+
+The search along a step is not that of `kljax._special.roots`: a few evaluations, no slopes, a divergence that need not
+rise all the way, and an answer that has been evaluated and fits rather than a root.
+"""
 
 from __future__ import annotations
 

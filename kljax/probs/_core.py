@@ -9,7 +9,7 @@ from jax.typing import ArrayLike
 from kljax import _checks, _values, generators
 from kljax._checks import Axis
 from kljax._entry import entry
-from kljax._kernels import entropies, measures, measures_chernoff
+from kljax._kernels import chernoff_of_probabilities, entropies, of_probabilities, renyi_of_probabilities
 from kljax._kernels import jensen_shannon_of_many as of_many_kernel
 from kljax._kernels import renyi as renyi_kernel
 from kljax._special.elementwise import log_ratio, tiny
@@ -51,14 +51,14 @@ def single(p: ArrayLike, where: ArrayLike | None, axis: Axis) -> jax.Array:
 
 @of_pair
 def f_divergence(p, q, generator: Generator, where, *, axis: Axis = -1):
-    return measures.f_divergence(generator, *pair(p, q, where, axis))
+    return of_probabilities.f_divergence(generator, *pair(p, q, where, axis))
 
 
 @of_pair
 def renyi(p, q, generator: Generator, where, *, axis: Axis = -1):
     p, q = pair(p, q, where, axis)
     return renyi_kernel.up_to_infinity(
-        generator, p, lambda: measures.renyi(generator, *_lessened(p, q)), lambda: _infinite(p, q)
+        generator, p, lambda: renyi_of_probabilities.renyi(generator, *_lessened(p, q)), lambda: _infinite(p, q)
     )
 
 
@@ -75,7 +75,7 @@ def renyi_zero(p, q, where, *, axis: Axis = -1):
     p, q = pair(p, q, where, axis)
     present = q > 0.0
     log_q = jnp.where(present, _log(jnp.where(present, q, 1.0)), -jnp.inf)
-    return nan_where(jnp.isnan(measures.ratio(p, q)).any(-1), renyi_kernel.minus_log_kept(log_q, p == 0.0))
+    return nan_where(jnp.isnan(of_probabilities.ratio(p, q)).any(-1), renyi_kernel.minus_log_kept(log_q, p == 0.0))
 
 
 @of_pair
@@ -85,7 +85,7 @@ def renyi_infinity(p, q, where, *, axis: Axis = -1):
 
 
 def _infinite(p: jax.Array, q: jax.Array) -> jax.Array:
-    r = jax.lax.stop_gradient(measures.ratio(p, q))
+    r = jax.lax.stop_gradient(of_probabilities.ratio(p, q))
     at = jnp.where((p == 0.0) & ~jnp.isnan(r), -jnp.inf, r).argmax(-1, keepdims=True)
     p, q, r = (jnp.take_along_axis(x, at, -1)[..., 0] for x in (p, q, r))
     # Where no ratio is above 1, or the largest is infinite, nothing depends on a single outcome.
@@ -96,7 +96,7 @@ def _infinite(p: jax.Array, q: jax.Array) -> jax.Array:
 @jax.custom_jvp
 def _largest(p: jax.Array, q: jax.Array) -> jax.Array:
     """log(p/q), whose second derivative saturates."""
-    return measures.ratio(p, q)
+    return of_probabilities.ratio(p, q)
 
 
 @_largest.defjvp
@@ -107,7 +107,7 @@ def _largest_jvp(primals, tangents):
 
 @entry(_values.probabilities, "p", "q", fill=1.0, few=4096)  # a search, whose program is large
 def chernoff(p, q, where, *, axis: Axis = -1):
-    return measures_chernoff.chernoff(*_lessened(*pair(p, q, where, axis)))
+    return chernoff_of_probabilities.chernoff(*_lessened(*pair(p, q, where, axis)))
 
 
 def _saturated(x: jax.Array) -> jax.Array:

@@ -9,7 +9,8 @@ import jax.numpy as jnp
 from jax import lax
 
 from kljax._kernels.chernoff import at_optimum, stationarity
-from kljax._kernels.measures import _at_edge, _finite, mixed_mass, ratio, renyi_below
+from kljax._kernels.of_probabilities import at_edge, ratio, saturating
+from kljax._kernels.renyi_of_probabilities import mixed_mass, renyi_below
 from kljax._special.elementwise import expm1
 from kljax._special.roots import bracketed_root
 from kljax.generators import alpha
@@ -100,9 +101,9 @@ def _moved_jvp(primals, tangents):
     margin = 2.0 * float(jnp.finfo(order.dtype).eps)
     inside = (order > margin) & (order < 1.0 - margin) & (rows.curvature > 0.0)
     scale = jnp.where(inside, 1.0, 0.0) / jnp.where(inside, rows.mass, 1.0)
-    at_p, at_q = _at_edge(p, q, ~rows.both)
+    at_p, at_q = at_edge(p, q, ~rows.both)
     by_p = rows.weight * (1.0 + order * rows.away) / at_p - (1.0 - order * rows.tilt) * scale
     by_q = rows.weight * ((1.0 - order) * rows.away - 1.0) / at_q + (1.0 + (1.0 - order) * rows.tilt) * scale
     curvature = jnp.where(inside, rows.curvature, 1.0)
-    by_p, by_q = (jnp.where(inside, _finite(x / curvature, 0.125), 0.0) for x in (by_p, by_q))
+    by_p, by_q = (jnp.where(inside, saturating(x / curvature, 0.125), 0.0) for x in (by_p, by_q))
     return order, -(by_p * dp + by_q * dq).sum(-1)
