@@ -2,7 +2,8 @@
 
     python benchmarks/rows.py                     # all that is installed, about two minutes
     python benchmarks/rows.py --rounds 5 --shapes 64x32768
-    python benchmarks/rows.py --verb all --temperature 2 --dtypes float32       # every verb, with its digits
+    python benchmarks/rows.py --verb all --temperature 2     # every verb, with its digits: an hour; one dtype a third
+    python benchmarks/rows.py --verb all --dtypes float32 --rows apart --json out.json
     python benchmarks/rows.py --verb kl renyi(.5) --module probs --json out.json
 
 Every candidate is called in turn, round after round, so that a busy machine slows all of them alike; the figures are
@@ -174,7 +175,7 @@ def main() -> None:
     parser.add_argument("--no-peers", action="store_true", help="leave torch out")
     parser.add_argument("--verb", nargs="+", choices=["all", *_row_verbs.VERBS], help="CPU time and digits of these")
     parser.add_argument("--module", default="logits", choices=["logits", "probs"], help="of the verbs")
-    parser.add_argument("--rows", nargs="+", default=["apart"], choices=["apart", "near"], help="of the verbs")
+    parser.add_argument("--rows", nargs="+", default=["apart", "near"], choices=["apart", "near"], help="of the verbs")
     parser.add_argument("--temperature", type=float, default=1.0, help="of the verbs")
     parser.add_argument("--json", metavar="FILE", help="write the verbs' figures here too")
     options = parser.parse_args()
@@ -182,7 +183,7 @@ def main() -> None:
         options.verb = list(_row_verbs.VERBS) if "all" in options.verb else options.verb
         print(f"JAX {jax.__version__} on {jax.devices()[0].device_kind}, CPU time over that of the plain formula")
         figures = []
-        for dtype in options.dtypes or ["float32"]:
+        for dtype in options.dtypes or ["float32", "bfloat16", "float64"]:
             with jax.enable_x64(dtype == "float64"):
                 figures += every_verb(options, dtype)
         if options.json:

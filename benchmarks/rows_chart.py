@@ -1,6 +1,6 @@
-"""The chart and the table of docs/performance.md from the committed figures of ``rows.py --verb all --json``.
+"""The chart and the tables of docs/performance.md from the committed figures of ``rows.py --verb all --json``.
 
-python benchmarks/rows_chart.py                       # writes docs/rows.svg and prints the table
+python benchmarks/rows_chart.py                       # writes docs/rows.svg and the tables
 python benchmarks/rows_chart.py --after new.json ...  # takes new figures into benchmarks/rows_figures.json first
 """
 
@@ -13,10 +13,14 @@ import pathlib
 from typing import Any
 
 HERE = pathlib.Path(__file__).resolve().parent
-FIGURES, CHART = HERE / "rows_figures.json", HERE.parent / "docs" / "rows.svg"
+FIGURES, CHART, PAGE = (HERE / "rows_figures.json", *(HERE.parent / "docs" / x for x in ("rows.svg", "performance.md")))
+BEGIN, END = "<!-- benchmarks/rows_chart.py writes these tables -->\n", "<!-- to here -->\n"
+SHAPES = ("64x32768", "8192x100", "100000x10")
 WIDTH, LEFT, ROW, TOP = 760, 150, 26, 46
 LOW, HIGH = 0.4, 25.0
-KEPT = ("verb", "shape", "temperature", "value", "gradient", "ours eps", "plain eps")
+SETTING = {"dtype": "float32", "rows": "apart", "temperature": 1.0}  # of the chart
+DIGITS = ("ours eps", "ours gradient eps", "plain eps", "plain gradient eps")
+KEPT = ("verb", "shape", *SETTING, "value", "gradient", *DIGITS)
 
 
 def at(ratio: float) -> float:
@@ -52,39 +56,50 @@ def chart(before: dict[str, Any], after: dict[str, Any], shape: str) -> str:
     return "\n".join([*out, "</svg>"]) + "\n"
 
 
+def tables(figures: list[dict[str, Any]]) -> str:
+    """A table for each dtype, kind of rows and temperature that was measured."""
+    lines = []
+    settings = list(dict.fromkeys(tuple(one[key] for key in SETTING) for one in figures))
+    for dtype, kind, temperature in settings:
+        listed = [one for one in figures if tuple(one[key] for key in SETTING) == (dtype, kind, temperature)]
+        lines += [f"**{dtype}, {'q near p' if kind == 'near' else 'q apart from p'}, temperature {temperature:g}**", ""]
+        lines.append("| verb | " + " | ".join(f"[{shape.replace('x', ', ')}]" for shape in SHAPES) + " | eps | plain |")
+        lines.append("|---|" + "---|" * (len(SHAPES) + 2))
+        for verb in dict.fromkeys(one["verb"] for one in listed):
+            found = {one["shape"]: one for one in listed if one["verb"] == verb}
+            cells = [f"{found[s]['value']:.2f} / {found[s]['gradient']:.2f}" if s in found else "–" for s in SHAPES]
+            worst = [max(one[key] for one in found.values()) for key in DIGITS]
+            cells += [f"{value:.3g} / {gradient:.3g}" for value, gradient in (worst[:2], worst[2:])]
+            lines.append(f"| {verb} | " + " | ".join(cells) + " |")
+        lines.append("")
+    return "\n".join(lines)
+
+
 def main() -> None:
-    """Parses the options, keeps new figures, writes the chart and prints the table."""
+    """Parses the options, keeps new figures, writes the chart and the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--before", nargs="*", default=[], metavar="FILE", help="figures of the state to compare with")
     parser.add_argument("--after", nargs="*", default=[], metavar="FILE", help="figures of this state")
     parser.add_argument("--shape", default="8192x100", help="of the chart (default 8192x100)")
     options = parser.parse_args()
-    figures = json.loads(FIGURES.read_text()) if FIGURES.exists() else {"before": [], "after": []}
+    figures = json.loads(FIGURES.read_text())
     for name in ("before", "after"):
         files = getattr(options, name)
         if files:
             listed = [one for file in files for one in json.loads(pathlib.Path(file).read_text())]
             figures[name] = [{key: one[key] for key in KEPT} for one in listed]
     FIGURES.write_text(json.dumps(figures, indent=1) + "\n")
-    states = {
-        name: {
-            shape: {one["verb"]: one for one in listed if one["shape"] == shape and one["temperature"] == 1.0}
-            for shape in {one["shape"] for one in listed}
+    of_chart = [
+        {
+            one["verb"]: one
+            for one in figures[name]
+            if one["shape"] == options.shape and {key: one.get(key, SETTING[key]) for key in SETTING} == SETTING
         }
-        for name, listed in figures.items()
-    }
-    shape = options.shape
-    CHART.write_text(chart(states["before"][shape], states["after"][shape], shape))
-    shapes = [shape for shape in ("64x32768", "8192x100", "100000x10") if shape in states["after"]]
-    print("| verb | " + " | ".join(f"[{shape.replace('x', ', ')}]" for shape in shapes) + " |")
-    print("|---|" + "---|" * len(shapes))
-    for verb in states["after"][shapes[0]]:
-        cells = []
-        for shape in shapes:
-            old, new = (states[name].get(shape, {}).get(verb) for name in ("before", "after"))
-            pairs = (f"{one['value']:.2f} / {one['gradient']:.2f}" if one else "–" for one in (old, new))
-            cells.append(" → **".join(pairs) + "**")
-        print(f"| {verb} | " + " | ".join(cells) + " |")
+        for name in ("before", "after")
+    ]
+    CHART.write_text(chart(*of_chart, options.shape))
+    head, _, rest = PAGE.read_text().partition(BEGIN)
+    PAGE.write_text(head + BEGIN + "\n" + tables(figures["after"]) + END + rest.partition(END)[2])
 
 
 if __name__ == "__main__":

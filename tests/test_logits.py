@@ -228,11 +228,21 @@ def test_temperature_divides_the_logits() -> None:
         # Powers of two divide exactly, so both sides see the same numbers.
         expected = np.asarray(function(a / np.float32(4.0), b / np.float32(4.0)))
         np.testing.assert_allclose(np.asarray(function(a, b, temperature=4.0)), expected, rtol=16 * 1.2e-7)
-    near = (a + 1e-4 * b).astype(np.float32)
-    got = np.asarray(logits.kl(a, near, temperature=3.0))
+
+
+@pytest.mark.parametrize("constant", [0.0, 10.0])
+def test_a_temperature_keeps_the_digits_of_close_logits(constant: float) -> None:
+    """Also of logits a constant apart, whose quotients by 3 would each be rounded."""
+    rng = np.random.default_rng(3)
+    a, b = rng.standard_normal((2, 4, 9)).astype(np.float32)
+    near = (a + 1e-4 * b + np.float32(constant)).astype(np.float32)
+    value = np.asarray(logits.kl(a, near, temperature=3.0))
+    slopes = np.asarray(jax.grad(lambda y: logits.kl(a, y, temperature=3.0).sum())(jnp.asarray(near)))
     for i in range(len(a)):
-        exact = oracles.value(oracles.from_logits(a[i], near[i], temperature=3.0), "kl")
-        assert oracles.value_error(got[i], exact) <= 16.0
+        pair = oracles.from_logits(a[i], near[i], temperature=3.0)
+        assert oracles.value_error(value[i], oracles.value(pair, "kl")) <= 16.0
+        exact = oracles.gradient(pair, "kl")[1].astype(np.float64)
+        assert np.linalg.norm(slopes[i] - exact) <= 16 * 1.2e-7 * np.linalg.norm(exact)
 
 
 @pytest.mark.full

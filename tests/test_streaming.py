@@ -72,43 +72,60 @@ def _take(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
     monkeypatch.setattr(choose, "by_platform", chosen)
 
 
-def _kl(a: jax.Array, b: jax.Array) -> jax.Array:
-    return f_divergence(generators.kl, a, b, None)
+def _kl(a: jax.Array, b: jax.Array, temperature: jax.Array | None = None) -> jax.Array:
+    return f_divergence(generators.kl, a, b, temperature)
 
 
-def _everything(a: jax.Array, b: jax.Array) -> tuple[jax.Array, ...]:
+def _everything(temperature: jax.Array | None, a: jax.Array, b: jax.Array) -> tuple[jax.Array, ...]:
     """The value, both gradients, that in b alone, a Hessian-vector product, and the tangent along a direction."""
+
+    def kl(a: jax.Array, b: jax.Array) -> jax.Array:
+        return _kl(a, b, temperature)
+
     steps = jnp.cos(jnp.arange(a.size, dtype=jnp.float32)).reshape(a.shape).astype(a.dtype)
-    value, back = jax.vjp(_kl, a, b)
+    value, back = jax.vjp(kl, a, b)
     ones = jnp.ones_like(value)
-    both = jax.grad(lambda a, b: _kl(a, b).sum(), argnums=(0, 1))
-    along = jax.jvp(_kl, (a, b), (steps, -steps))[1]
+    both = jax.grad(lambda a, b: kl(a, b).sum(), argnums=(0, 1))
+    along = jax.jvp(kl, (a, b), (steps, -steps))[1]
     hessian = jax.jvp(both, (a, b), (steps, -steps))[1]
-    in_q = jax.vjp(lambda b: _kl(a, b), b)[1](ones)[0]
+    in_q = jax.vjp(lambda b: kl(a, b), b)[1](ones)[0]
     return value, *back(ones), in_q, along, *hessian
 
 
+def _wide(dtype: str) -> str:
+    """The dtype that rows of this one are computed in."""
+    return "float64" if dtype == "float64" else "float32"
+
+
 @functools.cache
-def _program(path: str, dtype: str) -> Any:
+def _program(path: str, dtype: str, *, tempered: bool) -> Any:
     """``_everything`` on one path, compiled once for rows of one shape."""
     with pytest.MonkeyPatch.context() as patch, jax.enable_x64(dtype == "float64"):
         _take(patch, path)
         operand = jax.ShapeDtypeStruct((ROWS, OUTCOMES), dtype)
-        return jax.jit(_everything).lower(operand, operand).compile()
+        scale = jax.ShapeDtypeStruct((), _wide(dtype)) if tempered else None
+        return jax.jit(_everything).lower(scale, operand, operand).compile()
 
 
-def _run(path: str, a: jax.Array, b: jax.Array) -> list[np.ndarray]:
+def _run(path: str, a: jax.Array, b: jax.Array, temperature: float | None = None) -> list[np.ndarray]:
     with jax.enable_x64(a.dtype == jnp.float64):
-        return [np.asarray(x, np.float64) for x in _program(path, a.dtype.name)(a, b)]
+        scale = None if temperature is None else jnp.asarray(temperature, _wide(a.dtype.name))
+        program = _program(path, a.dtype.name, tempered=scale is not None)
+        return [np.asarray(x, np.float64) for x in program(scale, a, b)]
 
 
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float64"])
-@pytest.mark.by_default("float32")
-def test_values_and_gradients(dtype: str) -> None:
+@pytest.mark.parametrize(
+    ("dtype", "temperature"),
+    [("float32", None), ("bfloat16", None), ("float64", None), ("float32", 3.0), ("bfloat16", 3.0)],
+)
+@pytest.mark.by_default("float32-None", "float32-3.0")
+def test_values_and_gradients(dtype: str, temperature: float | None) -> None:
     with jax.enable_x64(dtype == "float64"):
         a, b = _finite_rows(dtype)
-    found = _run("one", a, b)
-    value, in_p, in_q = _exact(np.asarray(a), np.asarray(b))
+    found = _run("one", a, b, temperature)
+    scale = np.longdouble(np.float32(temperature or 1.0))
+    value, *slopes = _exact(*(np.asarray(x).astype(np.longdouble) / scale for x in (a, b)))
+    in_p, in_q = (one / scale for one in slopes)
     half = float(jnp.finfo(dtype).eps) if dtype == "bfloat16" else 0.0  # a gradient is rounded to its operand's dtype
     eps = float(jnp.finfo("float32" if half else dtype).eps)
     assert (found[0] >= 0.0).all()
@@ -120,17 +137,29 @@ def test_values_and_gradients(dtype: str) -> None:
         assert (gap <= (32 * eps + half) * size).all(), gap / size / eps
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_agrees_with_the_path_by_passes(dtype: str) -> None:
+@pytest.mark.parametrize(("dtype", "temperature"), [("float32", None), ("float64", None), ("float32", 3.0)])
+def test_agrees_with_the_path_by_passes(dtype: str, temperature: float | None) -> None:
     with jax.enable_x64(dtype == "float64"):
         a, b = _finite_rows(dtype)
-    found = {path: _run(path, a, b) for path in ("one", "several")}
+    found = {path: _run(path, a, b, temperature) for path in ("one", "several")}
     eps = float(jnp.finfo(dtype).eps)
     for i, (one, other) in enumerate(zip(found["one"], found["several"], strict=True)):
         size = np.abs(other) if one.ndim == 1 else np.linalg.norm(other, axis=-1, keepdims=True)
         if i == 4:  # a sum along the steps, of both signs: of the gradients' size, times √n
             size = 20.0 * sum(np.linalg.norm(found["several"][k], axis=-1) for k in (1, 2))
         assert (np.abs(one - other) <= 64 * eps * size).all(), (i, np.abs(one - other).max(-1) / size.T / eps)
+
+
+def test_a_temperature_of_peaked_rows_far_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """T shift, some hundreds, is known to 10⁻¹¹; the slope of the outcome with nearly all of p is of that size."""
+    _take(monkeypatch, "one")
+    a, b = (x[-3:-2] for x in _finite_rows("float32"))
+    found = jax.jit(jax.grad(lambda a, b: _kl(a, b, jnp.float32(0.7)).sum(), argnums=(0, 1)))(a, b)
+    scale = np.longdouble(np.float32(0.7))
+    _, *slopes = _exact(*(np.asarray(x).astype(np.longdouble) / scale for x in (a, b)))
+    for one, exact in zip(found, slopes, strict=True):
+        expected = (exact / scale).astype(np.float64)
+        assert np.linalg.norm(np.asarray(one) - expected) <= 32 * 2.0**-23 * np.linalg.norm(expected)
 
 
 def test_under_vmap(monkeypatch: pytest.MonkeyPatch) -> None:

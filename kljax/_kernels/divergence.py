@@ -61,14 +61,17 @@ class Streamed:
     """How rows are taken of which each logit is read once; see ``streaming``.
 
     Attributes:
-        value: (sides, given, a, b, KL, statistics) ↦ (value [..., 1], sums that the gradients in these sides take).
-        slopes: (sides, given, a, b, statistics, value [..., 1], sums) ↦ the gradients in a and b; ``None`` of no side.
+        value: (sides, given, a, b, T, KL, statistics) ↦ (value [..., 1], sums that the gradients in these sides take).
+        slopes: (sides, given, a, b, T, statistics, value [..., 1], sums) ↦ the gradients in a/T and b/T; ``None`` of no
+            side.
         names: (given, sides) ↦ the names of those sums.
+        certain: (value [..., 1], statistics, T) ↦ where these gradients have all digits, else the general rule's serve.
     """
 
     value: Callable[..., tuple[jax.Array, Sums]]
     slopes: Callable[..., tuple[jax.Array | None, jax.Array | None]]
     names: Callable[..., Sides]
+    certain: Callable[..., jax.Array] = lambda value, rows, temperature: jnp.isfinite(value)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,7 +83,7 @@ class Divergence:
         slopes: (given, value, pair) ↦ (s_p, s_q).
         in_given: (given, its tangent, value, pair) ↦ the tangent of the value, where there is one.
         in_range: By exponentials as they are, on a CPU; ``None`` takes the passes.
-        streamed: By one reduction, on a GPU, without a temperature; ``None`` takes the passes.
+        streamed: By one reduction, on a GPU; ``None`` takes the passes.
     """
 
     by_passes: Callable[..., tuple[jax.Array, Statistics]]
@@ -118,11 +121,11 @@ def _evaluate(
 
     def by_streaming(a, b):
         assert streamed is not None
-        kl, rows = streaming.statistics(a, b)
-        value, sums = streamed.value(sides, given, a, b, kl, rows)
+        kl, rows = streaming.statistics(a, b, temperature)
+        value, sums = streamed.value(sides, given, a, b, temperature, kl, rows)
         return jnp.maximum(value[..., 0], 0.0), rows, {QUICK: jnp.zeros_like(rows.norm_p)} | sums
 
-    if streamed is None or temperature is not None:
+    if streamed is None:
         return other(a, b)
     return choose.by_platform(by_streaming, other, a, b)
 
@@ -136,7 +139,7 @@ def _with_statistics_jvp(divergence, sides, primals, tangents):
     leaves = jax.tree.leaves((tangents[0], tangents[3]), is_leaf=absent)
     still = all(map(absent, leaves))  # but for the logits
     moved = tuple(side for side, step in zip("pq", tangents[1:3], strict=True) if not absent(step))
-    streams = divergence.streamed is not None and temperature is None and still and bool(moved)
+    streams = divergence.streamed is not None and still and bool(moved)
     wanted = tuple(sorted({*sides, *moved})) if streams else sides
     value, rows, sums = _with_statistics(divergence, wanted, *primals)
 
@@ -162,7 +165,7 @@ def _with_statistics_jvp(divergence, sides, primals, tangents):
         return lax.cond((sums[QUICK] > 0.0).all(), in_block, general, a, b, *steps)
 
     def by_streaming(a, b, *steps):
-        return _tangent_of_streamed(divergence, moved, given, value, rows, sums, a, b, *steps)
+        return _tangent_of_streamed(divergence, moved, (given, temperature), value, rows, sums, a, b, *steps)
 
     steps = [step for step in tangents[1:3] if not absent(step)]
     tangent = choose.by_platform(by_streaming, other, a, b, *steps) if streams else other(a, b, *steps)
@@ -238,28 +241,29 @@ def _tangent_of_streamed(
     b: jax.Array,
     *steps: jax.Array,
 ) -> jax.Array:
-    """Σ slopes · steps, of shape [...]; by the general rule where a value is not finite."""
+    """Σ slopes · steps, of shape [...], of (given, temperature); by the general rule where a row is not certain."""
     streamed = divergence.streamed
     assert streamed is not None
 
     @jax.checkpoint
     def plain(carried, a, b, *steps):
-        given, value, rows, sums = carried
-        found = streamed.slopes(sides, given, a, b, rows, value[..., None], sums)
+        (given, temperature), value, rows, sums = carried
+        found = streamed.slopes(sides, given, a, b, temperature, rows, value[..., None], sums)
         slopes: dict[str, Any] = dict(zip("pq", found, strict=True))
         total: Any = 0.0
         for side, step in zip(sides, steps, strict=True):
             total += (slopes[side] * step.astype(slopes[side].dtype)).sum(-1)
-        return total
+        return total if temperature is None else total / temperature
 
     @jax.checkpoint
     def rare(carried, a, b, *steps):
         def general(carried, a, b, *steps):
-            given, value, rows, _ = carried
+            (given, temperature), value, rows, _ = carried
             d = dict(zip(sides, steps, strict=True))
             tangents = None, d.get("p"), d.get("q"), None
-            return tangent_by_slopes(divergence, (given, a, b, None), tangents, value, rows)
+            return tangent_by_slopes(divergence, (given, a, b, temperature), tangents, value, rows)
 
         return streaming.rarely(general, carried, a, b, *steps)
 
-    return lax.cond(jnp.isfinite(value).all(), plain, rare, (given, value, rows, sums), a, b, *steps)
+    certain = streamed.certain(value[..., None], rows, given[1])
+    return lax.cond(certain.all(), plain, rare, (given, value, rows, sums), a, b, *steps)

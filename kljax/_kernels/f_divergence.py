@@ -22,7 +22,7 @@ from kljax._kernels.blocks import fresh
 from kljax._kernels.divergence import Divergence, InRange, Sides, Streamed, Sums
 from kljax._kernels.passes import evaluate
 from kljax._kernels.pieces import Moments
-from kljax._kernels.rows import Pair, Statistics, balance, pair_of, power_of_rows, quick_masses
+from kljax._kernels.rows import Pair, Statistics, Temperature, balance, pair_of, power_of_rows, quick_masses
 from kljax._kernels.sharded import PAIR, Functional, masses_of, total
 from kljax.generators import Generator, kl
 from kljax.generators._internal import parameter_tangent, slopes_of_rows, summand
@@ -49,19 +49,26 @@ def _in_given(generator: Generator, moved: Generator, value: jax.Array, pair: Pa
 
 
 def _streamed_value(
-    sides: Sides, generator: Generator, a: jax.Array, b: jax.Array, _: jax.Array, rows: Statistics
+    sides: Sides,
+    generator: Generator,
+    a: jax.Array,
+    b: jax.Array,
+    temperature: Temperature,
+    _: jax.Array,
+    rows: Statistics,
 ) -> tuple[jax.Array, Sums]:
-    def all_terms(generator, a, b, *rows):
-        found = quick_masses(a, b, Statistics(*rows))
-        return row_sums.terms(generator, found, power_of_rows(a, b, Statistics(*rows), None, *found))
+    def all_terms(carried, a, b, *rows):
+        generator, temperature = carried
+        found = quick_masses(a, b, temperature, Statistics(*rows))
+        return row_sums.terms(generator, found, power_of_rows(a, b, Statistics(*rows), temperature, *found))
 
     def sum_of(name):
-        def total(generator, *rows):
-            return all_terms(generator, *fresh(*rows))[name].sum(-1, keepdims=True)
+        def total(carried, *rows):
+            return all_terms(carried, *fresh(*rows))[name].sum(-1, keepdims=True)
 
         return total
 
-    operands = generator, a, b, *rows
+    operands = (generator, temperature), a, b, *rows
     if not sides:
         return sum_of("value")(*operands), {}
     # XLA keeps p, q and log(p/q) in memory for two sums, but not for one of complex numbers.
@@ -78,29 +85,43 @@ def _streamed_value(
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
 def _streamed_slope(
-    side: str, generator: Generator, a: jax.Array, b: jax.Array, rows: Statistics, sums: Sums
+    side: str,
+    generator: Generator,
+    a: jax.Array,
+    b: jax.Array,
+    temperature: Temperature,
+    rows: Statistics,
+    sums: Sums,
 ) -> jax.Array:
-    """The gradient in a side's logits, without another sum."""
-    found = quick_masses(a, b, rows)
-    return row_sums.gradient(generator, side, sums, found, power_of_rows(a, b, rows, None, *found))
+    """The gradient in a side's logits over T, without another sum."""
+    found = quick_masses(a, b, temperature, rows)
+    return row_sums.gradient(generator, side, sums, found, power_of_rows(a, b, rows, temperature, *found))
 
 
 @_streamed_slope.defjvp
 def _streamed_slope_jvp(side, primals, tangents):
-    generator, a, b, rows, _ = primals
+    *moving, rows, _ = primals
 
-    def of_rows(generator, a, b):
-        pair = pair_of(a, b, None, rows)
+    def of_rows(generator, a, b, temperature):
+        pair = pair_of(a, b, temperature, rows)
         slopes = slopes_of_rows(generator, pair.p, pair.q, pair.r, pair.power)
         return balance((pair.p, pair.q)["pq".index(side)], slopes["pq".index(side)])
 
-    return _streamed_slope(side, *primals), jax.jvp(of_rows, (generator, a, b), tangents[:3])[1]
+    return _streamed_slope(side, *primals), jax.jvp(of_rows, tuple(moving), tuple(tangents[:4]))[1]
 
 
 def _streamed_slopes(
-    sides: Sides, generator: Generator, a: jax.Array, b: jax.Array, rows: Statistics, _: jax.Array, sums: Sums
+    sides: Sides,
+    generator: Generator,
+    a: jax.Array,
+    b: jax.Array,
+    temperature: Temperature,
+    rows: Statistics,
+    _: jax.Array,
+    sums: Sums,
 ) -> tuple[jax.Array | None, jax.Array | None]:
-    in_p, in_q = (_streamed_slope(side, generator, a, b, rows, sums) if side in sides else None for side in "pq")
+    operands = generator, a, b, temperature, rows, sums
+    in_p, in_q = (_streamed_slope(side, *operands) if side in sides else None for side in "pq")
     return in_p, in_q
 
 

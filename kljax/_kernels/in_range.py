@@ -57,13 +57,13 @@ def missing(a: jax.Array, b: jax.Array) -> tuple[jax.Array, jax.Array]:
 
 
 def log_ratio(a: jax.Array, b: jax.Array, temperature: Temperature, shift: jax.Array) -> jax.Array:
-    """(a - b)/T - shift; finite where a or b is missing."""
+    """(a - b - T shift)/T; finite where a or b is missing."""
     either, _ = missing(a, b)
     a, b = (jnp.where(either, 0.0, single_or_double(x)) for x in (a, b))
     head, tail = two_diff(a, b)
-    if temperature is not None:
-        head, tail = head / temperature, tail / temperature
-    return (head - shift) + tail
+    if temperature is None:
+        return (head - shift) + tail
+    return ((head - temperature * shift) + tail) / temperature
 
 
 def power_in_range(order: Scalar, p: jax.Array, q: jax.Array, r: jax.Array) -> jax.Array:

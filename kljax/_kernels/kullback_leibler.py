@@ -18,7 +18,7 @@ import jax.numpy as jnp
 from kljax._kernels import in_range, pieces
 from kljax._kernels.divergence import Divergence, InRange, Streamed
 from kljax._kernels.passes import evaluate
-from kljax._kernels.rows import Pair, Statistics, log_ratio, normalise, quick_masses
+from kljax._kernels.rows import Pair, Statistics, Temperature, log_ratio, normalise, quick_masses
 from kljax._kernels.sharded import PAIR, Functional, masses_of
 from kljax._special.elementwise import two_sum
 from kljax.generators import Generator, kl
@@ -34,32 +34,42 @@ def _slopes(generator: Generator, value: jax.Array, pair: Pair) -> tuple[jax.Arr
 
 
 @jax.custom_jvp
-def _streamed_slopes(a: jax.Array, b: jax.Array, rows: Statistics, value: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """(p (log(p/q) - KL), q - p), the gradients of KL(p‖q) in a and b where it is finite, without another sum.
+def _streamed_slopes(
+    a: jax.Array, b: jax.Array, temperature: Temperature, rows: Statistics, value: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """(p (log(p/q) - KL), q - p), KL(p‖q)'s gradients in a/T and b/T where it is finite, without another sum.
 
-    The shift in ``rows`` is that of the mean of a - b under p, exact to a few eps of how far the outcomes lie from it:
-    so the entry of an outcome with nearly all of p keeps its digits.
+    The shift in ``rows`` is that of the mean of (a - b)/T under p, exact to a few eps of how far the outcomes lie from
+    it: so the entry of an outcome with nearly all of p keeps its digits.
     """
-    p, q, r = quick_masses(a, b, rows)
+    p, q, r = quick_masses(a, b, temperature, rows)
     mean, tail = two_sum(rows.shift, value)
-    level = log_ratio(a, b, rows._replace(shift=mean, shift_tail=tail + rows.shift_tail), None)
+    level = log_ratio(a, b, rows._replace(shift=mean, shift_tail=tail + rows.shift_tail), temperature)
     return p * jnp.where(jnp.isinf(level), 0.0, level), mass_gap(p, q, r)
 
 
 @_streamed_slopes.defjvp
 def __streamed_slopes_jvp(primals, tangents):
     # The slopes' own derivative, from that of p, q and log(p/q); KL's is the sum of slopes and tangents.
-    a, b, rows, _ = primals
+    *moving, rows, _ = primals
     slopes = _streamed_slopes(*primals)
 
-    def of_logits(a, b):
-        p, q, r = normalise(a, b, None, rows)
+    def of_logits(a, b, temperature):
+        p, q, r = normalise(a, b, temperature, rows)
         outside = jnp.isinf(r)
         r_ = jnp.where(outside, 0.0, r)
         mean = jnp.where(outside, 0.0, p * r_).sum(-1, keepdims=True)
         return p * (r_ - mean), mass_gap(p, q, r)
 
-    return slopes, jax.jvp(of_logits, (a, b), tangents[:2])[1]
+    return slopes, jax.jvp(of_logits, tuple(moving), tuple(tangents[:3]))[1]
+
+
+def _certain(value: jax.Array, rows: Statistics, temperature: Temperature) -> jax.Array:
+    if temperature is None:
+        return jnp.isfinite(value)
+    # The rounding of T shift, a two-term sum, shows in an outcome that has nearly all of p.
+    eps = float(jnp.finfo(value.dtype).eps)
+    return jnp.isfinite(value) & ((eps * jnp.abs(rows.shift) <= 4.0 * value) | (value == 0.0))
 
 
 KL = Divergence(
@@ -67,9 +77,12 @@ KL = Divergence(
     slopes=_slopes,
     in_range=InRange(in_range.evaluate, in_range.slopes),
     streamed=Streamed(
-        value=lambda sides, generator, a, b, value, rows: (value, {}),
-        slopes=lambda sides, generator, a, b, rows, value, sums: _streamed_slopes(a, b, rows, value),
+        value=lambda sides, generator, a, b, temperature, value, rows: (value, {}),
+        slopes=lambda sides, generator, a, b, temperature, rows, value, sums: _streamed_slopes(
+            a, b, temperature, rows, value
+        ),
         names=lambda generator, sides: (),
+        certain=_certain,
     ),
 )
 

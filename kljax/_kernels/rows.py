@@ -67,11 +67,19 @@ def weights(a: jax.Array, top: jax.Array, temperature: Temperature) -> jax.Array
 
 
 def log_ratio(a: jax.Array, b: jax.Array, rows: Statistics, temperature: Temperature) -> jax.Array:
-    """(a - b)/T - shift = log(p/q), and 0 where both are -∞."""
+    """(a - b - T shift)/T = log(p/q), and 0 where both are -∞.
+
+    Of a/T - b/T the rounding of (a - b)/T would be left where a and b are a constant apart.
+    """
     a, b = single_or_double(a) - huge(rows.top_p), single_or_double(b) - huge(rows.top_q)
     both, zero = (a == -jnp.inf) & (b == -jnp.inf), jnp.zeros_like(a)
-    head, tail = scaled(two_diff(lax.select(both, zero, a), lax.select(both, zero, b)), temperature)
-    return lax.select(both, zero, (head - rows.shift) + (tail - rows.shift_tail))
+    head, tail = two_diff(lax.select(both, zero, a), lax.select(both, zero, b))
+    shift, shift_tail = rows.shift, rows.shift_tail
+    if temperature is not None:
+        shift, rest = two_product(shift, jnp.broadcast_to(temperature, shift.shape))
+        shift, shift_tail = lax.optimization_barrier((shift, rest + temperature * shift_tail))
+    gap = (head - shift) + (tail - shift_tail)
+    return lax.select(both, zero, gap if temperature is None else gap / temperature)
 
 
 def huge(top: jax.Array) -> jax.Array:
@@ -96,15 +104,33 @@ def masses(
     return p, q, log_ratio(a, b, rows, temperature)
 
 
-def quick_masses(a: jax.Array, b: jax.Array, rows: Statistics) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """(p, q, log(p/q)); in half precision some float32 eps less exact in p and q, which saves instructions."""
-    if a.dtype.itemsize >= 4:
+def inverse(temperature: Temperature) -> Temperature:
+    """1/T, by which a quotient is quicker."""
+    return None if temperature is None else 1.0 / temperature
+
+
+def times(x: jax.Array, scale: Temperature) -> jax.Array:
+    """x/T from 1/T."""
+    return x if scale is None else x * scale
+
+
+def quick_masses(
+    a: jax.Array, b: jax.Array, temperature: Temperature, rows: Statistics
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """(p, q, log(p/q)); in half precision, or with a temperature, p and q are some eps less exact, to be quick."""
+    full = a.dtype.itemsize >= 4
+    if full and temperature is None:
         return masses(a, b, None, rows)
-    p, q = (
-        jnp.exp(single_or_double(x) - top) * scale
-        for x, top, scale in ((a, rows.top_p, 1.0 / rows.norm_p), (b, rows.top_q, 1.0 / rows.norm_q))
-    )
-    return p, q, log_ratio(a, b, rows, None)
+    scale = inverse(temperature)
+
+    def mass(x: jax.Array, top: jax.Array, norm: jax.Array) -> jax.Array:
+        if not full:
+            return jnp.exp(times(single_or_double(x) - top, scale)) * (1.0 / norm)
+        head, tail = two_diff(x, top)
+        return exp_of_sum(times(head, scale), times(tail, scale)) / norm
+
+    p, q = mass(a, rows.top_p, rows.norm_p), mass(b, rows.top_q, rows.norm_q)
+    return p, q, log_ratio(a, b, rows, temperature)
 
 
 def power_exponent(
