@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from kljax._special.elementwise import atanh_tail, expm1_ratio
 from kljax._types import Entries
 from kljax.families._fit import fit_by_likelihood
+from kljax.families._located import standardised
 from kljax.families._quantiles import at_shares, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive, real
 from kljax.quadrature import Support
@@ -41,8 +42,8 @@ class GeneralizedPareto:
     @staticmethod
     def _level(x: jax.Array, at: GeneralizedPareto) -> tuple[jax.Array, jax.Array, jax.Array]:
         """(whether x is in the support, whether below it, log(1 + ξz)/ξ)"""
-        z = (x - at.loc) / at.scale
-        inside = (z >= 0.0) & (at.concentration * z > -1.0) & (z < jnp.inf)
+        far, z = standardised(x, at)
+        inside = (z >= 0.0) & (at.concentration * z > -1.0) & ~far
         z = jnp.where(inside, z, 0.0)
         return inside, x < at.loc, z * log1p_ratio(at.concentration * z)
 
