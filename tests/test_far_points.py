@@ -21,6 +21,7 @@ FAMILIES: dict[str, tuple[float, ...]] = {
     "Exponential": (2.0,),
     "FisherSnedecor": (4.0, 5.0),
     "Gamma": (3.0, 2.0),
+    "GeneralizedPareto": (0.0, 1.0, -0.1),
     "Geometric": (0.5,),
     "Gumbel": (1.0, 1.0),
     "HalfCauchy": (1.0,),
@@ -37,6 +38,7 @@ FAMILIES: dict[str, tuple[float, ...]] = {
     "Poisson": (1.0,),
     "Rayleigh": (1.0,),
     "SkewNormal": (0.0, 1.0, 1e15),
+    "Skellam": (2.0, 3.0),
     "StudentT": (5.0, 0.0, 1.0),
     "Weibull": (2.0, 1.0),
 }
@@ -65,3 +67,17 @@ def test_far_points(name: str) -> None:
     assert not any(np.isnan(one).any() for one in jax.tree.leaves(found)), (POINTS, found)
     assert (np.asarray(found[0])[np.isinf(POINTS)] == -np.inf).all()
     assert np.isfinite(found[0]).any()
+
+
+@pytest.mark.parametrize("name", ["GeneralizedExtremeValue", "GeneralizedPareto"])
+@pytest.mark.by_default("GeneralizedExtremeValue")
+def test_infinity_outside_or_inside_a_support_of_any_shape(name: str) -> None:
+    def value(x: jax.Array, *parameters: jax.Array) -> jax.Array:
+        return getattr(families, name)(*parameters).log_prob(x)
+
+    both = jax.jit(jax.value_and_grad(value, (0, 1, 2, 3)))
+    for shape in (0.1, 0.0, -0.1):
+        for x in (np.inf, -np.inf):
+            found, slopes = both(jnp.float32(x), *map(jnp.float32, (0.0, 1.0, shape)))
+            assert found == -np.inf
+            assert np.isfinite(slopes).all()

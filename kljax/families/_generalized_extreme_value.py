@@ -14,6 +14,7 @@ from kljax._special.log1p_quotients import log1p_over
 from kljax._types import Entries
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._gumbel import EULER
+from kljax.families._located import standardised
 from kljax.families._quantiles import at_shares, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive, real
 from kljax.quadrature import Support
@@ -126,8 +127,8 @@ def _off_zero(c: jax.Array) -> jax.Array:
 
 def _reduced(x: jax.Array, at: Any) -> tuple[jax.Array, jax.Array, jax.Array]:
     """(whether x is inside the support, whether below it, log(1 + ξz)/ξ)"""
-    z = (x - at.loc) / at.scale
-    inside = (at.concentration * z > -1.0) & jnp.isfinite(z)
+    far, z = standardised(x, at)
+    inside = (at.concentration * z > -1.0) & ~far
     z = jnp.where(inside, z, 0.0)
     below = jnp.where(at.concentration > 0.0, x < at.loc, x == -jnp.inf)
     return inside, below, log1p_over(at.concentration, z)

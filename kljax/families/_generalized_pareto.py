@@ -11,6 +11,7 @@ from kljax._special.elementwise import expm1_ratio
 from kljax._special.log1p_quotients import log1p_over
 from kljax._types import Entries
 from kljax.families._fit import fit_by_likelihood
+from kljax.families._located import standardised
 from kljax.families._quantiles import at_shares, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive, real
 from kljax.quadrature import Support
@@ -42,8 +43,8 @@ class GeneralizedPareto:
     @staticmethod
     def _reduced(x: jax.Array, at: GeneralizedPareto) -> tuple[jax.Array, jax.Array, jax.Array]:
         """(whether x is in the support, whether below it, log(1 + ξz)/ξ)"""
-        z = (x - at.loc) / at.scale
-        inside = (z >= 0.0) & (at.concentration * z > -1.0) & (z < jnp.inf)
+        far, z = standardised(x, at)
+        inside = (z >= 0.0) & (at.concentration * z > -1.0) & ~far
         z = jnp.where(inside, z, 0.0)
         return inside, x < at.loc, log1p_over(at.concentration, z)
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from kljax import quadrature
 from kljax._prompt import prompt
-from kljax._special.elementwise import kl_term
+from kljax._special.elementwise import divide, kl_term
 from kljax._types import Entries
 from kljax.families._fit import fit_by_likelihood
 from kljax.families._quantiles import quantile_by_bisection, standard_deviation, summed_cdf
@@ -48,12 +48,15 @@ class Skellam:
         k, at = at_points(x, self)
         legal = (k == jnp.floor(k)) & jnp.isfinite(k)
         up = jnp.where(legal, k, 0.0) >= 0.0
-        size = jnp.abs(jnp.where(legal, k, 0.0))
         more, less = jnp.where(up, at.rate1, at.rate2), jnp.where(up, at.rate2, at.rate1)
+        # Where the probability underflows even in the logarithm no derivative has a say.
+        legal &= kl_term(*jax.lax.stop_gradient((jnp.abs(jnp.where(legal, k, 0.0)), more))) < jnp.inf
+        size = jnp.abs(jnp.where(legal, k, 0.0))
         root = jnp.sqrt(more) * jnp.sqrt(less)
-        total = jnp.hypot(size, 2.0 * root)
-        larger = 0.5 * (total + size)
-        smaller = root * (root / larger)
+        long, short = jnp.maximum(size, 2.0 * root), jnp.minimum(size, 2.0 * root)
+        total = long * jnp.sqrt(1.0 + jnp.square(divide(short, long)))  # hypot, whose derivative would overflow
+        larger = size + 0.5 * (total - size)  # their sum may overflow, also halved, for XLA halves it last
+        smaller = root * divide(root, larger)
         value = -kl_term(larger, more) - kl_term(smaller, less) + jnp.log(_through_saddle(size, total))
         return jnp.where(legal, value, -jnp.inf)
 
@@ -98,6 +101,7 @@ class Skellam:
 
 def _through_saddle(k: jax.Array, s: jax.Array) -> jax.Array:
     """J of the head of this file, for 0 ≤ k ≤ s."""
+    s = jnp.minimum(s, 0.25 * float(jnp.finfo(s.dtype).max))  # lest 2s overflows; the probability is 0 long before
     double = s.dtype == jnp.float64
     count, reach = (64, 9.0) if double else (36, 6.5)
     # Nothing is left beyond t = 9/√s, s(1 - cos t) ≥ 2s(t/π)².
