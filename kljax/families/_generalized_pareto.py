@@ -11,7 +11,7 @@ from kljax._special.elementwise import expm1_ratio
 from kljax._special.log1p_quotients import log1p_over
 from kljax._types import Entries
 from kljax.families._fit import fit_by_likelihood
-from kljax.families._located import standardised
+from kljax.families._location_scale import standardised
 from kljax.families._quantiles import at_shares, standard_deviation
 from kljax.families._record import at_points, family, filled, lifted, noise, positive, real
 from kljax.quadrature import Support
