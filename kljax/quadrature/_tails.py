@@ -7,7 +7,7 @@ over the whole reach, the integral diverges.
 
 The outermost node need not lie at the reach: where a log-density overflows, as that of a Gumbel variable does e^{89}
 down, it is the last one that still has a number. A density that ends there is told from one that overflows by its size.
-Where g has not begun to fall at such a place, as that of KL(Laplace‖Gumbel) with scales alike, the integral diverges too.
+Where g has not begun to fall at such a place, as that of KL(Laplace‖Gumbel) of one scale, the integral diverges too.
 """
 
 from __future__ import annotations
