@@ -40,7 +40,7 @@ _LOG = np.polynomial.Polynomial([(-1.0) ** k / (k + 1) for k in range(40)])  # l
 def _fitted(series: np.polynomial.Polynomial, high: float, exact: int, degree: int) -> list[float]:
     """Coefficients on [0, high], of which the first are the series' own: a fit's rounding shows near 0."""
     tail = np.polynomial.Polynomial(series.coef[exact:])
-    return [*map(float, series.coef[:exact]), *economised(tail, 0.0, high, degree - exact)]
+    return [*map(float, series.coef[:exact]), *economised(tail, high, degree - exact)]
 
 
 _PSI_SINGLE, _PSI_DOUBLE = (_fitted(_PSI, _NEAR**2, *n) for n in ((1, 8), (7, 18)))
