@@ -79,9 +79,10 @@ def test_the_debuggers_are_silent(module: str, label: str) -> None:
         return VERBS[label](MODULES[module], p, q)
 
     rows, both = _rows(module), jax.value_and_grad(value, (0, 1))
-    errors = checkify.float_checks | checkify.div_checks
-    error, _ = checkify.checkify(jax.jit(jax.vmap(both)), errors=errors)(*rows)
-    assert error.get() is None
+    if (module, label) in REDUCED:  # its programs take long to compile
+        errors = checkify.float_checks | checkify.div_checks
+        error, _ = checkify.checkify(jax.jit(jax.vmap(both)), errors=errors)(*rows)
+        assert error.get() is None
     with jax.debug_nans(True), jax.disable_jit():
         for p, q in zip(*rows, strict=True):
             found, gradient = both(p, q)
