@@ -232,7 +232,7 @@ def log_apart(y: jax.Array, x: jax.Array, ratio: jax.Array, *, bounded: bool = F
     # The roots only there: those of others may be anything. Where x is huge they take a part of it, lest even theirs
     # underflow.
     above = jnp.sqrt(jnp.where(outside, y, 1.0))
-    below = jnp.sqrt(jnp.where(low, 2.0**-8 * x, jnp.where(outside, x, 1.0)))
+    below = jnp.where(low, 2.0**-4, 1.0) * jnp.sqrt(jnp.where(outside, x, 1.0))
     roots = above / jnp.where(below > 0.0, below, 1.0)
     roots = jnp.where(below > 0.0, jnp.maximum(roots, jnp.where(y > 0.0, tiny(y), 0.0)), jnp.inf)
     if bounded:
