@@ -352,3 +352,18 @@ def test_constants_of_a_program_do_not_change_an_atom(name, dtype):
 def test_negative_numbers_have_no_ratio(name, dtype):
     y, x = (jnp.asarray(one, dtype) for one in ([-1.0, -1.0, 1.0, -1.0, -1e-30], [-1.0, -2.0, -1.0, 1.0, -1e-30]))
     assert np.isnan(jax.jit(atom_named(name))(y, x)).all()
+
+
+def test_log_ratio_from_the_smallest_to_the_largest_numbers(dtype):
+    """Halves of the smallest normal numbers are flushed to 0, and a quotient of extremes to 0 or ∞."""
+    limits = np.finfo(dtype)
+    some = [0.0, 1.01, 1.7, 10.0, 1e7]
+    sizes = np.array([*(one * float(limits.tiny) for one in some), 1e-10, 0.5, 1.0, 1e10, float(limits.max) / 3], dtype)
+    y, x = (one.ravel() for one in np.meshgrid(sizes, sizes))
+    found = jax.jit(elementwise.log_ratio)(y, x)
+    for a, b, value in zip(y, x, np.asarray(found), strict=True):
+        if a == b or a == 0.0 or b == 0.0:
+            assert value == (0.0 if a == b else -np.inf if a == 0.0 else np.inf), (a, b)
+        else:
+            exact = mpmath.log(mpf(float(a)) / mpf(float(b)))
+            assert abs(mpf(float(value)) - exact) <= 3 * float(limits.eps) * abs(exact), (a, b)

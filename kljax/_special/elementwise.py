@@ -212,7 +212,8 @@ def symmetric_ratio(y: jax.Array, x: jax.Array) -> tuple[jax.Array, jax.Array]:
     s = 0.5 * (y - x) / jnp.where(total > 0.0, total, 1.0)
     # Of numbers so small the difference might be flushed to zero.
     up_y, up_x = (2.0**64 * jnp.minimum(one, 1.0) for one in (y, x))
-    s = jnp.where(total < 2.0**-64, (up_y - up_x) / jnp.where(total > 0.0, up_y + up_x, 1.0), s)
+    up = up_y + up_x
+    s = jnp.where(total < 2.0**-64, (up_y - up_x) / jnp.where(up > 0.0, up, 1.0), s)
     near = (jnp.abs(s) <= 0.5) & (total >= 0.0)
     return near, jnp.where(near, s, 0.0)
 
