@@ -126,7 +126,7 @@ def logs(a: jax.Array, b: jax.Array, rows: Statistics, temperature: Temperature)
     for x, top in ((a, rows.top_p), (b, rows.top_q)):
         head, tail = scaled(two_diff(lax.select(absent, jnp.broadcast_to(top, x.shape), x), top), temperature)
         parts.append((jnp.maximum(head, -far), lax.select(head < -far, jnp.zeros_like(tail), tail)))
-    return Logs(*parts, absent)
+    return Logs(parts[0], parts[1], absent)
 
 
 def log_power(order: Scalar, logs: Logs) -> tuple[jax.Array, jax.Array]:
