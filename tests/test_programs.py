@@ -15,7 +15,7 @@ from equations import equations
 from jax.scipy.stats import laplace, norm
 
 import kljax
-from kljax import quadrature
+from kljax import logits, probs, quadrature
 from kljax.families import (
     Binomial,
     Cauchy,
@@ -53,6 +53,12 @@ LIMITS = [
 @pytest.mark.parametrize(("verb", "p", "q", "limit"), LIMITS, ids=lambda one: getattr(one, "__name__", None))
 def test_programs_stay_small(verb: Any, p: Any, q: Any, limit: int) -> None:
     assert equations(verb, p, q) <= limit
+
+
+@pytest.mark.parametrize(("verb", "limit"), [(logits.chernoff_information, 800), (probs.chernoff_information, 625)])
+def test_a_search_over_rows_stays_small(verb: Any, limit: int) -> None:
+    rows = jnp.full((32, 10), 0.1)
+    assert equations(verb, rows, rows) <= limit
 
 
 def test_a_derivative_evaluates_the_densities_once_more() -> None:

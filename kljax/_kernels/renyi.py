@@ -30,6 +30,7 @@ from kljax._kernels.blocks import single_or_double
 from kljax._kernels.divergence import Divergence, InRange
 from kljax._kernels.passes import evaluate
 from kljax._kernels.rows import (
+    Logs,
     Pair,
     Statistics,
     Temperature,
@@ -38,12 +39,15 @@ from kljax._kernels.rows import (
     closed,
     exp_of_sum,
     less,
+    log_power,
+    logs,
     pair_of,
     power_exponent,
     power_of_rows,
 )
 from kljax._kernels.sharded import PAIR, Functional, masses_of, total
 from kljax._special.elementwise import divide, expm1, expm1_minus_x_ratio, expm1_near, expm1_ratio, log1p
+from kljax._special.error_free import finite_two_sum
 from kljax._special.log1p_quotients import log1p_over, log_over
 from kljax.generators import Generator, alpha, kl
 from kljax.generators._internal import Power, Scalar, is_static, summand
@@ -112,19 +116,27 @@ def log_sum_and_tilted(
     order: float | jax.Array, a: jax.Array, b: jax.Array, rows: Statistics, temperature: Temperature
 ) -> tuple[jax.Array, jax.Array]:
     """(log Σ pᵅq¹⁻ᵅ, pᵅq¹⁻ᵅ over its sum); the former ∞ where α ≥ 1 and q misses an outcome of p."""
-    head, tail = power_exponent(order, a, b, rows, temperature)
-    log_sum = -(order * jnp.log(rows.norm_p) + (1.0 - order) * jnp.log(rows.norm_q))
-    for _ in range(2):  # what the largest head leaves of huge logits can itself be large
-        top = head.max(-1, keepdims=True)
-        top = jnp.where(top == -jnp.inf, 0.0, top)
-        head, tail = less(head, tail, top)
-        log_sum = log_sum + top
-    weight = exp_of_sum(head, tail)
-    total = weight.sum(-1, keepdims=True)
-    log_sum = log_sum + jnp.log(total)
+    log_sum, tilted = tilt(order, logs(a, b, rows, temperature))
+    log_sum -= (order * jnp.log(rows.norm_p) + (1.0 - order) * jnp.log(rows.norm_q))[..., 0]
     missed = ((b == -jnp.inf) & (a > -jnp.inf)).any(-1, keepdims=True) & (jnp.asarray(order) >= 1.0)
-    log_sum = jnp.where(missed & ~jnp.isnan(log_sum), jnp.inf, log_sum)
-    return log_sum[..., 0], weight / jnp.where(total > 0.0, total, 1.0)
+    return jnp.where(missed[..., 0] & ~jnp.isnan(log_sum), jnp.inf, log_sum), tilted
+
+
+def tilt(order: float | jax.Array, rows: Logs) -> tuple[jax.Array, jax.Array]:
+    """The same of rows whose norms are 1, where α < 1 or q misses nothing of p."""
+    head, tail = log_power(jnp.asarray(order, rows.p[0].dtype), rows)
+    log_sum = jnp.zeros_like(head[..., :1])
+    lowest = jnp.full_like(head, -jnp.inf)
+    for _ in range(2):  # what the largest head leaves of huge logits can itself be large
+        top = lax.select(rows.absent, lowest, head).max(-1, keepdims=True)
+        top = lax.select(top == -jnp.inf, jnp.zeros_like(top), top)
+        head, rest = finite_two_sum(head, -top)
+        head, tail = finite_two_sum(head, rest + tail)
+        log_sum = log_sum + top
+    weight = jnp.exp(lax.select(rows.absent, lowest, head))
+    weight += weight * tail
+    total = weight.sum(-1, keepdims=True)
+    return (log_sum + jnp.log(total))[..., 0], weight / jnp.where(total > 0.0, total, 1.0)
 
 
 def capped(generator: Generator, like: jax.Array) -> Generator:

@@ -24,6 +24,7 @@ from jax import lax
 
 from kljax._kernels.blocks import single_or_double
 from kljax._special.elementwise import divide, expm1_minus_x_near, two_diff, two_product, two_sum
+from kljax._special.error_free import finite_two_sum
 from kljax._special.safe import saturated
 from kljax.generators._internal import Scalar
 
@@ -133,24 +134,44 @@ def quick_masses(
     return p, q, log_ratio(a, b, rows, temperature)
 
 
-def power_exponent(
-    order: Scalar, a: jax.Array, b: jax.Array, rows: Statistics, temperature: Temperature
-) -> tuple[jax.Array, jax.Array]:
-    """log(pᵅq¹⁻ᵅ) without the norms, as a two-term sum; -∞ where p or q is absent."""
+class Logs(NamedTuple):
+    """log p and log q, but for the norms, each as a two-term sum; 0 where p or q is absent."""
+
+    p: tuple[jax.Array, jax.Array]
+    q: tuple[jax.Array, jax.Array]
+    absent: jax.Array
+
+
+def logs(a: jax.Array, b: jax.Array, rows: Statistics, temperature: Temperature) -> Logs:
+    """The logarithms of which those of powers are made."""
     a, b = single_or_double(a), single_or_double(b)
     absent = (a == -jnp.inf) | (b == -jnp.inf)
-    order = jnp.asarray(order, a.dtype)
     # An exponent so low stands for zero, and its products do not overflow.
     far = float(jnp.finfo(a.dtype).max) * 2.0 ** (-16 if a.dtype == jnp.float32 else -32)
     parts = []
-    for x, top, power in ((a, rows.top_p, order), (b, rows.top_q, 1.0 - order)):
-        head, tail = scaled(two_diff(jnp.where(absent, top, x), top), temperature)
-        head, tail = jnp.maximum(head, -far), jnp.where(head < -far, 0.0, tail)
+    for x, top in ((a, rows.top_p), (b, rows.top_q)):
+        head, tail = scaled(two_diff(lax.select(absent, jnp.broadcast_to(top, x.shape), x), top), temperature)
+        parts.append((jnp.maximum(head, -far), lax.select(head < -far, jnp.zeros_like(tail), tail)))
+    return Logs(parts[0], parts[1], absent)
+
+
+def log_power(order: Scalar, logs: Logs) -> tuple[jax.Array, jax.Array]:
+    """log(pᵅq¹⁻ᵅ) without the norms, as a two-term sum; 0 where p or q is absent."""
+    parts = []
+    for (head, tail), power in ((logs.p, order), (logs.q, 1.0 - order)):
         product, rest = two_product(head, jnp.broadcast_to(power, head.shape))
         parts.append((product, rest + power * tail))
-    head, rest = two_sum(parts[0][0], parts[1][0])
-    head, rest = two_sum(head, rest + parts[0][1] + parts[1][1])  # the heads may have cancelled
-    return jnp.where(absent, -jnp.inf, head), jnp.where(absent, 0.0, rest)
+    head, rest = finite_two_sum(parts[0][0], parts[1][0])
+    return finite_two_sum(head, rest + parts[0][1] + parts[1][1])  # the heads may have cancelled
+
+
+def power_exponent(
+    order: Scalar, a: jax.Array, b: jax.Array, rows: Statistics, temperature: Temperature
+) -> tuple[jax.Array, jax.Array]:
+    """The same of rows; -∞ where p or q is absent."""
+    found = logs(a, b, rows, temperature)
+    head, rest = log_power(jnp.asarray(order, found.p[0].dtype), found)
+    return jnp.where(found.absent, -jnp.inf, head), jnp.where(found.absent, 0.0, rest)
 
 
 def power_of_rows(
@@ -164,19 +185,19 @@ def power_of_rows(
         head, tail = power_exponent(fixed, *lax.stop_gradient((a, b)), still, temperature)
         norm = fixed * jnp.log(still.norm_p) + (1.0 - fixed) * jnp.log(still.norm_q)
         exact = exp_of_sum(*less(head, tail, norm))
-        return _moving_with(lax.stop_gradient(exact), order_, p, q, r)
+        return moving_with(lax.stop_gradient(exact), order_, p, q, r)
 
     return power
 
 
 @jax.custom_jvp
-def _moving_with(value: jax.Array, order: jax.Array, p: jax.Array, q: jax.Array, r: jax.Array) -> jax.Array:
+def moving_with(value: jax.Array, order: jax.Array, p: jax.Array, q: jax.Array, r: jax.Array) -> jax.Array:
     """``value`` = pᵅq¹⁻ᵅ, with the derivative of that."""
     return value
 
 
-@_moving_with.defjvp
-def _moving_with_jvp(primals, tangents):
+@moving_with.defjvp
+def moving_with_jvp(primals, tangents):
     # d log(pᵅq¹⁻ᵅ) = d log p + (α - 1) dr = d log q + α dr, plus r dα
     value, order, p, q, r = primals
     _, d_order, dp, dq, dr = tangents
@@ -185,7 +206,7 @@ def _moving_with_jvp(primals, tangents):
     larger = jnp.where(inside, jnp.maximum(p, q), 1.0)
     slope = divide(jnp.where(use_p, dp, dq), larger) + jnp.where(use_p, order - 1.0, order) * dr
     slope = jnp.where(inside, slope + jnp.where(inside, r, 0.0) * d_order, 0.0)
-    return _moving_with(value, order, p, q, r), jnp.where(jnp.isinf(value), 0.0, value) * slope
+    return moving_with(value, order, p, q, r), jnp.where(jnp.isinf(value), 0.0, value) * slope
 
 
 normalise = jax.custom_jvp(masses)

@@ -6,6 +6,8 @@ The search takes Newton's step x - h/h′ where that stays inside the bracket an
 before, and else the middle of the bracket: about six steps where h is smooth, at most twice as many as halving alone
 takes where it is flat, jumps or is infinite. Entries of an array are searched side by side.
 
+What else is wanted at the root, the function gives beside h and h′: then a last evaluation is at the root itself.
+
 Another thing is the least number at which a predicate holds, which a step function has too: `least`, by its bits.
 
 References:
@@ -24,7 +26,7 @@ from jax import lax
 from jax.core import eval_jaxpr
 from jax.custom_derivatives import SymbolicZero
 
-Heights = Callable[[jax.Array], tuple[jax.Array, jax.Array]]
+Heights = Callable[[jax.Array], tuple[jax.Array, ...]]  # x ↦ (h, h′, and what else is wanted at the root)
 _STEPS = 200
 
 
@@ -51,6 +53,8 @@ class _State(NamedTuple):
     length: jax.Array  # of the step before
     moving: jax.Array
     taken: jax.Array
+    more: list[jax.Array]
+    open: jax.Array  # whether ``more`` is still to be found
 
 
 def search(
@@ -62,30 +66,47 @@ def search(
     between: Callable[[jax.Array, jax.Array], jax.Array] = middle,
 ) -> jax.Array:
     """The x in (low, high) at which h = 0, by x ↦ (h, h′); without a derivative of its own."""
+    return search_with_more(lambda x: heights(x)[:2], low, high, start, between=between)[0]
+
+
+def search_with_more(
+    heights: Heights,
+    low: jax.Array,
+    high: jax.Array,
+    start: jax.Array,
+    *,
+    between: Callable[[jax.Array, jax.Array], jax.Array] = middle,
+) -> tuple[jax.Array, list[jax.Array]]:
+    """The same with what else the function gives there, arrays of the shape of x."""
     eps = float(jnp.finfo(start.dtype).eps)
     margin = _margin(low, high)
     first, last = low + margin, high - margin
 
     def step(state: _State) -> _State:
         x = state.x
-        height, slope = heights(x)
-        low, high = jnp.where(height < 0.0, x, state.low), jnp.where(height > 0.0, x, state.high)
+        height, slope, *more = heights(x)
+        low, high = lax.select(height < 0.0, x, state.low), lax.select(height > 0.0, x, state.high)
         rises = slope > 0.0
-        newton = x - height / jnp.where(rises, slope, 1.0)
+        newton = x - height / lax.select(rises, slope, jnp.ones_like(slope))
         reach = jnp.abs(newton - x)
         close = rises & (reach <= 2.0 * eps * jnp.abs(x))
         usable = rises & (newton > low) & (newton < high) & (reach <= 0.5 * state.length)
-        after = jnp.where(usable, newton, between(low, high))
-        after = jnp.where(height == 0.0, x, jnp.where(close, jnp.clip(newton, low, high), after))
+        after = lax.select(usable | close, jnp.clip(newton, low, high), between(low, high))
+        after = lax.select(height == 0.0, x, after)
         length = jnp.abs(after - x)
         ended = close | (length <= eps * jnp.abs(x)) | (after < first) | (after > last) | ~jnp.isfinite(after)
-        return _State(jnp.where(state.moving, after, x), low, high, length, state.moving & ~ended, state.taken + 1)
+        after = lax.select(state.moving, jnp.clip(after, first, last), x)
+        return _State(after, low, high, length, state.moving & ~ended, state.taken + 1, more, state.moving)
 
     def unfinished(state: _State) -> jax.Array:
-        return state.moving.any() & (state.taken < _STEPS)
+        rest = state.open if state.more else state.moving
+        return rest.any() & (state.taken < _STEPS)
 
     endless, moving = jnp.full_like(start, jnp.inf), jnp.ones_like(start, bool)
-    return lax.while_loop(unfinished, step, _State(start, low, high, endless, moving, jnp.zeros((), jnp.int32))).x
+    more = [jnp.zeros(one.shape, one.dtype) for one in jax.eval_shape(heights, start)[2:]]
+    begin = _State(start, low, high, endless, moving, jnp.zeros((), jnp.int32), more, moving)
+    found = lax.while_loop(unfinished, step, begin)
+    return found.x, found.more
 
 
 def _margin(low: jax.Array, high: jax.Array) -> jax.Array:
@@ -99,42 +120,48 @@ def bracketed_root(heights: Heights, low: jax.Array, high: jax.Array) -> jax.Arr
     A function of one sign has its root at an end, eps of the bracket inside, where it has no derivatives. Where h is 0
     in the middle it stays there.
     """
+    return bracketed_root_with_more(heights, low, high)[0]
+
+
+def bracketed_root_with_more(heights: Heights, low: jax.Array, high: jax.Array) -> tuple[jax.Array, list[jax.Array]]:
+    """The same with what else the function gives there; that is without a derivative."""
     function, constants = _opened(heights, low)
     return _root(function, low, high, constants)
 
 
 def _opened(heights: Heights, x: jax.Array) -> tuple[Callable[..., Any], list[Any]]:
-    """(x, constants) ↦ (h, h′), and all the arrays that the function closes over: booleans too, unlike JAX's own."""
+    """(x, constants) ↦ (h, h′, …), and all the arrays that the function closes over: booleans too, unlike JAX's own."""
     closed = jax.make_jaxpr(heights)(x)
     return lambda x, *constants: tuple(eval_jaxpr(closed.jaxpr, constants, x)), list(closed.consts)
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
-def _root(function: Callable[..., Any], low: jax.Array, high: jax.Array, constants: list[Any]) -> jax.Array:
-    margin = _margin(low, high)
-    found = search(lambda x: function(x, *constants), low, high, middle(low, high))
-    return jnp.clip(found, low + margin, high - margin)
+def _root(
+    function: Callable[..., Any], low: jax.Array, high: jax.Array, constants: list[Any]
+) -> tuple[jax.Array, list[jax.Array]]:
+    return search_with_more(lambda x: function(x, *constants), low, high, middle(low, high))
 
 
 @functools.partial(_root.defjvp, symbolic_zeros=True)
 def _root_jvp(function, primals, tangents):
     low, high, constants = primals
     steps = tangents[2]
-    x = _root(function, low, high, constants)
+    x, more = _root(function, low, high, constants)
+    still = [jnp.zeros_like(one) for one in more]
     moved = [index for index, step in enumerate(steps) if not isinstance(step, SymbolicZero)]
     if not moved:
-        return x, jnp.zeros_like(x)
+        return (x, more), (jnp.zeros_like(x), still)
 
     def at(*some: Any) -> Any:
         every = list(constants)
         for index, one in zip(moved, some, strict=True):
             every[index] = one
-        return function(x, *every)
+        return function(x, *every)[:2]
 
     (_, slope), (rise, _) = jax.jvp(at, [constants[index] for index in moved], [steps[index] for index in moved])
     margin = 2.0 * _margin(low, high)
     inside = (x > low + margin) & (x < high - margin) & (slope > 0.0)
-    return x, jnp.where(inside, -rise / jnp.where(inside, slope, 1.0), 0.0)
+    return (x, more), (jnp.where(inside, -rise / jnp.where(inside, slope, 1.0), 0.0), still)
 
 
 def least(holds: Callable[[jax.Array], jax.Array], like: jax.Array) -> jax.Array:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kljax.generators._forms_in_log_ratio import Scalar, bind, dynamic, is_static, tame
-from kljax.generators._forms_in_masses import mass_gap, masses
+from kljax.generators._forms_in_masses import mass_gap, masses, power_mass
 from kljax.generators._hyperbolic import tanh
 from kljax.generators._mixture import log_p_over_mixture
 from kljax.generators._record import Power, check, parameter_tangent, slopes_of_rows, summand, weighted_slopes
@@ -19,6 +19,7 @@ __all__ = [
     "mass_gap",
     "masses",
     "parameter_tangent",
+    "power_mass",
     "slopes_of_rows",
     "summand",
     "tame",
