@@ -29,7 +29,7 @@ def by_blocks(
     height = choose.way(rows[0]).length
     if block_bytes is not None:
         height = None if jax.device_count() > 1 or not lead else choose.height(rows[0].shape, block_bytes)
-    if height is None:
+    if height is None or height == math.prod(lead):
         return function(carried, *rows)
     count = math.prod(lead)
     leaves, structure = jax.tree.flatten(carried)
@@ -50,8 +50,19 @@ def by_blocks(
         own = [next(rest) if taken else leaf for leaf, taken in zip(leaves, per_row, strict=True)]
         return function(jax.tree.unflatten(structure, own), *rows)
 
-    result = lax.map(on_block, (mapped, *flat), batch_size=height)
+    result = _map(on_block, (mapped, *flat), count, height)
     return jax.tree.map(lambda x: x.reshape(*lead, *x.shape[1:]), result)
+
+
+def _map(function: Callable[..., Any], rows: Any, count: int, height: int) -> Any:
+    """``function`` of so many rows at a time, which it sees together: a condition on a block stays one."""
+    whole = count - count % height
+    blocks = jax.tree.map(lambda x: x[:whole].reshape(-1, height, *x.shape[1:]), rows)
+    result = jax.tree.map(lambda x: x.reshape(whole, *x.shape[2:]), lax.map(function, blocks))
+    if whole == count:
+        return result
+    rest = function(jax.tree.map(lambda x: x[whole:], rows))
+    return jax.tree.map(lambda x, y: jnp.concatenate([x, y]), result, rest)
 
 
 def fresh(*arrays: jax.Array) -> tuple[jax.Array, ...]:

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 
 from kljax._kernels import in_range, pieces
-from kljax._kernels.blocks import by_blocks, single_or_double
+from kljax._kernels.blocks import single_or_double
 from kljax._kernels.divergence import Divergence, InRange
 from kljax._kernels.entropies import SINGLE, log_norm, log_norm_of, log_p_of, log_softmax
 from kljax._kernels.passes import statistics
@@ -54,19 +54,15 @@ def _slopes(given: None, value: jax.Array, pair: Pair) -> tuple[jax.Array, jax.A
 def _value_in_range(
     given: None, a: jax.Array, b: jax.Array, temperature: Temperature
 ) -> tuple[jax.Array, Statistics, jax.Array]:
-    def of_block(temperature, a, b):
-        p, _, rows, certain = in_range.sums(a, b, temperature, lowest=None)
-        either, one = in_range.missing(a, b)
-        y = jnp.where(either, 0.0, single_or_double(b))
-        y = y if temperature is None else y / temperature
-        # Σ p (top - y) + log Σ exp(y - top), where nothing cancels
-        top = jnp.clip(y.max(-1, keepdims=True), -in_range.TOP, in_range.TOP)
-        level = jnp.log(rows.norm_q * jnp.exp(-top))
-        value = jnp.where(one, jnp.inf, p * (top - y)).sum(-1, keepdims=True) / rows.norm_p + level
-        return value, *rows, certain & (value > 0.25) & (value < jnp.inf)
-
-    value, *rows, certain = by_blocks(of_block, temperature, a, b, still=True)
-    return value, Statistics(*rows), certain
+    p, _, rows, certain = in_range.sums(a, b, temperature, lowest=None)
+    either, one = in_range.missing(a, b)
+    y = jnp.where(either, 0.0, single_or_double(b))
+    y = y if temperature is None else y / temperature
+    # Σ p (top - y) + log Σ exp(y - top), where nothing cancels
+    top = jnp.clip(y.max(-1, keepdims=True), -in_range.TOP, in_range.TOP)
+    level = jnp.log(rows.norm_q * jnp.exp(-top))
+    value = jnp.where(one, jnp.inf, p * (top - y)).sum(-1, keepdims=True) / rows.norm_p + level
+    return value, rows, certain & (value > 0.25) & (value < jnp.inf)
 
 
 def _slopes_in_range(sides: Any, carried: Any, *operands: Any) -> tuple[jax.Array, ...]:

@@ -5,7 +5,7 @@
     a, b        rows of logits, T their temperature (``None`` for 1)
     θ           what else a divergence depends on, ``given``: a generator, with an order or a weight; or nothing
     s_p, s_q    its slopes, ∂D/∂log p and ∂D/∂log q outcome by outcome
-    quick       1 where all rows are ``in_range``, else 0
+    quick       1 for a row that is ``in_range``, else 0
 
 What a divergence is stands in a record ``Divergence``; which way its rows take is chosen here alone. The tangent is
 linear in the tangents and checkpointed: of the long arrays only the logits are kept for the backward pass, and tangents
@@ -15,7 +15,6 @@ known to be zero cost nothing.
 from __future__ import annotations
 
 import dataclasses
-import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -26,6 +25,7 @@ from jax.custom_derivatives import SymbolicZero
 
 from kljax._kernels import choose, in_range, streaming
 from kljax._kernels.blocks import by_blocks
+from kljax._kernels.few import few_apart
 from kljax._kernels.rows import (
     Statistics,
     Temperature,
@@ -105,17 +105,21 @@ def _evaluate(
     quick, streamed = _in_range(divergence, given, a), divergence.streamed
     names = _names(divergence, given, sides)
 
-    def passes(given, a, b, *_):
+    def passes(carried, a, b):
+        given, temperature = carried
         value, rows = divergence.by_passes(given, a, b, temperature)
         return value, rows, jnp.zeros_like(rows.norm_p)
 
+    def in_blocks(carried, a, b):
+        given, temperature = carried
+        value, rows, served = quick.value(given, a, b, temperature)
+        found = value[..., 0], rows, jnp.ones_like(rows.norm_p)
+        return few_apart(served, lambda *_: found, passes, carried, a, b)
+
     def other(a, b):
-        if quick is not None:
-            value, rows, certain = quick.value(given, a, b, temperature)
-            found = value[..., 0], rows, jnp.ones_like(rows.norm_p)
-            value, rows, here = lax.cond(certain.all(), lambda *found: found[3:], passes, given, a, b, *found)
-        else:
-            value, rows, here = passes(given, a, b)
+        carried = given, temperature
+        found = passes(carried, a, b) if quick is None else by_blocks(in_blocks, carried, a, b, still=True)
+        value, rows, here = found
         # What underflows may leave less than nothing.
         return jnp.maximum(value, 0.0), rows, {QUICK: here} | {name: jnp.zeros_like(rows.norm_p) for name in names}
 
@@ -145,24 +149,28 @@ def _with_statistics_jvp(divergence, sides, primals, tangents):
 
     def other(a, b, *steps):
         @jax.checkpoint
-        def general(a, b, *steps):
-            rest = iter(steps)
+        def general(carried, a, b, *steps):
+            (given, temperature, value, rows), rest = carried, iter(steps)
             d_logits = [step if absent(step) else next(rest) for step in tangents[1:3]]
             moving = tangents[0], *d_logits, tangents[3]
             return jnp.zeros_like(value) + tangent_by_slopes(
                 divergence, (given, a, b, temperature), moving, value, rows
             )
 
-        quick = _in_range(divergence, given, a)
+        carried, quick = (given, temperature, value, rows), _in_range(divergence, given, a)
         if quick is None or not (still and steps and {*moved} <= {*quick.sides}):
-            return general(a, b, *steps)
+            return general(carried, a, b, *steps)
 
         @jax.checkpoint
-        def in_block(a, b, *steps):
-            slopes = functools.partial(quick.slopes, moved)
-            return in_range.tangent(slopes, ((given, value), temperature), (a, b), rows, steps)
+        def in_range_(carried, a, b, *steps):
+            given, temperature, value, rows = carried
+            return in_range.tangent(quick.slopes, moved, (given, value), temperature, a, b, rows, steps)
 
-        return lax.cond((sums[QUICK] > 0.0).all(), in_block, general, a, b, *steps)
+        @jax.checkpoint
+        def of_block(carried, a, b, here, *steps):
+            return few_apart(here > 0.0, in_range_, general, carried, a, b, *steps)
+
+        return by_blocks(of_block, carried, a, b, sums[QUICK], *steps)
 
     def by_streaming(a, b, *steps):
         return _tangent_of_streamed(divergence, moved, (given, temperature), value, rows, sums, a, b, *steps)

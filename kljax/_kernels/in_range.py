@@ -25,7 +25,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from kljax._kernels.blocks import by_blocks, single_or_double
+from kljax._kernels.blocks import single_or_double
 from kljax._kernels.rows import Statistics, Temperature, balance, normalise, power_of_rows
 from kljax._special.elementwise import two_diff
 from kljax.generators import Generator, jeffreys, kl, reverse_kl, total_variation
@@ -112,19 +112,13 @@ def evaluate(
     generator: Generator, a: jax.Array, b: jax.Array, temperature: Temperature
 ) -> tuple[jax.Array, Statistics, jax.Array]:
     """(Σ q f(p/q), the statistics of the rows, whether these and the gradients from them have all digits), [..., 1]."""
-
-    def of_block(carried: Any, a: jax.Array, b: jax.Array) -> Any:
-        generator, temperature = carried
-        p, q, rows, certain = sums(a, b, temperature, lowest=_lowest(generator, a))
-        scaled_q = q * (rows.norm_p / rows.norm_q)
-        r = log_ratio(a, b, temperature, rows.shift)
-        # Where just one is missing the passes know what that costs.
-        terms = jnp.where(missing(a, b)[1], jnp.inf, _summand(generator, p, scaled_q, r))
-        value = terms.sum(-1, keepdims=True) / rows.norm_p
-        return value, *rows, certain & _certain(generator, value, rows.shift)
-
-    value, *rows, certain = by_blocks(of_block, (generator, temperature), a, b, still=True)
-    return value, Statistics(*rows), certain
+    p, q, rows, certain = sums(a, b, temperature, lowest=_lowest(generator, a))
+    scaled_q = q * (rows.norm_p / rows.norm_q)
+    r = log_ratio(a, b, temperature, rows.shift)
+    # Where just one is missing the passes know what that costs.
+    terms = jnp.where(missing(a, b)[1], jnp.inf, _summand(generator, p, scaled_q, r))
+    value = terms.sum(-1, keepdims=True) / rows.norm_p
+    return value, rows, certain & _certain(generator, value, rows.shift)
 
 
 def _summand(generator: Generator, p: jax.Array, q: jax.Array, r: jax.Array) -> jax.Array:
@@ -198,18 +192,19 @@ def _slopes_jvp(sides, primals, tangents):
 
 
 def tangent(
-    slopes: Any, carried: Any, operands: tuple[jax.Array, jax.Array], rows: Statistics, steps: Any
+    slopes: Any,
+    sides: tuple[str, ...],
+    carried: Any,
+    temperature: Temperature,
+    a: jax.Array,
+    b: jax.Array,
+    rows: Statistics,
+    steps: Any,
 ) -> jax.Array:
-    """Σ slopes · steps, of shape [...], for ``slopes(carried, a, b, rows)`` in a/T and b/T."""
-
-    @jax.checkpoint
-    def of_block(carried: Any, a: jax.Array, b: jax.Array, *rest: jax.Array) -> jax.Array:
-        inner, temperature = carried
-        total: Any = 0.0
-        for slope, step in zip(slopes(inner, temperature, a, b, Statistics(*rest[:6])), rest[6:], strict=True):
-            # Under vmap rows out of range come here too, whose slopes are then not taken.
-            slope, step = jnp.where(jnp.isfinite(slope), slope, 0.0), step.astype(slope.dtype)
-            total += (slope * (step if temperature is None else step / temperature)).sum(-1)
-        return total
-
-    return by_blocks(of_block, carried, *operands, *rows, *steps)
+    """Σ slopes · steps, of shape [...], for ``slopes(sides, carried, temperature, a, b, rows)`` in a/T and b/T."""
+    total: Any = 0.0
+    for slope, step in zip(slopes(sides, carried, temperature, a, b, rows), steps, strict=True):
+        # Under vmap rows out of range come here too, whose slopes are then not taken.
+        slope, step = jnp.where(jnp.isfinite(slope), slope, 0.0), step.astype(slope.dtype)
+        total += (slope * (step if temperature is None else step / temperature)).sum(-1)
+    return total
