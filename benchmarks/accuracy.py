@@ -133,9 +133,25 @@ def gradient_error(got: np.ndarray, exact: np.ndarray) -> float:
 def measure(
     tables: dict[str, Table], coordinates: str, dtype: Any, outcomes: int, rows: int, bar: tqdm
 ) -> Iterator[Result]:
-    """Every library, verb and kind at one length; a library is called once for all the rows."""
-    labels = [(kind, row) for kind in kinds_for(outcomes) for row in range(rows)]
-    pairs = [INPUTS[coordinates](kind, outcomes, row, dtype) for kind, row in labels]
+    """Every library, verb and kind at one length; a library is called once for all the rows of a kind.
+
+    Not for rows of several kinds: one row that is not in range would send all the others through the passes.
+    """
+    for kind in kinds_for(outcomes):
+        pairs = [INPUTS[coordinates](kind, outcomes, row, dtype) for row in range(rows)]
+        yield from measure_kind(tables, coordinates, dtype, outcomes, kind, pairs, bar)
+
+
+def measure_kind(
+    tables: dict[str, Table],
+    coordinates: str,
+    dtype: Any,
+    outcomes: int,
+    kind: str,
+    pairs: list[tuple[np.ndarray, np.ndarray]],
+    bar: tqdm,
+) -> Iterator[Result]:
+    """Every library and verb for the rows of a kind at one length."""
     stacked = [np.stack(side) for side in zip(*pairs, strict=True)]
     answers: dict[tuple[str, str], tuple[Call, np.ndarray, Any]] = {}
     for library, table in tables.items():
@@ -143,8 +159,8 @@ def measure(
             if where == coordinates:
                 gradient = call.gradient(*stacked) if call.gradient else None
                 answers[library, verb] = (call, call.value(*stacked), gradient)
-    for index, (kind, row) in enumerate(labels):
-        held = {c: oracle_pair(coordinates, *pairs[index], c) for c in ("measure", "normalised")}
+    for index, row in enumerate(pairs):
+        held = {c: oracle_pair(coordinates, *row, c) for c in ("measure", "normalised")}
         truth: dict[tuple[str, str], tuple[mpmath.mpf, tuple[np.ndarray, np.ndarray]]] = {}
         for (library, verb), (call, value, gradient) in answers.items():
             name, params = VERBS[verb]
@@ -154,7 +170,7 @@ def measure(
                 truth[verb, key[1]] = oracles.value(pair, key[0], **params), oracles.gradient(pair, key[0], **params)
             exact, slopes = truth[verb, key[1]]
             group = "identical" if exact == 0 else group_of(kind)  # a small perturbation may round to nothing
-            common = (library, verb, coordinates, np.dtype(dtype).name, outcomes, kind, row)
+            common = (library, verb, coordinates, np.dtype(dtype).name, outcomes, kind, index)
             yield Result(*common, "value", group, oracles.value_error(value[index], exact), value[index], float(exact))
             for quantity, side in (("∂p", 0), ("∂q", 1)):
                 if gradient is not None:
