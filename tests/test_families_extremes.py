@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 from mpmath import mpf
 from oracles.measures import MEASURES
+from scipy.special import i0, zeta
 from sweeps import thinned
 
 import kljax
@@ -445,6 +446,27 @@ SUPREMA: list[tuple[Any, Any, float]] = [
     (families.Lindley(2.0), families.Lindley(1.0), math.log(8.0 / 3.0)),
     (families.Laplace(0.0, 1.0), families.Laplace(0.0, 2.0), _LOG_2),
     (families.VonMises(0.5, 1.0), families.VonMises(0.5, 1.0), 0.0),
+    (families.VonMises(0.0, 2.0), families.VonMises(0.0, 1.0), 1.0 + math.log(i0(1.0) / i0(2.0))),
+    (
+        families.VonMises(0.3, 2.0),  # the length of the difference of the vectors κμ
+        families.VonMises(0.0, 1.0),
+        math.sqrt(5.0 - 4.0 * math.cos(0.3)) + math.log(i0(1.0) / i0(2.0)),
+    ),
+    (
+        VonMisesFisher(jnp.array([0.0, 0.6, 0.8]), 2.0),
+        VonMisesFisher(jnp.array([0.0, 0.6, 0.8]), 1.0),
+        1.0 + math.log(2.0 * math.sinh(1.0) / math.sinh(2.0)),
+    ),
+    (families.Logistic(0.0, 1.0), families.Logistic(0.0, 2.0), _LOG_2),
+    (families.HalfCauchy(1.0), families.HalfCauchy(2.0), _LOG_2),
+    (families.Moyal(1.0, 1.0), families.Moyal(0.0, 1.0), 0.5),
+    (families.LogitNormal(0.0, 1.0), families.LogitNormal(0.0, 2.0), _LOG_2),
+    (InverseGamma(3.0, 2.0), InverseGamma(2.0, 1.0), 3.0 * _LOG_2 - _LOG_2 - 1.0),
+    (Kumaraswamy(2.0, 3.0), Kumaraswamy(2.0, 2.0), math.log(1.5)),
+    (families.NegativeBinomial(3, 0.5), families.NegativeBinomial(3, 0.4), 3.0 * math.log(1.25)),
+    (families.Zipf(3.0), families.Zipf(2.0), math.log(zeta(2.0) / zeta(3.0))),
+    (Uniform(0.0, 1.0), Uniform(-1.0, 2.0), math.log(3.0)),
+    (Gumbel(0.0, 1.0), Gumbel(1.0, 1.0), INF),
     (Chi(2.0), Chi(2.0), 0.0),
     (ContinuousBernoulli(2.0), ContinuousBernoulli(0.0), math.log(2.0 * math.e**2 / (math.e**2 - 1.0))),
     (Gumbel(1.0, 1.0), Gumbel(0.0, 1.0), 1.0),
@@ -518,6 +540,23 @@ DRAWN: list[tuple[Any, Any]] = [
     (Exponential(1.0), Gamma(0.01, 1.0)),
     (Independent(Gamma(jnp.array([0.05, 0.1]), 1.0), 1), Independent(Gamma(jnp.array([0.1, 0.1]), 1.0), 1)),
 ]
+
+
+def test_estimates_of_small_concentrations_are_finite(sweep_size: Any) -> None:
+    """ψ(a) and log Γ(a) of the exact value are mpmath's."""
+    a, b = mpf("0.05"), mpf("0.1")
+    exact = float((a - b) * mpmath.digamma(a) - mpmath.loggamma(a) + mpmath.loggamma(b))
+    found = kljax.estimate(Gamma(0.05, 1.0), Gamma(0.1, 1.0), key=jax.random.key(0))
+    assert abs(found.value - exact) < 4.5 * found.stderr
+    others = (
+        (Gamma(0.01, 1.0), Gamma(0.02, 1.0)),
+        (families.Chi2(0.1), families.Chi2(0.2)),
+        (Chi(0.1), Chi(0.2)),
+        (Kumaraswamy(30.0, 0.5), Kumaraswamy(30.0, 0.25)),
+    )
+    for p, q in others[: sweep_size(1, len(others))]:
+        found = kljax.estimate(p, q, key=jax.random.key(0))
+        assert abs(found.value - kljax.kl(p, q)) < 4.5 * found.stderr
 
 
 @pytest.mark.parametrize("case", thinned(range(len(DRAWN)), (0,)))

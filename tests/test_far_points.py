@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from mpmath import mp
 from sweeps import thinned
 
 from kljax import families
@@ -21,7 +22,12 @@ FAMILIES: dict[str, tuple[float, ...]] = {
     "Exponential": (2.0,),
     "FisherSnedecor": (4.0, 5.0),
     "Gamma": (3.0, 2.0),
+    "GeneralizedExtremeValue": (0.0, 1.0, 0.1),
+    "GeneralizedExtremeValue of Gumbel": (0.0, 1.0, 0.0),
+    "GeneralizedExtremeValue of Weibull": (0.0, 1.0, -0.1),
     "GeneralizedPareto": (0.0, 1.0, -0.1),
+    "GeneralizedPareto of slow fall": (0.0, 1.0, 0.1),
+    "GeneralizedPareto of Exponential": (0.0, 1.0, 0.0),
     "Geometric": (0.5,),
     "Gumbel": (1.0, 1.0),
     "HalfCauchy": (1.0,),
@@ -33,6 +39,7 @@ FAMILIES: dict[str, tuple[float, ...]] = {
     "LogNormal": (0.0, 1.0),
     "Logistic": (0.0, 1.0),
     "Moyal": (0.0, 1.0),
+    "NegativeBinomial": (3.0, 0.4),
     "Normal": (0.0, 0.1),
     "Pareto": (3.0, 2.0),
     "Poisson": (1.0,),
@@ -44,12 +51,14 @@ FAMILIES: dict[str, tuple[float, ...]] = {
 }
 
 
-@pytest.mark.parametrize("name", thinned(FAMILIES, ("Normal", "InverseGaussian", "SkewNormal")))
+@pytest.mark.parametrize(
+    "name", thinned(FAMILIES, ("Normal", "InverseGaussian", "SkewNormal", "GeneralizedExtremeValue"))
+)
 def test_far_points(name: str) -> None:
     parameters = tuple(jnp.float32(one) for one in FAMILIES[name])
 
     def value(x: jax.Array, *parameters: jax.Array) -> jax.Array:
-        return getattr(families, name)(*parameters).log_prob(x)
+        return getattr(families, name.split()[0])(*parameters).log_prob(x)
 
     @jax.jit
     def everything(x: jax.Array) -> Any:
@@ -81,3 +90,23 @@ def test_infinity_outside_or_inside_a_support_of_any_shape(name: str) -> None:
             found, slopes = both(jnp.float32(x), *map(jnp.float32, (0.0, 1.0, shape)))
             assert found == -np.inf
             assert np.isfinite(slopes).all()
+
+
+def test_slopes_at_the_largest_numbers_are_right() -> None:
+    x, shape, r, p = 3e38, 0.1, 3.0, 0.4
+
+    def extreme(shape: jax.Array) -> jax.Array:
+        return families.GeneralizedExtremeValue(0.0, 1.0, shape).log_prob(jnp.float32(x))
+
+    def waits(x: jax.Array) -> jax.Array:
+        return families.NegativeBinomial(r, jnp.float32(p)).log_prob(x)
+
+    def level(shape: Any) -> Any:
+        return mp.log(1 + shape * mp.mpf(x)) / shape
+
+    with mp.workdps(60):
+        want = float(mp.diff(lambda c: -(1 + c) * level(c) - mp.exp(-level(c)), mp.mpf(shape)))
+    assert jax.grad(extreme)(jnp.float32(shape)) == pytest.approx(want, rel=1e-6)
+    assert jax.jvp(extreme, (jnp.float32(shape),), (jnp.float32(0.0),))[1] == 0.0
+    # ψ(x + r) - ψ(x + 1) + log(1 - p), of which the first two are equal
+    assert jax.grad(waits)(jnp.float32(x)) == pytest.approx(float(mp.log(1 - p)), rel=1e-6)

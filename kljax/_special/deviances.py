@@ -27,6 +27,7 @@ from kljax._special.edges import at_end, power_log
 from kljax._special.elementwise import divide, log1p, log_ratio, tiny, two_product, two_sum, x_minus_log1p
 from kljax._special.gamma import bregman_log_gamma, digamma, digamma_gap, log_gamma, log_gamma_gap
 from kljax._special.ratios import gap_less_log, product_ratio_gap
+from kljax._special.safe import saturated
 from kljax._special.stirling import phi, remainder, remainder_slope
 
 # From here on Stirling's formula is taken.
@@ -82,7 +83,7 @@ def _share_deviance_jvp(primals, tangents):
     in_a, in_b = _log_share(a, d, n * x)[1], _log_share(b, -d, n * (1.0 - x))[1]
     first, second = jnp.where(a == 0.0, 1.0, x), jnp.where(b == 0.0, 1.0, 1.0 - x)
     size = jnp.where(a == 0.0, n, jnp.where(b == 0.0, -n, d))
-    slopes = divide(divide(size, first), second) * dx - in_a * da - in_b * db
+    slopes = saturated(divide(divide(size, first), second)) * dx - in_a * da - in_b * db
     return share_deviance(*primals), jnp.where(dead, 0.0, slopes)
 
 

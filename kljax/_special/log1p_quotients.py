@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 
 from kljax._special.elementwise import atanh_tail, divide
+from kljax._special.safe import saturated
 
 
 def log1p_ratio_near(t: jax.Array) -> jax.Array:
@@ -65,7 +66,8 @@ def log1p_over(beta: jax.Array | float, a: jax.Array) -> jax.Array:
 def _log1p_over_jvp(primals, tangents):
     (beta, a), (d_beta, da) = primals, tangents
     t = beta * a
-    return log1p_over(beta, a), divide(da - a * (a * log1p_excess_ratio(t)) * d_beta, 1.0 + t)
+    in_beta = saturated(a * log1p_excess_ratio(t) * divide(a, 1.0 + t))
+    return log1p_over(beta, a), divide(da, 1.0 + t) - in_beta * d_beta
 
 
 def log_over(beta: jax.Array | float, a: jax.Array, log: jax.Array) -> jax.Array:

@@ -21,8 +21,12 @@ def exp_within(t: jax.Array) -> jax.Array:
     return jnp.exp(jnp.minimum(t, 88.7 if t.dtype == jnp.float32 else 709.7))
 
 
-def saturated(x: jax.Array, top: float) -> jax.Array:
-    """x within ±top. Its derivative is chosen, not multiplied by 0 or 1: beyond, it is 0 also where that of x is ∞."""
+def saturated(x: jax.Array, top: float | None = None) -> jax.Array:
+    """x within ±top, by default the largest number, so that times a zero tangent it is zero.
+
+    Its derivative is chosen, not multiplied by 0 or 1: beyond, it is 0 also where that of x is ∞.
+    """
+    top = float(jnp.finfo(x.dtype).max) if top is None else top
     return jnp.where(x > top, top, jnp.where(x < -top, -top, x))
 
 

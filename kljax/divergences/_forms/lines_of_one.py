@@ -196,7 +196,12 @@ def directions(order: float, size_p: jax.Array, size_q: jax.Array, gap: jax.Arra
         some = total > 0.0
         d = c * jnp.where(some, divide(ahead, jnp.where(some, total, 1.0)), 0.0)
         spread = difference * difference + 2.0 * product * gap
-        inner = 0.5 * (x * x + y * y - c * c * spread)
+        # η_r·η_s = |η|² ± c η·(η_p - η_q) from the shorter of both; by the three sides it would cancel at large orders.
+        short = x <= y
+        t, size = jnp.where(short, s, r), jnp.minimum(x, y)
+        from_q = size_q * difference - product * gap + t * spread
+        from_p = size_p * difference + product * gap - (1.0 - t) * spread
+        inner = size * size + jnp.where(short, c, -c) * jnp.where(t < 0.5, from_q, from_p)
         acute = inner > 0.0
         # κ_rκ_s(1 - cos): by the sine of the angle between η_r and η_s where that is acute.
         small = divide(jnp.square(c * product) * sine, jnp.where(acute, x * y + inner, 1.0))
