@@ -112,6 +112,7 @@ def _evaluate(
 
     def in_blocks(carried, a, b):
         given, temperature = carried
+        assert quick is not None
         value, rows, served = quick.value(given, a, b, temperature)
         found = value[..., 0], rows, jnp.ones_like(rows.norm_p)
         return few_apart(served, lambda *_: found, passes, carried, a, b)
