@@ -115,7 +115,10 @@ class Power:
         a, b = jnp.where(inside, logs[0], 0.0), jnp.where(inside, logs[1], 0.0)
         missed = (logs[0] > -jnp.inf) & (logs[1] == -jnp.inf) & (jnp.asarray(order) >= 1.0) & (log_weight > -jnp.inf)
         power = jnp.where(inside, 1.0, jnp.where(missed, jnp.inf, 0.0)).astype(a.dtype)
-        exponent = jnp.where(inside, order * a + (1.0 - order) * b + log_weight, jnp.where(missed, 0.0, -jnp.inf))
+        # log pᵅq¹⁻ᵅ from whichever end is nearer: far out α log p alone may overflow.
+        from_p = jnp.asarray(order) > 0.5
+        power_log = jnp.where(from_p, a, b) + jnp.where(from_p, order - 1.0, order) * (a - b)
+        exponent = jnp.where(inside, power_log + log_weight, jnp.where(missed, 0.0, -jnp.inf))
         unit = _unit(logs, log_weight)
         value = _summand(self.generator, logs[0], logs[1], log_weight - unit)
         return Terms(jnp.stack([value, power]), jnp.stack([unit, exponent]))
