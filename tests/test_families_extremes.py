@@ -388,10 +388,12 @@ OTHERS: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
     "Rayleigh": ((1.0,), (2.0,)),
     "Pareto": ((3.0, 2.0), (2.0, 1.0)),
     "Geometric": ((0.5,), (0.25,)),
+    "Zipf": ((3.0,), (2.5,)),
+    "Triangular": ((0.0, 2.0, 0.5), (-1.0, 3.0, 1.0)),
 }
 
 
-@pytest.mark.parametrize("name", thinned(OTHERS, ("Weibull",)))
+@pytest.mark.parametrize("name", thinned(OTHERS, ("Weibull", "Zipf")))
 def test_padded_members_of_other_families(name: str) -> None:
     kind, mask = getattr(families, name), jnp.array([True, False])
     p, q = (kind(*(jnp.float32(one) for one in given)) for given in OTHERS[name])

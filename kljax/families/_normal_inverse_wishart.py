@@ -53,6 +53,9 @@ class NormalInverseWishart:
                 f"{self.loc.shape} and {self.scale.shape}."
             )
 
+    def _ordinary(self) -> dict[str, Any]:
+        return {"df": self.scale.shape[-1] + 1.0}
+
     @property
     def event_shape(self) -> Any:
         """((n,), (n, n)), of a mean and of a covariance."""

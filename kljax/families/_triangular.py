@@ -31,6 +31,9 @@ class Triangular:
     high: Entries = real(1.0)
     peak: Entries = real(0.5)
 
+    def _ordinary(self) -> dict[str, Any]:
+        return {"low": 0.0, "high": 1.0, "peak": 0.5}
+
     def log_prob(self, x: Any) -> jax.Array:
         """The log-density at x; -∞ outside the support."""
         x, at = at_points(x, self)

@@ -30,6 +30,9 @@ class Zipf:
 
     power: Entries = real()
 
+    def _ordinary(self) -> dict[str, Any]:
+        return {"power": 4.0}
+
     def log_prob(self, x: Any) -> jax.Array:
         """The log-probability of x; -∞ for what is no integer ≥ 1."""
         k, at = at_points(x, self)
