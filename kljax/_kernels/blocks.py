@@ -12,6 +12,7 @@ from jax import lax
 
 from kljax._kernels import choose
 
+PIECE = 256  # numbers that a product sums one after another, in some lanes
 COPIES_HALVES = jax.__version_info__ < (0, 12)  # XLA's CPU backend of then converts all of an operand to slice it
 
 
@@ -73,3 +74,24 @@ def fresh(*arrays: jax.Array) -> tuple[jax.Array, ...]:
 def single_or_double(x: jax.Array) -> jax.Array:
     """Half precision is read as it is and computed in float32."""
     return x.astype(jnp.float32) if x.dtype.itemsize < 4 else x
+
+
+def total(x: jax.Array) -> jax.Array:
+    """Σ x over the last axis, [..., 1], of a block of rows.
+
+    On a CPU by products with ones, of pieces and then of their sums, whose rounding is that of XLA's own sum: that
+    takes one number after another, of rows of ten outcomes three times as long, of long ones half as long again.
+    """
+    if jax.default_backend() != "cpu" or jax.device_count() > 1 or not choose.known(*x.shape):
+        return x.sum(-1, keepdims=True)
+    size = x.shape[-1]
+    piece = next((one for one in range(PIECE, 16, -1) if size % one == 0), 0) if size > PIECE else size
+    if not piece:
+        return x.sum(-1, keepdims=True)
+    pieces = _by_product(x.reshape(*x.shape[:-1], size // piece, piece))
+    return pieces if size == piece else _by_product(pieces)[..., None]
+
+
+def _by_product(x: jax.Array) -> jax.Array:
+    ones = jnp.ones((x.shape[-1],), x.dtype)
+    return lax.dot_general(x, ones, (((x.ndim - 1,), (0,)), ((), ())), precision=lax.Precision.HIGHEST)

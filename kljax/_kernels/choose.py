@@ -3,7 +3,7 @@
 | rows | where | way | at a time |
 |---|---|---|---|
 | held in memory | GPU, from 1024 outcomes on | streaming: one reduction | all |
-| | one CPU | in range: exponentials as they are; passes where they would not fit | 128 KiB if 2 MiB or more, else all |
+| | one CPU | in range: exponentials as they are; passes where they would not fit | 512 KiB if 2 MiB or more, else all |
 | | else | passes | all |
 | formed from hidden states | up to 4 Mi logits | tokens | all |
 | | tokens' weights known, or two passes | tokens: whole rows | 8 Mi logits on a CPU, else 128 Mi from 1024 tokens on |
@@ -29,7 +29,7 @@ from jax import lax
 GPUS = ("cuda", "rocm")  # the names that XLA gives to its GPU backends when it lowers
 STREAMED = ("float16", "bfloat16", "float32", "float64")
 OUTCOMES = 1024  # shorter rows stay in a GPU's cache over several passes
-BLOCK_BYTES = 1 << 17  # in float32 of one operand; two of them with their intermediates then stay in the cache
+BLOCK_BYTES = 1 << 19  # in float32 of one operand; two of them with their intermediates then stay in the cache
 LONG_BYTES = 1 << 21  # of one operand, from where on a loop over blocks of rows pays
 SMALL = 1 << 22  # logits that are formed at once
 
@@ -94,9 +94,9 @@ def by_platform(streamed: Callable[..., Any], other: Callable[..., Any], a: jax.
 
 
 def height(shape: tuple[int, ...], block_bytes: int) -> int:
-    """How many rows of this shape make a block of so many bytes in float32."""
+    """How many rows of this shape make a block of so many bytes in float32; of one row XLA's loop would copy all."""
     # What is left over would be split off by copying all rows.
-    return even(math.prod(shape[:-1]), max(1, block_bytes // (4 * shape[-1])))
+    return even(math.prod(shape[:-1]), max(2, block_bytes // (4 * shape[-1])))
 
 
 def even(size: int, length: int) -> int:

@@ -114,12 +114,15 @@ def _evaluate(
         given, temperature = carried
         assert quick is not None
         value, rows, served = quick.value(given, a, b, temperature)
-        found = value[..., 0], rows, jnp.ones_like(rows.norm_p)
-        return few_apart(served, lambda *_: found, passes, carried, a, b)
+        return (value[..., 0], rows, jnp.ones_like(rows.norm_p)), served
 
     def other(a, b):
         carried = given, temperature
-        found = passes(carried, a, b) if quick is None else by_blocks(in_blocks, carried, a, b, still=True)
+        if quick is None:
+            found = passes(carried, a, b)
+        else:
+            first, served = by_blocks(in_blocks, carried, a, b, still=True)
+            found = few_apart(served, lambda *_: first, passes, carried, a, b)
         value, rows, here = found
         # What underflows may leave less than nothing.
         return jnp.maximum(value, 0.0), rows, {QUICK: here} | {name: jnp.zeros_like(rows.norm_p) for name in names}
@@ -167,6 +170,7 @@ def _with_statistics_jvp(divergence, sides, primals, tangents):
             given, temperature, value, rows = carried
             return in_range.tangent(quick.slopes, moved, (given, value), temperature, a, b, rows, steps)
 
+        # The condition is within the loop here, as the transpose of one about the loop has copies of all rows.
         @jax.checkpoint
         def of_block(carried, a, b, here, *steps):
             return few_apart(here > 0.0, in_range_, general, carried, a, b, *steps)

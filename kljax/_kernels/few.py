@@ -16,10 +16,10 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from kljax._kernels.choose import known
+from kljax._kernels.choose import known, way
 
 SHARE = 32  # one in so many rows is few: the general way then costs an eighth more
-LEAST = 256  # rows of a block from which on this pays for its compilation
+LEAST = 256  # rows from which on this pays for its compilation, where all are taken at once
 
 
 def few_apart(
@@ -30,7 +30,8 @@ def few_apart(
     A leaf of ``carried`` or of a result whose leading axes are those of the rows goes with them.
     """
     lead = served.shape[:-1]
-    room = math.prod(lead) // SHARE if known(*lead) and math.prod(lead) >= LEAST else 0
+    least = LEAST if way(rows[0]).length is None else SHARE
+    room = math.prod(lead) // SHARE if known(*lead) and math.prod(lead) >= least else 0
     if not room:
         return lax.cond(served.all(), quick, general, carried, *rows)
 
@@ -52,5 +53,5 @@ def few_apart(
         )
 
     count = (~served).sum(dtype=jnp.int32)
-    way = jnp.where(count > room, 2, jnp.where(count > 0, 1, 0))
-    return lax.switch(way, (quick, mended, general), carried, *rows)
+    taken = jnp.where(count > room, 2, jnp.where(count > 0, 1, 0))
+    return lax.switch(taken, (quick, mended, general), carried, *rows)

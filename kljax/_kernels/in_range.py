@@ -25,9 +25,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from kljax._kernels.blocks import single_or_double
+from kljax._kernels.blocks import single_or_double, total
 from kljax._kernels.rows import Statistics, Temperature, balance, normalise, power_of_rows
-from kljax._special.elementwise import two_diff
+from kljax._special.error_free import finite_two_sum
 from kljax.generators import Generator, jeffreys, kl, reverse_kl, total_variation
 from kljax.generators._internal import Scalar, is_static, slopes_of_rows, weighted_slopes
 from kljax.generators._internal import masses as form_masses
@@ -58,9 +58,8 @@ def missing(a: jax.Array, b: jax.Array) -> tuple[jax.Array, jax.Array]:
 
 def log_ratio(a: jax.Array, b: jax.Array, temperature: Temperature, shift: jax.Array) -> jax.Array:
     """(a - b - T shift)/T; finite where a or b is missing."""
-    either, _ = missing(a, b)
-    a, b = (jnp.where(either, 0.0, single_or_double(x)) for x in (a, b))
-    head, tail = two_diff(a, b)
+    a, b = (jnp.maximum(single_or_double(x), -FAR) for x in (a, b))
+    head, tail = finite_two_sum(a, -b)
     if temperature is None:
         return (head - shift) + tail
     return ((head - temperature * shift) + tail) / temperature
@@ -93,7 +92,7 @@ def sums(
 ) -> tuple[jax.Array, jax.Array, Statistics, jax.Array]:
     """(eˣ, eʸ, the statistics, whether the rows are in range, none but absent outcomes lower than ``lowest``)."""
     p, q = exponentials(a, b, temperature)
-    norm_p, norm_q = p.sum(-1, keepdims=True), q.sum(-1, keepdims=True)
+    norm_p, norm_q = total(p), total(q)
     certain = (norm_p > LEAST) & (norm_p < MOST) & (norm_q > LEAST) & (norm_q < MOST)
     norm_p, norm_q = (jnp.where(certain, norm, 1.0) for norm in (norm_p, norm_q))
     shift, zero = jnp.log(norm_p / norm_q), jnp.zeros_like(norm_p)
@@ -117,7 +116,7 @@ def evaluate(
     r = log_ratio(a, b, temperature, rows.shift)
     # Where just one is missing the passes know what that costs.
     terms = jnp.where(missing(a, b)[1], jnp.inf, _summand(generator, p, scaled_q, r))
-    value = terms.sum(-1, keepdims=True) / rows.norm_p
+    value = total(terms) / rows.norm_p
     return value, rows, certain & _certain(generator, value, rows.shift)
 
 

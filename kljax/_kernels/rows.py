@@ -22,7 +22,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from kljax._kernels.blocks import single_or_double
+from kljax._kernels.blocks import single_or_double, total
 from kljax._special.elementwise import divide, expm1_minus_x_near, two_diff, two_product, two_sum
 from kljax._special.error_free import finite_two_sum
 from kljax._special.safe import saturated
@@ -245,14 +245,14 @@ def balance(p: jax.Array, slopes: jax.Array) -> jax.Array:
     top = 2.0**-10 * float(jnp.finfo(p.dtype).max) / p.shape[-1]
     slopes = saturated(slopes, top)
     dominant = p > 0.5
-    gradient = jnp.where(dominant, 0.0, slopes - p * slopes.sum(-1, keepdims=True))
-    return jnp.where(dominant, -gradient.sum(-1, keepdims=True), gradient)
+    gradient = jnp.where(dominant, 0.0, slopes - p * total(slopes))
+    return jnp.where(dominant, -total(gradient), gradient)
 
 
 def closed(p: jax.Array, slopes: jax.Array) -> jax.Array:
     """Slopes that must sum to zero: that of an outcome with more than half of p becomes what the others leave."""
     dominant = p > 0.5
-    return jnp.where(dominant, -jnp.where(dominant, 0.0, slopes).sum(-1, keepdims=True), slopes)
+    return jnp.where(dominant, -total(jnp.where(dominant, 0.0, slopes)), slopes)
 
 
 def logit_tangent(
