@@ -12,7 +12,7 @@ from jax import lax
 
 from kljax._kernels import choose
 
-PIECE = 256  # numbers that a product sums one after another, in some lanes
+SHORT, LONG = 16, 1024  # outcomes up to which, and from which on, a product sums them as exactly and sooner
 COPIES_HALVES = jax.__version_info__ < (0, 12)  # XLA's CPU backend of then converts all of an operand to slice it
 
 
@@ -79,17 +79,18 @@ def single_or_double(x: jax.Array) -> jax.Array:
 def total(x: jax.Array) -> jax.Array:
     """Σ x over the last axis, [..., 1], of a block of rows.
 
-    On a CPU by products with ones, of pieces and then of their sums, whose rounding is that of XLA's own sum: that
+    On a CPU by products with ones, of pieces and then of their sums, with as little rounding as XLA's own sum. That
     takes one number after another, of rows of ten outcomes three times as long, of long ones half as long again.
     """
     if jax.default_backend() != "cpu" or jax.device_count() > 1 or not choose.known(*x.shape):
         return x.sum(-1, keepdims=True)
     size = x.shape[-1]
-    piece = next((one for one in range(PIECE, 16, -1) if size % one == 0), 0) if size > PIECE else size
-    if not piece:
+    if size <= SHORT:
+        return _by_product(x)[..., None]
+    piece = next((one for one in range(2 * math.isqrt(size), 15, -1) if size % one == 0), 0)
+    if size < LONG or not piece:
         return x.sum(-1, keepdims=True)
-    pieces = _by_product(x.reshape(*x.shape[:-1], size // piece, piece))
-    return pieces if size == piece else _by_product(pieces)[..., None]
+    return _by_product(_by_product(x.reshape(*x.shape[:-1], size // piece, piece)))[..., None]
 
 
 def _by_product(x: jax.Array) -> jax.Array:

@@ -15,12 +15,12 @@ import jax
 import jax.numpy as jnp
 
 from kljax._kernels import in_range, pieces
-from kljax._kernels.blocks import single_or_double
+from kljax._kernels.blocks import single_or_double, total
 from kljax._kernels.divergence import Divergence, InRange
 from kljax._kernels.entropies import SINGLE, log_norm, log_norm_of, log_p_of, log_softmax
 from kljax._kernels.passes import statistics
 from kljax._kernels.rows import Pair, Statistics, Temperature, logit_tangent
-from kljax._kernels.sharded import PAIR, Functional, masses_of, total
+from kljax._kernels.sharded import PAIR, Functional, masses_of
 from kljax._special.elementwise import log1p
 from kljax.generators import kl
 from kljax.generators._internal import mass_gap
@@ -61,7 +61,7 @@ def _value_in_range(
     # Σ p (top - y) + log Σ exp(y - top), where nothing cancels
     top = jnp.clip(y.max(-1, keepdims=True), -in_range.TOP, in_range.TOP)
     level = jnp.log(rows.norm_q * jnp.exp(-top))
-    value = jnp.where(one, jnp.inf, p * (top - y)).sum(-1, keepdims=True) / rows.norm_p + level
+    value = total(jnp.where(one, jnp.inf, p * (top - y))) / rows.norm_p + level
     return value, rows, certain & (value > 0.25) & (value < jnp.inf)
 
 

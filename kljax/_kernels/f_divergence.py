@@ -18,12 +18,12 @@ import jax.numpy as jnp
 from jax import lax
 
 from kljax._kernels import in_range, kullback_leibler, row_sums
-from kljax._kernels.blocks import fresh
+from kljax._kernels.blocks import fresh, total
 from kljax._kernels.divergence import Divergence, InRange, Sides, Streamed, Sums
 from kljax._kernels.passes import evaluate
 from kljax._kernels.pieces import Moments
 from kljax._kernels.rows import Pair, Statistics, Temperature, balance, pair_of, power_of_rows, quick_masses
-from kljax._kernels.sharded import PAIR, Functional, masses_of, total
+from kljax._kernels.sharded import PAIR, Functional, masses_of
 from kljax.generators import Generator, kl
 from kljax.generators._internal import parameter_tangent, slopes_of_rows, summand
 

@@ -26,7 +26,7 @@ from jax.scipy.special import logsumexp
 
 from kljax import _checks
 from kljax._kernels import in_range, pieces
-from kljax._kernels.blocks import single_or_double
+from kljax._kernels.blocks import single_or_double, total
 from kljax._kernels.divergence import Divergence, InRange
 from kljax._kernels.passes import evaluate
 from kljax._kernels.rows import (
@@ -45,7 +45,7 @@ from kljax._kernels.rows import (
     power_exponent,
     power_of_rows,
 )
-from kljax._kernels.sharded import PAIR, Functional, masses_of, total
+from kljax._kernels.sharded import PAIR, Functional, masses_of
 from kljax._special.elementwise import divide, expm1, expm1_minus_x_ratio, expm1_near, expm1_ratio, log1p
 from kljax._special.error_free import finite_two_sum
 from kljax._special.log1p_quotients import log1p_over, log_over

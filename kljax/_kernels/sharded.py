@@ -85,11 +85,6 @@ PAIR: dict[str, Any] = {
 }
 
 
-def total(x: jax.Array) -> jax.Array:
-    """The sum over a piece's outcomes, [T, 1]."""
-    return x.sum(-1, keepdims=True)
-
-
 def masses_of(
     found: pieces.Moments, a: jax.Array, b: jax.Array
 ) -> tuple[Statistics, tuple[jax.Array, jax.Array, jax.Array]]:
