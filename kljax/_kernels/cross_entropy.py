@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 
 from kljax._kernels import in_range, pieces
-from kljax._kernels.blocks import single_or_double, total
+from kljax._kernels.blocks import by_blocks, single_or_double, total
 from kljax._kernels.divergence import Divergence, InRange
 from kljax._kernels.entropies import SINGLE, log_norm, log_norm_of, log_p_of, log_softmax
 from kljax._kernels.passes import statistics
@@ -32,20 +32,27 @@ def cross_entropy(a: jax.Array, b: jax.Array, temperature: Temperature) -> jax.A
 
 
 def _by_passes(given: None, a: jax.Array, b: jax.Array, temperature: Temperature) -> tuple[jax.Array, Statistics]:
-    return _terms(a, b, temperature).sum(-1), statistics(a, b, temperature)
+    def of_block(temperature: Temperature, a: jax.Array, b: jax.Array) -> jax.Array:
+        return _terms(a, b, temperature).sum(-1)
+
+    return by_blocks(of_block, temperature, a, b, still=True), statistics(a, b, temperature)
 
 
 def _terms(a: jax.Array, b: jax.Array, temperature: Temperature) -> jax.Array:
-    log_p = log_softmax(a, temperature, *log_norm(a, temperature))
-    log_q = log_softmax(b, temperature, *log_norm(b, temperature))
+    log_p, log_q = (_log_softmax(x, temperature) for x in (a, b))
     missed = (log_q == -jnp.inf) & (log_p > -jnp.inf)  # neither is NaN
     safe = jnp.where(log_q == -jnp.inf, 0.0, log_q)
     return jnp.where(missed, jnp.inf, -jnp.exp(log_p) * safe)
 
 
+def _log_softmax(x: jax.Array, temperature: Temperature) -> jax.Array:
+    x = single_or_double(x)
+    return log_softmax(x, temperature, *log_norm(x, temperature))
+
+
 def _slopes(given: None, value: jax.Array, pair: Pair) -> tuple[jax.Array, jax.Array]:
     # That in log q with Σ (q - p) = 0 taken into account.
-    log_q = log_softmax(pair.b, pair.temperature, *log_norm(pair.b, pair.temperature))
+    log_q = _log_softmax(pair.b, pair.temperature)
     missed = jnp.isinf(pair.r) | (log_q == -jnp.inf)
     paid = jnp.where(missed, 0.0, -pair.p * jnp.where(missed, 0.0, log_q))
     return paid, jnp.where(pair.r == jnp.inf, 0.0, mass_gap(pair.p, pair.q, pair.r))

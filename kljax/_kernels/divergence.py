@@ -24,7 +24,7 @@ from jax import lax
 from jax.custom_derivatives import SymbolicZero
 
 from kljax._kernels import choose, in_range, streaming
-from kljax._kernels.blocks import by_blocks
+from kljax._kernels.blocks import by_blocks, fresh
 from kljax._kernels.few import few_apart
 from kljax._kernels.rows import (
     Statistics,
@@ -122,7 +122,8 @@ def _evaluate(
             found = passes(carried, a, b)
         else:
             first, served = by_blocks(in_blocks, carried, a, b, still=True)
-            found = few_apart(served, lambda *_: first, passes, carried, a, b)
+            # As they are: XLA would convert all halves before the condition.
+            found = few_apart(served, lambda *_: first, lambda c, *rows: passes(c, *fresh(*rows)), carried, a, b)
         value, rows, here = found
         # What underflows may leave less than nothing.
         return jnp.maximum(value, 0.0), rows, {QUICK: here} | {name: jnp.zeros_like(rows.norm_p) for name in names}

@@ -26,7 +26,7 @@ from jax.scipy.special import logsumexp
 
 from kljax import _checks
 from kljax._kernels import in_range, pieces
-from kljax._kernels.blocks import single_or_double, total
+from kljax._kernels.blocks import total
 from kljax._kernels.divergence import Divergence, InRange
 from kljax._kernels.passes import evaluate
 from kljax._kernels.rows import (
@@ -144,10 +144,14 @@ def capped(generator: Generator, like: jax.Array) -> Generator:
     if not generator.parameters:
         return generator
     (order,) = generator.parameters
-    limit = 1.0 / float(jnp.finfo(like.dtype).eps)
+    limit = _highest(like)
     if is_static(order):
         return generator if order <= limit else alpha(limit)
     return alpha(jnp.minimum(order, limit))
+
+
+def _highest(like: jax.Array) -> float:
+    return 1.0 / float(jnp.finfo(like.dtype if like.dtype.itemsize >= 4 else jnp.float32).eps)
 
 
 def up_to_infinity(
@@ -157,7 +161,7 @@ def up_to_infinity(
     if not generator.parameters:
         return below()
     (order,) = generator.parameters
-    far = order >= 1.0 / float(jnp.finfo(like.dtype).eps)
+    far = order >= _highest(like)
     if is_static(order):
         return limit() if far else below()
     return jnp.where(far, limit(), below())
@@ -289,7 +293,7 @@ class _Tilted(NamedTuple):
 
 
 def _piece(generator: Generator, mark: None, a: jax.Array, b: jax.Array) -> _Tilted:
-    (order,) = capped(generator, single_or_double(a)).parameters
+    (order,) = capped(generator, a).parameters
     absent = (a == -jnp.inf) | (b == -jnp.inf)
     tilt = order * jnp.where(absent, 0.0, a) + (1.0 - order) * jnp.where(absent, 0.0, b)
     return _Tilted(pieces.of_pair(a, b), jnp.where(absent, -jnp.inf, tilt).max(-1, keepdims=True))
@@ -297,7 +301,7 @@ def _piece(generator: Generator, mark: None, a: jax.Array, b: jax.Array) -> _Til
 
 def _masses(generator: Generator, found: _Tilted, a: jax.Array, b: jax.Array) -> tuple[Any, ...]:
     """(log pᵅq¹⁻ᵅ of the outcome that has most of it, about; pᵅq¹⁻ᵅ over that; (p, q, r); their powers)."""
-    (order,) = capped(generator, single_or_double(a)).parameters
+    (order,) = capped(generator, a).parameters
     rows, mass = masses_of(found.pair, a, b)
     top = found.top - order * rows.top_p - (1.0 - order) * rows.top_q
     top = jnp.where(found.top == -jnp.inf, 0.0, top)

@@ -122,7 +122,7 @@ def _split(functional, axis_name, given, logits, where, scale, *, axis: Axis):
 
 @of_pair
 def renyi(logits_p, logits_q, generator: Generator, where, scale, *, axis: Axis = -1):
-    rows = pair(logits_p, logits_q, where, scale, axis)
+    rows = pair(logits_p, logits_q, where, scale, axis, keep_half=True)
     return renyi_kernel.up_to_infinity(
         generator, rows[0], lambda: renyi_kernel.renyi(generator, *rows), lambda: _infinite(*rows)
     )
@@ -141,7 +141,7 @@ def renyi_zero(logits_p, logits_q, where, scale, *, axis: Axis = -1):
 @of_pair
 def renyi_infinity(logits_p, logits_q, where, scale, *, axis: Axis = -1):
     """log max p/q: order ∞."""
-    return _infinite(*pair(logits_p, logits_q, where, scale, axis))
+    return _infinite(*pair(logits_p, logits_q, where, scale, axis, keep_half=True))
 
 
 def _infinite(a: jax.Array, b: jax.Array, scale: jax.Array | None) -> jax.Array:
@@ -192,7 +192,7 @@ def _least(a: jax.Array, scale: jax.Array | None) -> jax.Array:
 
 @of_pair
 def cross_entropy(logits_p, logits_q, where, scale, *, axis: Axis = -1):
-    return cross_kernel.cross_entropy(*pair(logits_p, logits_q, where, scale, axis))
+    return cross_kernel.cross_entropy(*pair(logits_p, logits_q, where, scale, axis, keep_half=True))
 
 
 @entry(_values.nothing, "logits_q")
