@@ -49,6 +49,10 @@ def families_by_quadrature() -> None:
         promptly = kljax.kl(p, q)
         well = jax.jit(kljax.kl)(p, q)
         assert abs(promptly - well) <= 8.0 * jnp.finfo(well.dtype).eps * max(1.0, float(well)), (p, q)
+    p, q = pairs[0]
+    slopes = jax.grad(kljax.kl, (0, 1))
+    for one, other in zip(jax.tree.leaves(slopes(p, q)), jax.tree.leaves(jax.jit(slopes)(p, q)), strict=True):
+        assert abs(one - other) <= 32.0 * jnp.finfo(other.dtype).eps * max(1.0, float(abs(other)))
 
 
 rows()

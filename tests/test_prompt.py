@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import subprocess
 import sys
+import types
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +15,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from kljax import _prompt
+from kljax import _prompt, families, generators
 from kljax._prompt import FEW, prompt
+from kljax.divergences import _dispatch
 
 HERE = Path(__file__).parent
 
@@ -69,6 +72,50 @@ def test_what_is_traced_is_a_part_of_its_program(made: list[Any]) -> None:
     # And what is traced may come with the function, not with its operands.
     assert jax.grad(lambda y: prompt(lambda x: x * y)(x))(x) == 2.0
     assert set(made) == {None}
+
+
+def wave(power: int, x: jax.Array, y: jax.Array, n: jax.Array) -> jax.Array:
+    return x**power * jnp.sin(y) + n.astype(x.dtype)
+
+
+def test_a_closed_function_is_compiled_quickly_for_its_gradient_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled = []
+    original = _prompt._with_slopes
+
+    def with_slopes(*args: Any) -> Any:
+        compiled.append(args[3])  # what moves
+        return original(*args)
+
+    monkeypatch.setattr(_prompt, "_with_slopes", with_slopes)
+    function = functools.partial(prompt(wave, static_argnums=(0,), closed=True), 3)
+    x, y, n = jnp.float32(2.0), jnp.float32(0.5), jnp.int32(1)
+    slopes = 12.0 * np.sin(0.5), 8.0 * np.cos(0.5)
+    close = functools.partial(np.testing.assert_allclose, rtol=4 * 2.0**-23)
+    value, found = jax.value_and_grad(function, (0, 1))(x, y, n)
+    close(value, 8.0 * np.sin(0.5) + 1.0)
+    close(found, slopes)
+    close(jax.grad(function, 1)(x, y, n), slopes[1])
+    close(jax.jvp(lambda x: function(x, y, n), (x,), (jnp.float32(3.0),))[1], 3.0 * slopes[0])
+    close(jax.grad(lambda x: function(x, x, n))(x), 12.0 * np.sin(2.0) + 8.0 * np.cos(2.0))
+    close(jax.grad(lambda z: function(z[0], z[1], n))(jnp.stack([x, y])), slopes)
+    assert compiled == [(0, 1), (1,), (0,), (0, 1), (0, 1)]
+    compiled.clear()
+    # One transformation within another, of a batch, and in a program: as ever.
+    close(jax.grad(jax.grad(function))(x, y, n), 12.0 * np.sin(0.5))
+    close(jax.hessian(function, 1)(x, y, n), -8.0 * np.sin(0.5))
+    close(jax.vmap(jax.grad(function), (0, None, None))(jnp.stack([x, x]), y, n), [slopes[0]] * 2)
+    close(jax.grad(lambda x: function(x, y, n).sum())(jnp.stack([x, x])), [slopes[0]] * 2)
+    close(jax.jit(jax.grad(function))(x, y, n), slopes[0])
+    close(jax.jit(lambda z: z * function(x, y, n))(1.0), value)
+    close(jax.grad(lambda z: z * function(x, y, n))(1.0), value)
+    assert not compiled
+
+
+def test_what_holds_a_function_is_not_closed() -> None:
+    normal = families.Normal(0.0, 1.0)
+    assert _dispatch._is_closed(normal, 0.5)
+    assert not _dispatch._is_closed(normal, generators.kl)
+    assert not _dispatch._is_closed(types.SimpleNamespace(log_prob=lambda x: -x * x), normal)
 
 
 def test_of_what_xla_does_not_know_less_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
