@@ -22,6 +22,7 @@ import numpy as np
 from jax import lax
 from jax.custom_derivatives import SymbolicZero
 from jax.extend.core import get_opaque_trace_state
+from jax.interpreters.partial_eval import DynamicJaxprTracer
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -87,15 +88,13 @@ def _outermost() -> bool:
 
 
 def _differentiated(operands: Any) -> bool:
-    """Whether an eager transformation has traced operands of one number each; if it differentiates, they are known.
-
-    Where a program is being traced, an operation on constants is a part of it.
-    """
+    """Whether a transformation has traced operands of one number each, and no program is made of them."""
     leaves = jax.tree.leaves(operands)
     # Of a batch the Jacobian would have a row for each member, most of it zeros.
     if jax.default_backend() != "cpu" or any(np.size(one) != 1 for one in leaves):
         return False
-    return any(isinstance(one, jax.core.Tracer) for one in leaves) and not isinstance(lax.neg(1.0), jax.core.Tracer)
+    traced = [one for one in leaves if isinstance(one, jax.core.Tracer)]
+    return bool(traced) and not any(isinstance(one, DynamicJaxprTracer) for one in traced)
 
 
 def _by_slopes(function: Any, well: Any, static_argnums: tuple[int, ...], args: tuple[Any, ...]) -> Any:
@@ -110,7 +109,7 @@ def _by_slopes(function: Any, well: Any, static_argnums: tuple[int, ...], args: 
     def rule(primals: Any, tangents: Any) -> Any:
         moved = tuple(at for at, step in enumerate(tangents) if not isinstance(step, SymbolicZero))
         steps = [tangents[at] for at in moved]
-        if any(isinstance(one, jax.core.Tracer) for one in primals):  # a transformation within another
+        if any(isinstance(one, jax.core.Tracer) for one in primals):  # within another transformation, or in a program
             along = functools.partial(_along, function, static, structure, moved, primals)
             return jax.jvp(jax.jit(along), [primals[at] for at in moved], steps)
         kinds = tuple((np.shape(one), jnp.result_type(one)) for one in primals)

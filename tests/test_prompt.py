@@ -108,6 +108,7 @@ def test_a_closed_function_is_compiled_quickly_for_its_gradient_too(monkeypatch:
     close(jax.jit(jax.grad(function))(x, y, n), slopes[0])
     close(jax.jit(lambda z: z * function(x, y, n))(1.0), value)
     close(jax.grad(lambda z: z * function(x, y, n))(1.0), value)
+    close(jax.grad(lambda x: jax.jit(lambda z: z * function(x, y, n))(1.0))(x), slopes[0])
     assert not compiled
 
 
