@@ -110,8 +110,8 @@ def _by_slopes(function: Any, well: Any, static_argnums: tuple[int, ...], args: 
         moved = tuple(at for at, step in enumerate(tangents) if not isinstance(step, SymbolicZero))
         steps = [tangents[at] for at in moved]
         if any(isinstance(one, jax.core.Tracer) for one in primals):  # within another transformation, or in a program
-            along = functools.partial(_along, function, static, structure, moved, primals)
-            return jax.jvp(jax.jit(along), [primals[at] for at in moved], steps)
+            along = functools.partial(_along, well, static, structure, moved, primals)
+            return jax.jvp(along, [primals[at] for at in moved], steps)
         kinds = tuple((np.shape(one), jnp.result_type(one)) for one in primals)
         values = [jnp.asarray(one, kind) for one, (_, kind) in zip(primals, kinds, strict=True)]
         found, slopes = _with_slopes(function, static, structure, moved, kinds, jnp.result_type(float))(values)

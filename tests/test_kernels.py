@@ -17,6 +17,7 @@ import pytest
 
 from kljax import generators, logits
 from kljax._kernels import blocks, choose, cross_entropy
+from kljax._kernels.blocks import total
 from kljax._kernels.choose import Way
 from kljax._kernels.f_divergence import f_divergence
 from kljax.logits import _core
@@ -246,17 +247,18 @@ def test_few_rows_out_of_range_are_taken_by_themselves(monkeypatch: pytest.Monke
         return value(a, b), *gradient(a, b), *jax.jvp(gradient, (a, b), (jnp.cos(a), jnp.sin(b)))[1]
 
     ways, rows = [], jax.ShapeDtypeStruct((512, 10), jnp.float32)
-    for name in ("in range", "passes"):
-        monkeypatch.setattr(choose, "choose", lambda *_, name=name: Way(name, None))
+    for one in (Way("passes"), Way("in range"), Way("in range", 64)):
+        monkeypatch.setattr(choose, "choose", lambda *_, one=one: one)
         ways.append(jax.jit(functools.partial(everything)).lower(rows, rows).compile())
     for out in (0, 1, 3, 40, 512):  # none, few, all of the batch by the general way
         rng = np.random.default_rng(out)
         a, b = rng.standard_normal((2, 512, 10)).astype(np.float32)
         a[rng.permutation(512)[:out]] += np.float32(300.0)  # whose exponentials overflow
-        for one, other in zip(*(way(a, b) for way in ways), strict=True):
-            one, other = np.asarray(one), np.asarray(other)
+        for other, *quick in zip(*(way(a, b) for way in ways), strict=True):
+            other = np.asarray(other)
             size = np.abs(other) if other.ndim == 1 else np.linalg.norm(other, axis=-1, keepdims=True)
-            assert (np.abs(one - other) <= 64 * 2.0**-23 * size).all(), out
+            for one in quick:
+                assert (np.abs(np.asarray(one) - other) <= 64 * 2.0**-23 * size).all(), out
 
 
 def test_total_variation_of_near_rows_has_the_right_signs() -> None:
@@ -267,7 +269,20 @@ def test_total_variation_of_near_rows_has_the_right_signs() -> None:
     p, q = (np.exp(x.astype(np.float64)) for x in (a, b))
     p, q = (x / x.sum(-1, keepdims=True) for x in (p, q))
     sign = 0.5 * np.sign(q - p)
-    exact = q * (sign - (q * sign).sum(-1, keepdims=True))
-    value, slope = jax.value_and_grad(lambda b: logits.total_variation(a, b).sum())(jnp.asarray(b))
+    value, slopes = jax.value_and_grad(lambda a, b: logits.total_variation(a, b).sum(), (0, 1))(a, b)
     assert abs(float(value) / (0.5 * np.abs(p - q).sum()) - 1.0) <= 4 * 2.0**-23
-    assert (np.abs(np.asarray(slope) - exact).max(-1) <= 16 * 2.0**-23 * np.abs(exact).max(-1)).all()
+    for mass, signs, slope in ((p, -sign, slopes[0]), (q, sign, slopes[1])):
+        exact = mass * (signs - (mass * signs).sum(-1, keepdims=True))
+        assert (np.abs(np.asarray(slope) - exact).max(-1) <= 16 * 2.0**-23 * np.abs(exact).max(-1)).all()
+
+
+@pytest.mark.parametrize(
+    "shape", [(0,), (2, 0), (3, 1), (5, 10), (5, 16), (5, 17), (2, 3, 100), (4, 1024), (2, 32768), (2, 32771)]
+)
+def test_total_is_the_sum(shape: tuple[int, ...]) -> None:
+    x = np.random.default_rng(0).lognormal(size=shape).astype(np.float32)
+    exact = x.sum(-1, keepdims=True, dtype=np.float64)
+    found = np.asarray(jax.jit(total)(x))
+    assert found.shape == exact.shape
+    # Pieces of up to 362 numbers in some lanes, and as many of their sums.
+    assert (np.abs(found - exact) <= 4 * 2.0**-23 * exact).all()

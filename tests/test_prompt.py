@@ -112,6 +112,21 @@ def test_a_closed_function_is_compiled_quickly_for_its_gradient_too(monkeypatch:
     assert not compiled
 
 
+def test_no_transformation_traces_a_closed_function_twice() -> None:
+    traces = []
+
+    def sine(x: jax.Array) -> jax.Array:
+        traces.append(x)
+        return jnp.sin(x)
+
+    function = prompt(sine, closed=True)
+    for transformed in (jax.grad(function), jax.hessian(function), jax.grad(jax.grad(function))):
+        transformed(jnp.float32(0.5))
+        before = len(traces)
+        transformed(jnp.float32(0.25))
+        assert len(traces) == before
+
+
 def test_what_holds_a_function_is_not_closed() -> None:
     normal = families.Normal(0.0, 1.0)
     assert _dispatch._is_closed(normal, 0.5)

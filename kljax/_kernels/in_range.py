@@ -12,8 +12,8 @@ second order, and a gradient in logits, slopes − q Σ slopes, loses what a slo
 small that δ² shows, or where a sum says that a row was not in range, the caller takes the passes.
 
 What it buys, CPU time over the plain formula's, value / with the gradient, beside the passes' (`benchmarks/rows.py`,
-float32): KL [64, 32768] 0.4 / 1.0 for 2.8 / 2.2, [8192, 100] 1.9 / 0.8 for 5.5 / 2.6; Jensen–Shannon [64, 32768]
-0.5 / 0.4 for 2.1 / 1.9. A power of order ½ or 2 takes a root or a quotient, which saves an exponential an outcome.
+float32): KL [64, 32768] 0.5 / 1.2 for 2.8 / 2.2, [8192, 100] 1.3 / 1.4 for 5.5 / 2.6; Jensen–Shannon [64, 32768]
+0.65 / 0.5 for 2.1 / 1.9. A power of order ½ or 2 takes a root or a quotient, which saves an exponential an outcome.
 """
 
 from __future__ import annotations
