@@ -19,9 +19,11 @@ HELD: list[tuple[str, int, Any, tuple[int, ...], Way]] = [
     ("cpu", 1, BF16, (64, 131072), Way("in range", 2)),
     ("cpu", 1, F64, (2, 1 << 17), Way("in range", 2)),  # just long enough
     ("cpu", 1, F32, (2, 1 << 17), EVERY),
-    ("cpu", 1, F32, (32, 10), EVERY),
-    ("cpu", 1, F32, (0, 10), EVERY),
-    ("cpu", 1, F32, (), EVERY),
+    ("cpu", 1, F32, (32, 32), EVERY),
+    ("cpu", 1, F64, (1024,), EVERY),
+    ("cpu", 1, F32, (32, 10), Way("passes")),  # a small program
+    ("cpu", 1, F32, (0, 10), Way("passes")),
+    ("cpu", 1, F32, (), Way("passes")),
     ("cpu", 8, F32, (256, 32768), Way("passes")),  # a loop would gather a sharded operand
     ("tpu", 4, BF16, (64, 131072), Way("passes")),
     ("tpu", 1, BF16, (4096, 131072), Way("passes")),

@@ -3,12 +3,13 @@
 | rows | where | way | at a time |
 |---|---|---|---|
 | held in memory | GPU, from 1024 outcomes on | streaming: one reduction | all |
-| | one CPU | in range: exponentials as they are; passes where they would not fit | 512 KiB if 2 MiB or more, else all |
+| | one CPU, from 1 Ki logits on | in range: exponentials as they are, or passes | 512 KiB if 2 MiB or more, else all |
 | | else | passes | all |
 | formed from hidden states | up to 4 Mi logits | tokens | all |
 | | tokens' weights known, or two passes | tokens: whole rows | 8 Mi logits on a CPU, else 128 Mi from 1024 tokens on |
 | | else | vocabulary: pieces of all rows | 2 Mi logits on a CPU, else 32 Mi from 2048 on |
 
+Of few logits the passes cost some microseconds more, and the program without the other way is half as large.
 XLA's CPU backend writes every intermediate array of a row functional to memory; in blocks of rows that stay in the
 cache this costs a third. A loop over rows would make XLA gather a sharded operand, so with several devices, and on
 accelerators, whose compiler fuses the passes, the rows are taken whole. Chunks of tokens are faster where the gradients
@@ -30,6 +31,7 @@ GPUS = ("cuda", "rocm")  # the names that XLA gives to its GPU backends when it 
 STREAMED = ("float16", "bfloat16", "float32", "float64")
 OUTCOMES = 1024  # shorter rows stay in a GPU's cache over several passes
 BLOCK_BYTES = 1 << 19  # in float32 of one operand; two of them with their intermediates then stay in the cache
+LEAST_IN_RANGE = 1 << 10  # logits of one operand
 LONG_BYTES = 1 << 21  # of one operand, from where on a loop over blocks of rows pays
 SMALL = 1 << 22  # logits that are formed at once
 
@@ -55,7 +57,8 @@ def choose(platform: str, devices: int, dtype: Any, shape: tuple[int, ...], form
         return _of_formed(platform, shape, formed)
     if platform in GPUS and jnp.dtype(dtype).name in STREAMED and known(*shape) and shape and shape[-1] >= OUTCOMES:
         return Way("streaming")
-    if platform != "cpu" or devices > 1:
+    few = known(*shape) and math.prod(shape) < LEAST_IN_RANGE
+    if platform != "cpu" or devices > 1 or few:
         return Way("passes")
     long = known(*shape) and math.prod(shape) * jnp.dtype(dtype).itemsize >= LONG_BYTES
     return Way("in range", height(shape, BLOCK_BYTES) if long else None)
