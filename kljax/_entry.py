@@ -32,14 +32,15 @@ def entry(
     """A decorator of cores ``core(operands..., other arrays, *, axis)``; ``look`` warns of values that can't be meant.
 
     With ``measure=True`` nothing is looked at. ``fill`` is what a masked token holds instead of its own. Up to ``few``
-    numbers a large program is compiled promptly.
+    numbers a program is compiled promptly; with its gradient, too, if the outcomes' axis is the last.
     """
 
     def decorate(core: Callable[..., Any]) -> Callable[..., Any]:
         names = [*inspect.signature(core).parameters]
         static_names = [name for name in static if name in names]
-        jitted = jax.jit(core, static_argnames=static_names)
-        run = prompt(core, static_argnames=tuple(static_names), few=few) if few else jitted
+        prompted = functools.partial(prompt, few=few) if few else jax.jit
+        run = prompted(core, static_argnames=tuple(static_names))
+        run_on_rows = prompt(core, static_argnames=tuple(static_names), few=few, closed="rows") if few else run
         where_at = names.index("where") if "where" in names else None
         count = len(operands)
 
@@ -73,11 +74,11 @@ def entry(
                 where = None if where_at is None else given[where_at]
                 look(operands, arrays, _shown(where, tokens, options.get("axis", -1)), options.get("axis", -1))
             if tokens is None and weights is None and reduction is None:
-                return run(*arrays, *given[count:], **options)
+                return (run_on_rows if options.get("axis") == -1 else run)(*arrays, *given[count:], **options)
             check_reduction(reduction)
             return over_tokens(arrays, given[count:], tokens, weights, reduction=reduction, **options)
 
-        call._cache_size = jitted._cache_size  # type: ignore[attr-defined]
+        call._cache_size = lambda: run._cache_size() + (run_on_rows._cache_size() if few else 0)  # type: ignore[attr-defined]
         return call
 
     return decorate

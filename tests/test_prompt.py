@@ -15,9 +15,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from kljax import _prompt, families, generators
+from kljax import _prompt, families, generators, logits, probs
 from kljax._prompt import FEW, prompt
-from kljax.divergences import _dispatch
 
 HERE = Path(__file__).parent
 
@@ -83,11 +82,11 @@ def test_a_closed_function_is_compiled_quickly_for_its_gradient_too(monkeypatch:
     original = _prompt._with_slopes
 
     def with_slopes(*args: Any) -> Any:
-        compiled.append(args[3])  # what moves
+        compiled.append(args[2])  # what moves
         return original(*args)
 
     monkeypatch.setattr(_prompt, "_with_slopes", with_slopes)
-    function = functools.partial(prompt(wave, static_argnums=(0,), closed=True), 3)
+    function = functools.partial(prompt(wave, static_argnums=(0,), closed="numbers"), 3)
     x, y, n = jnp.float32(2.0), jnp.float32(0.5), jnp.int32(1)
     slopes = 12.0 * np.sin(0.5), 8.0 * np.cos(0.5)
     close = functools.partial(np.testing.assert_allclose, rtol=4 * 2.0**-23)
@@ -109,6 +108,8 @@ def test_a_closed_function_is_compiled_quickly_for_its_gradient_too(monkeypatch:
     close(jax.jit(lambda z: z * function(x, y, n))(1.0), value)
     close(jax.grad(lambda z: z * function(x, y, n))(1.0), value)
     close(jax.grad(lambda x: jax.jit(lambda z: z * function(x, y, n))(1.0))(x), slopes[0])
+    with jax.disable_jit():
+        close(jax.grad(function)(x, y, n), slopes[0])
     assert not compiled
 
 
@@ -119,7 +120,7 @@ def test_no_transformation_traces_a_closed_function_twice() -> None:
         traces.append(x)
         return jnp.sin(x)
 
-    function = prompt(sine, closed=True)
+    function = prompt(sine, closed="numbers")
     for transformed in (jax.grad(function), jax.hessian(function), jax.grad(jax.grad(function))):
         transformed(jnp.float32(0.5))
         before = len(traces)
@@ -127,11 +128,56 @@ def test_no_transformation_traces_a_closed_function_twice() -> None:
         assert len(traces) == before
 
 
-def test_what_holds_a_function_is_not_closed() -> None:
-    normal = families.Normal(0.0, 1.0)
-    assert _dispatch._is_closed(normal, 0.5)
-    assert not _dispatch._is_closed(normal, generators.kl)
-    assert not _dispatch._is_closed(types.SimpleNamespace(log_prob=lambda x: -x * x), normal)
+def test_rows_are_compiled_quickly_for_their_gradients_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled: list[Any] = []
+    original = _prompt._with_slopes
+
+    def with_slopes(*args: Any) -> Any:
+        compiled.append(args[2])
+        return original(*args)
+
+    monkeypatch.setattr(_prompt, "_with_slopes", with_slopes)
+    rng = np.random.default_rng(0)
+    a, b = (jnp.asarray(x, jnp.float32) for x in rng.standard_normal((2, 3, 4)))
+    weights = jnp.asarray([1.0, 2.0, 3.0])
+    p, q = jax.nn.softmax(a), jax.nn.softmax(b)
+
+    def close(found: Any, expected: Any) -> None:
+        for one, other in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
+            np.testing.assert_allclose(one, other, rtol=16 * 2.0**-23, atol=8 * 2.0**-23)
+
+    in_p = p * (jnp.log(p / q) - (p * jnp.log(p / q)).sum(-1, keepdims=True))
+    close(
+        jax.grad(lambda a, b: (weights * logits.kl(a, b)).sum(), (0, 1))(a, b),
+        (weights[:, None] * in_p, weights[:, None] * (q - p)),
+    )
+    close(jax.grad(lambda b: logits.kl(a, b).mean())(b), (q - p) / 3.0)
+    close(jax.grad(lambda b: logits.kl(a[0], b))(b[0]), (q - p)[0])
+    close(jax.jvp(lambda b: logits.kl(a, b), (b,), (a,))[1], ((q - p) * a).sum(-1))
+    close(jax.grad(lambda q: probs.kl(p, q).sum())(q), 1.0 - p / q)
+    generator = generators.from_function(lambda u: u**2, "square")
+    close(jax.grad(lambda q: probs.f_divergence(p, q, generator).sum())(q), 1.0 - (p / q) ** 2)
+    assert compiled == [(0, 1), (1,), (1,), (1,), (1,), (1,)]
+    compiled.clear()
+    # Another axis, rows that are broadcast, a temperature or an order that moves, another transformation: as ever.
+    close(jax.grad(lambda b: logits.kl(a, b, axis=0).sum())(b), jax.nn.softmax(b, 0) - jax.nn.softmax(a, 0))
+    close(jax.grad(lambda b: logits.kl(a, b).sum())(b[0]), (q[:1] - p).sum(0))
+    jax.grad(lambda t: logits.kl(a, b, temperature=t).sum())(2.0)
+    jax.grad(lambda order: logits.renyi(a, b, order=order).sum())(0.5)
+    close(jax.vmap(jax.grad(logits.kl, 1))(a, b), q - p)
+    close(jax.hessian(lambda b: logits.kl(a[0], b))(b[0]), jnp.diag(q[0]) - jnp.outer(q[0], q[0]))
+    assert not compiled
+
+
+def test_what_may_hold_something_traced_is_not_closed() -> None:
+    normal, power = families.Normal(0.0, 1.0), 3.0
+    for closed in (normal, 0.5, generators.kl, generators.skew(generators.kl, 0.5), [normal, {"order": 2.0}]):
+        assert _prompt.is_closed(closed)
+    assert _prompt.is_closed(generators.from_function(lambda u: u**2))
+    assert not _prompt.is_closed(generators.from_function(lambda u: u**power))
+    for holds in (lambda x, power=power: x**power, types.SimpleNamespace(log_prob=lambda x: -x * x), object()):
+        assert not _prompt.is_closed(holds)
+        assert not _prompt.is_closed({"p": [normal, holds]})
 
 
 def test_of_what_xla_does_not_know_less_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:

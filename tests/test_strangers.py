@@ -304,7 +304,12 @@ def test_programs_with_symbolic_shapes() -> None:
     rows, outcomes = export.symbolic_shape("b, v")
     shape = jax.ShapeDtypeStruct((rows, outcomes), jnp.float32)
     for module in (logits, probs):
-        for call in (module.kl, module.jensen_shannon, lambda p, q, m=module: m.renyi(p, q, order=0.5)):
+        for call in (
+            module.kl,
+            module.jensen_shannon,
+            module.chernoff_information,
+            lambda p, q, m=module: m.renyi(p, q, order=0.5),
+        ):
             assert jax.eval_shape(jax.grad(lambda p, q, call=call: call(p, q).sum()), shape, shape).shape == shape.shape
     exported = export.export(jax.jit(logits.kl))(shape, shape)
     a, b = jnp.arange(12.0).reshape(3, 4), jnp.zeros((3, 4))

@@ -93,8 +93,7 @@ def answer(question: Question, p: Any, q: Any, table: Mapping[Key, Any] = TABLE)
     missed = _supports.missed(question.costs, p, q, spaces)
     if missed is True:
         return _infinite(p, q)
-    run = integrated if _is_closed(p, q, *question.options.values()) else compiled
-    value = run(question.integral, p, q, dict(question.options), None, question.limits)
+    value = integrated(question.integral, p, q, dict(question.options), None, question.limits)
     return value if missed is False else jnp.where(missed, jnp.inf, value)
 
 
@@ -130,12 +129,6 @@ def _either(holds: bool | jax.Array, value: Callable[[], Any], otherwise: Callab
     return value() if holds else otherwise()
 
 
-def _is_closed(*operands: Any) -> bool:
-    """Whether none of the operands is or holds a function, which might hold what is traced."""
-    held = [*operands, *(field for one in operands for field in getattr(one, "__dict__", {}).values())]
-    return not any(callable(one) for one in held)
-
-
 def _in_one_program(
     function: Callable[..., Any], p: Any, q: Any, options: dict[str, Any], factor: Any, limits: tuple[Any, Any]
 ) -> Any:
@@ -149,7 +142,7 @@ def _in_one_program(
 
 
 compiled = prompt(_in_one_program, static_argnums=(0,))
-integrated = prompt(_in_one_program, static_argnums=(0,), closed=True)
+integrated = prompt(_in_one_program, static_argnums=(0,), closed="numbers")
 
 
 def has_form(verb: Verb, p: Any, q: Any) -> bool:

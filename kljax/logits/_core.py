@@ -18,10 +18,11 @@ from kljax._kernels import entropies, normalise, sharded, statistics
 from kljax._kernels import f_divergence as f_kernel
 from kljax._kernels import jensen_shannon_of_many as of_many_kernel
 from kljax._kernels import renyi as renyi_kernel
+from kljax._prompt import FEW_OF_ROWS
 from kljax._special.safe import largest, nan_where
 from kljax.generators import Generator
 
-of_pair = entry(_values.logits, "logits_p", "logits_q")
+of_pair = entry(_values.logits, "logits_p", "logits_q", few=FEW_OF_ROWS)
 of_one = entry(_values.logits, "logits")
 
 

@@ -12,11 +12,12 @@ from kljax._entry import entry
 from kljax._kernels import chernoff_of_probabilities, entropies, of_probabilities, renyi_of_probabilities
 from kljax._kernels import jensen_shannon_of_many as of_many_kernel
 from kljax._kernels import renyi as renyi_kernel
+from kljax._prompt import FEW_OF_ROWS
 from kljax._special.elementwise import log_ratio, tiny
 from kljax._special.safe import largest, nan_where, saturated
 from kljax.generators import Generator
 
-of_pair = entry(_values.probabilities, "p", "q", fill=1.0)
+of_pair = entry(_values.probabilities, "p", "q", fill=1.0, few=FEW_OF_ROWS)
 of_one = entry(_values.probabilities, "p", fill=1.0)
 COUNTS = "Counts of outcomes go to kljax.counts, which estimates from them with an error bar."
 
