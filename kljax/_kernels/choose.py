@@ -3,7 +3,7 @@
 | rows | where | way | at a time |
 |---|---|---|---|
 | held in memory | GPU, from 1024 outcomes on | streaming: one reduction | all |
-| | one CPU, from 1 Ki logits on | in range: exponentials as they are, or passes | 512 KiB if 2 MiB or more, else all |
+| | one CPU, from 1 Ki logits on | in range: exponentials as they are, or passes | 512 KiB if 4 MiB or more, else all |
 | | else | passes | all |
 | formed from hidden states | up to 4 Mi logits | tokens | all |
 | | tokens' weights known, or two passes | tokens: whole rows | 8 Mi logits on a CPU, else 128 Mi from 1024 tokens on |
@@ -32,7 +32,7 @@ STREAMED = ("float16", "bfloat16", "float32", "float64")
 OUTCOMES = 1024  # shorter rows stay in a GPU's cache over several passes
 BLOCK_BYTES = 1 << 19  # in float32 of one operand; two of them with their intermediates then stay in the cache
 LEAST_IN_RANGE = 1 << 10  # logits of one operand
-LONG_BYTES = 1 << 21  # of one operand, from where on a loop over blocks of rows pays
+LONG_BYTES = 1 << 22  # of one operand, from where on a loop over blocks of rows pays
 SMALL = 1 << 22  # logits that are formed at once
 
 

@@ -20,7 +20,7 @@ from kljax._special.elementwise import (
 )
 from kljax.generators._build import reverse
 from kljax.generators._forms_in_log_ratio import Form, Scalar, above, below, graded
-from kljax.generators._forms_in_masses import ByMass, Masses, gap_over, over
+from kljax.generators._forms_in_masses import ByMass, Masses, gap_over, over, root_excess, root_gaps
 from kljax.generators._hyperbolic import exp_decay_excess, log_cosh, tanh
 from kljax.generators._record import Generator
 
@@ -178,24 +178,16 @@ def _hellinger_of_size(size: jax.Array) -> jax.Array:
     return 0.5 * jnp.square(expm1(-0.5 * size))
 
 
-# √p - √q = (p - q)/(√p + √q), whose square and whose product with √p need √(pq) alone. Where the other mass is
-# much the larger, and may have been cut at the largest number, √p (√p - √q) does not cancel.
-
-
 def _hellinger_by_mass(m: Masses) -> jax.Array:
-    return 0.5 * m.gap * gap_over(m, lambda e: 2.0 + e + 2.0 * jnp.sqrt(1.0 + e), m.p + m.q + 2.0 * m.power(0.5))
+    return 0.5 * root_excess(m)
 
 
 def _hellinger_in_log_p(m: Masses) -> jax.Array:
-    power = m.power(0.5)
-    near = -0.5 * m.p * gap_over(m, lambda e: 1.0 + jnp.sqrt(1.0 + e), m.p + power)
-    return jnp.where(m.r < -3.0, 0.5 * (m.p - power), near)
+    return 0.5 * root_gaps(m)[0]
 
 
 def _hellinger_in_log_q(m: Masses) -> jax.Array:
-    power = m.power(0.5)
-    near = 0.5 * m.q * gap_over(m, lambda e: 1.0 + e + jnp.sqrt(1.0 + e), m.q + power)
-    return jnp.where(m.r > 3.0, 0.5 * (m.q - power), near)
+    return 0.5 * root_gaps(m)[1]
 
 
 def _hellinger_tail(m: Masses) -> jax.Array:

@@ -131,8 +131,27 @@ def exchanged(m: Masses) -> Masses:
     return Masses(m.q, m.p, -m.gap, -m.r, lambda order: m.power(1.0 - order), inverse)
 
 
+# √p - √q = (p - q)/(√p + √q), whose square and whose product with √p need √(pq) alone. Where the other mass is
+# much the larger, and may have been cut at the largest number, √p (√p - √q) does not cancel.
+
+
+def root_excess(m: Masses) -> jax.Array:
+    """(√p - √q)²"""
+    return m.gap * gap_over(m, lambda e: 2.0 + e + 2.0 * jnp.sqrt(1.0 + e), m.p + m.q + 2.0 * m.power(0.5))
+
+
+def root_gaps(m: Masses) -> tuple[jax.Array, jax.Array]:
+    """(√p (√p - √q), √q (√q - √p))"""
+    power = m.power(0.5)
+    in_p = -m.p * gap_over(m, lambda e: 1.0 + jnp.sqrt(1.0 + e), m.p + power)
+    in_q = m.q * gap_over(m, lambda e: 1.0 + e + jnp.sqrt(1.0 + e), m.q + power)
+    return jnp.where(m.r < -3.0, m.p - power, in_p), jnp.where(m.r > 3.0, m.q - power, in_q)
+
+
 def _power_excess(m: Masses, order: float) -> jax.Array:
     """[p e(βr)/β + p e(-r)]/α for α ≥ ½, β = α - 1, e(t) = eᵗ - 1 - t, by pᵅq¹⁻ᵅ = p e^{βr} and q = p e⁻ʳ."""
+    if order == 0.5:
+        return 2.0 * root_excess(m)
     if order == 2.0:
         far = jnp.abs(m.r) > 3.0
         close = m.gap * gap_over(m, lambda e: 1.0 + e, jnp.where(far, 1.0, m.q))
@@ -159,6 +178,8 @@ def _far_excess(power: jax.Array, m: Masses, order: Scalar, beta: Scalar) -> jax
 
 def _power_gap(m: Masses, order: float) -> jax.Array:
     """(pᵅq¹⁻ᵅ - p)/(α - 1)"""
+    if order == 0.5:
+        return 2.0 * root_gaps(m)[0]
     beta = order - 1.0
     power = m.power(order)
     if order in (2.0, -1.0):  # -gap p/q and -½ gap (1 + q/p)
@@ -198,6 +219,8 @@ class PowerForms(NamedTuple):
 
     def in_log_q(self, m: Masses, order: Scalar) -> jax.Array:
         """(q - pᵅq¹⁻ᵅ)/α"""
+        if is_static(order) and order == 0.5:
+            return 2.0 * root_gaps(m)[1]
         return self.in_log_p(exchanged(m), 1.0 - order)
 
     def tail_p(self, m: Masses, order: Scalar) -> jax.Array:
