@@ -65,7 +65,7 @@ def pairs(dtype, order, n):
 
 
 # A', whose recurrence amplifies errors by (N + ½)/(ν + ½) at most for the starting order N, is worst at ν = 0, and
-# the divergence of points more than a factor of two apart, where Gauss's rule ends, amplifies those of 1 - A.
+# the divergence of points more than a factor of 2.5 apart, where Gauss's rule ends, amplifies those of 1 - A.
 LIMITS = {"A'": 32.0, "B": 48.0, "∂y": 32.0, "∂x": 32.0}
 
 

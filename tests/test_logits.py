@@ -205,18 +205,34 @@ def test_jensen_shannon_of_many(weights: list[float] | None, dtype: Any) -> None
             assert oracles.value_error(got, exact) <= 16.0
 
 
-@pytest.mark.full
-def test_half_precision_is_read_exactly_and_computed_in_single() -> None:
+HALVES: list[tuple[str, dict[str, Any]]] = [
+    *OFTEN,
+    ("renyi", {"order": 1.7, "temperature": 3.0}),
+    ("renyi", {"order": np.inf}),
+    ("cross_entropy", {"temperature": 3.0}),
+]
+
+
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16])
+@pytest.mark.parametrize("rows", [5, 20])  # by passes, and in range
+@pytest.mark.by_default("20-bfloat16")
+def test_half_precision_is_read_exactly_and_computed_in_single(rows: int, dtype: Any) -> None:
     rng = np.random.default_rng(2)
-    for dtype in (jnp.bfloat16, jnp.float16):
-        a, b = (jnp.asarray(x, dtype) for x in rng.standard_normal((2, 5, 100)))
-        for verb, options in OFTEN:
-            function = functools.partial(getattr(logits, verb), **options)
-            half, single = function(a, b), function(a.astype(jnp.float32), b.astype(jnp.float32))
-            assert half.dtype == jnp.float32
-            np.testing.assert_array_equal(np.asarray(half), np.asarray(single))
-        slope = jax.grad(lambda b, a=a: logits.kl(a, b).sum())(b)
+    a, b = (jnp.asarray(x, dtype) for x in rng.standard_normal((2, rows, 100)))
+    for verb, options in HALVES:
+        function = functools.partial(getattr(logits, verb), **options)
+
+        @jax.jit
+        def both(a: jax.Array, b: jax.Array, function: Any = function) -> Any:
+            return function(a, b), jax.grad(lambda b: function(a, b).sum())(b)
+
+        (half, slope), (single, exact) = both(a, b), both(a.astype(jnp.float32), b.astype(jnp.float32))
+        assert half.dtype == jnp.float32
+        np.testing.assert_allclose(half, single, rtol=4 * 2.0**-23)  # two programs, of the same numbers
         assert slope.dtype == dtype
+        # Rounded once.
+        error = np.abs(np.asarray(slope, np.float64) - np.asarray(exact, np.float64))
+        assert (error <= 0.6 * float(jnp.finfo(dtype).eps) * np.abs(exact) + float(jnp.finfo(dtype).tiny)).all()
 
 
 @pytest.mark.full

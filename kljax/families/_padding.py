@@ -104,6 +104,8 @@ def _ordinary(value: jax.Array, kind: Any) -> Any:
 def _in_range(record: Any) -> jax.Array:
     """Whether the parameters of a member are finite and in their ranges."""
     good = jnp.ones(batch_shape(record), bool)
+    if hasattr(record, "_is_proper"):  # what several entries say together
+        good &= record._is_proper()
     for _, value, kind in _leaves(record):
         if value.dtype == jnp.bool_:
             continue

@@ -41,6 +41,9 @@ class VonMisesFisher:
     def _ordinary(self) -> dict[str, Any]:
         return {"mean_direction": 1.0}
 
+    def _is_proper(self) -> jax.Array:
+        return (self.mean_direction != 0.0).any(-1)
+
     @property
     def event_shape(self) -> tuple[int, ...]:
         """(n,)"""

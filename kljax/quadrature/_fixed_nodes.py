@@ -132,7 +132,9 @@ class Summed(NamedTuple):
         logs = where(alive, values[:count], absent)
         value, exponent = moving.integrand.terms(logs, log_weight, values[count:])
         finite = jnp.isfinite(value)
-        kept = finite & (log_weight > -jnp.inf)
+        # What is infinite has the slope zero, as an outcome that costs infinitely much has.
+        bounded = jnp.isfinite(held.sum)
+        kept = finite & (log_weight > -jnp.inf) & bounded[..., None]
         kept = kept.at[..., :inside].set(kept[..., :inside] & used)
         scaled = where(kept, exponent - held.shift[..., None], 0.0)
         small = where(kept, value, 0.0)
@@ -143,7 +145,7 @@ class Summed(NamedTuple):
         found = where(finite[..., :inside] | ~used, inner, value[..., :inside]).sum(-1)
         if moving.jumps.shape[-1]:
             found += _jumped(moving.jumps, term[..., inside:], kept[..., inside:])
-        return found
+        return where(bounded, found, 0.0)
 
 
 def _beside(jumps: jax.Array, safe: jax.Array) -> jax.Array:

@@ -19,6 +19,10 @@ from kljax.quadrature._measures import Totals
 
 Finish = Callable[[Totals], Integral]
 
+# sup log p/q - R_α is at most -(log P)/α of the mass P that p has near the supremum. Where there is more between the
+# largest ratio of all nodes and R_α at the order that stands for ∞, 10⁵ or 10¹¹, the ratio grows without end.
+_GROWTH = 0.02
+
 
 @advised
 def renyi(
@@ -119,7 +123,8 @@ def of_power(order: float | jax.Array) -> tuple[Any, Finish]:
 
     def finish(total: Totals) -> Integral:
         value, error = _renyi(total, taken)
-        limit = value + lax.stop_gradient(jnp.where(jnp.isfinite(value), jnp.maximum(total.ratio, 0.0) - value, 0.0))
+        more = lax.stop_gradient(jnp.where(jnp.isfinite(value), jnp.maximum(total.ratio, 0.0) - value, 0.0))
+        limit = jnp.where(more > _GROWTH * (1.0 + value), jnp.inf, value + more)
         return Integral(jnp.where(endless, limit, value), error)
 
     return _integrands.Power(generators.alpha(taken)), finish
