@@ -336,7 +336,9 @@ PADDED: dict[str, Any] = {
     "Wishart": lambda b: Wishart(_pair(4.0, b), _pair(np.eye(2), b)),
     "VonMisesFisher": lambda b: VonMisesFisher(_pair([1.0, 0.0], b), _pair(1.0, b)),
     "Independent": lambda b: Independent(Gamma(_pair([2.0, 1.0], b), _pair([1.0, 1.0], b)), 1),
-    "Product": lambda b: families.Product({"a": Normal(_pair(0.0, b), _pair(1.0, b)), "b": Gamma(_pair(2.0, b), _pair(1.0, b))}),
+    "Product": lambda b: families.Product(
+        {"a": Normal(_pair(0.0, b), _pair(1.0, b)), "b": Gamma(_pair(2.0, b), _pair(1.0, b))}
+    ),
     "Transformed": lambda b: families.Transformed(Normal(_pair(0.0, b), _pair(1.0, b)), families.Exp()),
 }
 

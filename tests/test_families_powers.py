@@ -46,7 +46,7 @@ DOUBLE = ["Gamma", "Normal", "VonMises", "MultivariateNormal, Cholesky", "Multiv
     ("name", "dtype"),
     TRIALS + thinned([(name, np.float64) for name in CASES], [(name, np.float64) for name in DOUBLE], spread=True),
 )
-@pytest.mark.by_default("Bernoulli-float32", "Moyal-float32")
+@pytest.mark.by_default("Bernoulli-float32", "Moyal-float32", "Multinomial-float32")
 def test_renyi_and_its_gradient(name: str, dtype: Any) -> None:
     case, eps = CASES[name], float(np.finfo(dtype).eps)
     pairs = case.pairs() if case.start else list(case.more)

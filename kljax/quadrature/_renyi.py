@@ -42,7 +42,8 @@ def renyi(
         log_p: The log-density of p, an elementwise function of an array of points, [..., nodes] -> [..., nodes]; -∞ is
             density zero. It may close over traced parameters.
         log_q: The same of q.
-        order: α > 0; a Python number, or a traced scalar. From 1/eps on it is that of ∞: log sup p/q.
+        order: α > 0; a Python number, or a traced scalar. From 1/eps on it is that of ∞: log sup p/q,
+            ``inf`` where p/q grows without end.
         support: (low, high) with low < high, either end may be infinite, a number or an array of the batch's shape; or
             ``circle``, or ``integers(low, high)``.
         center: Where the mass of the densities lies, a number or array; a tuple for several places.

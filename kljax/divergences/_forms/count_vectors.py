@@ -24,7 +24,7 @@ def kl_multinomial(p: Multinomial, q: Multinomial) -> jax.Array:
 def multinomial_line(p: Multinomial, q: Multinomial) -> Line:
     """log E_s[e^(c w)] - c E_s[w], w = log p - log q: of n trials n times. A constant in w is lost again."""
     if p.logits is not None and q.logits is not None:
-        first, second = p.logits, q.logits  # as they are, since normalised they would have lost what near ones differ by
+        first, second = p.logits, q.logits  # normalised they would have lost what near ones differ by
     else:
         first, second = outcome_log_chances(p), outcome_log_chances(q)
     never = (first == -jnp.inf) & (second == -jnp.inf)
