@@ -38,7 +38,8 @@ def totals(integrand: Any, records: Sequence[Any]) -> Totals:
     points = [jnp.where(jnp.isfinite(end), end, centers[..., 0]) for end in moving]
     # At a known place inside, such as zero, it may be singular.
     sides = [(end, side) for pair in pairs for end, side in zip(pair, (1, -1), strict=True) if isinstance(end, float)]
-    inner = sorted({one for one in sides if math.isfinite(one[0]) and one[0] not in (low, high)})
+    known = [end for end in (low, high) if isinstance(end, float)]
+    inner = sorted({one for one in sides if math.isfinite(one[0]) and one[0] not in known})
     plain_line = kind == "interval"
     where = Hints(
         spread([low]),
