@@ -35,9 +35,10 @@ def largest(x: jax.Array) -> jax.Array:
     """The maximum over the last axis; ties share its derivative.
 
     JAX's own rule looks for the entries that equal the maximum. Where the compiler makes the entries twice, for the
-    maximum and for the comparison, and rounds them differently, it finds none and divides by zero.
+    maximum and for the comparison, and rounds them differently, it finds none and divides by zero. And XLA's maximum of
+    many numbers on a CPU passes over a NaN.
     """
-    return x.max(-1)
+    return nan_where(jnp.isnan(x).any(-1), x.max(-1))
 
 
 @largest.defjvp

@@ -165,7 +165,8 @@ def _power_excess(m: Masses, order: float) -> jax.Array:
     by_q = jnp.where(near, m.p * expm1_minus_x_near(jnp.where(near, -r, 0.0)), m.p * r + (m.q - m.p))
     by_power = (power - m.p) - m.p * lift
     by_power = jnp.where(near_lift, m.p * expm1_minus_x_near(jnp.where(near_lift, lift, 0.0)), by_power)
-    close = (by_power / beta + by_q) / order
+    # Where both overflow what is left of them is infinite, too.
+    close = jnp.abs(by_power / beta + jnp.minimum(by_q, float(jnp.finfo(by_q.dtype).max))) / order
     return jnp.where(far, _far_excess(power, m, order, beta), close)
 
 

@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from kljax._special.elementwise import atanh_tail, economised, horner, tiny
+from kljax._special.elementwise import atanh_tail, divide, economised, horner, tiny
 from kljax.generators._forms_in_log_ratio import Scalar
 from kljax.generators._forms_in_masses import Masses, over
 
@@ -60,7 +60,7 @@ def _half_summand(m: Masses) -> jax.Array:
 
 def _step(own: jax.Array, mixed: jax.Array, away: jax.Array) -> tuple[jax.Array, jax.Array]:
     """(whether mixed lies near own, s = away/(own + mixed) there) for mixed = own + away."""
-    s = 0.5 * away / jnp.maximum(0.5 * own + 0.5 * mixed, tiny(own))
+    s = divide(0.5 * away, jnp.maximum(0.5 * own + 0.5 * mixed, tiny(own)))
     near = jnp.abs(s) <= 0.5  # t from -2/3 to 2, where log1p(t) = 2 atanh(s)
     return near, jnp.where(near, s, 0.0)
 
@@ -70,7 +70,7 @@ def _log_apart(own: jax.Array, mixed: jax.Array, near: jax.Array, other: jax.Arr
     beyond = rise > _BEYOND[own.dtype.itemsize]
     by = jnp.where(beyond, other, own)
     lost = near | (by == 0.0) | (mixed == 0.0)
-    quotient = jnp.where(lost, 1.0, mixed) / jnp.where(lost, 1.0, by)
+    quotient = divide(jnp.where(lost, 1.0, mixed), jnp.where(lost, 1.0, by))
     quotient = jnp.clip(quotient, tiny(own), float(jnp.finfo(own.dtype).max))
     return jnp.log(quotient) + jnp.where(beyond, rise, 0.0)
 
@@ -106,8 +106,8 @@ def _log_of_mixture_jvp(primals, tangents):
     own, mixed, away, *_ = primals
     d_own, _, d_away, *_ = tangents
     value = _log_of_mixture(*primals)
-    share, excess = (x / jnp.maximum(mixed, tiny(own)) for x in (own, away))
-    level = value / jnp.where(own == 0.0, 1.0, own)
+    share, excess = (divide(x, jnp.maximum(mixed, tiny(own))) for x in (own, away))
+    level = divide(value, jnp.where(own == 0.0, 1.0, own))
     return value, (level - excess) * d_own + share * d_away
 
 

@@ -135,8 +135,7 @@ def renyi_zero(logits_p, logits_q, where, scale, *, axis: Axis = -1):
     a, b, scale = pair(logits_p, logits_q, where, scale, axis)
     top, norm = entropies.log_norm(b, scale)
     log_q = entropies.log_softmax(b, scale, top, norm)
-    legal = jnp.isfinite(a.max(-1)) & jnp.isfinite(b.max(-1))
-    return nan_where(~legal, renyi_kernel.minus_log_kept(log_q, a == -jnp.inf))
+    return nan_where(_illegal(a, b), renyi_kernel.minus_log_kept(log_q, a == -jnp.inf))
 
 
 @of_pair
@@ -150,7 +149,14 @@ def _infinite(a: jax.Array, b: jax.Array, scale: jax.Array | None) -> jax.Array:
     _, _, r = normalise(a, b, scale, rows)
     ratio = largest(jnp.where((a == -jnp.inf) & ~jnp.isnan(r), -jnp.inf, r))
     # At p = q every outcome is the largest, and the subgradient 0 is taken.
-    return jnp.where(ratio <= 0.0, 0.0, ratio)
+    return nan_where(_illegal(a, b), jnp.where(ratio <= 0.0, 0.0, ratio))
+
+
+def _illegal(*rows: jax.Array) -> jax.Array:
+    """Where one of the rows is no distribution."""
+    # XLA's maximum of many numbers on a CPU passes over a NaN.
+    wrong = (~jnp.isfinite(x.max(-1)) | jnp.isnan(x).any(-1) for x in rows)
+    return functools.reduce(jnp.logical_or, wrong)
 
 
 @entry(_values.logits, "logits_p", "logits_q", few=4096)  # a search, whose program is large
@@ -176,9 +182,8 @@ def renyi_entropy(logits, order, where, scale, *, axis: Axis = -1):
 def hartley_entropy(logits, where, scale, *, axis: Axis = -1):
     """log of the number of outcomes that are possible: order 0."""
     a, _ = single(logits, where, scale, axis)
-    top = a.max(-1)
     count = jnp.log((a > -jnp.inf).sum(-1).astype(a.dtype))
-    return nan_where(~jnp.isfinite(top), count)
+    return nan_where(_illegal(a), count)
 
 
 @of_one

@@ -69,9 +69,9 @@ def tails(
     endless = found & reached & ~(average * extent > 0.5)
     rate = average + 0.5 * bend * (last - before)
     limits = jnp.finfo(alive.dtype)
-    overflows = there((log_terms[: log_terms.shape[0] - sums.shape[0]] - nodes.log_weight).min(0)) < -(
-        float(limits.max) ** 0.5
-    )
+    densities = log_terms[: log_terms.shape[0] - sums.shape[0]] - nodes.log_weight
+    # One that is zero there has not overflowed.
+    overflows = there(where(densities > -jnp.inf, densities, 0.0).min(0)) < -(float(limits.max) ** 0.5)
     # Before a density that overflows there is no reach either; y is the logarithm of a distance, with dx/dy = e^y.
     cut = found & ~reached & overflows
     endless |= cut & ~(average > -0.5)
