@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from kljax._special.elementwise import divide, expm1, horner, log1p
+from kljax._special.ratios import gap_less_log
 from kljax._special.scalar_bregman import Convex, bregman
 
 _SINH = [1.0 / math.factorial(2 * k + 3) for k in range(11)]
@@ -92,9 +93,9 @@ def _bregman_value(y: jax.Array, x: jax.Array, d: jax.Array) -> jax.Array:
     # On one side of zero and away from it, S(x) = |x| - log 2|x| + log(1 - exp(-2|x|)), the first term linear.
     apart = ~close & (x * y > 0.0) & (jnp.minimum(jnp.abs(x), jnp.abs(y)) > 1.0)
     size_y, size_x = (jnp.where(apart, jnp.abs(one), one_is) for one, one_is in ((y, 2.0), (x, 4.0)))
-    ratio = size_y / size_x
+    growth = jnp.where(apart, divide(d, jnp.where(apart, x, 1.0)), -0.5)  # of |x|; far out it may be small
     exponentials = log1p(-jnp.exp(-2.0 * size_y)) - log1p(-jnp.exp(-2.0 * size_x))
-    same = (ratio - 1.0 - jnp.log(ratio)) + exponentials - _beyond(size_x) * (size_y - size_x)
+    same = gap_less_log(growth, jnp.log(size_y / size_x)) + exponentials - _beyond(size_x) * (size_y - size_x)
     # Else S(y) + [xS'(x) - S(x)] - S'(x)y, where the bracket is at least 0 and nothing large cancels.
     other = log_sinhc(y) + _bracket(x) - sinhc_slope(x) * y
     return jnp.where(close, remainder, jnp.where(apart, same, other))
