@@ -27,12 +27,17 @@ REDUCTIONS = (None, "sum", "mean")
 
 
 def entry(
-    look: Look, *operands: str, fill: float = 0.0, static: tuple[str, ...] = ("axis",), few: int = 0
+    look: Look,
+    *operands: str,
+    fill: float = 0.0,
+    static: tuple[str, ...] = ("axis",),
+    few: int = 0,
+    few_of_slopes: int = 0,
 ) -> Callable[[Callable[..., Any]], Any]:
     """A decorator of cores ``core(operands..., other arrays, *, axis)``; ``look`` warns of values that can't be meant.
 
     With ``measure=True`` nothing is looked at. ``fill`` is what a masked token holds instead of its own. Up to ``few``
-    numbers a program is compiled promptly; with its gradient, too, if the outcomes' axis is the last.
+    numbers a program is compiled promptly; up to ``few_of_slopes`` with its gradient, if the outcomes are the last axis.
     """
 
     def decorate(core: Callable[..., Any]) -> Callable[..., Any]:
@@ -40,7 +45,11 @@ def entry(
         static_names = [name for name in static if name in names]
         prompted = functools.partial(prompt, few=few) if few else jax.jit
         run = prompted(core, static_argnames=tuple(static_names))
-        run_on_rows = prompt(core, static_argnames=tuple(static_names), few=few, closed="rows") if few else run
+        run_on_rows = run
+        if few_of_slopes:
+            run_on_rows = prompt(
+                core, static_argnames=tuple(static_names), few=few, closed="rows", few_of_slopes=few_of_slopes
+            )
         where_at = names.index("where") if "where" in names else None
         count = len(operands)
 
@@ -78,7 +87,7 @@ def entry(
             check_reduction(reduction)
             return over_tokens(arrays, given[count:], tokens, weights, reduction=reduction, **options)
 
-        call._cache_size = lambda: run._cache_size() + (run_on_rows._cache_size() if few else 0)  # type: ignore[attr-defined]
+        call._cache_size = lambda: run._cache_size() + (run_on_rows._cache_size() if few_of_slopes else 0)  # type: ignore[attr-defined]
         return call
 
     return decorate

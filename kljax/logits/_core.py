@@ -22,7 +22,7 @@ from kljax._prompt import FEW_OF_ROWS
 from kljax._special.safe import largest, nan_where
 from kljax.generators import Generator
 
-of_pair = entry(_values.logits, "logits_p", "logits_q", few=FEW_OF_ROWS)
+of_pair = entry(_values.logits, "logits_p", "logits_q", few_of_slopes=FEW_OF_ROWS)
 of_one = entry(_values.logits, "logits")
 
 

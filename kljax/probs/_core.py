@@ -17,7 +17,7 @@ from kljax._special.elementwise import log_ratio, tiny
 from kljax._special.safe import largest, nan_where, saturated
 from kljax.generators import Generator
 
-of_pair = entry(_values.probabilities, "p", "q", fill=1.0, few=FEW_OF_ROWS)
+of_pair = entry(_values.probabilities, "p", "q", fill=1.0, few_of_slopes=FEW_OF_ROWS)
 of_one = entry(_values.probabilities, "p", fill=1.0)
 COUNTS = "Counts of outcomes go to kljax.counts, which estimates from them with an error bar."
 
