@@ -37,7 +37,7 @@ def entry(
     """A decorator of cores ``core(operands..., other arrays, *, axis)``; ``look`` warns of values that can't be meant.
 
     With ``measure=True`` nothing is looked at. ``fill`` is what a masked token holds instead of its own. Up to ``few``
-    numbers a program is compiled promptly; up to ``few_of_slopes`` with its gradient, if the outcomes are the last axis.
+    numbers a program is compiled promptly; up to ``few_of_slopes`` with its gradient, of outcomes along the last axis.
     """
 
     def decorate(core: Callable[..., Any]) -> Callable[..., Any]:

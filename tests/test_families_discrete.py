@@ -397,6 +397,18 @@ def test_support_rule_on_the_integers() -> None:
     assert np.isfinite(slope_of_infinity.rate).all()
 
 
+@pytest.mark.parametrize(
+    "q",
+    [families.Binomial(3, 0.25), families.BetaBinomial(9, 1.5, 2.5), families.DiscreteUniform(0, 5)],
+    ids=lambda one: type(one).__name__,
+)
+def test_a_point_mass_beside_counts_that_end(q: Any) -> None:
+    # Where counts end nothing is left to extrapolate, though the other has no mass there either.
+    none = families.Poisson(0.0)
+    np.testing.assert_allclose(kljax.kl(none, q), -q.log_prob(0.0), rtol=1e-6)
+    np.testing.assert_allclose(kljax.total_variation(none, q), -np.expm1(q.log_prob(0.0)), rtol=1e-6)
+
+
 @pytest.mark.full
 def test_other_pairs_on_the_integers() -> None:
     value = kljax.kl(families.Poisson(jnp.array([0.5, 30.0, 0.0])), families.Binomial(3, 0.25))

@@ -270,3 +270,26 @@ def test_the_gradient_of_jensen_shannon_where_q_is_tiny() -> None:
         got = jax.grad(logits.jensen_shannon, argnums=(0, 1))(a, b)
     for found, exact in zip(got, oracles.gradient(oracles.from_logits(a, b), "jensen_shannon"), strict=True):
         assert oracles.norm_error(np.asarray(found), exact) <= 32.0
+
+
+def test_many_rows_with_a_nan_are_none() -> None:
+    # Of so many numbers XLA's maximum on a CPU passes over a NaN.
+    rng = np.random.default_rng(4)
+    a, b = rng.standard_normal((2, 20_000, 5)).astype(np.float32)
+    b[np.arange(len(b)), rng.integers(5, size=len(b))] = np.nan
+    for order in (0.0, 0.5, 1.0, np.inf):
+        assert np.isnan(logits.renyi(a, b, order=order)).all(), order
+        assert np.isnan(logits.renyi(b, a, order=order)).all(), order
+        assert np.isnan(logits.entropy(b, order=order)).all(), order
+    empty = np.full((3, 5), -np.inf, np.float32)
+    for order in (0.0, 0.5, np.inf):
+        assert np.isnan(logits.renyi(empty, empty, order=order)).all(), order
+
+
+def test_second_derivatives_where_q_misses_a_rare_outcome() -> None:
+    # p² of the last outcome is subnormal, and so is what a quotient's derivative would divide by.
+    a, b = np.array([50.0, 0.0, -1.0], np.float32), np.array([3.0, 0.0, -np.inf], np.float32)
+    for function in (functools.partial(logits.skew_kl, weight=0.1), functools.partial(logits.skew_kl, weight=0.75)):
+        slopes = jax.grad(function, (0, 1))
+        for turn in jax.jvp(slopes, (a, b), (np.arange(3.0, dtype=np.float32),) * 2)[1]:
+            assert np.isfinite(turn).all()
