@@ -169,7 +169,8 @@ def test_derivatives_are_those_of_differences(name: str) -> None:
             return getattr(families, name)(*((numbers[0], *values) if fixed else values))
 
         free = jnp.asarray(numbers[1:] if fixed else numbers)
-        x = np.asarray(record(name, numbers).quantile(np.array([0.2, 0.5, 0.9])))
+        # Not the median, where differences across the kink of a Laplace density are of first order.
+        x = np.asarray(record(name, numbers).quantile(np.array([0.2, 0.55, 0.9])))
         slopes = np.asarray(jax.jit(jax.jacobian(lambda v: build(v).cdf(x)))(free))
         for i in range(len(free)):
             at = i + fixed
@@ -247,7 +248,8 @@ def test_nothing_is_likelier_than_the_mode(name: str) -> None:
         steps = np.array([-1.0, 0.0, 1.0]) if name in DISCRETE else np.array([-0.2, -1e-3, 0.0, 1e-3, 0.2]) * width
         values = np.asarray(one.log_prob(mode + steps))
     if np.isfinite(mode) and np.isfinite(values[len(steps) // 2]):
-        assert values.argmax() == len(steps) // 2, (mode, values)
+        # Two counts may be as likely.
+        assert values[len(steps) // 2] >= values.max() - 1e-14 * abs(values.max()), (mode, values)
 
 
 def test_modes_and_deviations_of_the_rest() -> None:
