@@ -87,7 +87,7 @@ def entry(
             check_reduction(reduction)
             return over_tokens(arrays, given[count:], tokens, weights, reduction=reduction, **options)
 
-        call._cache_size = lambda: run._cache_size() + (run_on_rows._cache_size() if few_of_slopes else 0)  # type: ignore[attr-defined]
+        call._cache_size = run._cache_size  # type: ignore[attr-defined]
         return call
 
     return decorate

@@ -44,7 +44,7 @@ LIMITS = [
     (kljax.total_variation, StudentT(3.0, 0.0, 1.0), StudentT(4.0, 0.0, 1.0), 1300),
     (kljax.squared_hellinger, StudentT(3.0, 0.0, 1.0), Normal(0.0, 1.0), 1350),
     (kljax.chi_squared, StudentT(3.0, 0.0, 1.0), Normal(0.0, 1.0), 1400),
-    (kljax.kl, Poisson(3.0), NegativeBinomial(4.0, 0.5), 1820),
+    (kljax.kl, Poisson(3.0), NegativeBinomial(4.0, 0.5), 1830),
     (kljax.kl, Binomial(10, 0.3), NegativeBinomial(4.0, 0.5), 2330),
     (kljax.kl, Gamma(2.0, 1.0), LogNormal(0.0, 1.0), 2550),
 ]
