@@ -140,8 +140,11 @@ def _lowest(generator: Generator, like: jax.Array) -> float | None:
     bounded = all(is_static(one) and one < math.inf for one in (generator.at_zero, generator.at_infinity))
     if bounded or generator.name in (kl.name, reverse_kl.name, jeffreys.name):
         return None
-    rational = generator.by_mass is None or generator.by_mass.by_quotient
-    return LOWEST[max(4, like.dtype.itemsize)] if rational else LOWEST_OF_POWERS
+    if generator.by_mass is None or generator.by_mass.by_quotient:
+        return LOWEST[max(4, like.dtype.itemsize)]
+    # By order - 1 a power grows in r, and by -order in -r.
+    growths = [max(one - 1.0, -one) for one in generator.parameters if is_static(one)]
+    return LOWEST_OF_POWERS / max([1.0, *growths])
 
 
 def _certain(generator: Generator, value: jax.Array, shift: jax.Array) -> jax.Array:
