@@ -5,8 +5,8 @@
             └─▶ such, and differentiated ─▶ the same of the values with their slopes:  dyₙ = Σ y'ₙᵢ dxₙᵢ
 
 A quadrature is a hundred small kernels over some hundred nodes. XLA takes 25 ms to optimise each, and running them all
-takes 3; unoptimised they compile in a fifth of that time and run in 5.
-Both are one program, traced alike: their results differ by some last digits of a sum, as those of one XLA and the next.
+takes 3; unoptimised they compile in a fifth of that time and run in 5. Both are one program, traced alike: their
+results differ by some last digits of a sum, as those of one XLA and the next do.
 """
 
 from __future__ import annotations
@@ -108,7 +108,10 @@ def _differentiated(operands: Any, *, rows: bool) -> bool:
     if not rows:
         # Of a batch the Jacobian would have a row for each member, most of it zeros.
         return all(np.size(one) == 1 for one in leaves)
-    shape = np.broadcast_shapes(*map(np.shape, leaves))
+    try:
+        shape = np.broadcast_shapes(*map(np.shape, leaves))
+    except ValueError:  # which the function tells in its own words
+        return False
     # Slopes of halves would be rounded before they are summed.
     return shape != () and all(np.shape(one) == shape and one.dtype.itemsize >= 4 for one in traced)
 

@@ -169,6 +169,16 @@ def test_rows_are_compiled_quickly_for_their_gradients_too(monkeypatch: pytest.M
     assert not compiled
 
 
+@pytest.mark.parametrize("verb", [logits.kl, probs.kl])
+def test_shapes_that_do_not_match_are_told_the_same_under_a_gradient(verb: Any) -> None:
+    p, q = jnp.full((3, 4), 0.25), jnp.full((3, 5), 0.2)
+    with pytest.raises(ValueError, match="shape") as plain:
+        verb(p, q)
+    with pytest.raises(ValueError, match="shape") as differentiated:
+        jax.grad(lambda p: verb(p, q).sum())(p)
+    assert str(differentiated.value) == str(plain.value)
+
+
 def test_what_may_hold_something_traced_is_not_closed() -> None:
     normal, power = families.Normal(0.0, 1.0), 3.0
     for closed in (normal, 0.5, generators.kl, generators.skew(generators.kl, 0.5), [normal, {"order": 2.0}]):
