@@ -163,3 +163,9 @@ def test_chernoff_information_by_quadrature() -> None:
         expected, where = powers.chernoff(book, [mpf(0), mpf(scale)], [mpf(0.5), mpf(1.5)])
         np.testing.assert_allclose(float(found), float(expected), rtol=1e-6)
         np.testing.assert_allclose(float(best), float(where), atol=2e-3)
+
+
+def test_equal_rows_of_the_smallest_masses_cost_nothing() -> None:
+    for mass in (1.0, 1e-30, 2e-38):
+        p = jnp.array([0.0, mass], jnp.float32)
+        assert probs.chernoff_information(p, p, measure=True) == 0.0, mass

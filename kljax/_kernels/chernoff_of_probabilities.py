@@ -80,7 +80,8 @@ def _tilted(order: jax.Array, p: jax.Array, q: jax.Array, r: jax.Array) -> _Tilt
     mean = (weight * r).sum(-1, keepdims=True)
     away = jnp.where(both, r - mean, 0.0)
     sum_p, sum_q = p.sum(-1, keepdims=True), q.sum(-1, keepdims=True)
-    mass = order * sum_p + (1.0 - order) * sum_q
+    # From the nearer end: halves of the smallest numbers are flushed to zero.
+    mass = jnp.where(order < 0.5, sum_q + order * (sum_p - sum_q), sum_p + (1.0 - order) * (sum_q - sum_p))
     mass = jnp.where(mass > 0.0, mass, 1.0)
     tilt = (sum_p - sum_q) / mass
     spread = (weight * away * away).sum(-1, keepdims=True) + tilt * tilt
