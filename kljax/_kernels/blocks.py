@@ -89,7 +89,9 @@ def total(x: jax.Array) -> jax.Array:
         return _by_product(x)[..., None]
     piece = next((one for one in range(2 * math.isqrt(size), 15, -1) if size % one == 0), 0)
     if size < LONG or not piece:
-        return x.sum(-1, keepdims=True)
+        # A choice ends what XLA takes with a sum: it would go on, and write broadcasts of it to memory.
+        found = x.sum(-1, keepdims=True)
+        return jnp.where(jnp.isfinite(found), found, found + found)
     return _by_product(_by_product(x.reshape(*x.shape[:-1], size // piece, piece)))[..., None]
 
 

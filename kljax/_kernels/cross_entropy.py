@@ -61,14 +61,15 @@ def _slopes(given: None, value: jax.Array, pair: Pair) -> tuple[jax.Array, jax.A
 def _value_in_range(
     given: None, a: jax.Array, b: jax.Array, temperature: Temperature
 ) -> tuple[jax.Array, Statistics, jax.Array]:
-    p, _, rows, certain = in_range.sums(a, b, temperature, lowest=None)
-    either, one = in_range.missing(a, b)
+    p, q, rows, certain = in_range.sums(a, b, temperature)
+    either, _ = in_range.missing(a, b)
     y = jnp.where(either, 0.0, single_or_double(b))
     y = y if temperature is None else y / temperature
-    # Σ p (top - y) + log Σ exp(y - top), where nothing cancels
-    top = jnp.clip(y.max(-1, keepdims=True), -in_range.TOP, in_range.TOP)
-    level = jnp.log(rows.norm_q * jnp.exp(-top))
-    value = total(jnp.where(one, jnp.inf, p * (top - y))) / rows.norm_p + level
+    # Σ p (c - y) + log Σ exp(y - c), with c so near the latter that neither is large, and no more than a difference
+    center = jnp.round(jnp.log(rows.norm_q))
+    level = jnp.log(rows.norm_q * jnp.exp(-center))
+    outside = in_range.outside(a, b, temperature, p, q)
+    value = total(jnp.where(outside, jnp.inf, p * (center - y))) / rows.norm_p + level
     return value, rows, certain & (value > 0.25) & (value < jnp.inf)
 
 

@@ -27,9 +27,10 @@ import jax.numpy as jnp
 
 from kljax._kernels.blocks import single_or_double, total
 from kljax._kernels.rows import Statistics, Temperature, balance, normalise, power_of_rows
+from kljax._special.elementwise import in_one_loop
 from kljax._special.error_free import finite_two_sum
 from kljax.generators import Generator, jeffreys, kl, reverse_kl, total_variation
-from kljax.generators._internal import Scalar, is_static, mass_gap, slopes_of_rows, weighted_slopes
+from kljax.generators._internal import Scalar, is_static, mass_gap, of_roots, slopes_of_rows, weighted_slopes
 from kljax.generators._internal import masses as form_masses
 
 LEAST, MOST = 1e-6, 1e25  # of a sum of exponentials
@@ -68,15 +69,17 @@ def log_ratio(a: jax.Array, b: jax.Array, temperature: Temperature, shift: jax.A
 def power_in_range(order: Scalar, p: jax.Array, q: jax.Array, r: jax.Array) -> jax.Array:
     """pᵅq¹⁻ᵅ"""
     if is_static(order) and order == 0.5:
-        return jnp.sqrt(p * q)
-    if is_static(order) and order == 2.0:
-        return p * quotient(p, q)
-    return jnp.where(r > 0.0, p, q) * jnp.exp(jnp.where(r > 0.0, order - 1.0, order) * r)
+        return in_one_loop(jnp.sqrt(p * q))
+    if of_roots(order):
+        whole, half = divmod(round(2.0 * order) - 2, 2)
+        u = quotient(p, q)
+        return p * u**whole * (jnp.sqrt(u) if half else 1.0)
+    return jnp.where(r > 0.0, p, q) * in_one_loop(jnp.exp(jnp.where(r > 0.0, order - 1.0, order) * r))
 
 
 def quotient(p: jax.Array, q: jax.Array) -> jax.Array:
     """p/q; p where q is absent."""
-    return p / jnp.where(q == 0.0, 1.0, q)
+    return in_one_loop(p / jnp.where(q == 0.0, 1.0, q))
 
 
 def masses(
@@ -88,33 +91,41 @@ def masses(
 
 
 def sums(
-    a: jax.Array, b: jax.Array, temperature: Temperature, *, lowest: float | None
+    a: jax.Array, b: jax.Array, temperature: Temperature
 ) -> tuple[jax.Array, jax.Array, Statistics, jax.Array]:
-    """(eˣ, eʸ, the statistics, whether the rows are in range, none but absent outcomes lower than ``lowest``)."""
+    """(eˣ, eʸ, the statistics, whether the rows are in range, but for single outcomes: see ``outside``)."""
     p, q = exponentials(a, b, temperature)
     norm_p, norm_q = total(p), total(q)
     certain = (norm_p > LEAST) & (norm_p < MOST) & (norm_q > LEAST) & (norm_q < MOST)
     norm_p, norm_q = (jnp.where(certain, norm, 1.0) for norm in (norm_p, norm_q))
     shift, zero = jnp.log(norm_p / norm_q), jnp.zeros_like(norm_p)
     certain &= jnp.abs(shift) <= SHIFT
-    for x, weight in ((a, p), (b, q)):
-        if lowest is not None:
-            x = single_or_double(x)
-            least = jnp.where(x == -jnp.inf, 0.0, x).min(-1, keepdims=True)
-            certain &= (least if temperature is None else least / temperature) > lowest
-        if temperature is not None:
-            certain &= weight.max(-1, keepdims=True) < math.exp(HIGHEST)
     return p, q, Statistics(zero, zero, norm_p, norm_q, shift, zero), certain
+
+
+def outside(
+    a: jax.Array, b: jax.Array, temperature: Temperature, p: jax.Array, q: jax.Array, lowest: float | None = None
+) -> jax.Array:
+    """Where just one of p and q is missing, of which the passes know what that costs, and where a logit is too high, or
+    lower than ``lowest`` but not missing.
+    """
+    found = missing(a, b)[1]
+    if temperature is not None:
+        found |= ~(jnp.maximum(p, q) < math.exp(HIGHEST))
+    if lowest is not None:
+        for x in (a, b):
+            x = single_or_double(x)
+            found |= ~((x if temperature is None else x / temperature) > lowest) & (x > -FAR)
+    return found
 
 
 def evaluate(
     generator: Generator, a: jax.Array, b: jax.Array, temperature: Temperature
 ) -> tuple[jax.Array, Statistics, jax.Array]:
     """(Σ q f(p/q), the statistics of the rows, whether these and the gradients from them have all digits), [..., 1]."""
-    p, q, rows, certain = sums(a, b, temperature, lowest=_lowest(generator, a))
+    p, q, rows, certain = sums(a, b, temperature)
     scaled_q = q * (rows.norm_p / rows.norm_q)
     r = log_ratio(a, b, temperature, rows.shift)
-    # Where just one is missing the passes know what that costs.
     if generator.name == total_variation.name:
         # Of the first order in δ, Σ (p - q), which is therefore taken away, and its slopes' signs are those of r + δ.
         gap = mass_gap(p, scaled_q, r)
@@ -122,7 +133,7 @@ def evaluate(
         rows, terms = rows._replace(shift_tail=-excess), 0.5 * jnp.abs(gap - scaled_q * excess)
     else:
         terms = _summand(generator, p, scaled_q, r)
-    terms = jnp.where(missing(a, b)[1], jnp.inf, terms)
+    terms = jnp.where(outside(a, b, temperature, p, q, _lowest(generator, a)), jnp.inf, terms)
     value = total(terms) / rows.norm_p
     return value, rows, certain & _certain(generator, value, rows.shift)
 
@@ -137,14 +148,27 @@ def _summand(generator: Generator, p: jax.Array, q: jax.Array, r: jax.Array) -> 
 
 def _lowest(generator: Generator, like: jax.Array) -> float | None:
     """The least logit over temperature; ``None`` where no outcome counts for more than p |log(p/q)| or q |log(p/q)|."""
-    bounded = all(is_static(one) and one < math.inf for one in (generator.at_zero, generator.at_infinity))
-    if bounded or generator.name in (kl.name, reverse_kl.name, jeffreys.name):
+    if linear(generator):
         return None
-    if generator.by_mass is None or generator.by_mass.by_quotient:
+    if generator.by_mass is None or by_quotient(generator):
         return LOWEST[max(4, like.dtype.itemsize)]
     # By order - 1 a power grows in r, and by -order in -r.
     growths = [max(one - 1.0, -one) for one in generator.parameters if is_static(one)]
     return LOWEST_OF_POWERS / max([1.0, *growths])
+
+
+def linear(generator: Generator) -> bool:
+    """Whether no outcome counts for more than p |log(p/q)| or q |log(p/q)|."""
+    bounded = all(is_static(one) and one < math.inf for one in (generator.at_zero, generator.at_infinity))
+    return bounded or generator.name in (kl.name, reverse_kl.name, jeffreys.name)
+
+
+def by_quotient(generator: Generator) -> bool:
+    """Whether p/q is all that what may count for more is made of, without an exponential of its logarithm."""
+    forms, orders = generator.by_mass, generator.parameters
+    if forms is None:
+        return False
+    return forms.by_quotient or (bool(orders) and all(of_roots(one) or of_roots(1.0 - one) for one in orders))
 
 
 def _certain(generator: Generator, value: jax.Array, shift: jax.Array) -> jax.Array:

@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-from kljax._special.elementwise import divide, expm1_minus_x_near, expm1_near, expm1_ratio
+from kljax._special.elementwise import divide, expm1_minus_x_near, expm1_near, expm1_ratio, horner, in_one_loop
 from kljax.generators._forms_in_log_ratio import Scalar, is_static
 
 
@@ -22,6 +23,7 @@ class Masses(NamedTuple):
     r: jax.Array  # log(p/q)
     power: Callable[[Scalar], jax.Array]  # α ↦ pᵅq¹⁻ᵅ, also where p or q has underflowed
     quotient: jax.Array | None = None  # p/q where neither has underflowed, or none; then eʳ is what there is
+    exact: bool = False  # whether p, q and the gap are what is given, rather than made of r
 
 
 class ByMass(NamedTuple):
@@ -80,9 +82,12 @@ def masses(
     r: jax.Array,
     power: Callable[[Scalar], jax.Array] | None = None,
     quotient: jax.Array | None = None,
+    gap: jax.Array | None = None,
 ) -> Masses:
-    """The masses of outcomes that neither p nor q misses."""
-    return Masses(p, q, mass_gap(p, q, r), r, power or (lambda order: power_mass(order, p, q, r)), quotient)
+    """The masses of outcomes that neither p nor q misses; ``gap`` is q - p where that is given."""
+    exact = gap is not None
+    gap = mass_gap(p, q, r) if gap is None else gap
+    return Masses(p, q, gap, r, power or (lambda order: power_mass(order, p, q, r)), quotient, exact)
 
 
 def mass_gap(p: jax.Array, q: jax.Array, r: jax.Array) -> jax.Array:
@@ -102,13 +107,15 @@ def gap_over(m: Masses, near_total: Callable[[jax.Array], jax.Array], total: jax
 
     ``near_total`` maps e = (q - p)/p to total/p.
     """
+    if m.exact:
+        return over(m.gap, total)
     near, relative = near_gap(m.r)
     return over(jnp.where(near, relative, m.gap), jnp.where(near, near_total(relative), total))
 
 
 def over(x: jax.Array, total: jax.Array) -> jax.Array:
     """x/total, and x where the total is zero: of an outcome that p and q have lost."""
-    return divide(x, jnp.where(total == 0.0, 1.0, total))
+    return in_one_loop(divide(x, jnp.where(total == 0.0, 1.0, total)))
 
 
 def power_mass(order: Scalar, p: jax.Array, q: jax.Array, r: jax.Array) -> jax.Array:
@@ -128,7 +135,7 @@ def far_power(order: Scalar, r: jax.Array) -> jax.Array:
 def exchanged(m: Masses) -> Masses:
     """The masses with p and q exchanged."""
     inverse = None if m.quotient is None else over(jnp.ones_like(m.quotient), m.quotient)
-    return Masses(m.q, m.p, -m.gap, -m.r, lambda order: m.power(1.0 - order), inverse)
+    return Masses(m.q, m.p, -m.gap, -m.r, lambda order: m.power(1.0 - order), inverse, m.exact)
 
 
 # √p - √q = (p - q)/(√p + √q), whose square and whose product with √p need √(pq) alone. Where the other mass is
@@ -148,10 +155,49 @@ def root_gaps(m: Masses) -> tuple[jax.Array, jax.Array]:
     return jnp.where(m.r < -3.0, m.p - power, in_p), jnp.where(m.r > 3.0, m.q - power, in_q)
 
 
+# Of an order α = n/s, with x = u^{1/s}, s = 1 or 2, and g = 1 - x = (q - p)/q or (q - p)/(q + √(pq)):
+#     (uᵅ - αu + β)/(αβ) = g² P(x)/(αβ),  (uᵅ - u)/β = -u g (1 + … + x^{n-s-1})/β,  (1 - uᵅ)/α = g (1 + … + x^{n-1})/α,
+# all sums of one sign, so that no exponential and no polynomial of r is taken.
+
+
+def of_roots(order: Scalar) -> bool:
+    """Whether a power of this order is taken by quotients and roots, where these neither over- nor underflow."""
+    return is_static(order) and 1.5 <= order <= 4.0 and float(2.0 * order).is_integer()
+
+
+def _root(m: Masses, order: float) -> tuple[jax.Array, jax.Array, int, int]:
+    """(x, g, n, s)"""
+    assert m.quotient is not None
+    if float(order).is_integer():
+        return m.quotient, gap_over(m, lambda e: 1.0 + e, m.q), round(order), 1
+    gap = gap_over(m, lambda e: 1.0 + e + jnp.sqrt(1.0 + e), m.q + m.power(0.5))
+    return in_one_loop(jnp.sqrt(m.quotient)), gap, round(2.0 * order), 2
+
+
+def _excess_by_root(m: Masses, order: float) -> jax.Array:
+    x, g, n, s = _root(m, order)
+    whole = np.zeros(n + 1)
+    whole[[0, s, n]] = order - 1.0, -order, 1.0
+    rest = np.polynomial.Polynomial(whole / (order * (order - 1.0))) // np.polynomial.Polynomial([1.0, -2.0, 1.0])
+    return m.q * g * g * horner([float(c) for c in rest.coef], x)
+
+
+def _gap_by_root(m: Masses, order: float) -> jax.Array:
+    x, g, n, s = _root(m, order)
+    return -m.p * g * horner([1.0 / (order - 1.0)] * (n - s), x)
+
+
+def _gap_of_q_by_root(m: Masses, order: float) -> jax.Array:
+    x, g, n, _ = _root(m, order)
+    return m.q * g * horner([1.0 / order] * n, x)
+
+
 def _power_excess(m: Masses, order: float) -> jax.Array:
     """[p e(βr)/β + p e(-r)]/α for α ≥ ½, β = α - 1, e(t) = eᵗ - 1 - t, by pᵅq¹⁻ᵅ = p e^{βr} and q = p e⁻ʳ."""
     if order == 0.5:
         return 2.0 * root_excess(m)
+    if m.quotient is not None and of_roots(order):
+        return _excess_by_root(m, order)
     if order == 2.0:
         far = jnp.abs(m.r) > 3.0
         close = m.gap * gap_over(m, lambda e: 1.0 + e, jnp.where(far, 1.0, m.q))
@@ -181,6 +227,10 @@ def _power_gap(m: Masses, order: float) -> jax.Array:
     """(pᵅq¹⁻ᵅ - p)/(α - 1)"""
     if order == 0.5:
         return 2.0 * root_gaps(m)[0]
+    if m.quotient is not None and of_roots(order):
+        return _gap_by_root(m, order)
+    if m.quotient is not None and of_roots(1.0 - order):
+        return _gap_of_q_by_root(exchanged(m), 1.0 - order)
     beta = order - 1.0
     power = m.power(order)
     if order in (2.0, -1.0):  # -gap p/q and -½ gap (1 + q/p)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kljax.generators._forms_in_log_ratio import Scalar, bind, dynamic, is_static, tame
-from kljax.generators._forms_in_masses import mass_gap, masses, power_mass
+from kljax.generators._forms_in_masses import mass_gap, masses, of_roots, power_mass
 from kljax.generators._hyperbolic import tanh
 from kljax.generators._mixture import log_p_over_mixture
 from kljax.generators._record import Power, check, parameter_tangent, slopes_of_rows, summand, weighted_slopes
@@ -18,6 +18,7 @@ __all__ = [
     "log_p_over_mixture",
     "mass_gap",
     "masses",
+    "of_roots",
     "parameter_tangent",
     "power_mass",
     "slopes_of_rows",

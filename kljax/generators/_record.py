@@ -173,8 +173,16 @@ def _perspective_jvp(primals, tangents):
 # logarithm of their quotient. r = -∞ marks p = 0 < q, r = ∞ marks q = 0 < p, and p = q = 0 comes with r = 0.
 
 
-def summand(generator: Generator, p: jax.Array, q: jax.Array, r: jax.Array, power: Power = None) -> jax.Array:
-    """q f(p/q) ≥ 0; ``power`` gives pᵅq¹⁻ᵅ where the caller knows it better."""
+def summand(
+    generator: Generator,
+    p: jax.Array,
+    q: jax.Array,
+    r: jax.Array,
+    power: Power = None,
+    quotient: jax.Array | None = None,
+    gap: jax.Array | None = None,
+) -> jax.Array:
+    """q f(p/q) ≥ 0; ``power`` gives pᵅq¹⁻ᵅ where the caller knows it better, likewise p/q and q - p."""
     p_absent, q_absent = r == -jnp.inf, r == jnp.inf
     inside = jnp.where(p_absent | q_absent, 0.0, r)
     if generator.by_mass is None or generator.by_mass.summand is None:
@@ -182,7 +190,7 @@ def summand(generator: Generator, p: jax.Array, q: jax.Array, r: jax.Array, powe
         # What has underflowed in both costs nothing, however far apart the two are.
         value = larger * generator.balanced(jnp.where(larger == 0.0, 0.0, inside), *generator.parameters)
     else:
-        value = generator.by_mass.summand(masses(p, q, inside, power), *generator.parameters)
+        value = generator.by_mass.summand(masses(p, q, inside, power, quotient, gap), *generator.parameters)
     value = jnp.where(p_absent, _cost(q, generator.at_zero), value)
     return jnp.where(q_absent, _cost(p, generator.at_infinity), value)
 
@@ -194,6 +202,7 @@ def weighted_slopes(
     r: jax.Array,
     power: Power = None,
     quotient: jax.Array | None = None,
+    gap: jax.Array | None = None,
 ) -> tuple[jax.Array, jax.Array]:
     """(∂P/∂log p, ∂P/∂log q) of the summand P = q f(p/q); zero where the cost is infinite."""
     # P is homogeneous of degree one, so the two add up to P. With w = balanced and M = max(p, q): where p ≤ q,
@@ -211,7 +220,7 @@ def weighted_slopes(
         both = value + jnp.where(below, -growth, growth)
         in_log_p, in_log_q = larger * jnp.where(below, growth, both), larger * jnp.where(below, both, -growth)
     else:
-        operands = masses(p, q, inside, power, quotient)
+        operands = masses(p, q, inside, power, quotient, gap)
         in_log_p, in_log_q = (form(operands, *generator.parameters) for form in (forms.in_log_p, forms.in_log_q))
     in_log_p = jnp.where(p_absent, 0.0, jnp.where(q_absent, p * _finite(generator.at_infinity, p), in_log_p))
     in_log_q = jnp.where(q_absent, 0.0, jnp.where(p_absent, q * _finite(generator.at_zero, q), in_log_q))

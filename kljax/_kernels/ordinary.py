@@ -1,0 +1,78 @@
+"""Rows of probabilities whose quotients are ordinary numbers, as nearly all are: a block of rows at a time.
+
+    D = Σ P(p, q, u, r),    u = p/q,    r = log u,    each entry 0 or between ``LEAST`` and ``MOST``
+
+    P           the summand of an f-divergence
+    r           2 atanh s near p = q, s = (p − q)/(p + q), whose difference is exact; else the logarithm of u
+
+Then no quotient and no root over- or underflows, and u has all digits. An entry that is not ordinary makes its row NaN,
+and the caller takes such rows the general way (``of_probabilities``), which asks for each outcome what u has lost.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from kljax._kernels import in_range
+from kljax._kernels.blocks import total
+from kljax._special.elementwise import atanh_tail
+from kljax.generators import Generator
+from kljax.generators._internal import Scalar, is_static, of_roots, summand
+
+LEAST = {4: 2.0**-100, 8: 2.0**-900}
+MOST = 1.0 + 2.0**-18  # of a probability, rounded; beyond, the quotient of the least normal number might underflow
+NEAR = 4.0  # |log u| up to which the rounding of log u hardly shows in e^{βr}, which is off by some |βr| eps
+
+
+def quotient(p: jax.Array, q: jax.Array) -> jax.Array:
+    """p/q; p where q is absent."""
+    return p / jnp.where(q == 0.0, 1.0, q)
+
+
+def log_ratio(p: jax.Array, q: jax.Array, u: jax.Array) -> jax.Array:
+    """log(p/q) from the quotient u; -∞ and ∞ where just one is absent, 0 where both are."""
+    sum_ = p + q
+    s = (p - q) / jnp.where(sum_ == 0.0, 1.0, sum_)
+    near = jnp.abs(s) <= 0.5
+    v = jnp.where(near, s, 0.0)
+    r = jnp.where(near, 2.0 * v + 2.0 * v * v * v * atanh_tail(v * v), jnp.log(u))
+    return jnp.where(q == 0.0, jnp.where(p == 0.0, 0.0, jnp.inf), r)
+
+
+def power(order: Scalar, p: jax.Array, q: jax.Array, u: jax.Array, r: jax.Array) -> jax.Array:
+    """pᵅq¹⁻ᵅ"""
+    if is_static(order) and order == 0.5:
+        return jnp.sqrt(p) * jnp.sqrt(q)
+    for one, mass, over in ((order, p, u), (1.0 - order, q, quotient(q, p))):
+        if of_roots(one):
+            whole, half = divmod(round(2.0 * one) - 2, 2)
+            return mass * over**whole * (jnp.sqrt(over) if half else 1.0)
+    return jnp.where(r > 0.0, p, q) * jnp.exp(jnp.where(r > 0.0, order - 1.0, order) * r)
+
+
+def value(generator: Generator, p: jax.Array, q: jax.Array) -> jax.Array:
+    """Σ q f(p/q), of shape [..., 1]; NaN where a row is not ordinary."""
+    u = quotient(p, q)
+    r = log_ratio(p, q, u)
+    terms = summand(generator, p, q, r, functools.partial(power, p=p, q=q, u=u, r=r), u, q - p)
+    return total(jnp.where(ordinary(p, q) & _in_reach(generator, r), terms, jnp.nan))
+
+
+def _in_reach(generator: Generator, r: jax.Array) -> jax.Array | bool:
+    """Whether the rounding of r does not show in what is made of it."""
+    if in_range.linear(generator) or in_range.by_quotient(generator):
+        return True
+    return ~(jnp.abs(r) > NEAR) | jnp.isinf(r)
+
+
+def ordinary(*rows: jax.Array) -> jax.Array:
+    """Whether all entries are."""
+    least = LEAST[rows[0].dtype.itemsize]
+    found: Any = True
+    for x in rows:
+        found &= (x <= MOST) & ((x >= least) | (x == 0.0))
+    return found
