@@ -65,11 +65,11 @@ def _value_in_range(
     either, _ = in_range.missing(a, b)
     y = jnp.where(either, 0.0, single_or_double(b))
     y = y if temperature is None else y / temperature
-    # Σ p (c - y) + log Σ exp(y - c), with c so near the latter that neither is large, and no more than a difference
-    center = jnp.round(jnp.log(rows.norm_q))
-    level = jnp.log(rows.norm_q * jnp.exp(-center))
+    # Σ p (top - y) + log Σ exp(y - top), where nothing cancels, of a top as near the largest y as its logarithm
+    top = jnp.log(jnp.where(certain, q.max(-1, keepdims=True), 1.0))
+    level = jnp.log(rows.norm_q * jnp.exp(-top))
     outside = in_range.outside(a, b, temperature, p, q)
-    value = total(jnp.where(outside, jnp.inf, p * (center - y))) / rows.norm_p + level
+    value = total(jnp.where(outside, jnp.inf, p * (top - y))) / rows.norm_p + level
     return value, rows, certain & (value > 0.25) & (value < jnp.inf)
 
 

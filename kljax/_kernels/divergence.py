@@ -171,12 +171,21 @@ def _with_statistics_jvp(divergence, sides, primals, tangents):
             given, temperature, value, rows = carried
             return in_range.tangent(quick.slopes, moved, (given, value), temperature, a, b, rows, steps)
 
-        # The condition is within the loop here, as the transpose of one about the loop has copies of all rows.
         @jax.checkpoint
         def of_block(carried, a, b, here, *steps):
             return few_apart(here > 0.0, in_range_, general, carried, a, b, *steps)
 
-        return by_blocks(of_block, carried, a, b, sums[QUICK], *steps)
+        def all_in_range(carried, a, b, here, *steps):
+            return by_blocks(in_range_, carried, a, b, *steps)
+
+        def each_block(carried, a, b, here, *steps):
+            return by_blocks(of_block, carried, a, b, here, *steps)
+
+        operands = carried, a, b, sums[QUICK], *steps
+        if choose.way(a).length is None:
+            return of_block(*operands)
+        # A condition within the loop makes XLA copy the rows of each block.
+        return lax.cond((sums[QUICK] > 0.0).all(), all_in_range, each_block, *operands)
 
     def by_streaming(a, b, *steps):
         return _tangent_of_streamed(divergence, moved, (given, temperature), value, rows, sums, a, b, *steps)

@@ -208,7 +208,14 @@ def slopes(
         # Not of p and q, which their norms may have made subnormal.
         ratio = quotient(*exponentials(a, b, temperature)) * (rows.norm_q / rows.norm_p)
         found = weighted_slopes(generator, p, q, r, functools.partial(power_in_range, p=p, q=q, r=r), ratio)
-    return tuple(balance((p, q)["pq".index(side)], found["pq".index(side)]) for side in sides)
+    return tuple(_balanced(generator, side, (p, q)["pq".index(side)], found["pq".index(side)]) for side in sides)
+
+
+def _balanced(generator: Generator, side: str, mass: jax.Array, slope: jax.Array) -> jax.Array:
+    """``balance``, of which a slope q - p needs no more than what δ adds to it, a multiple of q, taken away."""
+    if (generator.name, side) in ((kl.name, "q"), (reverse_kl.name, "p")):
+        return slope - mass * total(slope)
+    return balance(mass, slope)
 
 
 @slopes.defjvp

@@ -12,14 +12,15 @@ logarithm that must be computed:
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from kljax._special.elementwise import atanh_tail, divide, economised, horner, tiny
+from kljax._special.elementwise import atanh_tail, divide, economised, horner, in_one_loop, tiny
 from kljax.generators._forms_in_log_ratio import Scalar
-from kljax.generators._forms_in_masses import Masses, over
+from kljax.generators._forms_in_masses import Masses, exchanged, over
 
 _NEAR = 2.0  # |r| up to which ψ serves
 _BEYOND = {4: 80.0, 8: 700.0}  # |r| from which eʳ or e⁻ʳ may be no number
@@ -60,13 +61,17 @@ def _half_summand(m: Masses) -> jax.Array:
 
 def _step(own: jax.Array, mixed: jax.Array, away: jax.Array) -> tuple[jax.Array, jax.Array]:
     """(whether mixed lies near own, s = away/(own + mixed) there) for mixed = own + away."""
-    s = divide(0.5 * away, jnp.maximum(0.5 * own + 0.5 * mixed, tiny(own)))
+    s = in_one_loop(divide(0.5 * away, jnp.maximum(0.5 * own + 0.5 * mixed, tiny(own))))
     near = jnp.abs(s) <= 0.5  # t from -2/3 to 2, where log1p(t) = 2 atanh(s)
     return near, jnp.where(near, s, 0.0)
 
 
-def _log_apart(own: jax.Array, mixed: jax.Array, near: jax.Array, other: jax.Array, rise: jax.Array) -> jax.Array:
+def _log_apart(
+    own: jax.Array, mixed: jax.Array, near: jax.Array, other: jax.Array, rise: jax.Array | None
+) -> jax.Array:
     """log(mixed/own) not ``near`` 0, from the ``other`` mass and rise = log(other/own) if mixed/own may overflow."""
+    if rise is None:
+        return -jnp.log(jnp.maximum(divide(own, jnp.where(mixed == 0.0, 1.0, mixed)), tiny(own)))
     beyond = rise > _BEYOND[own.dtype.itemsize]
     by = jnp.where(beyond, other, own)
     lost = near | (by == 0.0) | (mixed == 0.0)
@@ -75,7 +80,12 @@ def _log_apart(own: jax.Array, mixed: jax.Array, near: jax.Array, other: jax.Arr
     return jnp.log(quotient) + jnp.where(beyond, rise, 0.0)
 
 
-def _to_mixture(weight: Scalar, own: jax.Array, mixed: jax.Array, away: jax.Array, *further: jax.Array) -> jax.Array:
+def _rise(m: Masses) -> jax.Array | None:
+    """log(q/p), if q/p may overflow."""
+    return -m.r if m.quotient is None else None
+
+
+def _to_mixture(weight: Scalar, own: jax.Array, mixed: jax.Array, away: jax.Array, *further: Any) -> jax.Array:
     """w own h(t), h(t) = t - log1p(t), for the mixture own (1 + t) = own + away."""
     near, v = _step(own, mixed, away)
     close = v * away - 2.0 * (own * (v * v * v * atanh_tail(v * v)))
@@ -89,12 +99,14 @@ def js_summand(m: Masses, weight: Scalar) -> jax.Array:
         return _half_summand(m)
     rest = 1.0 - weight
     mixed = weight * m.p + rest * m.q
-    in_p = _to_mixture(weight, m.p, mixed, rest * m.gap, m.q, -m.r)
-    return in_p + _to_mixture(rest, m.q, mixed, -weight * m.gap, m.p, m.r)
+    in_p = _to_mixture(weight, m.p, mixed, rest * m.gap, m.q, _rise(m))
+    return in_p + _to_mixture(rest, m.q, mixed, -weight * m.gap, m.p, _rise(exchanged(m)))
 
 
 @jax.custom_jvp
-def _log_of_mixture(own: jax.Array, mixed: jax.Array, away: jax.Array, other: jax.Array, rise: jax.Array) -> jax.Array:
+def _log_of_mixture(
+    own: jax.Array, mixed: jax.Array, away: jax.Array, other: jax.Array, rise: jax.Array | None
+) -> jax.Array:
     """own log(mixed/own)"""
     near, v = _step(own, mixed, away)
     return own * jnp.where(near, 2.0 * (v + v * v * v * atanh_tail(v * v)), _log_apart(own, mixed, near, other, rise))
@@ -114,12 +126,12 @@ def _log_of_mixture_jvp(primals, tangents):
 def js_in_log_p(m: Masses, weight: Scalar) -> jax.Array:
     # From p itself: as e^r of the larger mass it would lose r eps.
     rest = 1.0 - weight
-    return -weight * _log_of_mixture(m.p, weight * m.p + rest * m.q, rest * m.gap, m.q, -m.r)
+    return -weight * _log_of_mixture(m.p, weight * m.p + rest * m.q, rest * m.gap, m.q, _rise(m))
 
 
 def js_in_log_q(m: Masses, weight: Scalar) -> jax.Array:
     rest = 1.0 - weight
-    return -rest * _log_of_mixture(m.q, weight * m.p + rest * m.q, -weight * m.gap, m.p, m.r)
+    return -rest * _log_of_mixture(m.q, weight * m.p + rest * m.q, -weight * m.gap, m.p, _rise(exchanged(m)))
 
 
 def _log_to_mixture(m: Masses, weight: Scalar) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
@@ -128,7 +140,7 @@ def _log_to_mixture(m: Masses, weight: Scalar) -> tuple[jax.Array, jax.Array, ja
     mixed = weight * m.p + rest * m.q
     s = over(-rest * m.gap, m.p + mixed)
     near = jnp.abs(s) <= 0.5
-    return mixed, near, jnp.where(near, s, 0.0), -_log_apart(m.p, mixed, near, m.q, -m.r)
+    return mixed, near, jnp.where(near, s, 0.0), -_log_apart(m.p, mixed, near, m.q, _rise(m))
 
 
 def skew_summand(m: Masses, weight: Scalar) -> jax.Array:
