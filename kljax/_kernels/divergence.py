@@ -25,7 +25,7 @@ from jax.custom_derivatives import SymbolicZero
 
 from kljax._kernels import choose, in_range, streaming
 from kljax._kernels.blocks import by_blocks, fresh
-from kljax._kernels.few import few_apart
+from kljax._kernels.few import by_blocks_apart, few_apart
 from kljax._kernels.rows import (
     Statistics,
     Temperature,
@@ -153,7 +153,6 @@ def _with_statistics_jvp(divergence, sides, primals, tangents):
     value, rows, sums = _with_statistics(divergence, wanted, *primals)
 
     def other(a, b, *steps):
-        @jax.checkpoint
         def general(carried, a, b, *steps):
             (given, temperature, value, rows), rest = carried, iter(steps)
             d_logits = [step if absent(step) else next(rest) for step in tangents[1:3]]
@@ -164,28 +163,13 @@ def _with_statistics_jvp(divergence, sides, primals, tangents):
 
         carried, quick = (given, temperature, value, rows), _in_range(divergence, given, a)
         if quick is None or not (still and steps and {*moved} <= {*quick.sides}):
-            return general(carried, a, b, *steps)
+            return jax.checkpoint(general)(carried, a, b, *steps)
 
-        @jax.checkpoint
         def in_range_(carried, a, b, *steps):
             given, temperature, value, rows = carried
             return in_range.tangent(quick.slopes, moved, (given, value), temperature, a, b, rows, steps)
 
-        @jax.checkpoint
-        def of_block(carried, a, b, here, *steps):
-            return few_apart(here > 0.0, in_range_, general, carried, a, b, *steps)
-
-        def all_in_range(carried, a, b, here, *steps):
-            return by_blocks(in_range_, carried, a, b, *steps)
-
-        def each_block(carried, a, b, here, *steps):
-            return by_blocks(of_block, carried, a, b, here, *steps)
-
-        operands = carried, a, b, sums[QUICK], *steps
-        if choose.way(a).length is None:
-            return of_block(*operands)
-        # A condition within the loop makes XLA copy the rows of each block.
-        return lax.cond((sums[QUICK] > 0.0).all(), all_in_range, each_block, *operands)
+        return by_blocks_apart(sums[QUICK], in_range_, general, carried, a, b, *steps)
 
     def by_streaming(a, b, *steps):
         return _tangent_of_streamed(divergence, moved, (given, temperature), value, rows, sums, a, b, *steps)

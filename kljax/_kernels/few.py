@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from kljax._kernels.blocks import by_blocks
 from kljax._kernels.choose import known, way
 
 SHARE = 32  # one in so many rows is few: the general way then costs an eighth more
@@ -55,3 +56,26 @@ def few_apart(
     count = (~served).sum(dtype=jnp.int32)
     taken = jnp.where(count > room, 2, jnp.where(count > 0, 1, 0))
     return lax.switch(taken, (quick, mended, general), carried, *rows)
+
+
+def by_blocks_apart(
+    served: jax.Array, quick: Callable[..., Any], general: Callable[..., Any], carried: Any, *rows: jax.Array
+) -> Any:
+    """``few_apart`` of a block of rows at a time; of what is differentiated only the operands are kept."""
+    quick, general = jax.checkpoint(quick), jax.checkpoint(general)
+
+    @jax.checkpoint
+    def of_block(carried: Any, served: jax.Array, *rows: jax.Array) -> Any:
+        return few_apart(served > 0.0, quick, general, carried, *rows)
+
+    if way(rows[0]).length is None:
+        return of_block(carried, served, *rows)
+
+    def all_quick(carried: Any, served: jax.Array, *rows: jax.Array) -> Any:
+        return by_blocks(quick, carried, *rows)
+
+    def each_block(carried: Any, served: jax.Array, first: jax.Array, *rows: jax.Array) -> Any:
+        return by_blocks(lambda c, x, here, *rest: of_block(c, here, x, *rest), carried, first, served, *rows)
+
+    # A condition within the loop makes XLA copy the rows of each block.
+    return lax.cond((served > 0.0).all(), all_quick, each_block, carried, served, *rows)

@@ -90,9 +90,7 @@ def masses(
     return p / rows.norm_p, q / rows.norm_q, log_ratio(a, b, temperature, rows.shift)
 
 
-def sums(
-    a: jax.Array, b: jax.Array, temperature: Temperature
-) -> tuple[jax.Array, jax.Array, Statistics, jax.Array]:
+def sums(a: jax.Array, b: jax.Array, temperature: Temperature) -> tuple[jax.Array, jax.Array, Statistics, jax.Array]:
     """(eˣ, eʸ, the statistics, whether the rows are in range, but for single outcomes: see ``outside``)."""
     p, q = exponentials(a, b, temperature)
     norm_p, norm_q = total(p), total(q)

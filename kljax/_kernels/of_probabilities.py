@@ -17,6 +17,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from kljax._kernels import choose, ordinary
+from kljax._kernels.blocks import by_blocks
+from kljax._kernels.divergence import absent
+from kljax._kernels.few import by_blocks_apart, few_apart
 from kljax._special.elementwise import log_ratio, tiny
 from kljax._special.safe import nan_where, saturated
 from kljax.generators import Generator
@@ -66,11 +70,60 @@ def pinned(slope: jax.Array, here: jax.Array, limit: Scalar) -> jax.Array:
     return jnp.where(here & jnp.isfinite(limit), limit, slope)
 
 
-@jax.custom_jvp
 def f_divergence(generator: Generator, p: jax.Array, q: jax.Array) -> jax.Array:
     """Σ q f(p/q) over the last axis."""
+    return _with_mark(generator, p, q)[0]
+
+
+def _evaluate(generator: Generator, p: jax.Array, q: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """(the values, [..., 1] which is 1 where a row is ordinary and taken so, else 0)"""
+
+    def general(generator, p, q):
+        value = summand_of(generator, p, q, ratio(p, q)).sum(-1)
+        return value, jnp.zeros_like(value)[..., None]
+
+    def as_ordinary(generator, p, q):
+        value = ordinary.value(generator, p, q)
+        return (value[..., 0], jnp.ones_like(value)), ~jnp.isnan(value)
+
+    if choose.way(p).name == "in range":
+        first, served = by_blocks(as_ordinary, generator, p, q)
+        value, mark = few_apart(served, lambda *_: first, general, generator, p, q)
+    else:
+        value, mark = general(generator, p, q)
     # Of masses that are all but flushed to zero less than nothing may be left.
-    return jnp.maximum(summand_of(generator, p, q, ratio(p, q)).sum(-1), 0.0)
+    return jnp.maximum(value, 0.0), mark
+
+
+_with_mark = jax.custom_jvp(_evaluate)
+
+
+def _with_mark_jvp(primals, tangents):
+    # ∂/∂p = f'(u) and ∂/∂q = f(u) - u f'(u); both zero where the outcome is absent or its cost infinite.
+    generator, p, q = primals
+    steps = [step for step in tangents[1:] if not absent(step)]
+    sides = [side for side, step in enumerate(tangents[1:]) if not absent(step)]
+    value, mark = _with_mark(*primals)
+
+    def along(slopes):
+        def tangent(generator, p, q, *steps):
+            found = slopes(generator, p, q)
+            return sum(((found[side] * step).sum(-1) for side, step in zip(sides, steps, strict=True)), 0.0)
+
+        return tangent
+
+    tangent = jnp.zeros_like(value)
+    if steps and choose.way(p).name == "in range":
+        tangent = by_blocks_apart(mark, along(_ordinary_slopes), along(_slopes), generator, p, q, *steps)
+    elif steps:
+        tangent = along(_slopes)(generator, p, q, *steps)
+    if not all(map(absent, jax.tree.leaves(tangents[0], is_leaf=absent))):
+        moved = jax.tree.map(lambda d, x: jnp.zeros_like(x) if absent(d) else d, tangents[0], generator, is_leaf=absent)
+        tangent += parameter_tangent(generator, moved, p, q, ratio(p, q)).sum(-1)
+    return (value, mark), (tangent, jnp.zeros_like(mark))
+
+
+_with_mark.defjvp(_with_mark_jvp, symbolic_zeros=True)
 
 
 def summand_of(generator: Generator, p: jax.Array, q: jax.Array, r: jax.Array) -> jax.Array:
@@ -132,35 +185,22 @@ def _may_be_infinite(price: Scalar) -> bool:
     return not is_static(price) or price == jnp.inf
 
 
-@f_divergence.defjvp
-def _f_divergence_jvp(primals, tangents):
-    # ∂/∂p = f'(u) and ∂/∂q = f(u) - u f'(u); both zero where the outcome is absent or its cost infinite.
-    generator, p, q = primals
-    d_generator, dp, dq = tangents
-    value = f_divergence(generator, p, q)
-    in_p, in_q = _slopes(generator, p, q)
-    tangent = (in_p * dp + in_q * dq).sum(-1)
-    if jax.tree.leaves(generator):
-        tangent += parameter_tangent(generator, d_generator, p, q, ratio(p, q)).sum(-1)
-    return value, tangent
+@jax.custom_jvp
+def _slopes(generator: Generator, p: jax.Array, q: jax.Array) -> tuple[jax.Array, jax.Array]:
+    return _slopes_by(_general_slopes, generator, p, q)
 
 
 @jax.custom_jvp
-def _slopes(generator: Generator, p: jax.Array, q: jax.Array) -> tuple[jax.Array, jax.Array]:
+def _ordinary_slopes(generator: Generator, p: jax.Array, q: jax.Array) -> tuple[jax.Array, jax.Array]:
+    return _slopes_by(ordinary.slopes, generator, p, q)
+
+
+def _slopes_by(
+    inside: Callable[..., tuple[jax.Array, jax.Array]], generator: Generator, p: jax.Array, q: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """The slopes from those ``inside``, of p, q > 0."""
     dead = free(generator, p, q)
-    at_p, at_q = at_edge(p, q, dead)
-    r = log_ratio(at_p, at_q)
-    forms = generator.by_mass
-    if forms is None or forms.in_log_p is None or forms.in_log_q is None:
-        residual = residual_of(at_p, at_q, r)
-        in_p = _corrected(generator, generator.derivative, r, residual)
-        in_q = _corrected(generator, generator.coderivative, r, residual)
-    else:
-        # Of degree zero: the slopes in log p at p = 1, in log q at q = 1.
-        one = jnp.ones_like(r)
-        for_p, for_q = (one, saturating(at_q / at_p), r), (saturating(at_p / at_q), one, r)
-        in_p = weighted_slopes(generator, *for_p, lambda order: _power_of_quotient(at_p, at_q, order - 1.0))[0]
-        in_q = weighted_slopes(generator, *for_q, lambda order: _power_of_quotient(at_p, at_q, order))[1]
+    in_p, in_q = inside(generator, *at_edge(p, q, dead))
     # Only what is infinite is taken at the edge: at p = 0 f'(u) if f'(0) is; at q = 0 f(u) - u f'(u) likewise.
     no_p, no_q = p == 0.0, q == 0.0
     ends = _limit(generator, generator.derivative, -1.0, p), _limit(generator, generator.coderivative, 1.0, q)
@@ -169,8 +209,23 @@ def _slopes(generator: Generator, p: jax.Array, q: jax.Array) -> tuple[jax.Array
     return jnp.where(dead, 0.0, saturating(in_p)), jnp.where(dead, 0.0, saturating(in_q))
 
 
-@_slopes.defjvp
-def _slopes_jvp(primals, tangents):
+def _general_slopes(generator: Generator, at_p: jax.Array, at_q: jax.Array) -> tuple[jax.Array, jax.Array]:
+    r = log_ratio(at_p, at_q)
+    forms = generator.by_mass
+    if forms is None or forms.in_log_p is None or forms.in_log_q is None:
+        residual = residual_of(at_p, at_q, r)
+        in_p = _corrected(generator, generator.derivative, r, residual)
+        in_q = _corrected(generator, generator.coderivative, r, residual)
+        return in_p, in_q
+    # Of degree zero: the slopes in log p at p = 1, in log q at q = 1.
+    one = jnp.ones_like(r)
+    for_p, for_q = (one, saturating(at_q / at_p), r), (saturating(at_p / at_q), one, r)
+    in_p = weighted_slopes(generator, *for_p, lambda order: _power_of_quotient(at_p, at_q, order - 1.0))[0]
+    in_q = weighted_slopes(generator, *for_q, lambda order: _power_of_quotient(at_p, at_q, order))[1]
+    return in_p, in_q
+
+
+def _tangents_of_slopes(primals, tangents):
     # Both are functions of r = log(p/q), and dr = dp/p - dq/q.
     generator, p, q = primals
     d_generator, dp, dq = tangents
@@ -187,7 +242,17 @@ def _slopes_jvp(primals, tangents):
             _, drift = jax.jvp(lambda *t, f=bound: f(r, *t), traced, dynamic(d_generator.parameters))
             tangent += jnp.where(dead, 0.0, tame(drift))
         moved.append(tangent)
-    return _slopes(generator, p, q), tuple(moved)
+    return tuple(moved)
+
+
+@_slopes.defjvp
+def _of_slopes(primals, tangents):
+    return _slopes(*primals), _tangents_of_slopes(primals, tangents)
+
+
+@_ordinary_slopes.defjvp
+def _of_ordinary_slopes(primals, tangents):
+    return _ordinary_slopes(*primals), _tangents_of_slopes(primals, tangents)
 
 
 def _corrected(generator: Generator, form: Callable[..., jax.Array], r: jax.Array, residual: jax.Array) -> jax.Array:

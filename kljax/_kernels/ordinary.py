@@ -19,9 +19,9 @@ import jax.numpy as jnp
 
 from kljax._kernels import in_range
 from kljax._kernels.blocks import total
-from kljax._special.elementwise import atanh_tail
+from kljax._special.elementwise import atanh_tail, in_one_loop
 from kljax.generators import Generator
-from kljax.generators._internal import Scalar, is_static, of_roots, summand
+from kljax.generators._internal import Scalar, is_static, of_roots, summand, weighted_slopes
 
 LEAST = {4: 2.0**-100, 8: 2.0**-900}
 MOST = 1.0 + 2.0**-18  # of a probability, rounded; beyond, the quotient of the least normal number might underflow
@@ -30,13 +30,13 @@ NEAR = 4.0  # |log u| up to which the rounding of log u hardly shows in e^{βr},
 
 def quotient(p: jax.Array, q: jax.Array) -> jax.Array:
     """p/q; p where q is absent."""
-    return p / jnp.where(q == 0.0, 1.0, q)
+    return in_one_loop(p / jnp.where(q == 0.0, 1.0, q))
 
 
 def log_ratio(p: jax.Array, q: jax.Array, u: jax.Array) -> jax.Array:
     """log(p/q) from the quotient u; -∞ and ∞ where just one is absent, 0 where both are."""
     sum_ = p + q
-    s = (p - q) / jnp.where(sum_ == 0.0, 1.0, sum_)
+    s = in_one_loop((p - q) / jnp.where(sum_ == 0.0, 1.0, sum_))
     near = jnp.abs(s) <= 0.5
     v = jnp.where(near, s, 0.0)
     r = jnp.where(near, 2.0 * v + 2.0 * v * v * v * atanh_tail(v * v), jnp.log(u))
@@ -46,12 +46,12 @@ def log_ratio(p: jax.Array, q: jax.Array, u: jax.Array) -> jax.Array:
 def power(order: Scalar, p: jax.Array, q: jax.Array, u: jax.Array, r: jax.Array) -> jax.Array:
     """pᵅq¹⁻ᵅ"""
     if is_static(order) and order == 0.5:
-        return jnp.sqrt(p) * jnp.sqrt(q)
+        return in_one_loop(jnp.sqrt(p) * jnp.sqrt(q))
     for one, mass, over in ((order, p, u), (1.0 - order, q, quotient(q, p))):
         if of_roots(one):
             whole, half = divmod(round(2.0 * one) - 2, 2)
             return mass * over**whole * (jnp.sqrt(over) if half else 1.0)
-    return jnp.where(r > 0.0, p, q) * jnp.exp(jnp.where(r > 0.0, order - 1.0, order) * r)
+    return jnp.where(r > 0.0, p, q) * in_one_loop(jnp.exp(jnp.where(r > 0.0, order - 1.0, order) * r))
 
 
 def value(generator: Generator, p: jax.Array, q: jax.Array) -> jax.Array:
@@ -62,11 +62,24 @@ def value(generator: Generator, p: jax.Array, q: jax.Array) -> jax.Array:
     return total(jnp.where(ordinary(p, q) & _in_reach(generator, r), terms, jnp.nan))
 
 
-def _in_reach(generator: Generator, r: jax.Array) -> jax.Array | bool:
-    """Whether the rounding of r does not show in what is made of it."""
-    if in_range.linear(generator) or in_range.by_quotient(generator):
-        return True
-    return ~(jnp.abs(r) > NEAR) | jnp.isinf(r)
+def slopes(generator: Generator, p: jax.Array, q: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """(f'(u), f(u) - u f'(u)) for p, q > 0 of ordinary rows."""
+    forms = generator.by_mass
+    u = quotient(p, q)
+    r = log_ratio(p, q, u)
+    if forms is None or forms.in_log_p is None or forms.in_log_q is None:
+        in_p, in_q = (form(r, *generator.parameters) for form in (generator.derivative, generator.coderivative))
+        return in_p, in_q
+    # Of degree zero: the slopes in log p at p = 1, in log q at q = 1.
+    one, inverse = jnp.ones_like(u), quotient(q, p)
+    for_p, for_q = (one, inverse), (u, one)
+    in_p = weighted_slopes(generator, *for_p, r, lambda order: power(order, *for_p, u, r), u, in_one_loop((q - p) / p))[
+        0
+    ]
+    in_q = weighted_slopes(generator, *for_q, r, lambda order: power(order, *for_q, u, r), u, in_one_loop((q - p) / q))[
+        1
+    ]
+    return in_p, in_q
 
 
 def ordinary(*rows: jax.Array) -> jax.Array:
@@ -76,3 +89,10 @@ def ordinary(*rows: jax.Array) -> jax.Array:
     for x in rows:
         found &= (x <= MOST) & ((x >= least) | (x == 0.0))
     return found
+
+
+def _in_reach(generator: Generator, r: jax.Array) -> jax.Array | bool:
+    """Whether the rounding of r does not show in what is made of it."""
+    if in_range.linear(generator) or in_range.by_quotient(generator):
+        return True
+    return ~(jnp.abs(r) > NEAR) | jnp.isinf(r)

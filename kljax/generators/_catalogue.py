@@ -13,10 +13,12 @@ import jax
 import jax.numpy as jnp
 
 from kljax._special.elementwise import (
+    atanh_tail,
     expm1,
     expm1_minus_x,
     expm1_minus_x_near,
     log1p,
+    tiny,
 )
 from kljax.generators._build import reverse
 from kljax.generators._forms_in_log_ratio import Form, Scalar, above, below, graded
@@ -66,6 +68,12 @@ def _kl_balanced(r: jax.Array) -> jax.Array:
 
 def _kl_by_mass(m: Masses) -> jax.Array:
     # p e(-r), which is p r + q - p
+    if m.exact and m.quotient is not None:
+        s = over(-m.gap, m.p + m.q)
+        near = jnp.abs(s) <= 0.5
+        v = jnp.where(near, s, 0.0)
+        far = m.p * jnp.log(jnp.maximum(m.quotient, tiny(m.p))) + m.gap
+        return jnp.where(near, -m.gap * v * (1.0 + v * (1.0 + v) * atanh_tail(v * v)), far)
     near = jnp.abs(m.r) <= 1.0
     return jnp.where(near, m.p * expm1_minus_x_near(jnp.where(near, -m.r, 0.0)), m.p * m.r + (m.q - m.p))
 

@@ -183,8 +183,7 @@ def summand(
     gap: jax.Array | None = None,
 ) -> jax.Array:
     """q f(p/q) ≥ 0; ``power`` gives pᵅq¹⁻ᵅ where the caller knows it better, likewise p/q and q - p."""
-    p_absent, q_absent = r == -jnp.inf, r == jnp.inf
-    inside = jnp.where(p_absent | q_absent, 0.0, r)
+    p_absent, q_absent, inside = _absent(p, q, r, gap)
     if generator.by_mass is None or generator.by_mass.summand is None:
         larger = jnp.maximum(p, q)
         # What has underflowed in both costs nothing, however far apart the two are.
@@ -193,6 +192,12 @@ def summand(
         value = generator.by_mass.summand(masses(p, q, inside, power, quotient, gap), *generator.parameters)
     value = jnp.where(p_absent, _cost(q, generator.at_zero), value)
     return jnp.where(q_absent, _cost(p, generator.at_infinity), value)
+
+
+def _absent(p: jax.Array, q: jax.Array, r: jax.Array, gap: jax.Array | None) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """(whether p alone is zero, whether q alone is, r elsewhere)"""
+    found = (r == -jnp.inf, r == jnp.inf) if gap is None else ((p == 0.0) & (q > 0.0), (q == 0.0) & (p > 0.0))
+    return *found, jnp.where(found[0] | found[1], 0.0, r)
 
 
 def weighted_slopes(
@@ -207,8 +212,7 @@ def weighted_slopes(
     """(∂P/∂log p, ∂P/∂log q) of the summand P = q f(p/q); zero where the cost is infinite."""
     # P is homogeneous of degree one, so the two add up to P. With w = balanced and M = max(p, q): where p ≤ q,
     # ∂P/∂log p = M w'; where p > q, ∂P/∂log q = -M w'. Each is a sum of terms of one sign.
-    p_absent, q_absent = r == -jnp.inf, r == jnp.inf
-    inside = jnp.where(p_absent | q_absent, 0.0, r)
+    p_absent, q_absent, inside = _absent(p, q, r, gap)
     forms = generator.by_mass
     if forms is None or forms.in_log_p is None or forms.in_log_q is None:
         larger = jnp.maximum(p, q)
