@@ -17,10 +17,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from kljax._kernels import choose, ordinary
-from kljax._kernels.blocks import by_blocks
-from kljax._kernels.divergence import absent
-from kljax._kernels.few import by_blocks_apart, few_apart
+from kljax._kernels import ordinary
+from kljax._kernels.divergence_of_probabilities import OfProbabilities, Slopes
 from kljax._special.elementwise import log_ratio, tiny
 from kljax._special.safe import nan_where, saturated
 from kljax.generators import Generator
@@ -70,60 +68,13 @@ def pinned(slope: jax.Array, here: jax.Array, limit: Scalar) -> jax.Array:
     return jnp.where(here & jnp.isfinite(limit), limit, slope)
 
 
-def f_divergence(generator: Generator, p: jax.Array, q: jax.Array) -> jax.Array:
-    """Σ q f(p/q) over the last axis."""
-    return _with_mark(generator, p, q)[0]
-
-
-def _evaluate(generator: Generator, p: jax.Array, q: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """(the values, [..., 1] which is 1 where a row is ordinary and taken so, else 0)"""
-
-    def general(generator, p, q):
-        value = summand_of(generator, p, q, ratio(p, q)).sum(-1)
-        return value, jnp.zeros_like(value)[..., None]
-
-    def as_ordinary(generator, p, q):
-        value = ordinary.value(generator, p, q)
-        return (value[..., 0], jnp.ones_like(value)), ~jnp.isnan(value)
-
-    if choose.way(p).name == "in range":
-        first, served = by_blocks(as_ordinary, generator, p, q)
-        value, mark = few_apart(served, lambda *_: first, general, generator, p, q)
-    else:
-        value, mark = general(generator, p, q)
+def _value(generator: Generator, p: jax.Array, q: jax.Array) -> jax.Array:
     # Of masses that are all but flushed to zero less than nothing may be left.
-    return jnp.maximum(value, 0.0), mark
+    return jnp.maximum(summand_of(generator, p, q, ratio(p, q)).sum(-1), 0.0)
 
 
-_with_mark = jax.custom_jvp(_evaluate)
-
-
-def _with_mark_jvp(primals, tangents):
-    # ∂/∂p = f'(u) and ∂/∂q = f(u) - u f'(u); both zero where the outcome is absent or its cost infinite.
-    generator, p, q = primals
-    steps = [step for step in tangents[1:] if not absent(step)]
-    sides = [side for side, step in enumerate(tangents[1:]) if not absent(step)]
-    value, mark = _with_mark(*primals)
-
-    def along(slopes):
-        def tangent(generator, p, q, *steps):
-            found = slopes(generator, p, q)
-            return sum(((found[side] * step).sum(-1) for side, step in zip(sides, steps, strict=True)), 0.0)
-
-        return tangent
-
-    tangent = jnp.zeros_like(value)
-    if steps and choose.way(p).name == "in range":
-        tangent = by_blocks_apart(mark, along(_ordinary_slopes), along(_slopes), generator, p, q, *steps)
-    elif steps:
-        tangent = along(_slopes)(generator, p, q, *steps)
-    if not all(map(absent, jax.tree.leaves(tangents[0], is_leaf=absent))):
-        moved = jax.tree.map(lambda d, x: jnp.zeros_like(x) if absent(d) else d, tangents[0], generator, is_leaf=absent)
-        tangent += parameter_tangent(generator, moved, p, q, ratio(p, q)).sum(-1)
-    return (value, mark), (tangent, jnp.zeros_like(mark))
-
-
-_with_mark.defjvp(_with_mark_jvp, symbolic_zeros=True)
+def _in_given(generator: Generator, moved: Generator, value: jax.Array, p: jax.Array, q: jax.Array) -> jax.Array:
+    return parameter_tangent(generator, moved, p, q, ratio(p, q)).sum(-1)
 
 
 def summand_of(generator: Generator, p: jax.Array, q: jax.Array, r: jax.Array) -> jax.Array:
@@ -186,12 +137,12 @@ def _may_be_infinite(price: Scalar) -> bool:
 
 
 @jax.custom_jvp
-def _slopes(generator: Generator, p: jax.Array, q: jax.Array) -> tuple[jax.Array, jax.Array]:
+def _slopes(generator: Generator, value: jax.Array, p: jax.Array, q: jax.Array) -> Slopes:
     return _slopes_by(_general_slopes, generator, p, q)
 
 
 @jax.custom_jvp
-def _ordinary_slopes(generator: Generator, p: jax.Array, q: jax.Array) -> tuple[jax.Array, jax.Array]:
+def _ordinary_slopes(generator: Generator, value: jax.Array, p: jax.Array, q: jax.Array) -> Slopes:
     return _slopes_by(ordinary.slopes, generator, p, q)
 
 
@@ -227,8 +178,8 @@ def _general_slopes(generator: Generator, at_p: jax.Array, at_q: jax.Array) -> t
 
 def _tangents_of_slopes(primals, tangents):
     # Both are functions of r = log(p/q), and dr = dp/p - dq/q.
-    generator, p, q = primals
-    d_generator, dp, dq = tangents
+    generator, _, p, q = primals
+    d_generator, _, dp, dq = tangents
     dead = free(generator, p, q)
     at_p, at_q = at_edge(p, q, dead)
     r = log_ratio(at_p, at_q)
@@ -279,3 +230,11 @@ def free(generator: Generator, p: jax.Array, q: jax.Array) -> jax.Array:
 
 def _infinite(price: Any) -> Any:
     return bool(price == jnp.inf) if is_static(price) else jnp.isinf(price)
+
+
+F_DIVERGENCE = OfProbabilities(_value, _slopes, _in_given, ordinary.value, _ordinary_slopes)
+
+
+def f_divergence(generator: Generator, p: jax.Array, q: jax.Array) -> jax.Array:
+    """Σ q f(p/q) over the last axis."""
+    return F_DIVERGENCE(generator, p, q)

@@ -59,7 +59,7 @@ def value(generator: Generator, p: jax.Array, q: jax.Array) -> jax.Array:
     u = quotient(p, q)
     r = log_ratio(p, q, u)
     terms = summand(generator, p, q, r, functools.partial(power, p=p, q=q, u=u, r=r), u, q - p)
-    return total(jnp.where(ordinary(p, q) & _in_reach(generator, r), terms, jnp.nan))
+    return jnp.maximum(total(jnp.where(ordinary(p, q) & _in_reach(generator, r), terms, jnp.nan)), 0.0)
 
 
 def slopes(generator: Generator, p: jax.Array, q: jax.Array) -> tuple[jax.Array, jax.Array]:

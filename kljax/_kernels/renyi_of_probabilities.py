@@ -15,10 +15,13 @@ import jax
 import jax.numpy as jnp
 from jax.scipy.special import logsumexp
 
+from kljax._kernels import ordinary
+from kljax._kernels.blocks import total
+from kljax._kernels.divergence_of_probabilities import OfProbabilities, Slopes
 from kljax._kernels.of_probabilities import at_edge, free, pinned, ratio, residual_of, saturating, summand_of
 from kljax._kernels.renyi import capped, order_slope
-from kljax._special.elementwise import expm1, expm1_ratio, log1p, log_ratio, two_diff, two_product, two_sum
-from kljax._special.log1p_quotients import log_over
+from kljax._special.elementwise import expm1, expm1_near, expm1_ratio, log1p, log_ratio, two_diff, two_product, two_sum
+from kljax._special.log1p_quotients import log1p_over, log_over
 from kljax._special.safe import exp_within
 from kljax.generators import Generator, alpha
 from kljax.generators._internal import (
@@ -50,7 +53,14 @@ def _mixed_mass(order: Scalar, p: jax.Array, q: jax.Array) -> jax.Array:
 
 def renyi(generator: Generator, p: jax.Array, q: jax.Array) -> jax.Array:
     """log(S/M)/(α - 1) for S = Σ pᵅq¹⁻ᵅ and M the mixed mass, for the generator of the α-divergence A."""
-    return renyi_below(capped(generator, p), p, q)
+    return RENYI(capped(generator, p), p, q)
+
+
+def lessened(p: jax.Array, q: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """The rows and their common factor, below 1 where their sums might overflow, which changes no ratio."""
+    top = jnp.maximum(p, q).max(-1, keepdims=True)
+    scale = jnp.where(top > 2.0 ** (90 if p.dtype == jnp.float32 else 900), 2.0**-40, 1.0)
+    return p * scale, q * scale, scale
 
 
 @jax.custom_jvp
@@ -95,6 +105,63 @@ def _renyi_jvp(primals, tangents):
     return value, tangent
 
 
+def _value(generator: Generator, p: jax.Array, q: jax.Array) -> jax.Array:
+    return renyi_below(generator, *lessened(p, q)[:2])
+
+
+def _slopes(generator: Generator, value: jax.Array, p: jax.Array, q: jax.Array) -> Slopes:
+    *rows, scale = lessened(p, q)
+    in_p, in_q = _renyi_slopes(generator, *rows)
+    return in_p * scale, in_q * scale
+
+
+def _in_given(generator: Generator, moved: Generator, value: jax.Array, p: jax.Array, q: jax.Array) -> jax.Array:
+    return saturating(_order_slope(_order(generator), value, *lessened(p, q)[:2])) * moved.parameters[0]
+
+
+def _ordinary_value(generator: Generator, p: jax.Array, q: jax.Array) -> jax.Array:
+    order = _order(generator)
+    beta = order - 1.0
+    mass = order * total(p) + (1.0 - order) * total(q)
+    scaled = order * ordinary.value(generator, p, q) / mass
+    # Beyond, the logarithm is taken of the powers' sum itself, and R would have lost what its slopes take from it.
+    serves = (beta * scaled > -0.5) & (beta * scaled < 1.0) & (mass > 0.0) & (scaled < jnp.inf)
+    return jnp.where(serves, jnp.maximum(log1p_over(beta, jnp.where(serves, scaled, 0.0)), 0.0), jnp.nan)
+
+
+@jax.custom_jvp
+def _ordinary_slopes(generator: Generator, value: jax.Array, p: jax.Array, q: jax.Array) -> Slopes:
+    """∂R/∂p = α (uᵝ e^{-βR} - 1)/(βM) and ∂R/∂q = (1 - uᵅ e^{-βR})/M"""
+    order, value = _order(generator), value[..., None]
+    beta = order - 1.0
+    mass = order * total(p) + (1.0 - order) * total(q)
+    dead = free(generator, p, q)
+    at_p, at_q = at_edge(p, q, dead)
+    u = ordinary.quotient(at_p, at_q)
+    r = ordinary.log_ratio(at_p, at_q, u)
+    one, rest = jnp.ones_like(u), jnp.exp(-beta * value)
+    in_p = _less_one(beta * (r - value), ordinary.power(order, one, ordinary.quotient(at_q, at_p), u, r) * rest)
+    in_q = -_less_one(order * r - beta * value, ordinary.power(order, u, one, u, r) * rest) / mass
+    in_p = (r - value if beta == 0.0 else in_p / beta) * (order / mass)
+    in_p, in_q = _at_ends(beta, p, q, in_p, in_q, mass)
+    return jnp.where(dead, 0.0, saturating(in_p)), jnp.where(dead, 0.0, saturating(in_q))
+
+
+def _less_one(lift: jax.Array, power: jax.Array) -> jax.Array:
+    """e^lift - 1 for the power e^lift"""
+    near = jnp.abs(lift) < 0.5
+    return jnp.where(near, expm1_near(jnp.where(near, lift, 0.0)), power - 1.0)
+
+
+@_ordinary_slopes.defjvp
+def _ordinary_slopes_jvp(primals, tangents):
+    # Of the value, which moves with the rows, too.
+    generator, _, p, q = primals
+    moved, _, dp, dq = tangents
+    tangent = jax.jvp(lambda g, p, q: _slopes(g, primals[1], p, q), (generator, p, q), (moved, dp, dq))[1]
+    return _ordinary_slopes(*primals), tangent
+
+
 class _Level(NamedTuple):
     """What the slopes of Rényi's divergence share: [..., 1], and safe where it is infinite."""
 
@@ -117,7 +184,6 @@ def _renyi_slopes(generator: Generator, p: jax.Array, q: jax.Array) -> tuple[jax
     beta = order - 1.0
     mass, level, finite = _level(generator, p, q)
     dead = free(generator, p, q) | ~finite
-    no_p, no_q = p == 0.0, q == 0.0
     at_p, at_q = at_edge(p, q, dead)
     r = log_ratio(at_p, at_q)
     y, power, lost_power, x, lost_x = _exponents(order, p, q, r, dead, mass, level)
@@ -125,11 +191,16 @@ def _renyi_slopes(generator: Generator, p: jax.Array, q: jax.Array) -> tuple[jax
     by_power = jnp.where(small, 0.0, exp_within(power) * (lost_power / jnp.where(small, 1.0, beta)))
     in_p = order * (saturating(y * expm1_ratio(power), 0.5) + saturating(by_power, 0.5)) / mass
     in_q = -(expm1(x) + exp_within(x) * jnp.clip(lost_x, -1.0, 1.0)) / mass
-    # Only what is infinite is taken at the edge.
-    bound = -order / jnp.where(small, 1.0, beta) / mass
-    in_p = pinned(in_p, (no_p & (beta > 0.0)) | (no_q & (beta < 0.0)), bound)
-    in_q = pinned(in_q, no_p, 1.0 / mass)
+    in_p, in_q = _at_ends(beta, p, q, in_p, in_q, mass)
     return jnp.where(dead, 0.0, saturating(in_p)), jnp.where(dead, 0.0, saturating(in_q))
+
+
+def _at_ends(beta: Scalar, p: jax.Array, q: jax.Array, in_p: jax.Array, in_q: jax.Array, mass: jax.Array) -> Slopes:
+    """The slopes, of which only what is infinite is taken at the edge."""
+    no_p, no_q = p == 0.0, q == 0.0
+    bound = -(1.0 + beta) / jnp.where(beta == 0.0, 1.0, beta) / mass
+    in_p = pinned(in_p, (no_p & (beta > 0.0)) | (no_q & (beta < 0.0)), bound)
+    return in_p, pinned(in_q, no_p, 1.0 / mass)
 
 
 def _exponents(
@@ -218,3 +289,13 @@ def _order_slope(order: Scalar, value: jax.Array, p: jax.Array, q: jax.Array) ->
     missed = jnp.where(finite, jnp.where(q == 0.0, p, 0.0).sum(-1) / mass, 0.0)
     unseen = missed / jnp.square(jnp.where(missed > 0.0, beta, 1.0))
     return order_slope(order, value, tilted, r) + unseen
+
+
+RENYI = OfProbabilities(
+    _value,
+    _slopes,
+    _in_given,
+    _ordinary_value,
+    _ordinary_slopes,
+    serves=lambda generator: is_static(_order(generator)) and _order(generator) <= 16.0,
+)

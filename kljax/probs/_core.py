@@ -12,6 +12,7 @@ from kljax._entry import entry
 from kljax._kernels import chernoff_of_probabilities, entropies, of_probabilities, renyi_of_probabilities
 from kljax._kernels import jensen_shannon_of_many as of_many_kernel
 from kljax._kernels import renyi as renyi_kernel
+from kljax._kernels.divergence import absent
 from kljax._prompt import FEW_OF_ROWS
 from kljax._special.elementwise import log_ratio, tiny
 from kljax._special.safe import largest, nan_where, saturated
@@ -28,7 +29,13 @@ def probabilities(name: str, value: ArrayLike) -> jax.Array:
 
 
 def pair(p: ArrayLike, q: ArrayLike, where: ArrayLike | None, axis: Axis) -> tuple[jax.Array, jax.Array]:
-    """The two operands as rows of one shape; outcomes outside ``where`` are absent from both."""
+    """The two operands as rows of one shape, NaN where negative; outcomes outside ``where`` are absent from both."""
+    p, q = rows_of_pair(p, q, where, axis)
+    return nan_where(p < 0.0, p), nan_where(q < 0.0, q)
+
+
+def rows_of_pair(p: ArrayLike, q: ArrayLike, where: ArrayLike | None, axis: Axis) -> tuple[jax.Array, jax.Array]:
+    """The same as they are, for a kernel that looks at their signs itself: of rows made NaN XLA keeps a copy."""
     p, q = _checks.broadcast(p=probabilities("p", p), q=probabilities("q", q))
     mask, axes = _checks.mask(where, p.shape), _checks.axes(axis, p.ndim)
     return _rows("p", p, mask, axes), _rows("q", q, mask, axes)
@@ -36,7 +43,8 @@ def pair(p: ArrayLike, q: ArrayLike, where: ArrayLike | None, axis: Axis) -> tup
 
 def _rows(name: str, p: jax.Array, mask: jax.Array | None, axes: tuple[int, ...]) -> jax.Array:
     rows = _checks.last(p, axes)
-    return _measure(name, rows if mask is None else _checks.occupied(rows, _checks.last(mask, axes), 0.0, 1.0))
+    rows = rows if mask is None else _checks.occupied(rows, _checks.last(mask, axes), 0.0, 1.0)
+    return _checks.measure(name, rows)
 
 
 def _measure(name: str, rows: jax.Array) -> jax.Array:
@@ -47,27 +55,24 @@ def _measure(name: str, rows: jax.Array) -> jax.Array:
 def single(p: ArrayLike, where: ArrayLike | None, axis: Axis) -> jax.Array:
     """One operand as rows."""
     p = probabilities("p", p)
-    return _rows("p", p, _checks.mask(where, p.shape), _checks.axes(axis, p.ndim))
+    rows = _rows("p", p, _checks.mask(where, p.shape), _checks.axes(axis, p.ndim))
+    return nan_where(rows < 0.0, rows)
 
 
 @of_pair
 def f_divergence(p, q, generator: Generator, where, *, axis: Axis = -1):
-    return of_probabilities.f_divergence(generator, *pair(p, q, where, axis))
+    return of_probabilities.f_divergence(generator, *rows_of_pair(p, q, where, axis))
 
 
 @of_pair
 def renyi(p, q, generator: Generator, where, *, axis: Axis = -1):
-    p, q = pair(p, q, where, axis)
+    p, q = rows_of_pair(p, q, where, axis)
     return renyi_kernel.up_to_infinity(
-        generator, p, lambda: renyi_of_probabilities.renyi(generator, *_lessened(p, q)), lambda: _infinite(p, q)
+        generator,
+        p,
+        lambda: renyi_of_probabilities.renyi(generator, p, q),
+        lambda: _infinite(*(nan_where(x < 0.0, x) for x in (p, q))),
     )
-
-
-def _lessened(p: jax.Array, q: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """The rows divided by a common number where their sums might overflow, which changes no ratio."""
-    top = jnp.maximum(p, q).max(-1, keepdims=True)
-    scale = jnp.where(top > 2.0 ** (90 if p.dtype == jnp.float32 else 900), 2.0**-40, 1.0)
-    return p * scale, q * scale
 
 
 @of_pair
@@ -108,7 +113,7 @@ def _largest_jvp(primals, tangents):
 
 @entry(_values.probabilities, "p", "q", fill=1.0, few=4096)  # a search, whose program is large
 def chernoff(p, q, where, *, axis: Axis = -1):
-    return chernoff_of_probabilities.chernoff(*_lessened(*pair(p, q, where, axis)))
+    return chernoff_of_probabilities.chernoff(*renyi_of_probabilities.lessened(*pair(p, q, where, axis))[:2])
 
 
 def _saturated(x: jax.Array) -> jax.Array:
@@ -142,18 +147,32 @@ def _inverse_jvp(primals, tangents):
 
 
 @jax.custom_jvp
+def _sum_times_log(p: jax.Array, q: jax.Array) -> jax.Array:
+    """Σ p log q; 0 where p = 0, and -∞ where q misses p."""
+    found = _times_log(p, q).sum(-1)
+    # A miss decides, also where another term is ∞.
+    return jax.lax.cond(jnp.isnan(found).any(), _miss_decides, lambda *_: found, p, q)
+
+
 def _times_log(p: jax.Array, q: jax.Array) -> jax.Array:
-    """p log q, 0 where p = 0, and -∞ where q misses p."""
-    absent = (p == 0.0) & ~jnp.isnan(q)
-    return jnp.where(absent, 0.0, p * jnp.log(jnp.where(absent, 1.0, q)))
+    absent = (p == 0.0) & (q >= 0.0)
+    negative = (p < 0.0) | (q < 0.0)
+    return nan_where(negative, jnp.where(absent, 0.0, p * jnp.log(jnp.where(absent | negative, 1.0, q))))
 
 
-@_times_log.defjvp
-def _times_log_jvp(primals, tangents):
-    p, q = primals
-    dp, dq = tangents
-    in_p, in_q = _times_log_slopes(p, q)
-    return _times_log(p, q), in_p * dp + in_q * dq
+def _miss_decides(p: jax.Array, q: jax.Array) -> jax.Array:
+    terms = _times_log(p, q)
+    missed = (terms == -jnp.inf).any(-1, keepdims=True)
+    return jnp.where(missed & (terms == jnp.inf), 0.0, terms).sum(-1)
+
+
+def _sum_times_log_jvp(primals, tangents):
+    value, slopes = _sum_times_log(*primals), _times_log_slopes(*primals)
+    moved = [(slope * step).sum(-1) for slope, step in zip(slopes, tangents, strict=True) if not absent(step)]
+    return value, sum(moved, jnp.zeros_like(value))
+
+
+_sum_times_log.defjvp(_sum_times_log_jvp, symbolic_zeros=True)
 
 
 @jax.custom_jvp
@@ -221,9 +240,7 @@ def min_entropy(p, where, *, axis: Axis = -1):
 
 @of_pair
 def cross_entropy(p, q, where, *, axis: Axis = -1):
-    terms = _times_log(*pair(p, q, where, axis))
-    missed = (terms == -jnp.inf).any(-1, keepdims=True)  # decides, also where another term is ∞
-    return -jnp.where(missed & (terms == jnp.inf), 0.0, terms).sum(-1)
+    return -_sum_times_log(*rows_of_pair(p, q, where, axis))
 
 
 @entry(_values.probabilities, "p", static=("axis", "stack_axis"))
