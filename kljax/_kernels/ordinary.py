@@ -33,13 +33,15 @@ def quotient(p: jax.Array, q: jax.Array) -> jax.Array:
     return in_one_loop(p / jnp.where(q == 0.0, 1.0, q))
 
 
-def log_ratio(p: jax.Array, q: jax.Array, u: jax.Array) -> jax.Array:
-    """log(p/q) from the quotient u; -∞ and ∞ where just one is absent, 0 where both are."""
+def log_ratio(p: jax.Array, q: jax.Array, u: jax.Array, *, far: bool = True) -> jax.Array:
+    """log(p/q) from the quotient u; -∞ and ∞ where just one is absent, 0 where both are. Not ``far`` only its sign
+    counts beyond 1.
+    """
     sum_ = p + q
     s = in_one_loop((p - q) / jnp.where(sum_ == 0.0, 1.0, sum_))
     near = jnp.abs(s) <= 0.5
     v = jnp.where(near, s, 0.0)
-    r = jnp.where(near, 2.0 * v + 2.0 * v * v * v * atanh_tail(v * v), jnp.log(u))
+    r = jnp.where(near, 2.0 * v + 2.0 * v * v * v * atanh_tail(v * v), jnp.log(u) if far else 2.0 * jnp.sign(s))
     return jnp.where(q == 0.0, jnp.where(p == 0.0, 0.0, jnp.inf), r)
 
 
@@ -57,7 +59,7 @@ def power(order: Scalar, p: jax.Array, q: jax.Array, u: jax.Array, r: jax.Array)
 def value(generator: Generator, p: jax.Array, q: jax.Array) -> jax.Array:
     """Σ q f(p/q), of shape [..., 1]; NaN where a row is not ordinary."""
     u = quotient(p, q)
-    r = log_ratio(p, q, u)
+    r = log_ratio(p, q, u, far=not _quotient_serves(generator))
     terms = summand(generator, p, q, r, functools.partial(power, p=p, q=q, u=u, r=r), u, q - p)
     return jnp.maximum(total(jnp.where(ordinary(p, q) & _in_reach(generator, r), terms, jnp.nan)), 0.0)
 
@@ -66,7 +68,7 @@ def slopes(generator: Generator, p: jax.Array, q: jax.Array) -> tuple[jax.Array,
     """(f'(u), f(u) - u f'(u)) for p, q > 0 of ordinary rows."""
     forms = generator.by_mass
     u = quotient(p, q)
-    r = log_ratio(p, q, u)
+    r = log_ratio(p, q, u, far=not _quotient_serves(generator))
     if forms is None or forms.in_log_p is None or forms.in_log_q is None:
         in_p, in_q = (form(r, *generator.parameters) for form in (generator.derivative, generator.coderivative))
         return in_p, in_q
@@ -80,6 +82,11 @@ def slopes(generator: Generator, p: jax.Array, q: jax.Array) -> tuple[jax.Array,
         1
     ]
     return in_p, in_q
+
+
+def _quotient_serves(generator: Generator) -> bool:
+    """Whether far from p = q forms take p/q and not its logarithm."""
+    return generator.by_mass is not None and generator.by_mass.by_quotient
 
 
 def ordinary(*rows: jax.Array) -> jax.Array:

@@ -123,7 +123,8 @@ class Forms:
     def summand(self, m: Masses) -> jax.Array:
         larger, r = _larger(m)
         near, u = self._at(r, m.quotient)
-        return jnp.where(near, m.q * self._close(r, near)[0], larger * self._far_value(r, u))
+        far = self._within(u) if m.exact else self._far_value(r, u)
+        return jnp.where(near, m.q * self._close(r, near)[0], larger * far)
 
     def in_log_p(self, m: Masses) -> jax.Array:
         larger, r = _larger(m)
@@ -154,9 +155,13 @@ class Forms:
         value, slope, coslope = (horner(list(one), r) for one in fit[1:])
         return power * r * value, power * slope, power * coslope
 
-    def _far_value(self, r: jax.Array, u: jax.Array) -> jax.Array:
+    def _within(self, u: jax.Array) -> jax.Array:
+        """f̃(u)/max(1, u) of a u that f can be given."""
         one, slope = self.at_one
-        value = divide((self.function.f(u) - one) - slope * (u - 1.0), jnp.maximum(u, 1.0))
+        return divide((self.function.f(u) - one) - slope * (u - 1.0), jnp.maximum(u, 1.0))
+
+    def _far_value(self, r: jax.Array, u: jax.Array) -> jax.Array:
+        value = self._within(u)
         for tail, beyond in zip(self.tails[r.dtype.name], _beyond(r), strict=True):
             if tail.rate:
                 value = value * jnp.exp(tail.rate * beyond)

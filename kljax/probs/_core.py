@@ -155,9 +155,9 @@ def _sum_times_log(p: jax.Array, q: jax.Array) -> jax.Array:
 
 
 def _times_log(p: jax.Array, q: jax.Array) -> jax.Array:
-    absent = (p == 0.0) & (q >= 0.0)
-    negative = (p < 0.0) | (q < 0.0)
-    return nan_where(negative, jnp.where(absent, 0.0, p * jnp.log(jnp.where(absent | negative, 1.0, q))))
+    nothing = (p == 0.0) & (q >= 0.0)
+    # The logarithm of what is negative is NaN.
+    return jnp.where(nothing, 0.0, p * jnp.log(jnp.where(nothing, 1.0, jnp.where(p < 0.0, p, q))))
 
 
 def _miss_decides(p: jax.Array, q: jax.Array) -> jax.Array:
