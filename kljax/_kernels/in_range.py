@@ -27,8 +27,8 @@ import jax.numpy as jnp
 
 from kljax._kernels.blocks import single_or_double, total
 from kljax._kernels.rows import Statistics, Temperature, balance, normalise, power_of_rows
-from kljax._special.elementwise import in_one_loop
 from kljax._special.error_free import finite_two_sum
+from kljax._special.loops import in_one_loop
 from kljax.generators import Generator, jeffreys, kl, reverse_kl, total_variation
 from kljax.generators._internal import Scalar, is_static, mass_gap, of_roots, slopes_of_rows, weighted_slopes
 from kljax.generators._internal import masses as form_masses

@@ -19,7 +19,8 @@ import jax.numpy as jnp
 
 from kljax._kernels import in_range
 from kljax._kernels.blocks import total
-from kljax._special.elementwise import atanh_tail, in_one_loop
+from kljax._special.elementwise import atanh_tail
+from kljax._special.loops import in_one_loop
 from kljax.generators import Generator
 from kljax.generators._internal import Scalar, is_static, of_roots, summand, weighted_slopes
 

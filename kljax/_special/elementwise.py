@@ -93,21 +93,6 @@ def atanh_tail(z: jax.Array) -> jax.Array:
     return horner(_ATANH_TAIL_DOUBLE if is_double(z) else _ATANH_TAIL_SINGLE, z)
 
 
-@jax.custom_jvp
-def in_one_loop(x: jax.Array) -> jax.Array:
-    """x > -∞, a quotient, root, exponential or logarithm that has several uses.
-
-    Of such an operation with several uses XLA's CPU backend makes a loop of its own, which writes an array for the
-    others to read. It joins a maximum with them, whatever that is of.
-    """
-    return jnp.maximum(x, -float(jnp.finfo(x.dtype).max))
-
-
-@in_one_loop.defjvp
-def _in_one_loop_jvp(primals, tangents):
-    return in_one_loop(*primals), tangents[0]
-
-
 # --- division whose derivatives do not overflow -----------------------------------------------------------
 
 

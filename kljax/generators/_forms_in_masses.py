@@ -10,7 +10,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from kljax._special.elementwise import divide, expm1_minus_x_near, expm1_near, expm1_ratio, horner, in_one_loop
+from kljax._special.elementwise import divide, expm1_minus_x_near, expm1_near, expm1_ratio, horner
+from kljax._special.loops import in_one_loop
 from kljax.generators._forms_in_log_ratio import Scalar, is_static
 
 

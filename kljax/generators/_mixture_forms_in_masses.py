@@ -18,7 +18,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from kljax._special.elementwise import atanh_tail, divide, economised, horner, in_one_loop, tiny
+from kljax._special.elementwise import atanh_tail, divide, economised, horner, tiny
+from kljax._special.loops import in_one_loop
 from kljax.generators._forms_in_log_ratio import Scalar
 from kljax.generators._forms_in_masses import Masses, exchanged, over
 
