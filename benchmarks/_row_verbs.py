@@ -24,12 +24,17 @@ SHAPES = ["64x32768", "8192x100", "100000x10"]
 
 @dataclasses.dataclass(frozen=True)
 class Verb:
-    """``call(module, x, y)``; the plain ``value(xp, p, q, log_p, log_q)`` and its ``slope`` in log q, of rows."""
+    """``call(module, x, y)``; the plain ``value(xp, p, q, log_p, log_q)`` and its ``slope`` in log q, of rows.
+
+    Of rows that do not sum to one, as rounded ones don't, kljax takes ``line[0]`` Σ (p - q) from the value, and the
+    slope has ``line[1]`` q more; in a function of the sum that is over half of Σ (p + q).
+    """
 
     call: Callable[..., jax.Array]
     value: Callable[..., Any]
     slope: Callable[..., Any]
     sums: Callable[[Any], Any] | None = None  # a function of the sum
+    line: tuple[float, float] = (0.0, 0.0)
     by_logs: bool = True  # whether the plain formula of probabilities takes logarithms
 
 
@@ -57,7 +62,12 @@ def _mixture(xp: Any, p: Any, q: Any, weight: float) -> tuple[Any, Any]:
 
 
 VERBS: dict[str, Verb] = {
-    "kl": Verb(lambda m, x, y, **k: m.kl(x, y, **k), lambda xp, p, q, a, b: p * (a - b), lambda xp, p, q, a, b: -p),
+    "kl": Verb(
+        lambda m, x, y, **k: m.kl(x, y, **k),
+        lambda xp, p, q, a, b: p * (a - b),
+        lambda xp, p, q, a, b: -p,
+        line=(1.0, 1.0),
+    ),
     "jeffreys": Verb(
         lambda m, x, y, **k: m.jeffreys(x, y, **k),
         lambda xp, p, q, a, b: (p - q) * (a - b),
@@ -91,25 +101,28 @@ VERBS: dict[str, Verb] = {
         lambda xp, p, q, a, b: 0.5 * q * (q - p) * (q + 3.0 * p) / (p + q) ** 2,
         by_logs=False,
     ),
-    "renyi(.5)": Verb(lambda m, x, y, **k: m.renyi(x, y, order=0.5, **k), *_renyi(0.5), lambda s: -2.0 * s),
+    "renyi(.5)": Verb(lambda m, x, y, **k: m.renyi(x, y, order=0.5, **k), *_renyi(0.5), lambda s: -2.0 * s, (0.0, 1.0)),
     "alpha(1.5)": Verb(
         lambda m, x, y, **k: m.alpha(x, y, order=1.5, **k),
         lambda xp, p, q, a, b: (xp.exp(1.5 * a - 0.5 * b) - p) / 0.75,
         lambda xp, p, q, a, b: (q - xp.exp(1.5 * a - 0.5 * b)) / 1.5,
+        line=(1.0 / 1.5, 0.0),
     ),
     "skew_kl(.1)": Verb(
         lambda m, x, y, **k: m.skew_kl(x, y, weight=0.1, **k),
         lambda xp, p, q, a, b: p * (a - _mixture(xp, p, q, 0.1)[1]),
         lambda xp, p, q, a, b: -0.9 * p * q / (0.1 * p + 0.9 * q),
+        line=(0.9, 0.9),
     ),
     "cross_entropy": Verb(
         lambda m, x, y, **k: m.cross_entropy(x, y, **k), lambda xp, p, q, a, b: -p * b, lambda xp, p, q, a, b: -p
     ),
-    "bhattacharyya": Verb(lambda m, x, y, **k: m.bhattacharyya(x, y, **k), *_renyi(0.5, 0.5), lambda s: -s),
+    "bhattacharyya": Verb(lambda m, x, y, **k: m.bhattacharyya(x, y, **k), *_renyi(0.5, 0.5), lambda s: -s, (0.0, 0.5)),
     "user's f": Verb(
         lambda m, x, y, **k: m.f_divergence(x, y, CUBIC, **k),
         lambda xp, p, q, a, b: p * (p / q) ** 2 - q,
         lambda xp, p, q, a, b: -2.0 * p * (p / q) ** 2,
+        line=(3.0, 2.0),
         by_logs=False,
     ),
 }
@@ -135,14 +148,20 @@ def _parts(module: str, xp: Any, x: Any, y: Any, temperature: Any, *, logs: bool
     return xp.exp(a), xp.exp(b), a, b
 
 
-def exact(verb: Verb, module: str, x: np.ndarray, y: np.ndarray, temperature: float) -> tuple[Any, Any]:
-    """Value and gradient in y in long double."""
+def exact(verb: Verb, module: str, x: np.ndarray, y: np.ndarray, temperature: float, *, ours: bool) -> tuple[Any, Any]:
+    """Value and gradient in y in long double, of what kljax defines or of the plain formula."""
     x, y = x.astype(np.longdouble), y.astype(np.longdouble)
     p, q, a, b = _parts(module, np, x, y, np.longdouble(temperature))
-    value = plain(verb, module, np, x, y, np.longdouble(temperature))
     slope = verb.slope(np, p, q, a, b)
+    if module == "probs" and ours:
+        total, mass = verb.value(np, p, q, a, b).sum(-1), (p + q).sum(-1, keepdims=True) / 2
+        total -= verb.line[0] * (p - q).sum(-1)
+        if verb.sums is not None:
+            return verb.sums(np.log(total / mass[..., 0])), slope / q + verb.line[1] / mass
+        return total, slope / q + verb.line[1]
+    value = plain(verb, module, np, x, y, np.longdouble(temperature))
     if module == "probs":
-        return value, slope / q
+        return value, slope / q + (0.0 if verb.sums else verb.line[1] - verb.line[0])
     return value, (slope - q * slope.sum(-1, keepdims=True)) / temperature
 
 
@@ -192,9 +211,10 @@ def measure(
     result = {"value": found["value"]["ratio"], "gradient": found["gradient"]["ratio"]}
     result |= {"value ms": found["value"]["ours"], "gradient ms": found["gradient"]["ours"]}
     count = max(1, min(shape[0], 400_000 // shape[1]))  # rows that the long double looks at
-    truth, slope = exact(verb, module, *(np.asarray(one[:count]).astype(np.float64) for one in (x, y)), temperature)
+    looked = [np.asarray(one[:count]).astype(np.float64) for one in (x, y)]
     eps = float(jnp.finfo(jnp.float64 if dtype == "float64" else jnp.float32).eps)
     for key in pair:
+        truth, slope = exact(verb, module, *looked, temperature, ours=key == "ours")
         got = np.asarray(forward[key](y, x))[:count].astype(np.longdouble)
         result[f"{key} eps"] = float((np.abs(got - truth) / np.abs(truth)).max() / eps)
         step = np.asarray(backward[key](y, x)[1][:count]).astype(np.longdouble)

@@ -18,7 +18,7 @@ BEGIN, END = "<!-- benchmarks/rows_chart.py writes these tables -->\n", "<!-- to
 SHAPES = ("64x32768", "8192x100", "100000x10")
 WIDTH, LEFT, ROW, TOP = 760, 150, 26, 46
 LOW, HIGH = 0.4, 25.0
-SETTING = {"dtype": "float32", "rows": "apart", "temperature": 1.0}  # of the chart
+SETTING = {"module": "logits", "dtype": "float32", "rows": "apart", "temperature": 1.0}  # of the chart
 DIGITS = ("ours eps", "ours gradient eps", "plain eps", "plain gradient eps")
 KEPT = ("verb", "shape", *SETTING, "value", "gradient", *DIGITS)
 
@@ -57,12 +57,14 @@ def chart(before: dict[str, Any], after: dict[str, Any], shape: str) -> str:
 
 
 def tables(figures: list[dict[str, Any]]) -> str:
-    """A table for each dtype, kind of rows and temperature that was measured."""
+    """A table for each module, dtype, kind of rows and temperature that was measured."""
     lines = []
     settings = list(dict.fromkeys(tuple(one[key] for key in SETTING) for one in figures))
-    for dtype, kind, temperature in settings:
-        listed = [one for one in figures if tuple(one[key] for key in SETTING) == (dtype, kind, temperature)]
-        lines += [f"**{dtype}, {'q near p' if kind == 'near' else 'q apart from p'}, temperature {temperature:g}**", ""]
+    for module, dtype, kind, temperature in settings:
+        listed = [one for one in figures if tuple(one[key] for key in SETTING) == (module, dtype, kind, temperature)]
+        place = "q near p" if kind == "near" else "q apart from p"
+        warmth = f", temperature {temperature:g}" if module == "logits" else ""
+        lines += [f"**`{module}`, {dtype}, {place}{warmth}**", ""]
         lines.append("| verb | " + " | ".join(f"[{shape.replace('x', ', ')}]" for shape in SHAPES) + " | eps | plain |")
         lines.append("|---|" + "---|" * (len(SHAPES) + 2))
         for verb in dict.fromkeys(one["verb"] for one in listed):

@@ -21,6 +21,7 @@ import numpy as np
 from kljax._special.error_free import two_diff as two_diff
 from kljax._special.error_free import two_product as two_product
 from kljax._special.error_free import two_sum as two_sum
+from kljax._special.loops import in_one_loop
 from kljax._special.safe import exp_within, nan_where
 
 
@@ -167,8 +168,9 @@ def log1p(t: jax.Array) -> jax.Array:
     """log(1 + t) to an ulp or two; XLA's own loses 123 ulp on [-0.414, -0.358] in float64."""
     near = (t >= -2.0 / 3.0) & (t <= 2.0)
     v = jnp.where(near, t, 0.0)
-    s = v / (2.0 + v)
-    return jnp.where(near, 2.0 * s + 2.0 * s * s * s * atanh_tail(s * s), jnp.log1p(t))
+    s = in_one_loop(v / (2.0 + v))
+    twice, square = 2.0 * s, s * s
+    return jnp.where(near, twice + twice * square * atanh_tail(square), jnp.log1p(t))
 
 
 @log1p.defjvp
@@ -183,7 +185,7 @@ def x_minus_log1p(t: jax.Array) -> jax.Array:
     # With s = t/(2 + t): log1p(t) = 2 atanh(s) and t - 2s = s t.
     near = (t >= -2.0 / 3.0) & (t <= 2.0)
     v = jnp.where(near, t, 0.0)
-    s = v / (2.0 + v)
+    s = in_one_loop(v / (2.0 + v))
     series = s * v - 2.0 * s * s * s * atanh_tail(s * s)
     far = jnp.where(near | (t == jnp.inf), 1.0, t)
     return jnp.where(near, series, jnp.where(t == jnp.inf, t, far - jnp.log1p(far)))
@@ -209,11 +211,10 @@ def symmetric_ratio(y: jax.Array, x: jax.Array) -> tuple[jax.Array, jax.Array]:
     """(near, s): where y and x lie within a factor of three, s = (y - x)/(y + x), else 0."""
     # What has few uses and few operands ends in one loop of XLA's: an array less to write and to read again.
     total = 0.5 * y + 0.5 * x  # halved so that it cannot overflow
-    s = 0.5 * (y - x) / jnp.where(total > 0.0, total, 1.0)
     # Of numbers so small the difference might be flushed to zero.
-    up_y, up_x = (2.0**64 * jnp.minimum(one, 1.0) for one in (y, x))
-    up = up_y + up_x
-    s = jnp.where(total < 2.0**-64, (up_y - up_x) / jnp.where(up > 0.0, up, 1.0), s)
+    small, up_y, up_x = total < 2.0**-64, *(2.0**64 * jnp.minimum(one, 1.0) for one in (y, x))
+    gap, whole = jnp.where(small, up_y - up_x, 0.5 * (y - x)), jnp.where(small, up_y + up_x, total)
+    s = in_one_loop(gap / jnp.maximum(whole, tiny(whole)))
     near = (jnp.abs(s) <= 0.5) & (total >= 0.0)
     return near, jnp.where(near, s, 0.0)
 
@@ -312,7 +313,8 @@ def along_ratio(slope: Callable[..., jax.Array], primals: Any, tangents: Any) ->
 def gap_over(y: jax.Array, x: jax.Array) -> jax.Array:
     """y/x - 1, also of numbers so small that their difference might be flushed to zero."""
     up_y, up_x = (2.0**64 * jnp.minimum(one, 1.0) for one in (y, x))
-    return jnp.where(y + x < 2.0**-64, (up_y - up_x) / up_x, (y - x) / x)
+    small = y + x < 2.0**-64
+    return in_one_loop(jnp.where(small, up_y - up_x, y - x) / jnp.where(small, up_x, x))
 
 
 @jax.custom_jvp
@@ -332,7 +334,7 @@ def log1p_excess(t: jax.Array) -> jax.Array:
     """k(t) = (1 + t) log(1 + t) - t ≥ 0 for t ≥ -1, with k(-1) = 1; k'(t) = log(1 + t)."""
     near = (t >= -2.0 / 3.0) & (t <= 2.0)
     v = jnp.where(near, t, 0.0)
-    s = v / (2.0 + v)
+    s = in_one_loop(v / (2.0 + v))
     series = v * s * (1.0 + s * (1.0 + s) * atanh_tail(s * s))
     far = jnp.where(near | (t <= -1.0), 1.0, t)
     direct = (1.0 + far) * jnp.log1p(far) - far

@@ -17,6 +17,7 @@ from kljax._special.elementwise import (
     two_product,
     x_minus_log1p,
 )
+from kljax._special.loops import in_one_loop
 
 
 @jax.custom_jvp
@@ -90,7 +91,7 @@ def _square_gap(y: jax.Array, x: jax.Array) -> jax.Array:
 @_square_gap.defjvp
 def _square_gap_jvp(primals, tangents):
     (y, x), (dy, dx) = primals, tangents
-    ratio = divide(y, x)
+    ratio = in_one_loop(divide(y, x))
     return _square_gap(y, x), 2.0 * ratio * divide(dy - ratio * dx, x)
 
 
@@ -99,7 +100,7 @@ def spread_term(y: jax.Array, x: jax.Array) -> jax.Array:
     """½(y/x)² - ½ - log(y/x) = H(y, x) + ½(y/x - 1)² ≥ 0, of two standard deviations; its edges are those of H."""
     near, s = symmetric_ratio(y, x)
     # With ρ = y/x - 1 = 2s/(1 - s): ρ - 2s + ½ρ² = 2s²[1/(1 - s) + 1/(1 - s)²].
-    over = 1.0 / (1.0 - s)
+    over = in_one_loop(1.0 / (1.0 - s))
     series = 2.0 * s * s * (over * (1.0 + over) - s * atanh_tail(s * s))
     ratio = quotient_apart(near, y, x)
     direct = (ratio - 1.0) * (0.5 + 0.5 * ratio) - log_apart(y, x, ratio, bounded=True)
