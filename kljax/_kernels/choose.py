@@ -3,7 +3,7 @@
 | rows | where | way | at a time |
 |---|---|---|---|
 | held in memory | GPU, from 1024 outcomes on | streaming: one reduction | all |
-| | one CPU, from 1 Ki logits on | in range: exponentials as they are, or passes | 512 KiB if 4 MiB or more, else all |
+| | one CPU, from 1 Ki numbers on | in range: exponentials as they are, or passes | 512 KiB if 4 MiB or more, else all |
 | | else | passes | all |
 | formed from hidden states | up to 4 Mi logits | tokens | all |
 | | tokens' weights known, or two passes | tokens: whole rows | 8 Mi logits on a CPU, else 128 Mi from 1024 tokens on |

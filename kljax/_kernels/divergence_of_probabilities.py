@@ -35,7 +35,7 @@ class OfProbabilities:
         value: (generator, p, q) ↦ the values.
         slopes: (generator, values, p, q) ↦ (∂D/∂p, ∂D/∂q).
         in_given: (generator, its tangent, values, p, q) ↦ the tangent of the values.
-        ordinary_value: (generator, p, q) ↦ the values, [..., 1]; NaN where they do not serve.
+        ordinary_value: (generator, p, q) ↦ the values, [..., 1]; below zero where they do not serve.
         ordinary_slopes: As ``slopes``, of rows that are served.
         serves: generator ↦ whether it can be taken so at all.
     """
@@ -63,7 +63,7 @@ def _evaluate(
 
     def as_ordinary(generator, p, q):
         value = divergence.ordinary_value(generator, p, q)
-        return (value[..., 0], jnp.ones_like(value)), ~jnp.isnan(value)
+        return (value[..., 0], jnp.ones_like(value)), value >= 0.0
 
     if not _may_be_ordinary(divergence, generator, p):
         return general(generator, p, q)

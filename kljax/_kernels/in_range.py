@@ -13,7 +13,9 @@ small that δ² shows, or where a sum says that a row was not in range, the call
 
 What it buys, CPU time over the plain formula's, value / with the gradient, beside the passes' (`benchmarks/rows.py`,
 float32): KL [64, 32768] 0.5 / 1.2 for 2.8 / 2.2, [8192, 100] 1.3 / 1.4 for 5.5 / 2.6; Jensen–Shannon [64, 32768]
-0.65 / 0.5 for 2.1 / 1.9. A power of order ½ or 2 takes a root or a quotient, which saves an exponential an outcome.
+0.65 / 0.5 for 2.1 / 1.9. A power of an order that is a multiple of ½ takes roots and quotients, which saves an
+exponential an outcome and the rounding of its exponent. What a row is looked at for is found in the loop of its terms,
+which are ∞ where they may not serve: a minimum over the logits would be a loop of its own.
 """
 
 from __future__ import annotations

@@ -143,7 +143,7 @@ def _slopes(generator: Generator, value: jax.Array, p: jax.Array, q: jax.Array) 
 
 @jax.custom_jvp
 def _ordinary_slopes(generator: Generator, value: jax.Array, p: jax.Array, q: jax.Array) -> Slopes:
-    return _slopes_by(ordinary.slopes, generator, p, q)
+    return _slopes_by(ordinary.slopes, generator, *(jnp.minimum(x, 1.0 + ordinary.MOST) for x in (p, q)))
 
 
 def _slopes_by(

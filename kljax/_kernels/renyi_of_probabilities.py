@@ -122,11 +122,18 @@ def _in_given(generator: Generator, moved: Generator, value: jax.Array, p: jax.A
 def _ordinary_value(generator: Generator, p: jax.Array, q: jax.Array) -> jax.Array:
     order = _order(generator)
     beta = order - 1.0
-    mass = order * total(p) + (1.0 - order) * total(q)
-    scaled = order * ordinary.value(generator, p, q) / mass
+    divergence = ordinary.value(generator, p, q)
+    mass = _ordinary_mass(order, p, q)
+    some = (divergence >= 0.0) & (divergence < jnp.inf) & (mass > 0.0)
+    scaled = order * jnp.where(some, divergence, 0.0) / jnp.where(some, mass, 1.0)
     # Beyond, the logarithm is taken of the powers' sum itself, and R would have lost what its slopes take from it.
-    serves = (beta * scaled > -0.5) & (beta * scaled < 1.0) & (mass > 0.0) & (scaled < jnp.inf)
-    return jnp.where(serves, jnp.maximum(log1p_over(beta, jnp.where(serves, scaled, 0.0)), 0.0), jnp.nan)
+    serves = some & (beta * scaled > -0.5) & (beta * scaled < 1.0)
+    return jnp.where(serves, jnp.maximum(log1p_over(beta, jnp.where(serves, scaled, 0.0)), 0.0), -jnp.inf)
+
+
+def _ordinary_mass(order: float, p: jax.Array, q: jax.Array) -> jax.Array:
+    p, q = (jnp.minimum(x, 1.0 + ordinary.MOST) for x in (p, q))
+    return total(order * p + (1.0 - order) * q)
 
 
 @jax.custom_jvp
@@ -134,11 +141,13 @@ def _ordinary_slopes(generator: Generator, value: jax.Array, p: jax.Array, q: ja
     """∂R/∂p = α (uᵝ e^{-βR} - 1)/(βM) and ∂R/∂q = (1 - uᵅ e^{-βR})/M"""
     order, value = _order(generator), value[..., None]
     beta = order - 1.0
-    mass = order * total(p) + (1.0 - order) * total(q)
+    mass = _ordinary_mass(order, p, q)
+    mass = jnp.where(mass > 0.0, mass, 1.0)
+    p, q = (jnp.minimum(x, 1.0 + ordinary.MOST) for x in (p, q))
     dead = free(generator, p, q)
     at_p, at_q = at_edge(p, q, dead)
     u = ordinary.quotient(at_p, at_q)
-    r = ordinary.log_ratio(at_p, at_q, u)
+    r = ordinary.log_ratio(at_q - at_p, at_p, at_q, u)
     one, rest = jnp.ones_like(u), jnp.exp(-beta * value)
     in_p = _less_one(beta * (r - value), ordinary.power(order, one, ordinary.quotient(at_q, at_p), u, r) * rest)
     in_q = -_less_one(order * r - beta * value, ordinary.power(order, u, one, u, r) * rest) / mass

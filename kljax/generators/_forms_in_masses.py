@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -25,6 +25,14 @@ class Masses(NamedTuple):
     power: Callable[[Scalar], jax.Array]  # α ↦ pᵅq¹⁻ᵅ, also where p or q has underflowed
     quotient: jax.Array | None = None  # p/q where neither has underflowed, or none; then eʳ is what there is
     exact: bool = False  # whether p, q and the gap are what is given, rather than made of r
+
+
+class Exact(NamedTuple):
+    """What is known of p and q that are given, rather than made of r."""
+
+    gap: jax.Array  # q - p
+    no_p: Any = np.False_  # whether p alone is zero; p then stands for a number
+    no_q: Any = np.False_
 
 
 class ByMass(NamedTuple):
@@ -83,12 +91,11 @@ def masses(
     r: jax.Array,
     power: Callable[[Scalar], jax.Array] | None = None,
     quotient: jax.Array | None = None,
-    gap: jax.Array | None = None,
+    exact: Exact | None = None,
 ) -> Masses:
-    """The masses of outcomes that neither p nor q misses; ``gap`` is q - p where that is given."""
-    exact = gap is not None
-    gap = mass_gap(p, q, r) if gap is None else gap
-    return Masses(p, q, gap, r, power or (lambda order: power_mass(order, p, q, r)), quotient, exact)
+    """The masses of outcomes that neither p nor q misses."""
+    gap = mass_gap(p, q, r) if exact is None else exact.gap
+    return Masses(p, q, gap, r, power or (lambda order: power_mass(order, p, q, r)), quotient, exact is not None)
 
 
 def mass_gap(p: jax.Array, q: jax.Array, r: jax.Array) -> jax.Array:
@@ -183,14 +190,19 @@ def _excess_by_root(m: Masses, order: float) -> jax.Array:
     return m.q * g * g * horner([float(c) for c in rest.coef], x)
 
 
+# Far from p = q the power itself, for q may have underflowed where it has not.
+
+
 def _gap_by_root(m: Masses, order: float) -> jax.Array:
     x, g, n, s = _root(m, order)
-    return -m.p * g * horner([1.0 / (order - 1.0)] * (n - s), x)
+    close = -m.p * g * horner([1.0 / (order - 1.0)] * (n - s), x)
+    return jnp.where(jnp.abs(m.r) > 3.0, (m.power(order) - m.p) / (order - 1.0), close)
 
 
 def _gap_of_q_by_root(m: Masses, order: float) -> jax.Array:
     x, g, n, _ = _root(m, order)
-    return m.q * g * horner([1.0 / order] * n, x)
+    close = m.q * g * horner([1.0 / order] * n, x)
+    return jnp.where(jnp.abs(m.r) > 3.0, (m.q - m.power(order)) / order, close)
 
 
 def _power_excess(m: Masses, order: float) -> jax.Array:

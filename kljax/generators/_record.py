@@ -17,7 +17,7 @@ from kljax._special import elementwise
 from kljax._special.roots import search, with_slope
 from kljax._special.safe import saturated
 from kljax.generators._forms_in_log_ratio import Form, Scalar, bind, dynamic, is_static, partial_derivative, tame
-from kljax.generators._forms_in_masses import ByMass, masses
+from kljax.generators._forms_in_masses import ByMass, Exact, masses
 
 Power = Callable[[Scalar], jax.Array] | None
 
@@ -180,24 +180,24 @@ def summand(
     r: jax.Array,
     power: Power = None,
     quotient: jax.Array | None = None,
-    gap: jax.Array | None = None,
+    exact: Exact | None = None,
 ) -> jax.Array:
-    """q f(p/q) ≥ 0; ``power`` gives pᵅq¹⁻ᵅ where the caller knows it better, likewise p/q and q - p."""
-    p_absent, q_absent, inside = _absent(p, q, r, gap)
+    """q f(p/q) ≥ 0; ``power`` gives pᵅq¹⁻ᵅ where the caller knows it better, likewise p/q and ``exact``."""
+    p_absent, q_absent, inside = _absent(r, exact)
     if generator.by_mass is None or generator.by_mass.summand is None:
         larger = jnp.maximum(p, q)
         # What has underflowed in both costs nothing, however far apart the two are.
         value = larger * generator.balanced(jnp.where(larger == 0.0, 0.0, inside), *generator.parameters)
     else:
-        value = generator.by_mass.summand(masses(p, q, inside, power, quotient, gap), *generator.parameters)
+        value = generator.by_mass.summand(masses(p, q, inside, power, quotient, exact), *generator.parameters)
     value = jnp.where(p_absent, _cost(q, generator.at_zero), value)
     return jnp.where(q_absent, _cost(p, generator.at_infinity), value)
 
 
-def _absent(p: jax.Array, q: jax.Array, r: jax.Array, gap: jax.Array | None) -> tuple[jax.Array, jax.Array, jax.Array]:
+def _absent(r: jax.Array, exact: Exact | None) -> tuple[Any, Any, jax.Array]:
     """(whether p alone is zero, whether q alone is, r elsewhere)"""
-    found = (r == -jnp.inf, r == jnp.inf) if gap is None else ((p == 0.0) & (q > 0.0), (q == 0.0) & (p > 0.0))
-    return *found, jnp.where(found[0] | found[1], 0.0, r)
+    no_p, no_q = (r == -jnp.inf, r == jnp.inf) if exact is None else (exact.no_p, exact.no_q)
+    return no_p, no_q, jnp.where(no_p | no_q, 0.0, r)
 
 
 def weighted_slopes(
@@ -207,12 +207,12 @@ def weighted_slopes(
     r: jax.Array,
     power: Power = None,
     quotient: jax.Array | None = None,
-    gap: jax.Array | None = None,
+    exact: Exact | None = None,
 ) -> tuple[jax.Array, jax.Array]:
     """(∂P/∂log p, ∂P/∂log q) of the summand P = q f(p/q); zero where the cost is infinite."""
     # P is homogeneous of degree one, so the two add up to P. With w = balanced and M = max(p, q): where p ≤ q,
     # ∂P/∂log p = M w'; where p > q, ∂P/∂log q = -M w'. Each is a sum of terms of one sign.
-    p_absent, q_absent, inside = _absent(p, q, r, gap)
+    p_absent, q_absent, inside = _absent(r, exact)
     forms = generator.by_mass
     if forms is None or forms.in_log_p is None or forms.in_log_q is None:
         larger = jnp.maximum(p, q)
@@ -224,7 +224,7 @@ def weighted_slopes(
         both = value + jnp.where(below, -growth, growth)
         in_log_p, in_log_q = larger * jnp.where(below, growth, both), larger * jnp.where(below, both, -growth)
     else:
-        operands = masses(p, q, inside, power, quotient, gap)
+        operands = masses(p, q, inside, power, quotient, exact)
         in_log_p, in_log_q = (form(operands, *generator.parameters) for form in (forms.in_log_p, forms.in_log_q))
     in_log_p = jnp.where(p_absent, 0.0, jnp.where(q_absent, p * _finite(generator.at_infinity, p), in_log_p))
     in_log_q = jnp.where(q_absent, 0.0, jnp.where(p_absent, q * _finite(generator.at_zero, q), in_log_q))
