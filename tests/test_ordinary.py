@@ -63,6 +63,7 @@ def _kinds(dtype: Any) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         "q misses one": (a, b + hole),
         "each misses one": (a + hole, b + other),
         "tiny in q": (a, b - 40.0 * np.eye(OUTCOMES)[1]),
+        "tiniest in q": (a, b - 66.0 * np.eye(OUTCOMES)[1]),
         "tiny in both": (a - 40.0 * np.eye(OUTCOMES)[1], b - 41.0 * np.eye(OUTCOMES)[1]),
     }
     rows = {}

@@ -75,7 +75,7 @@ def power_in_range(order: Scalar, p: jax.Array, q: jax.Array, r: jax.Array) -> j
     if of_roots(order):
         whole, half = divmod(round(2.0 * order) - 2, 2)
         u = quotient(p, q)
-        return p * u**whole * (jnp.sqrt(u) if half else 1.0)
+        return p * u**whole * (in_one_loop(jnp.sqrt(u)) if half else 1.0)
     return jnp.where(r > 0.0, p, q) * in_one_loop(jnp.exp(jnp.where(r > 0.0, order - 1.0, order) * r))
 
 

@@ -50,11 +50,11 @@ def log_ratio(gap: jax.Array, p: jax.Array, q: jax.Array, u: jax.Array, *, far: 
 def power(order: Scalar, p: jax.Array, q: jax.Array, u: jax.Array, r: jax.Array) -> jax.Array:
     """pᵅq¹⁻ᵅ"""
     if is_static(order) and order == 0.5:
-        return in_one_loop(jnp.sqrt(p) * jnp.sqrt(q))
+        return in_one_loop(jnp.sqrt(p)) * in_one_loop(jnp.sqrt(q))
     for one, mass, over in ((order, p, u), (1.0 - order, q, quotient(q, p))):
         if of_roots(one):
             whole, half = divmod(round(2.0 * one) - 2, 2)
-            return mass * over**whole * (jnp.sqrt(over) if half else 1.0)
+            return mass * over**whole * (in_one_loop(jnp.sqrt(over)) if half else 1.0)
     return jnp.where(r > 0.0, p, q) * in_one_loop(jnp.exp(jnp.where(r > 0.0, order - 1.0, order) * r))
 
 

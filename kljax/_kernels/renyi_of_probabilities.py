@@ -132,8 +132,8 @@ def _ordinary_value(generator: Generator, p: jax.Array, q: jax.Array) -> jax.Arr
 
 
 def _ordinary_mass(order: float, p: jax.Array, q: jax.Array) -> jax.Array:
-    p, q = (jnp.minimum(x, 1.0 + ordinary.MOST) for x in (p, q))
-    return total(order * p + (1.0 - order) * q)
+    sum_p, sum_q = (jnp.minimum(total(x), p.shape[-1] * ordinary.MOST) for x in (p, q))  # that of ∞ is no number
+    return order * sum_p + (1.0 - order) * sum_q
 
 
 @jax.custom_jvp
