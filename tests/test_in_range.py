@@ -36,6 +36,7 @@ VERBS: list[tuple[str, dict[str, Any], Divergence, Any]] = [
     ("chi_squared", {}, F_DIVERGENCE, generators.pearson),
     ("le_cam", {}, F_DIVERGENCE, generators.le_cam),
     ("alpha", {"order": 1.5}, F_DIVERGENCE, generators.alpha(1.5)),
+    ("alpha", {"order": 1.75}, F_DIVERGENCE, generators.alpha(1.75)),
     ("alpha", {"order": 3.0}, F_DIVERGENCE, generators.alpha(3.0)),
     ("renyi", {"order": 0.5}, RENYI, generators.alpha(0.5)),
     ("renyi", {"order": 2.0}, RENYI, generators.alpha(2.0)),
@@ -66,6 +67,7 @@ def _kinds(dtype: Any) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         "q misses one": (a, b + hole),
         "small in q": (a, b - 35.0 * np.eye(OUTCOMES)[1]),
         "tiny in q": (a, b - 60.0 * np.eye(OUTCOMES)[1]),
+        "lost in q": (a - 30.0 * np.eye(OUTCOMES)[1], b - 93.0 * np.eye(OUTCOMES)[1]),
     }
     return {kind: (one.astype(dtype), other.astype(dtype)) for kind, (one, other) in kinds.items()}
 
