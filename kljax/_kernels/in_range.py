@@ -133,7 +133,7 @@ def evaluate(
         rows, terms = rows._replace(shift_tail=-excess), 0.5 * jnp.abs(gap - scaled_q * excess)
     else:
         terms = _summand(generator, p, scaled_q, r)
-    terms = jnp.where(outside(a, b, temperature, p, q, _lowest(generator, a)), jnp.inf, terms)
+    terms = jnp.where(outside(a, b, temperature, p, q, _lowest(generator, temperature, a)), jnp.inf, terms)
     value = total(terms) / rows.norm_p
     return value, rows, certain & _certain(generator, value, rows.shift)
 
@@ -146,11 +146,13 @@ def _summand(generator: Generator, p: jax.Array, q: jax.Array, r: jax.Array) -> 
     return generator.by_mass.summand(form_masses(p, q, r, power, quotient(p, q)), *generator.parameters)
 
 
-def _lowest(generator: Generator, like: jax.Array) -> float | None:
+def _lowest(generator: Generator, temperature: Temperature, like: jax.Array) -> float | None:
     """The least logit over temperature; ``None`` where no outcome counts for more than p |log(p/q)| or q |log(p/q)|."""
+    forms = generator.by_mass
     if linear(generator):
         return None
-    if generator.by_mass is None or by_quotient(generator):
+    # A logit over its temperature is rounded, and a power of the quotient amplifies that.
+    if forms is None or forms.by_quotient or (temperature is None and by_quotient(generator)):
         return LOWEST[max(4, like.dtype.itemsize)]
     # By order - 1 a power grows in r, and by -order in -r.
     growths = [max(one - 1.0, -one) for one in generator.parameters if is_static(one)]
