@@ -217,3 +217,27 @@ def test_a_miss_decides_cross_entropy_also_beside_an_infinite_measure() -> None:
     assert value[2] == np.inf
     assert value[4] == -np.inf
     assert np.isfinite(np.delete(value, [2, 4])).all()
+
+
+@pytest.mark.parametrize(
+    ("verb", "options"), [("kl", {}), ("renyi", {"order": 0.5}), ("skew_kl", {"weight": jnp.float32(0.3)})]
+)
+def test_forward_mode_and_second_derivatives_of_a_batch_are_those_of_its_rows(
+    verb: str, options: dict[str, Any]
+) -> None:
+    p, q = _batch(np.float32, 4)
+    steps = np.random.default_rng(5).standard_normal((2, *p.shape)).astype(np.float32) * np.stack([p, q])
+
+    def loss(p: jax.Array, q: jax.Array) -> jax.Array:
+        return getattr(probs, verb)(p, q, measure=True, **options)
+
+    def turns(p: jax.Array, q: jax.Array, *steps: jax.Array) -> Any:
+        return jax.jvp(jax.grad(lambda p, q: loss(p, q).sum(), (0, 1)), (p, q), steps)[1]
+
+    def along(p: jax.Array, q: jax.Array, *steps: jax.Array) -> jax.Array:
+        return jax.jvp(loss, (p, q), steps)[1]
+
+    np.testing.assert_allclose(along(p, q, *steps), jax.vmap(along)(p, q, *steps), rtol=1e-4, atol=1e-5)
+    for got, one in zip(turns(p, q, *steps), jax.vmap(turns)(p, q, *steps), strict=True):
+        scale = np.abs(np.asarray(one)).max(-1, keepdims=True)
+        assert (np.abs(np.asarray(got) - np.asarray(one)) <= 1e-5 * scale + 1e-6).all()

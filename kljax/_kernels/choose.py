@@ -9,6 +9,8 @@
 | | tokens' weights known, or two passes | tokens: whole rows | 8 Mi logits on a CPU, else 128 Mi from 1024 tokens on |
 | | else | vocabulary: pieces of all rows | 2 Mi logits on a CPU, else 32 Mi from 2048 on |
 
+Rows of probabilities are taken as ordinary ones where logits are taken in range, else the general way, all at once.
+
 Of few logits the passes cost some microseconds more, and the program without the other way is half as large.
 XLA's CPU backend writes every intermediate array of a row functional to memory; in blocks of rows that stay in the
 cache this costs a third. A loop over rows would make XLA gather a sharded operand, so with several devices, and on

@@ -63,9 +63,8 @@ def value(generator: Generator, p: jax.Array, q: jax.Array) -> jax.Array:
     fits, least = ordinary(p, q), LEAST[p.dtype.itemsize]
     p, q = (jnp.minimum(x, 1.0 + MOST) for x in (p, q))  # of ∞ differences and ratios are no numbers
     exact = Exact(q - p, (p == 0.0) & (q > 0.0), (q == 0.0) & (p > 0.0))
-    p, q = (
-        jnp.where(x < least, least, x) for x in (p, q)
-    )  # what is absent stands for one: no quotient looks for zeros
+    # What is absent stands for the least number: no quotient looks for zeros, and ``exact`` says where they are.
+    p, q = (jnp.where(x < least, least, x) for x in (p, q))
     u = quotient(p, q)
     r = log_ratio(exact.gap, p, q, u, far=not _quotient_serves(generator))
     terms = summand(generator, p, q, r, functools.partial(power, p=p, q=q, u=u, r=r), u, exact)
